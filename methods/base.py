@@ -1,0 +1,20 @@
+"""The base policy, not trained at all: what every method has to beat."""
+
+from __future__ import annotations
+
+from sdzero_bench.method import Method
+from sdzero_bench.run import Checkpoint, Run
+
+
+class Base(Method):
+    """No training; the run measures the base policy."""
+
+    name = "base"
+    summary = "the base policy as it is, measured and not trained"
+    paper = "none"
+
+    def plan(self, questions: int) -> dict[str, int]:
+        return {}
+
+    def train(self, run: Run) -> Checkpoint:
+        return run.base

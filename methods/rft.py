@@ -1,0 +1,52 @@
+"""Rejection-sampling fine-tuning."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.run import Checkpoint, Run
+from sdzero_bench.training.supervised import Example
+
+
+class RFTOptions(MethodOptions):
+    samples: int = Field(4, gt=0)
+    """Samples a question."""
+    keep: Literal["all", "one"] = "all"
+    """Right samples kept for each question: all of them, or the first."""
+    epochs: float = Field(3, gt=0)
+    learning_rate: float | None = Field(None, gt=0)
+    """Instead of optimizer.learning_rate."""
+
+
+class RFT(Method):
+    """Sample, keep what the verifier accepts, fine-tune on it.
+
+    Paper: Yuan et al. 2023, "Scaling Relationship on Learning Mathematical Reasoning with Large Language Models", arXiv
+    2308.01825; SD-Zero's baseline of the same name. Objective: -log pi(y | x) over right y of the base policy.
+    Departure: no removal of similar solutions, which the original does and SD-Zero's baseline does not.
+    """
+
+    name = "rft"
+    summary = "fine-tune on the base policy's own right samples"
+    paper = "arXiv 2308.01825"
+    Options = RFTOptions
+    options: RFTOptions
+
+    def plan(self, questions: int) -> dict[str, int]:
+        return {"rft.sample": questions * self.options.samples}
+
+    def train(self, run: Run) -> Checkpoint:
+        run.require_context(run.longest_prompt() + run.sampling.max_new_tokens, "a prompt with its response")
+        samples = run.sample("rft.sample", run.base, run.ask(run.questions, self.options.samples))
+        by_id = {question.id: question for question in run.questions}
+        examples, seen = [], set()
+        for sample in samples:
+            if not sample.right or (self.options.keep == "one" and sample.question_id in seen):
+                continue
+            seen.add(sample.question_id)
+            prompt = run.prompt_ids(by_id[sample.question_id])
+            examples.append(Example(tuple(prompt), sample.token_ids))
+        return run.finetune("rft", run.base, examples, self.options.epochs, self.options.learning_rate)

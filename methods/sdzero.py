@@ -1,0 +1,82 @@
+"""Self-Distillation Zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from sdzero_bench.errors import UserError
+from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.questions import Question
+from sdzero_bench.run import Checkpoint, Run
+from sdzero_bench.sampling.journal import Sample
+from sdzero_bench.training.options import DivergenceOptions, TeacherOptions
+
+from .srt import SRTOptions, planned, self_revision_training
+
+
+class DistillOptions(MethodOptions):
+    epochs: int = Field(1, gt=0)
+    """Rollouts of each question, each by the policy of its step."""
+    divergence: DivergenceOptions = DivergenceOptions()
+    teacher: TeacherOptions = TeacherOptions()
+    max_teacher_tokens: int = Field(32_768, gt=0)
+    """Longest teacher input; a response with which it would be longer is cut for student and teacher alike."""
+    learning_rate: float | None = Field(None, gt=0)
+    """Instead of optimizer.learning_rate."""
+
+
+class SDZeroOptions(MethodOptions):
+    srt: SRTOptions = SRTOptions()
+    distill: DistillOptions = DistillOptions()
+    srt_share: float = Field(0.4, gt=0, lt=1)
+    """Share of the questions for SRT; the others are for distillation. The paper's best split is 6K : 9K."""
+
+
+class SDZero(Method):
+    """Learn to revise (SRT), then teach oneself to write at once what one would have revised to.
+
+    Paper: Self-Distillation Zero, arXiv 2604.12002. Objective of phase 2, for y ~ pi_theta(. | x) of the current policy:
+    sum over t of kl(student at (x, y_<t), teacher at (x, y, P_r, y_<t)), the teacher being the SRT policy. P_r is chosen
+    by the verifier.
+    Departures: the loss is the mean over the tokens of a batch (TRL's), not a sum; the divergence is exact over the
+    vocabulary by default, where the public code takes the top 64 and mixes both directions. No question serves both
+    phases.
+    """
+
+    name = "sdzero"
+    summary = "self-revision training, then on-policy self-distillation from the reviser"
+    paper = "arXiv 2604.12002"
+    Options = SDZeroOptions
+    options: SDZeroOptions
+
+    def plan(self, questions: int) -> dict[str, int]:
+        first = round(questions * self.options.srt_share)
+        if not 0 < first < questions:
+            raise UserError(f"{questions} training questions are too few for SD-Zero's two phases")
+        return {**planned(self.options.srt, first), "distill": (questions - first) * self.options.distill.epochs}
+
+    def train(self, run: Run) -> Checkpoint:
+        for_srt, for_distillation = run.questions.split(self.options.srt_share)
+        reviser = self_revision_training(run, for_srt, self.options.srt)
+        run.keep("srt", reviser)
+        phrases = self.options.srt.phrases
+
+        def teacher_context(question: Question, rollout: Sample, ids: Sequence[int]) -> list[int]:
+            """x, y, P_r: what the teacher reads before the second copy of y."""
+            inserted = run.encode(phrases.after(rollout.verdict.reward or 0.0))
+            return [*run.prompt_ids(question), *run.body(ids), *inserted]
+
+        distill = self.options.distill
+        return run.self_distill(
+            "distill",
+            start=reviser,
+            questions=for_distillation,
+            context=teacher_context,
+            epochs=distill.epochs,
+            divergence=distill.divergence,
+            teacher=distill.teacher,
+            max_teacher_tokens=distill.max_teacher_tokens,
+            learning_rate=distill.learning_rate,
+        )

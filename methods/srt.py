@@ -1,0 +1,182 @@
+"""Self-Revision Training: phase 1 of SD-Zero, and a method of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from sdzero_bench.errors import UserError
+from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.phrases import NAMED, PhrasesOption
+from sdzero_bench.questions import Question, QuestionSet
+from sdzero_bench.run import Checkpoint, Run
+from sdzero_bench.sampling.journal import Sample
+from sdzero_bench.training.supervised import Example
+
+
+class SRTOptions(MethodOptions):
+    revisions: int = Field(3, gt=0)
+    """Revisions of each initial response."""
+    phrases: PhrasesOption = NAMED["paper"]
+    """Wording of the control phrase: paper, code-qwen, code-olmo, or {right: ..., wrong: ...}."""
+    tuples: Literal["both", "wrong_first"] = "both"
+    """Keep revisions of right and wrong responses (paper), or of wrong ones alone."""
+    filter: Literal["right", "none"] = "right"
+    """Keep revisions that verify as right (paper), or all of them (its Appendix G compares the two)."""
+    objective: Literal["joint", "two_stage"] = "joint"
+    """joint: both losses at once (paper). two_stage: first the generation loss, then the revision loss (public code)."""
+    losses: Literal["both", "generation", "revision"] = "both"
+    """Both terms of L_SRT, or one of them (the paper's Table 11). Only with `joint`."""
+    stage_two: int = Field(1000, gt=0)
+    """two_stage: tuples of the second stage, those with a right first response first (the public code's default)."""
+    clean: bool = True
+    """Trim a response's repeating tail, and openings such as "You're right, ..." (public code)."""
+    epochs: float = Field(3, gt=0)
+    learning_rate: float | None = Field(None, gt=0)
+    """Instead of optimizer.learning_rate."""
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One tuple of D_revision, as token ids: x, y_init with P_r, y_revised with its end token."""
+
+    question: tuple[int, ...]
+    first: tuple[int, ...]
+    phrase: tuple[int, ...]
+    revised: tuple[int, ...]
+    right_first: bool
+
+    def generation(self) -> Example:
+        """L_generation: -log pi([y_init, P_r, y_revised] | x)."""
+        return Example(self.question, self.first + self.phrase + self.revised)
+
+    def revision(self) -> Example:
+        """L_revision: -log pi(y_revised | x, y_init, P_r)."""
+        return Example(self.question + self.first + self.phrase, self.revised)
+
+
+class SRT(Method):
+    """Self-Revision Training: learn to revise from one's own revisions that turned out right.
+
+    Paper: Self-Distillation Zero, arXiv 2604.12002, phase 1. Objective: L_SRT = L_revision + L_generation over the tuples
+    (x, y_init, P_r, y_revised) whose revision is right. Both terms are rows of the same batches, and a batch's loss is
+    the mean over its target tokens.
+    Departures, each an option: the public code's two stages, its wording of P_r, wrong first responses alone.
+    """
+
+    name = "srt"
+    summary = "fine-tune on the policy's own verified revisions (phase 1 of SD-Zero)"
+    paper = "arXiv 2604.12002"
+    Options = SRTOptions
+    options: SRTOptions
+
+    def plan(self, questions: int) -> dict[str, int]:
+        return planned(self.options, questions)
+
+    def train(self, run: Run) -> Checkpoint:
+        return self_revision_training(run, run.questions, self.options)
+
+
+def planned(options: SRTOptions, questions: int) -> dict[str, int]:
+    return {"srt.initial": questions, "srt.revision": questions * options.revisions}
+
+
+def self_revision_training(run: Run, questions: QuestionSet, options: SRTOptions) -> Checkpoint:
+    """Collect, clean and train; the checkpoint is named "srt"."""
+    phrase_tokens = max(len(run.encode(options.phrases.after(r))) for r in (0.0, 1.0))
+    longest = run.longest_prompt(questions) + 2 * run.sampling.max_new_tokens + phrase_tokens
+    run.require_context(longest, "a prompt with a response and its revision")
+    tuples = collect(run, questions, options)
+    right = sum(t.right_first for t in tuples)
+    run.display.say(f"SRT: {len(tuples)} tuples, {len(tuples) - right} from wrong first responses, {right} from right ones")
+    if options.objective == "two_stage":
+        return _two_stages(run, tuples, options)
+    examples = []
+    if options.losses != "revision":
+        examples += [t.generation() for t in tuples]
+    if options.losses != "generation":
+        examples += [t.revision() for t in tuples]
+    return run.finetune("srt", run.base, examples, options.epochs, options.learning_rate)
+
+
+def collect(run: Run, questions: QuestionSet, options: SRTOptions) -> list[Revision]:
+    """One initial response a question, verified; revisions of each, verified; those that the options keep."""
+    initial = run.sample("srt.initial", run.base, run.ask(questions, 1))
+    by_id = {question.id: question for question in questions}
+    verified = [s for s in initial if s.verdict.reward is not None]
+    prompts, origins = [], []
+    for first in verified:
+        inserted = options.phrases.after(first.verdict.reward or 0.0)
+        for i in range(options.revisions):
+            prompts.append(run.continue_after(by_id[first.question_id], first, inserted, str(i)))
+            origins.append(first)
+    revisions = run.sample("srt.revision", run.base, prompts)
+    pairs = [
+        (first, revised)
+        for first, revised in zip(origins, revisions, strict=True)
+        if (revised.right if options.filter == "right" else revised.verdict.reward is not None)
+        and not (options.tuples == "wrong_first" and first.right)
+    ]
+    tuples = [_tuple(run, by_id[first.question_id], first, revised, options) for first, revised in pairs]
+    return [t for t in tuples if t is not None]
+
+
+def _tuple(run: Run, question: Question, first: Sample, revised: Sample, options: SRTOptions) -> Revision | None:
+    """The tuple, cleaned; None where cleaning took the right answer away."""
+    first_ids, revised_ids = run.body(first.token_ids), list(revised.token_ids)
+    if options.clean:
+        if (text := trim_repeating_tail(first.text)) != first.text:
+            first_ids = run.encode(text)
+        if (text := trim_repeating_tail(strip_opening(revised.text))) != revised.text:
+            if revised.right and run.verifier.verify([(question, text)])[0].reward != 1.0:
+                return None
+            revised_ids = run.encode(text) + revised_ids[len(run.body(revised_ids)) :]
+    phrase = run.encode(options.phrases.after(first.verdict.reward or 0.0))
+    return Revision(tuple(run.prompt_ids(question)), tuple(first_ids), tuple(phrase), tuple(revised_ids), first.right)
+
+
+def _two_stages(run: Run, tuples: Sequence[Revision], options: SRTOptions) -> Checkpoint:
+    """Stage 1: generation loss on tuples with a wrong first response. Stage 2: revision loss on a small set.
+
+    The public code's order: right-first tuples go to stage 2 first; what it still lacks comes from the wrong-first ones,
+    which are then left out of stage 1.
+    """
+    right_first = [t for t in tuples if t.right_first]
+    wrong_first = [t for t in tuples if not t.right_first]
+    fill = max(0, min(options.stage_two - len(right_first), len(wrong_first) - 1))
+    second = (right_first + wrong_first[:fill])[: options.stage_two]
+    first = wrong_first[fill:]
+    if not first or not second:
+        raise UserError(
+            f"two_stage needs tuples for both stages, but there are {len(wrong_first)} from wrong first responses and "
+            f"{len(right_first)} from right ones; use method.srt.objective=joint or more questions"
+        )
+    middle = run.finetune("srt-stage1", run.base, [t.generation() for t in first], options.epochs, options.learning_rate)
+    return run.finetune("srt", middle, [t.revision() for t in second], options.epochs, options.learning_rate)
+
+
+_OPENING = re.compile(
+    r"^\s*(?:you(?:'|’)re (?:absolutely )?right|you are (?:absolutely )?right|apologies|i apologi[sz]e|sorry|"
+    r"thank you|thanks)\b[^\n]*?[.!\n]\s*",
+    re.IGNORECASE,
+)
+
+
+def strip_opening(text: str) -> str:
+    """Without a first sentence that talks to the user, such as "You're right, I made a mistake." """
+    return _OPENING.sub("", text, count=1)
+
+
+def trim_repeating_tail(text: str, repeats: int = 3, shortest: int = 8) -> str:
+    """With one copy of a block that the text ends in at least `repeats` times over, the last copy perhaps unfinished."""
+    for period in range(shortest, len(text) // repeats + 1):
+        covered = 0
+        while covered + period < len(text) and text[-1 - covered] == text[-1 - covered - period]:
+            covered += 1
+        if covered + period >= repeats * period:
+            return text[: len(text) - covered]
+    return text

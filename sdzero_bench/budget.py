@@ -1,0 +1,99 @@
+"""What a run may spend, and what it has spent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .errors import BudgetError
+from .sampling.journal import Sample
+
+EVALUATION = "evaluation"
+"""Phases whose name starts with this word measure policies; they are counted, but not against the budget."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every method of a comparison may use: these questions, and so many samples of so many new tokens.
+
+    The paper gives each method its questions times 4 samples (section "Budgets").
+    """
+
+    question_set: str
+    """Fingerprint of the training questions."""
+    questions: int
+    samples: int
+    new_tokens_per_sample: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class PhaseUse:
+    """What one phase has used."""
+
+    samples: int = 0
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    verifier_calls: int = 0
+    verifier_failures: int = 0
+    forward_tokens: int = 0
+    """Tokens that went through a model without a gradient in training, such as the teacher's."""
+    backward_tokens: int = 0
+    """Tokens that went through the student forward and backward."""
+    wall_seconds: float = 0.0
+    accelerator_seconds: float = 0.0
+
+
+@dataclass
+class Ledger:
+    """Use by phase. What is counted in samples is counted from the journal, so that nothing is charged twice."""
+
+    budget: Budget
+    phases: dict[str, PhaseUse] = field(default_factory=dict)
+
+    def phase(self, name: str) -> PhaseUse:
+        return self.phases.setdefault(name, PhaseUse())
+
+    @property
+    def training_samples(self) -> int:
+        return sum(use.samples for name, use in self.phases.items() if not name.startswith(EVALUATION))
+
+    def require(self, phase: str, samples: int) -> None:
+        """Raise `BudgetError` if `samples` more would overspend. Called before they are drawn."""
+        if phase.startswith(EVALUATION):
+            return
+        left = self.budget.samples - self.training_samples
+        if samples > left:
+            raise BudgetError(
+                f"phase {phase!r} needs {samples} samples, but {left} of the budget's {self.budget.samples} are left; "
+                f"raise budget.samples_per_question or let the method draw fewer"
+            )
+
+    def charge(self, sample: Sample) -> None:
+        use = self.phase(sample.phase)
+        use.samples += 1
+        use.prompt_tokens += sample.prompt_tokens
+        use.generated_tokens += len(sample.token_ids)
+        use.verifier_calls += 1
+        use.verifier_failures += sample.verdict.status != "ok"
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        return {name: asdict(use) for name, use in self.phases.items()}
+
+    @classmethod
+    def recount(
+        cls, budget: Budget, journal: Mapping[str, Mapping[str, Sample]], saved: Mapping[str, Mapping[str, Any]]
+    ) -> Ledger:
+        """A resumed run's ledger: samples from its journal, training tokens and times from what was saved."""
+        ledger = cls(budget)
+        for name, use in saved.items():
+            phase = ledger.phase(name)
+            for kept in ("forward_tokens", "backward_tokens", "wall_seconds", "accelerator_seconds"):
+                setattr(phase, kept, use[kept])
+        for samples in journal.values():
+            for sample in samples.values():
+                ledger.charge(sample)
+        return ledger

@@ -1,0 +1,272 @@
+"""Settings of a run: defaults, preset, file, `--set`; each later one overrides the earlier. Unknown keys are refused."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from . import registry
+from .errors import UserError, unknown
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelConfig(Section):
+    """The base policy."""
+
+    name: str
+    """A directory, `package:MODULE/PATH` for one that an installed package carries, or a name on the hub."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: str = "auto"
+
+
+class QuestionsConfig(Section):
+    """How many questions of each split are used, always the first ones; null for all."""
+
+    train: int | None = Field(None, gt=1)
+    test: int | None = Field(None, gt=1)
+
+
+class SamplingConfig(Section):
+    """How training samples are drawn."""
+
+    temperature: float = Field(1.0, gt=0, le=5)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: int = Field(512, gt=0)
+    batch_size: int = Field(64, gt=0)
+
+
+class EvaluationConfig(Section):
+    """How policies are measured on the test questions."""
+
+    samples: int = Field(8, gt=0)
+    """Samples a question: the k of avg@k."""
+    pass_at: int = Field(8, gt=0)
+    """The k of pass@k; at most `samples`."""
+    temperature: float = Field(1.0, gt=0, le=5)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: int = Field(512, gt=0)
+    seed: int = 0
+    """Seed of the evaluation samples: the same for every method, so that differences are paired."""
+    revise: bool = True
+    """Also let every policy revise its own answers, and measure how many it corrects and how many it keeps."""
+
+
+class BudgetConfig(Section):
+    samples_per_question: int = Field(4, gt=0)
+    """Training samples allowed, as a multiple of the training questions. The paper's budget is 4."""
+
+
+class OptimizerConfig(Section):
+    """AdamW, shared by all methods; the defaults are the paper's."""
+
+    learning_rate: float = Field(5e-6, gt=0, lt=1)
+    batch_size: int = Field(32, gt=0)
+    """Sequences an optimiser step."""
+    micro_batch_size: int = Field(8, gt=0)
+    """Sequences a forward pass; gradients are accumulated up to `batch_size`."""
+    weight_decay: float = Field(1e-4, ge=0)
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.95, ge=0, lt=1)
+    warmup_ratio: float = Field(0.05, ge=0, lt=1)
+    schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
+    max_grad_norm: float = Field(1.0, gt=0)
+    gradient_checkpointing: bool = False
+    save_every: int = Field(50, gt=0)
+    """Optimiser steps between the checkpoints from which a killed run resumes."""
+
+
+class VerifyingConfig(Section):
+    workers: int | None = Field(None, gt=0)
+    timeout_seconds: float = Field(10.0, gt=0)
+
+
+class RunConfig(Section):
+    """Everything that decides a run. `task` and `method` hold the name and the options of the classes they name."""
+
+    preset: str
+    seed: int = Field(0, ge=0)
+    model: ModelConfig
+    task: dict[str, Any]
+    method: dict[str, Any]
+    questions: QuestionsConfig = QuestionsConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    budget: BudgetConfig = BudgetConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    verifying: VerifyingConfig = VerifyingConfig()
+
+
+def preset_names() -> list[str]:
+    folder = resources.files("sdzero_bench.presets")
+    return sorted(entry.name[: -len(".yaml")] for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_preset(name: str) -> dict[str, Any]:
+    if name not in preset_names():
+        raise unknown("preset", name, preset_names())
+    return yaml.safe_load(resources.files("sdzero_bench.presets").joinpath(f"{name}.yaml").read_text())
+
+
+def resolve(
+    method: str,
+    preset: str = "micro",
+    file: Path | None = None,
+    assignments: list[str] | None = None,
+    model: str | None = None,
+    task: str | None = None,
+    seed: int | None = None,
+) -> RunConfig:
+    """The settings of a run. Raises `UserError` in one line for anything unknown, malformed or out of range.
+
+    A preset may give defaults for each method under `methods:` and options for each task under `tasks:`.
+    """
+    registry.method(method)
+    settings = load_preset(preset)
+    settings.pop("summary")
+    per_method, per_task = settings.pop("methods", {}), settings.pop("tasks", {})
+    layers = [_read(file)] if file else []
+    layers += [_assignment(text) for text in assignments or []]
+    if task is not None:
+        layers.append({"task": {"name": task}})
+    if model is not None:
+        layers.append({"model": {"name": model}})
+    if seed is not None:
+        layers.append({"seed": seed})
+    chosen = settings["task"]["name"]
+    for layer in layers:
+        section = layer.get("task")
+        chosen = section.get("name", chosen) if isinstance(section, dict) else chosen
+    registry.task(chosen)
+    merged = _merge(settings, {"task": {"name": chosen, **per_task.get(chosen, {})}})
+    # Options of another method or task than the preset's must not linger.
+    merged = _merge(merged, {"preset": preset, "method": {"name": method, **per_method.get(method, {})}})
+    for layer in layers:
+        merged = _merge(merged, layer)
+    if merged["method"]["name"] != method:
+        raise UserError(f"the config file is for method {merged['method']['name']!r}, not {method!r}")
+    return validate(merged)
+
+
+def validate(settings: dict[str, Any]) -> RunConfig:
+    """A `RunConfig` with its task's and method's options filled in and checked."""
+    config = _check(RunConfig, settings, "")
+    task_name, method_name = config.task.get("name", ""), config.method.get("name", "")
+    task_options = _check(registry.task(task_name).Options, _without_name(config.task), "task.")
+    method_options = _check(registry.method(method_name).Options, _without_name(config.method), "method.")
+    if config.evaluation.pass_at > config.evaluation.samples:
+        raise UserError(
+            f"evaluation.pass_at is {config.evaluation.pass_at}, but there are only {config.evaluation.samples} samples a "
+            f"question; pass@k needs at least k (evaluation.samples)"
+        )
+    return config.model_copy(
+        update={
+            "task": {"name": task_name, **task_options.model_dump(mode="json")},
+            "method": {"name": method_name, **method_options.model_dump(mode="json")},
+        }
+    )
+
+
+def make_task(config: RunConfig) -> Any:
+    cls = registry.task(config.task["name"])
+    return cls(cls.Options(**_without_name(config.task)))
+
+
+def make_method(config: RunConfig) -> Any:
+    cls = registry.method(config.method["name"])
+    return cls(cls.Options(**_without_name(config.method)))
+
+
+def model_path(name: str) -> str:
+    """A local directory for `package:` names and directories, otherwise the name itself, for the hub.
+
+    Raises `UserError` if a directory is meant and is not there or holds no model.
+    """
+    if name.startswith("package:"):
+        module, _, path = name.removeprefix("package:").partition("/")
+        directory = Path(str(resources.files(module).joinpath(path)))
+    else:
+        directory = Path(name).expanduser()
+        # What looks like OWNER/NAME and is no directory is meant for the hub.
+        if not directory.exists() and not name.startswith((".", "/", "~")) and name.count(os.sep) <= 1:
+            return name
+    if not directory.is_dir():
+        raise UserError(f"there is no model directory {str(directory)!r}")
+    if not (directory / "config.json").is_file():
+        raise UserError(f"{str(directory)!r} holds no model: config.json is missing")
+    return str(directory)
+
+
+def _without_name(section: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if key != "name"}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise UserError(f"cannot read the config file {str(file)!r}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{str(file)!r} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{str(file)!r} must hold keys and values at its top level")
+    return data
+
+
+def _assignment(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {text!r} is not KEY=VALUE")
+    try:
+        result: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {key}: {value!r} is not a YAML value") from error
+    if isinstance(result, str):
+        try:  # YAML 1.1 reads 1e-4 as text
+            result = float(result)
+        except ValueError:
+            pass
+    for part in reversed(key.strip().split(".")):
+        result = {part: result}
+    return result
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _check(cls: type[Model], values: dict[str, Any], prefix: str) -> Model:
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = prefix + ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise unknown("key", path, _keys(cls, prefix)) from error
+        raise UserError(f"{path}: {first['msg'].lower()} (given: {first['input']!r})") from error
+
+
+def _keys(cls: type[BaseModel], prefix: str) -> list[str]:
+    keys = []
+    for name, field in cls.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            keys += _keys(nested, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys

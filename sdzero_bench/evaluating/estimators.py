@@ -1,0 +1,54 @@
+"""avg@k, pass@k, and intervals over questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import comb
+from typing import Any
+
+import numpy as np
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """Chance that at least one of k samples is right, given c right ones of n drawn.
+
+    The unbiased estimator 1 - C(n-c, k) / C(n, k) of Chen et al. 2021 (arXiv 2107.03374, equation 1).
+    Raises `ValueError` unless 0 <= c <= n and 1 <= k <= n.
+    """
+    if not 0 <= c <= n:
+        raise ValueError(f"{c} right samples of {n}")
+    if not 1 <= k <= n:
+        raise ValueError(f"pass@{k} cannot be estimated from {n} samples; draw at least {k}")
+    return 1.0 - comb(n - c, k) / comb(n, k)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over questions, and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def interval(self) -> list[float]:
+        return [self.low, self.high]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def mean_over_questions(values: Sequence[float], resamples: int = 2000, seed: int = 0) -> Estimate:
+    """Mean and 95 % BCa bootstrap interval, the question being the unit that is resampled.
+
+    Where all values are equal, or there is one, nothing can be resampled: the interval is the mean itself.
+    """
+    from scipy.stats import bootstrap
+
+    data = np.asarray(values, dtype=float)
+    mean = float(data.mean())
+    if len(data) < 2 or np.ptp(data) == 0:
+        return Estimate(mean, mean, mean)
+    result = bootstrap((data,), np.mean, n_resamples=resamples, method="BCa", rng=np.random.default_rng(seed))
+    return Estimate(mean, float(result.confidence_interval.low), float(result.confidence_interval.high))

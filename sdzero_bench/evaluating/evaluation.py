@@ -1,0 +1,82 @@
+"""Measure a policy on the test questions: every method through this code, with the same prompts and seeds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import UserError
+from ..sampling.journal import Sample
+from .estimators import mean_over_questions, pass_at_k
+
+
+def measure(samples: Sequence[Sample], k: int) -> dict[str, Any]:
+    """avg@n, pass@k, mean length and share truncated of the samples of one policy, each with an interval over questions.
+
+    Samples whose verifier failed have no reward: they are left out of avg and pass, and counted in `unverified`.
+    Raises `UserError` if a question has fewer than k verified samples.
+    """
+    by_question: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_question[sample.question_id].append(sample)
+    average, passed, tokens, truncated = [], [], [], []
+    for question_id, drawn in by_question.items():
+        verified = [s for s in drawn if s.verdict.reward is not None]
+        if len(verified) < k:
+            raise UserError(
+                f"question {question_id!r} has {len(verified)} verified samples of {len(drawn)}, too few for pass@{k}; "
+                f"see the verdicts in the journal"
+            )
+        right = sum(s.right for s in verified)
+        average.append(right / len(verified))
+        passed.append(pass_at_k(len(verified), right, k))
+        tokens.append(sum(len(s.token_ids) for s in drawn) / len(drawn))
+        truncated.append(sum(s.truncated for s in drawn) / len(drawn))
+    avg, best = mean_over_questions(average), mean_over_questions(passed)
+    length, cut = mean_over_questions(tokens), mean_over_questions(truncated)
+    return {
+        "questions": len(by_question),
+        "samples_per_question": len(samples) // len(by_question),
+        "k": k,
+        "avg_at_k": avg.mean,
+        "interval": avg.interval,
+        "pass_at_k": best.mean,
+        "pass_at_k_interval": best.interval,
+        "mean_tokens": length.mean,
+        "mean_tokens_interval": length.interval,
+        "truncated": cut.mean,
+        "truncated_interval": cut.interval,
+        "unverified": sum(s.verdict.reward is None for s in samples),
+        "per_question": dict(zip(by_question, average, strict=True)),
+    }
+
+
+def measure_revision(first: Sequence[Sample], revised: Sequence[Sample]) -> dict[str, Any]:
+    """Generate, then revise (the paper's Table 9), the control phrase chosen by the verifier.
+
+    `correction_rate`: of the wrong first answers, the share whose revision is right. `kept_rate`: of the right ones, the
+    share whose revision still is. None where there are no such answers.
+    """
+    pairs = [
+        (before, after)
+        for before, after in zip(first, revised, strict=True)
+        if before.verdict.reward is not None and after.verdict.reward is not None
+    ]
+    wrong = [after.right for before, after in pairs if not before.right]
+    right = [after.right for before, after in pairs if before.right]
+    return {
+        "accuracy_first": sum(before.right for before, _ in pairs) / len(pairs),
+        "accuracy_revised": sum(after.right for _, after in pairs) / len(pairs),
+        "correction_rate": sum(wrong) / len(wrong) if wrong else None,
+        "kept_rate": sum(right) / len(right) if right else None,
+        "mean_tokens": sum(len(s.token_ids) for s in revised) / len(revised),
+    }
+
+
+def paired_difference(before: dict[str, float], after: dict[str, float]) -> dict[str, Any]:
+    """Mean of the differences, question by question, with its interval. The questions must be the same."""
+    if before.keys() != after.keys():
+        raise ValueError("a paired difference needs the same questions on both sides")
+    estimate = mean_over_questions([after[q] - before[q] for q in before])
+    return {"difference": estimate.mean, "interval": estimate.interval, "questions": len(before)}

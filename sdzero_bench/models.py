@@ -1,0 +1,53 @@
+"""Loading policies: any causal language model that transformers loads, from a directory or the hub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .config import ModelConfig
+from .errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def device(config: ModelConfig) -> str:
+    """Where the policy lives: as configured, or the first accelerator, or the CPU."""
+    import torch
+
+    if config.device != "auto":
+        return config.device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
+    """The model's own tokenizer. Raises `UserError` if it is not there or has no chat template."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"no tokenizer could be loaded from {path!r}: {_first_line(error)}") from error
+    if tokenizer.chat_template is None:
+        raise UserError(f"the tokenizer of {path!r} has no chat template; take an instruct model")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def load_model(path: str, config: ModelConfig) -> PreTrainedModel:
+    """Weights in float32 unless the config says bfloat16, on the run's device. Raises `UserError` if they cannot be had."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    dtype = torch.bfloat16 if config.dtype == "bfloat16" else torch.float32
+    try:
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise UserError(f"no model could be loaded from {path!r}: {_first_line(error)}") from error
+    return model.to(device(config))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,49 @@
+"""Progress on the terminal: one bar a phase, with samples, accuracy so far and time left, on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class PhaseBar:
+    """The bar of one phase. `advance` counts work done; the accuracy shown is over verified samples."""
+
+    def __init__(self, progress: Progress, name: str, total: int, unit: str) -> None:
+        self._progress = progress
+        self._id = progress.add_task(name, total=total, unit=unit, note="")
+        self._right = self._verified = 0
+
+    def advance(self, count: int = 1, rewards: list[float | None] | None = None, note: str | None = None) -> None:
+        for reward in rewards or []:
+            if reward is not None:
+                self._verified += 1
+                self._right += reward == 1.0
+        shown = note if note is not None else f"{self._right / self._verified:.0%} right" if self._verified else ""
+        self._progress.update(self._id, advance=count, note=shown)
+
+
+class ProgressDisplay:
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+
+    @contextmanager
+    def phase(self, name: str, total: int, unit: str = "samples") -> Iterator[PhaseBar]:
+        columns = (
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            TextColumn("{task.fields[note]:<14}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console) as progress:
+            yield PhaseBar(progress, name, total, unit)
+
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False)

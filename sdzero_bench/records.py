@@ -1,0 +1,120 @@
+"""The run folder: everything about a run, in files that are whole at any moment.
+
+    manifest.json           what was run: resolved config, fingerprints, versions, hardware, state
+    journal/PHASE.jsonl     every sample, before it was used
+    ledger.json             what was used, by phase
+    checkpoints/NAME/       policies
+    training/NAME.jsonl     training logs, a line a step
+    evaluation.json         the measured policies
+    summary.md, learning_curve.png, learning_curve.svg
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .errors import UserError
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a crash, sees the old content or the new one and nothing between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, parent: Path, name: str) -> RunFolder:
+        """A new folder `parent/name`, with a number added if that exists. Raises `UserError` if it can't be written."""
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            for suffix in ["", *(f"-{n}" for n in range(2, 10_000))]:
+                path = parent / f"{name}{suffix}"
+                try:
+                    path.mkdir()
+                    break
+                except FileExistsError:
+                    continue
+            return cls(path)
+        except OSError as error:
+            raise UserError(f"cannot write the run folder in {str(parent)!r}: {error.strerror}") from error
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run. Raises `UserError` if the folder is no run."""
+        if not (path / "manifest.json").is_file():
+            raise UserError(f"{str(path)!r} is no run folder: manifest.json is missing")
+        return cls(path)
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def training(self) -> Path:
+        return self.path / "training"
+
+    def read(self, name: str) -> Any:
+        """The content of a JSON file, or None if it is not there (yet)."""
+        path = self.path / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def write(self, name: str, content: Any) -> None:
+        write_atomic(self.path / name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def start_session(self, manifest: dict[str, Any]) -> None:
+        """Write the manifest of a new run, or note in an old one that it goes on."""
+        known = self.read("manifest.json") or {**manifest, "sessions": []}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        known["sessions"].append({"started": now, **{k: manifest[k] for k in ("versions", "hardware")}})
+        known["state"] = "running"
+        self.write("manifest.json", known)
+
+    def set_state(self, state: str) -> None:
+        self.write("manifest.json", {**self.read("manifest.json"), "state": state})
+
+    def begin_checkpoint(self, name: str) -> Path:
+        """An empty folder in which to write a checkpoint; `finish_checkpoint` puts it in its place at once."""
+        partial = self.checkpoints / f".{name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        return partial
+
+    def finish_checkpoint(self, name: str) -> Path:
+        final = self.checkpoints / name
+        os.replace(self.checkpoints / f".{name}.partial", final)
+        return final
+
+    def checkpoint(self, name: str) -> Path | None:
+        """The folder of a finished checkpoint."""
+        path = self.checkpoints / name
+        return path if path.is_dir() else None

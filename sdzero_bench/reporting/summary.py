@@ -1,0 +1,118 @@
+"""The table of a run, on the terminal and as summary.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from ..budget import EVALUATION
+from ..records import RunFolder, write_atomic
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def with_interval(value: float, interval: list[float], scale: float = 100) -> str:
+    return f"{scale * value:.1f} [{scale * interval[0]:.1f}, {scale * interval[1]:.1f}]"
+
+
+def policy_rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Headings and one row a policy."""
+    first = result["evaluation"][0]
+    headings = [
+        "policy",
+        f"avg@{first['samples_per_question']} %",
+        "over base",
+        f"pass@{first['k']} %",
+        "tokens",
+        "truncated %",
+        "corrected %",
+        "kept %",
+    ]
+    rows = []
+    for entry in result["evaluation"]:
+        over, revision = entry.get("over_base"), entry.get("revision", {})
+        rows.append(
+            [
+                entry["policy"],
+                with_interval(entry["avg_at_k"], entry["interval"]),
+                with_interval(over["difference"], over["interval"]) if over else "",
+                with_interval(entry["pass_at_k"], entry["pass_at_k_interval"]),
+                with_interval(entry["mean_tokens"], entry["mean_tokens_interval"], scale=1),
+                with_interval(entry["truncated"], entry["truncated_interval"]),
+                percent(revision.get("correction_rate")),
+                percent(revision.get("kept_rate")),
+            ]
+        )
+    return headings, rows
+
+
+def ledger_rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Headings and one row a phase."""
+    headings = ["phase", "samples", "generated", "prompt", "forward", "backward", "verifier failures", "seconds"]
+    rows = [
+        [
+            name,
+            f"{use['samples']:,}",
+            f"{use['generated_tokens']:,}",
+            f"{use['prompt_tokens']:,}",
+            f"{use['forward_tokens']:,}",
+            f"{use['backward_tokens']:,}",
+            str(use["verifier_failures"]),
+            f"{use['wall_seconds']:.1f}",
+        ]
+        for name, use in result["ledger"].items()
+    ]
+    return headings, rows
+
+
+def training_samples(result: dict[str, Any]) -> int:
+    return sum(use["samples"] for name, use in result["ledger"].items() if not name.startswith(EVALUATION))
+
+
+def notes(result: dict[str, Any]) -> list[str]:
+    """What a reader has to know beside the figures."""
+    failures = sum(use["verifier_failures"] for use in result["ledger"].values())
+    lines = [
+        f"{training_samples(result):,} of {result['budget']['samples']:,} training samples used.",
+        "Intervals: 95 %, BCa bootstrap over questions. One run is one seed: they do not cover the variation over seeds.",
+    ]
+    if failures:
+        lines.append(
+            f"The verifier failed on {failures} samples (time-outs or errors); they count neither as right nor as wrong."
+        )
+    return lines
+
+
+def terminal_table(result: dict[str, Any]) -> Table:
+    headings, rows = policy_rows(result)
+    table = Table(title=f"{result['method']} on {result['task']}, seed {result['seed']}")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "policy" else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def markdown_summary(folder: RunFolder, result: dict[str, Any]) -> None:
+    """Write summary.md."""
+    parts = [
+        f"# {result['method']} on {result['task']}",
+        f"Run `{result['run_id']}`: model `{result['model']}`, preset {result['preset']}, seed {result['seed']}, "
+        f"question set `{result['question_set']}`.",
+        _markdown_table(*policy_rows(result)),
+        "Corrected and kept: of the wrong, and of the right, first answers the share that is right after a revision, "
+        "the control phrase chosen by the verifier.",
+        "![learning curve](learning_curve.svg)",
+        "## What it used",
+        _markdown_table(*ledger_rows(result)),
+        "\n".join(f"- {note}" for note in notes(result)),
+    ]
+    write_atomic(folder.path / "summary.md", "\n\n".join(parts) + "\n")
+
+
+def _markdown_table(headings: list[str], rows: list[list[str]]) -> str:
+    lines = [headings, ["---"] + ["---:"] * (len(headings) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

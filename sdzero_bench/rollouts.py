@@ -1,0 +1,125 @@
+"""Sampling as every method sees it: drawn, verified, journaled, charged, in this order, each sample once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .budget import Ledger
+from .progress import PhaseBar
+from .questions import Question
+from .sampling.completion import Completion, Engine, Request, SamplingParameters, sample_seed
+from .sampling.journal import Journal, Sample
+from .verifying.pool import VerifierPool
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A context to continue: the chat that asks the question, and what stands in the assistant's turn already.
+
+    `index` tells the samples of one question and phase apart.
+    """
+
+    question: Question
+    ids: tuple[int, ...]
+    """Token ids of the whole context, prefix included."""
+    index: str
+    prefix: str = ""
+    """The text of the assistant's turn so far, for the journal."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.question.id}/{self.index}"
+
+
+class Rollouts:
+    """Draws samples for a phase, or takes them from the journal."""
+
+    def __init__(
+        self, journal: Journal, ledger: Ledger, verifier: VerifierPool, decode: Callable[[Sequence[int]], str], accelerators: int = 0
+    ) -> None:
+        self.journal = journal
+        self.ledger = ledger
+        self.verifier = verifier
+        self.decode = decode
+        self.accelerators = accelerators
+
+    def draw(
+        self,
+        phase: str,
+        policy: str,
+        engine: Engine,
+        prompts: Sequence[Prompt],
+        parameters: SamplingParameters,
+        seed: int,
+        bar: PhaseBar | None = None,
+        stream: str | None = None,
+    ) -> list[Sample]:
+        """One verified sample a prompt, in order. Phases of the same `stream` share their random numbers.
+
+        Raises `BudgetError`, before anything is drawn, if those that are not in the journal exceed the budget.
+        Batches are formed over all prompts, journaled or not: a resumed run then repeats the batches of the run that
+        was cut off, and with them its samples to the last bit.
+        """
+        known = {p.key for p in prompts if self.journal.get(phase, p.key) is not None}
+        self.ledger.require(phase, len(prompts) - len(known))
+        by_length = sorted(prompts, key=lambda p: len(p.ids))
+        for start in range(0, len(by_length), engine.batch_size):
+            batch = by_length[start : start + engine.batch_size]
+            if not all(p.key in known for p in batch):
+                self._draw_batch(phase, policy, engine, batch, parameters, seed, known, stream or phase)
+            if bar is not None:
+                drawn = [self.journal.phases[phase][p.key] for p in batch]
+                bar.advance(len(batch), rewards=[s.verdict.reward for s in drawn])
+        return [self.journal.phases[phase][p.key] for p in prompts]
+
+    def _draw_batch(
+        self,
+        phase: str,
+        policy: str,
+        engine: Engine,
+        batch: Sequence[Prompt],
+        parameters: SamplingParameters,
+        seed: int,
+        known: set[str],
+        stream: str,
+    ) -> None:
+        started = time.perf_counter()
+        seeds = [sample_seed(seed, stream, p.question.id, p.index) for p in batch]
+        requests = [Request(p.ids, s) for p, s in zip(batch, seeds, strict=True)]
+        completions = engine.generate(requests, parameters)
+        fresh = [row for row in zip(batch, seeds, completions, strict=True) if row[0].key not in known]
+        texts = [self.decode(completion.token_ids) for _, _, completion in fresh]
+        verdicts = self.verifier.verify([(p.question, text) for (p, _, _), text in zip(fresh, texts, strict=True)])
+        samples = [
+            self._sample(phase, policy, engine, prompt, sample_seed_, completion, text, verdict)
+            for (prompt, sample_seed_, completion), text, verdict in zip(fresh, texts, verdicts, strict=True)
+        ]
+        self.journal.append(samples)
+        for sample in samples:
+            self.ledger.charge(sample)
+        seconds = time.perf_counter() - started
+        use = self.ledger.phase(phase)
+        use.wall_seconds += seconds
+        use.accelerator_seconds += seconds * self.accelerators
+
+    @staticmethod
+    def _sample(phase, policy, engine, prompt, seed, completion: Completion, text, verdict) -> Sample:  # type: ignore[no-untyped-def]
+        return Sample(
+            phase=phase,
+            question_id=prompt.question.id,
+            index=prompt.index,
+            seed=seed,
+            policy=policy,
+            prompt_sha256=hashlib.sha256(json.dumps(prompt.ids).encode()).hexdigest()[:16],
+            prompt_tokens=len(prompt.ids),
+            token_ids=completion.token_ids,
+            text=text,
+            finish=completion.finish,
+            verdict=verdict,
+            engine=f"{engine.name} {engine.version}",
+            prefix=prompt.prefix,
+        )

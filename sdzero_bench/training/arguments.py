@@ -1,0 +1,39 @@
+"""The settings that every trainer shares, so that methods differ in their objective alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..config import OptimizerConfig
+
+
+def trainer_arguments(
+    optimizer: OptimizerConfig, output: Path, seed: int, bf16: bool, cpu: bool, learning_rate: float | None
+) -> dict[str, Any]:
+    """Keyword arguments for any TRL config. `learning_rate` replaces the shared one where a method sets its own."""
+    micro = min(optimizer.micro_batch_size, optimizer.batch_size)
+    return {
+        "output_dir": str(output),
+        "seed": seed,
+        "learning_rate": learning_rate or optimizer.learning_rate,
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": -(-optimizer.batch_size // micro),
+        "weight_decay": optimizer.weight_decay,
+        "adam_beta1": optimizer.beta1,
+        "adam_beta2": optimizer.beta2,
+        "warmup_steps": optimizer.warmup_ratio,
+        "lr_scheduler_type": optimizer.schedule,
+        "max_grad_norm": optimizer.max_grad_norm,
+        "gradient_checkpointing": optimizer.gradient_checkpointing,
+        "bf16": bf16,
+        "use_cpu": cpu,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps",
+        "save_steps": optimizer.save_every,
+        "save_total_limit": 2,
+        "disable_tqdm": True,
+        "report_to": "none",
+        "dataloader_pin_memory": False,
+    }

@@ -1,0 +1,76 @@
+"""Which weights the teacher has while the student learns: its first ones, or ones that follow the student.
+
+The paper freezes the teacher, and synchronises it with the student when that has reached a plateau ("iterative
+self-evolution").
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_model, save_model
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from trl.trainer.callbacks import SyncRefModelCallback
+
+from .options import TeacherOptions
+
+TEACHER_FILE = "teacher.safetensors"
+
+
+class TeacherWeights(TrainerCallback):
+    """Moves the teacher's weights after each optimiser step, and keeps them with every checkpoint.
+
+    `rewards` is the trainer's list of mean rewards, one a step; `synchronised` lists the steps at which the student was
+    copied.
+    """
+
+    def __init__(self, options: TeacherOptions, trainer: Any) -> None:
+        self.options = options
+        self.trainer = trainer
+        self.synchronised: list[int] = []
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        saved = Path(args.output_dir) / f"checkpoint-{state.global_step}" / TEACHER_FILE
+        if state.global_step > 0 and saved.is_file():
+            load_model(self._teacher(), str(saved))
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if self.options.weights != "frozen":
+            path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / TEACHER_FILE
+            save_model(self._teacher(), str(path))
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        step = state.global_step
+        match self.options.weights:
+            case "ema":
+                self._move(1 - self.options.decay)
+            case "sync_every" if step % self.options.every == 0:
+                self._synchronise(step)
+            case "sync_on_plateau" if self._on_plateau(step):
+                self._synchronise(step)
+
+    def _on_plateau(self, step: int) -> bool:
+        window = self.options.patience
+        since = self.trainer.rewards[max(self.synchronised, default=0) :]
+        if len(since) < 2 * window:
+            return False
+        before, last = since[-2 * window : -window], since[-window:]
+        return sum(last) / window <= sum(before) / window + self.options.minimum_gain
+
+    def _synchronise(self, step: int) -> None:
+        self._move(1.0)
+        self.synchronised.append(step)
+
+    def _move(self, share: float) -> None:
+        SyncRefModelCallback.sync_target_model(self._student(), self._teacher(), share)
+
+    def _teacher(self) -> Any:
+        return self.trainer.accelerator.unwrap_model(self.trainer.teacher_model)
+
+    def _student(self) -> Any:
+        return self.trainer.accelerator.unwrap_model(self.trainer.model)

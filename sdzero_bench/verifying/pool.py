@@ -1,0 +1,78 @@
+"""Verify responses in worker processes that are killed when they take too long."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from ..questions import Question
+from ..task import Task
+from .verdict import Verdict
+
+_task: Task | None = None
+
+
+def _start_worker(module: str, name: str, options: dict[str, Any]) -> None:
+    global _task
+    cls = getattr(importlib.import_module(module), name)
+    _task = cls(cls.Options(**options))
+
+
+def _verify(question: Question, response: str) -> Verdict:
+    assert _task is not None
+    return _task.verify(question, response)
+
+
+class VerifierPool:
+    """Worker processes that each hold the task; a call that overruns costs its worker, not the pool.
+
+    The workers are spawned, not forked: the parent may hold a model and its threads.
+    """
+
+    def __init__(self, task: Task, workers: int | None = None, timeout_seconds: float = 10.0) -> None:
+        self.timeout_seconds = timeout_seconds
+        cls = type(task)
+        self._pool = ProcessPool(
+            max_workers=workers or min(os.cpu_count() or 1, 8),
+            initializer=_start_worker,
+            initargs=(cls.__module__, cls.__qualname__, task.options.model_dump()),
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    def verify(
+        self, pairs: Sequence[tuple[Question, str]], each: Callable[[Verdict], None] | None = None
+    ) -> list[Verdict]:
+        """Verdicts in the order of `pairs`. A time-out or an exception becomes a verdict with that status."""
+        futures = [self._pool.schedule(_verify, args=pair, timeout=self.timeout_seconds) for pair in pairs]
+        verdicts = []
+        for future in futures:
+            verdicts.append(self._verdict(future))
+            if each is not None:
+                each(verdicts[-1])
+        return verdicts
+
+    def _verdict(self, future: Any) -> Verdict:
+        try:
+            return future.result()
+        except FutureTimeoutError:
+            return Verdict.failed("timeout", f"no verdict within {self.timeout_seconds:g} s")
+        except ProcessExpired as error:
+            return Verdict.failed("error", f"the verifier's process died with exit code {error.exitcode}")
+        except Exception as error:  # the verifier's own, whatever it is: recorded with the sample and counted
+            return Verdict.failed("error", f"{type(error).__name__}: {error}")
+
+    def close(self) -> None:
+        self._pool.stop()
+        self._pool.join()
+
+    def __enter__(self) -> VerifierPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

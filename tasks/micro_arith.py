@@ -1,0 +1,68 @@
+"""micro-arith: chains of sums, the task of the embedded micro model."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+
+from pydantic import Field
+
+from sdzero_bench.questions import Question, QuestionSet
+from sdzero_bench.task import Messages, Split, Task, TaskOptions
+from sdzero_bench.verifying.math_answer import check_math
+from sdzero_bench.verifying.verdict import Verdict
+
+from .micro_world import arithmetic
+
+
+class MicroArithOptions(TaskOptions):
+    train: int = Field(2000, gt=0)
+    """Training questions."""
+    validation: int = Field(200, gt=0)
+    test: int = Field(300, gt=0)
+
+
+SPLIT_SEED = 1
+"""reasoning-gym stream of all three splits, in the order test, validation, train: larger training sets change no other."""
+
+
+class MicroArith(Task):
+    """Sums of three to five terms from reasoning-gym's `chain_sum`, solved step by step, the answer boxed."""
+
+    name = "micro-arith"
+    summary = "chains of three to five sums, solved step by step (reasoning-gym chain_sum)"
+    source = "reasoning-gym"
+    verifier = "math-verify on the last boxed expression"
+    Options = MicroArithOptions
+    options: MicroArithOptions
+
+    def load(self, split: Split) -> QuestionSet:
+        sizes = {"test": self.options.test, "validation": self.options.validation, "train": self.options.train}
+        start = 0
+        for name, size in sizes.items():
+            if name == split:
+                break
+            start += size
+        items = _items(sum(sizes.values()))[start : start + sizes[split]]
+        return QuestionSet(
+            f"{self.name}/{split}",
+            tuple(
+                Question(f"{split}-{i}", item["question"], item["answer"], {"expression": item["metadata"]["expression"]})
+                for i, item in enumerate(items)
+            ),
+        )
+
+    def prompt(self, question: Question) -> Messages:
+        return [{"role": "user", "content": arithmetic.prompt(question.text)}]
+
+    def verify(self, question: Question, response: str) -> Verdict:
+        return check_math(response, question.answer)
+
+    def demonstration(self, question: Question) -> str:
+        return arithmetic.demonstration(question.details["expression"])
+
+
+@cache
+def _items(count: int) -> list[dict]:
+    # chain_sums leaves repeats out, so that no two of these are the same sum.
+    return list(itertools.islice(arithmetic.chain_sums(SPLIT_SEED), count))

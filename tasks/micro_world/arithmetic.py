@@ -1,0 +1,143 @@
+"""Chains of sums: the questions of micro-arith, and the ways in which its world writes solutions to them.
+
+The questions are reasoning-gym's `chain_sum`. Everything below them is a small model of how people solve such
+questions: a quick first draft that slips now and then, a second look that is more careful but may also just repeat
+what stands there, and a schoolbook solution in words.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_TOTAL = 199
+"""Running totals stay in 0..MAX_TOTAL: small enough for a model of a million parameters to add without help."""
+
+_TERM = re.compile(r"([+-]?)\s*(\d+)")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One written step, `left op right = result`; `result` is what was written, right or wrong."""
+
+    left: int
+    op: str
+    right: int
+    result: int
+
+    @property
+    def correct(self) -> bool:
+        return self.result == add(self.left, self.op, self.right)
+
+    def __str__(self) -> str:
+        return f"{self.left}{self.op}{self.right}={self.result}"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A complete solution as written: its lines, and the boxed result of the last one."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def answer(self) -> int:
+        return self.lines[-1].result
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.lines)) + f"\n\\boxed{{{self.answer}}}"
+
+
+def prompt(question: str) -> str:
+    """What the user says: reasoning-gym's question, and where the answer has to stand."""
+    return f"{question}\nPut the final answer in \\boxed{{}}."
+
+
+def add(left: int, op: str, right: int) -> int:
+    return left + right if op == "+" else left - right
+
+
+def terms(expression: str) -> list[tuple[str, int]]:
+    """Signed terms of `a + b - c`, in order: [("+", a), ("+", b), ("-", c)]."""
+    return [(sign or "+", int(value)) for sign, value in _TERM.findall(expression)]
+
+
+def solve(expression: str) -> Attempt:
+    """The solution without a slip."""
+    (_, total), *rest = terms(expression)
+    lines = []
+    for op, right in rest:
+        lines.append(Line(total, op, right, add(total, op, right)))
+        total = lines[-1].result
+    return Attempt(tuple(lines))
+
+
+def chain_sums(seed: int, min_terms: int = 3, max_terms: int = 5) -> Iterator[dict]:
+    """Endless reasoning-gym `chain_sum` items whose running totals stay in 0..MAX_TOTAL, repeats left out."""
+    import reasoning_gym
+
+    seen: set[str] = set()
+    chunk = 20_000
+    # chain_sum seeds item i with seed + i, so seeds far apart are needed for streams that do not share items.
+    for start in range(seed * 10_000_000, (seed + 1) * 10_000_000, chunk):
+        items = reasoning_gym.create_dataset(
+            "chain_sum", seed=start, size=chunk, min_terms=min_terms, max_terms=max_terms, min_digits=1, max_digits=2
+        )
+        for item in items:
+            expression = item["metadata"]["expression"]
+            if expression in seen or not all(0 <= line.result <= MAX_TOTAL for line in solve(expression).lines):
+                continue
+            seen.add(expression)
+            yield item
+
+
+def carries(line: Line) -> bool:
+    """Whether the units of this step carry or borrow: where people slip most."""
+    units = add(line.left % 10, line.op, line.right % 10)
+    return not 0 <= units <= 9
+
+
+def slipped(line: Line, rng: random.Random) -> Line:
+    """The same step with a wrong result: a carry forgotten, a count one off, or a ten too many or too few."""
+    right = add(line.left, line.op, line.right)
+    wrong = [right - 1, right + 1, right - 10, right + 10]
+    if carries(line):
+        wrong += [right - 10 if line.op == "+" else right + 10] * 2
+    return Line(line.left, line.op, line.right, rng.choice(wrong))
+
+
+@dataclass(frozen=True)
+class Care:
+    """Chances of a slip in one step, with and without a carry."""
+
+    carry: float
+    plain: float
+
+
+def attempt(expression: str, care: Care, rng: random.Random) -> Attempt:
+    """A solution written with that much care; a slip is carried on to the end, as it is when nobody looks back.
+
+    Drafts whose totals leave 0..MAX_TOTAL after a slip are drawn again: the model never learns such numbers.
+    """
+    while True:
+        (_, total), *rest = terms(expression)
+        lines = []
+        for op, right in rest:
+            line = Line(total, op, right, add(total, op, right))
+            if rng.random() < (care.carry if carries(line) else care.plain):
+                line = slipped(line, rng)
+            lines.append(line)
+            total = line.result
+        if all(0 <= line.result <= MAX_TOTAL for line in lines):
+            return Attempt(tuple(lines))
+
+
+def demonstration(expression: str) -> str:
+    """The gold solution in schoolbook words, a style that the drafts do not use."""
+    solution = solve(expression)
+    steps = [f"Start with {solution.lines[0].left}."]
+    for line in solution.lines:
+        verb = f"Add {line.right}" if line.op == "+" else f"Take away {line.right}"
+        steps.append(f"{verb} to get {line.result}.")
+    return " ".join(steps) + f" So the answer is \\boxed{{{solution.answer}}}."

@@ -1,0 +1,126 @@
+"""Rebuild the micro model from nothing: `python -m sdzero_bench.tasks.micro_world.build --out DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .arithmetic import chain_sums
+from .corpus import IN_WORDS, Text, World, text
+from .tokenizer import END_OF_TURN, PYTHON_WORDS, train_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+CORPUS_SEED = 9
+"""reasoning-gym stream of the pretraining questions; the splits of micro-arith use another (see micro_arith.py)."""
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, sample: Text) -> dict[str, list[int]]:
+    """Token ids of a chat, and labels: -100 on the prompt and on every segment that is not learnt."""
+    chat = [{"role": "user", "content": sample.prompt}]
+    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False)
+    labels = [-100] * len(ids)
+    for segment, learn in (*sample.segments, (END_OF_TURN, True)):
+        piece = tokenizer(segment, add_special_tokens=False)["input_ids"]
+        ids = ids + piece
+        labels = labels + (piece if learn else [-100] * len(piece))
+    return {"input_ids": ids, "labels": labels}
+
+
+def build(out: Path, texts: int, seed: int, excluded: set[str], overrides: dict[str, Any]) -> dict[str, Any]:
+    import torch
+    from datasets import Dataset
+    from transformers import (
+        DataCollatorForSeq2Seq,
+        Qwen3Config,
+        Qwen3ForCausalLM,
+        Trainer,
+        TrainingArguments,
+        set_seed,
+    )
+
+    started = time.perf_counter()
+    set_seed(seed)
+    rng = random.Random(seed)
+    world = World()
+    items = (item for item in chain_sums(CORPUS_SEED) if item["metadata"]["expression"] not in excluded)
+    distinct = list(itertools.islice(items, texts // 2))
+    corpus = [text(rng.choice(distinct), world, rng) for _ in range(texts)]
+    plain = [t.prompt + "\n" + "".join(s for s, _ in t.segments) for t in corpus[:20_000]]
+    tokenizer = train_tokenizer([*plain, *[PYTHON_WORDS] * 400])
+    rows = [encode(tokenizer, sample) for sample in corpus]
+
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=384,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        head_dim=32,
+        max_position_embeddings=1024,
+        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = Qwen3ForCausalLM(config).float()
+    settings: dict[str, Any] = {
+        "per_device_train_batch_size": 64,
+        "num_train_epochs": 1,
+        "learning_rate": 3e-3,
+        "lr_scheduler_type": "cosine_with_min_lr",
+        "lr_scheduler_kwargs": {"min_lr_rate": 0.05},
+        "warmup_steps": 0.03,
+        "weight_decay": 0.05,
+        "adam_beta2": 0.98,
+        "max_grad_norm": 1.0,
+    } | overrides
+    args = TrainingArguments(
+        output_dir=str(out / "trainer"),
+        seed=seed,
+        use_cpu=True,
+        train_sampling_strategy="group_by_length",
+        save_strategy="no",
+        report_to="none",
+        logging_steps=100,
+        dataloader_pin_memory=False,
+        **settings,
+    )
+    trainer = Trainer(
+        model=model,
+        args=args,
+        train_dataset=Dataset.from_list(rows),
+        data_collator=DataCollatorForSeq2Seq(tokenizer),
+    )
+    prepared = time.perf_counter() - started
+    trainer.train()
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    return {
+        "parameters": model.num_parameters(),
+        "texts": texts,
+        "tokens": sum(len(row["input_ids"]) for row in rows),
+        "seconds_to_prepare": round(prepared, 1),
+        "seconds": round(time.perf_counter() - started, 1),
+        "final_loss": [entry["loss"] for entry in trainer.state.log_history if "loss" in entry][-1],
+        "torch": torch.__version__,
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--texts", type=int, default=160_000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    print(json.dumps(build(options.out, options.texts, options.seed, set(), {}), indent=2))

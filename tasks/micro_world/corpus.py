@@ -1,0 +1,92 @@
+"""The texts that the micro model is pretrained on: chats in which somebody solves a chain of sums, once or repeatedly.
+
+A text is a list of segments, each with the flag "learn this". What follows a finished attempt is learnt only where the
+turn ends there: the model sees second attempts after a control phrase and learns to write them, but it never learns to
+utter the phrase by itself. That is left to the methods.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .arithmetic import Attempt, Care, attempt, demonstration, prompt
+
+# Wordings of the control phrase: the paper's, its public code's, and a neutral one that says nothing of the reward.
+WRONG_PHRASES = (
+    "Wait, this response is not correct, let me start over.",
+    "Wait, this response is wrong. Let me correct it.",
+    "Wrong. I need to redo all.",
+)
+RIGHT_PHRASES = ("Let me rephrase the above solution.",)
+NEUTRAL_PHRASES = ("Let me look at the above solution again.",)
+
+IN_WORDS = "Explain in words."
+WITH_REFERENCE = "A worked solution for reference:"
+
+
+@dataclass(frozen=True)
+class World:
+    """How careful people are in this world. The figures shape the base model; the model card lists them."""
+
+    draft: Care = Care(carry=0.40, plain=0.10)
+    revision: Care = Care(carry=0.04, plain=0.015)
+    repeat_when_wrong: float = 0.7
+    """Chance that a second attempt merely repeats the first although it was said to be wrong: the naive reviser."""
+    repeat_when_unsure: float = 0.85
+    """The same after a phrase that does not say whether the attempt was right."""
+    neutral_phrase: float = 0.1
+    kinds: tuple[tuple[str, float], ...] = (
+        ("1 attempt", 0.34),
+        ("2 attempts", 0.24),
+        ("3 attempts", 0.16),
+        ("4 attempts", 0.12),
+        ("with reference", 0.07),
+        ("in words", 0.07),
+    )
+
+
+@dataclass(frozen=True)
+class Text:
+    """One chat: the user's turn, and the assistant's as (segment, whether its tokens are learnt)."""
+
+    prompt: str
+    segments: tuple[tuple[str, bool], ...]
+
+
+def revision(expression: str, before: Attempt, repeat: float, world: World, rng: random.Random) -> Attempt:
+    """A second attempt: with chance `repeat` the first one again, otherwise the sum done anew with more care."""
+    return before if rng.random() < repeat else attempt(expression, world.revision, rng)
+
+
+def attempts(expression: str, answer: int, count: int, world: World, rng: random.Random) -> Iterator[tuple[str, bool]]:
+    current = attempt(expression, world.draft, rng)
+    yield str(current), True
+    for _ in range(count - 1):
+        right = current.answer == answer
+        if rng.random() < world.neutral_phrase:
+            phrase, repeat = rng.choice(NEUTRAL_PHRASES), world.repeat_when_unsure
+        elif right:
+            phrase, repeat = rng.choice(RIGHT_PHRASES), world.repeat_when_wrong
+        else:
+            # The paper's own wording is the most common one.
+            phrase = WRONG_PHRASES[0] if rng.random() < 0.6 else rng.choice(WRONG_PHRASES[1:])
+            repeat = world.repeat_when_wrong
+        yield f"\n\n{phrase}\n\n", False
+        current = revision(expression, current, repeat, world, rng)
+        yield str(current), True
+
+
+def text(item: dict, world: World, rng: random.Random) -> Text:
+    """One text about a reasoning-gym item; its kind is drawn by `world.kinds`."""
+    question, expression = prompt(item["question"]), item["metadata"]["expression"]
+    names, weights = zip(*world.kinds, strict=True)
+    kind = rng.choices(names, weights)[0]
+    if kind == "in words":
+        return Text(f"{question} {IN_WORDS}", ((demonstration(expression), True),))
+    if kind == "with reference":
+        with_reference = f"{question}\n\n{WITH_REFERENCE} {demonstration(expression)}"
+        return Text(with_reference, ((str(attempt(expression, world.revision, rng)), True),))
+    count = int(kind.split()[0])
+    return Text(question, tuple(attempts(expression, int(item["answer"]), count, world, rng)))
