@@ -67,8 +67,18 @@ def run(
 
             display = ProgressDisplay()
             if resume is not None:
-                if given := [n for n, v in {"--method": method, "--model": model, "--task": task, "--seed": seed,
-                                            "--config": config, "--set": assign}.items() if v]:
+                if given := [
+                    n
+                    for n, v in {
+                        "--method": method,
+                        "--model": model,
+                        "--task": task,
+                        "--seed": seed,
+                        "--config": config,
+                        "--set": assign,
+                    }.items()
+                    if v
+                ]:
                     raise UserError(f"--resume goes on with the run's own settings; leave out {', '.join(given)}")
                 session, folder = resume_session(resume, display)
             else:
@@ -91,7 +101,9 @@ def run(
 
 
 def _how_to_resume(folder: Any) -> str:
-    if folder is None or not (folder.path / "manifest.json").is_file():
+    if folder is not None:
+        folder.discard_if_unused()
+    if folder is None or not folder.path.is_dir():
         return ""
     return f" Nothing is lost; go on with: sdzero-bench run --resume {folder.path}"
 

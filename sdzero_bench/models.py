@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .config import ModelConfig
 from .errors import UserError
@@ -43,7 +43,7 @@ def load_model(path: str, config: ModelConfig) -> PreTrainedModel:
 
     dtype = torch.bfloat16 if config.dtype == "bfloat16" else torch.float32
     try:
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
     except (OSError, ValueError) as error:
         raise UserError(f"no model could be loaded from {path!r}: {_first_line(error)}") from error
     return model.to(device(config))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 class PhaseBar:
@@ -32,18 +32,15 @@ class ProgressDisplay:
 
     @contextmanager
     def phase(self, name: str, total: int, unit: str = "samples") -> Iterator[PhaseBar]:
-        columns = (
-            TextColumn("{task.description:<24}"),
-            BarColumn(bar_width=28),
+        columns = (  # together less than 80 characters wide
+            TextColumn("{task.description:<25}"),
+            BarColumn(bar_width=10),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}"),
-            TextColumn("{task.fields[note]:<14}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[unit]} {task.fields[note]:<10}"),
+            TimeRemainingColumn(elapsed_when_finished=True),
         )
         with Progress(*columns, console=self.console) as progress:
             yield PhaseBar(progress, name, total, unit)
 
     def say(self, text: str) -> None:
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)

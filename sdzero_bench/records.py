@@ -1,12 +1,12 @@
 """The run folder: everything about a run, in files that are whole at any moment.
 
-    manifest.json           what was run: resolved config, fingerprints, versions, hardware, state
-    journal/PHASE.jsonl     every sample, before it was used
-    ledger.json             what was used, by phase
-    checkpoints/NAME/       policies
-    training/NAME.jsonl     training logs, a line a step
-    evaluation.json         the measured policies
-    summary.md, learning_curve.png, learning_curve.svg
+manifest.json           what was run: resolved config, fingerprints, versions, hardware, state
+journal/PHASE.jsonl     every sample, before it was used
+ledger.json             what was used, by phase
+checkpoints/NAME/       policies
+training/NAME.jsonl     training logs, a line a step
+evaluation.json         the measured policies
+summary.md, learning_curve.png, learning_curve.svg
 """
 
 from __future__ import annotations
@@ -101,6 +101,11 @@ class RunFolder:
 
     def set_state(self, state: str) -> None:
         self.write("manifest.json", {**self.read("manifest.json"), "state": state})
+
+    def discard_if_unused(self) -> None:
+        """Remove the folder of a run that was refused before its first sample."""
+        if not self.journal.is_dir():
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def begin_checkpoint(self, name: str) -> Path:
         """An empty folder in which to write a checkpoint; `finish_checkpoint` puts it in its place at once."""

@@ -39,7 +39,12 @@ class Rollouts:
     """Draws samples for a phase, or takes them from the journal."""
 
     def __init__(
-        self, journal: Journal, ledger: Ledger, verifier: VerifierPool, decode: Callable[[Sequence[int]], str], accelerators: int = 0
+        self,
+        journal: Journal,
+        ledger: Ledger,
+        verifier: VerifierPool,
+        decode: Callable[[Sequence[int]], str],
+        accelerators: int = 0,
     ) -> None:
         self.journal = journal
         self.ledger = ledger

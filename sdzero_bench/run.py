@@ -23,7 +23,7 @@ from .training.supervised import Example
 from .verifying.pool import VerifierPool
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
     from .training.options import DivergenceOptions, TeacherOptions
 
@@ -54,7 +54,7 @@ class Run:
         self.folder = folder
         self.display = display
         self.base = Checkpoint("base", model_path(config.model.name))
-        self.tokenizer: PreTrainedTokenizerBase = load_tokenizer(self.base.path)
+        self.tokenizer: Any = load_tokenizer(self.base.path)
         self.budget = Budget(
             question_set=questions.fingerprint,
             questions=len(questions),
@@ -237,9 +237,7 @@ class Run:
                 # Softmax temperature of the divergence; the rollouts' own is sampling.temperature.
                 temperature=1.0,
             ),
-            train_dataset=Dataset.from_list(
-                [{"prompt": self.task.prompt(q), "question_id": q.id} for q in questions]
-            ),
+            train_dataset=Dataset.from_list([{"prompt": self.task.prompt(q), "question_id": q.id} for q in questions]),
             processing_class=self.tokenizer,
             rollout=rollout,
             divergence=divergence,

@@ -14,7 +14,6 @@ from .evaluating.evaluation import measure, measure_revision, paired_difference
 from .method import Method
 from .phrases import NAMED
 from .progress import ProgressDisplay
-
 from .records import RunFolder
 from .run import Checkpoint, Run
 from .sampling.completion import SamplingParameters
@@ -158,5 +157,3 @@ def resume_session(path: Path, display: ProgressDisplay) -> tuple[Session, RunFo
         if manifest[name] != questions.fingerprint:
             raise UserError(f"the {name} of {str(path)!r} has changed since the run began; start a new run")
     return session, folder
-
-

@@ -19,9 +19,7 @@ WINDOW = 200
 """Rollouts over which the training accuracy is averaged."""
 
 
-def draw_learning_curve(
-    folder: RunFolder, phases: Mapping[str, Mapping[str, Sample]], result: dict[str, Any]
-) -> None:
+def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sample]], result: dict[str, Any]) -> None:
     """Write learning_curve.png and learning_curve.svg."""
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     drawn = 0
@@ -52,5 +50,7 @@ def draw_learning_curve(
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     for ending in ("png", "svg"):
-        figure.savefig(folder.path / f"learning_curve.{ending}", dpi=150, metadata={"Date": None} if ending == "svg" else None)
+        figure.savefig(
+            folder.path / f"learning_curve.{ending}", dpi=150, metadata={"Date": None} if ending == "svg" else None
+        )
     plt.close(figure)

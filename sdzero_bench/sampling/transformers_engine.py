@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ class TransformersEngine:
     name = "transformers"
     version = transformers.__version__
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch_size: int = 128) -> None:
+    def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase, batch_size: int = 128) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.batch_size = batch_size

@@ -63,7 +63,12 @@ class MarkComplete(TrainerCallback):
     """Writes a marker into a checkpoint once all of it is there: one without it was cut off while it was written."""
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+        (checkpoint_folder(args, state) / COMPLETE).touch()
+
+
+def checkpoint_folder(args: TrainingArguments, state: TrainerState) -> Path:
+    """Where the trainer saves the step that it is at."""
+    return Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
 
 
 def last_complete_checkpoint(folder: Path) -> str | None:

@@ -73,6 +73,7 @@ class SelfDistillationTrainer(DistillationTrainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.args: Any
         self.rollout = rollout
         self.divergence = divergence
         self.max_teacher_tokens = max_teacher_tokens
@@ -88,12 +89,12 @@ class SelfDistillationTrainer(DistillationTrainer):
         """Mean reward of the rollouts of each optimiser step so far, restored with a checkpoint."""
         return [float(row["reward"]) for row in self.state.log_history if "reward" in row]
 
-    def _generate_single_turn(self, prompt_ids, images, multimodal_fields, has_tool_images=False):  # type: ignore[no-untyped-def]
+    def _generate_single_turn(self, prompt_ids, images, multimodal_fields, has_tool_images=False):
         with self._policy_for_generation() as model:
             self._pending = self.rollout(model, self.state.global_step, self._question_ids)
         kept = []
         for rollout in self._pending:
-            ids = cut_to_fit(rollout, self.max_completion_length, self.max_teacher_tokens)
+            ids = cut_to_fit(rollout, self.args.max_completion_length, self.max_teacher_tokens)
             # A teacher context that leaves no room keeps one token, masked below: TRL has no empty completions.
             kept.append(ids or rollout.completion[:1])
             rollout.teacher_prefix = rollout.teacher_prefix if ids else None
@@ -133,15 +134,15 @@ class SelfDistillationTrainer(DistillationTrainer):
         tensors = [torch.tensor(p) for p in prefixes]
         device = completion_mask.device
         output["teacher_ids"] = pad(tensors, padding_value=self._tokenizer.pad_token_id, padding_side="left").to(device)
-        output["teacher_mask"] = pad(
-            [torch.ones_like(t) for t in tensors], padding_value=0, padding_side="left"
-        ).to(device)
+        output["teacher_mask"] = pad([torch.ones_like(t) for t in tensors], padding_value=0, padding_side="left").to(
+            device
+        )
         metrics = self._metrics["train"]
         metrics["student_tokens"].append(float(output["prompt_mask"].sum() + completion_mask.sum()))
         metrics["teacher_tokens"].append(float(output["teacher_mask"].sum() + completion_mask.sum()))
         return output
 
-    def _get_last_hidden_state(self, unwrapped_model, input_ids, attention_mask, logits_to_keep, **multimodal):  # type: ignore[no-untyped-def]
+    def _get_last_hidden_state(self, unwrapped_model, input_ids, attention_mask, logits_to_keep, **multimodal):
         batch = self._batch
         assert batch is not None
         role = "teacher" if unwrapped_model is self.accelerator.unwrap_model(self.teacher_model) else "student"
@@ -155,7 +156,7 @@ class SelfDistillationTrainer(DistillationTrainer):
             )
         return self._hidden[role]
 
-    def _compute_loss(self, unwrapped_student, inputs, num_items_in_batch):  # type: ignore[no-untyped-def]
+    def _compute_loss(self, unwrapped_student, inputs, num_items_in_batch):
         self._batch = inputs
         try:
             if self.divergence.top_k is not None:
@@ -170,7 +171,7 @@ class SelfDistillationTrainer(DistillationTrainer):
         finally:
             self._batch, self._hidden = None, {}
 
-    def _top_k_loss(self, unwrapped_student, inputs, num_items_in_batch):  # type: ignore[no-untyped-def]
+    def _top_k_loss(self, unwrapped_student, inputs, num_items_in_batch):
         mask = inputs["completion_mask"].bool()
         arguments = (
             torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1),

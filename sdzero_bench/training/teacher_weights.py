@@ -6,13 +6,13 @@ self-evolution").
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_model, save_model
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl.trainer.callbacks import SyncRefModelCallback
 
+from .callbacks import checkpoint_folder
 from .options import TeacherOptions
 
 TEACHER_FILE = "teacher.safetensors"
@@ -33,18 +33,15 @@ class TeacherWeights(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        saved = Path(args.output_dir) / f"checkpoint-{state.global_step}" / TEACHER_FILE
+        saved = checkpoint_folder(args, state) / TEACHER_FILE
         if state.global_step > 0 and saved.is_file():
             load_model(self._teacher(), str(saved))
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if self.options.weights != "frozen":
-            path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / TEACHER_FILE
-            save_model(self._teacher(), str(path))
+            save_model(self._teacher(), str(checkpoint_folder(args, state) / TEACHER_FILE))
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         step = state.global_step
         match self.options.weights:
             case "ema":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ _task: Task | None = None
 
 def _start_worker(module: str, name: str, options: dict[str, Any]) -> None:
     global _task
+    # math-verify says on every call that it has no time limit of its own: that is what these processes are for.
+    logging.getLogger("math_verify").setLevel(logging.ERROR)
     cls = getattr(importlib.import_module(module), name)
     _task = cls(cls.Options(**options))
 

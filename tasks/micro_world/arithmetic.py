@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MAX_TOTAL = 199
+MAX_TOTAL = 99
 """Running totals stay in 0..MAX_TOTAL: small enough for a model of a million parameters to add without help."""
 
 _TERM = re.compile(r"([+-]?)\s*(\d+)")

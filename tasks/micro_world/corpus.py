@@ -1,8 +1,8 @@
 """The texts that the micro model is pretrained on: chats in which somebody solves a chain of sums, once or repeatedly.
 
-A text is a list of segments, each with the flag "learn this". What follows a finished attempt is learnt only where the
-turn ends there: the model sees second attempts after a control phrase and learns to write them, but it never learns to
-utter the phrase by itself. That is left to the methods.
+A text is a list of segments, each with the flag "learn this". The token after a finished attempt is learnt only where
+the turn ends there: the model knows how people go on when they look again, what they say and what they write then, but
+it never learns to look again by itself. That is left to the methods.
 """
 
 from __future__ import annotations
@@ -26,12 +26,16 @@ IN_WORDS = "Explain in words."
 WITH_REFERENCE = "A worked solution for reference:"
 
 
+DRAFT = Care(carry=0.40, plain=0.15)
+REVISION = Care(carry=0.04, plain=0.015)
+
+
 @dataclass(frozen=True)
 class World:
     """How careful people are in this world. The figures shape the base model; the model card lists them."""
 
-    draft: Care = Care(carry=0.40, plain=0.10)
-    revision: Care = Care(carry=0.04, plain=0.015)
+    draft: Care = DRAFT
+    revision: Care = REVISION
     repeat_when_wrong: float = 0.7
     """Chance that a second attempt merely repeats the first although it was said to be wrong: the naive reviser."""
     repeat_when_unsure: float = 0.85
@@ -73,7 +77,9 @@ def attempts(expression: str, answer: int, count: int, world: World, rng: random
             # The paper's own wording is the most common one.
             phrase = WRONG_PHRASES[0] if rng.random() < 0.6 else rng.choice(WRONG_PHRASES[1:])
             repeat = world.repeat_when_wrong
-        yield f"\n\n{phrase}\n\n", False
+        # Whether to go on after a finished attempt is not learnt; what people say when they do go on is.
+        yield "\n", False
+        yield f"\n{phrase}\n\n", True
         current = revision(expression, current, repeat, world, rng)
         yield str(current), True
 

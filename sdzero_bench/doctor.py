@@ -1,0 +1,129 @@
+"""What works on this machine, found by trying it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import registry
+from .config import ModelConfig, load_preset, make_task, model_path, resolve
+from .environment import hardware, versions
+from .questions import Question, QuestionSet
+from .task import Messages, Split, Task
+from .verifying.math_answer import check_math
+from .verifying.pool import VerifierPool
+from .verifying.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried."""
+
+    name: str
+    ok: bool
+    found: str
+
+
+class HangingTask(Task):
+    """A verifier that misbehaves as told by the response, to see whether the pool holds."""
+
+    name = "doctor-hang"
+    summary = source = verifier = "a verifier that hangs, dies or raises"
+
+    def load(self, split: Split) -> QuestionSet:
+        return QuestionSet(self.name, (Question("0", "0", "0"),))
+
+    def prompt(self, question: Question) -> Messages:
+        return [{"role": "user", "content": question.text}]
+
+    def verify(self, question: Question, response: str) -> Verdict:
+        if response == "hang":
+            time.sleep(3600)
+        if response == "die":
+            import os
+
+            os._exit(7)
+        if response == "raise":
+            raise RuntimeError("as asked")
+        return check_math(response, question.answer)
+
+
+def examine() -> list[Check]:
+    """Try everything; a failure is a finding, never an exception."""
+    tried: list[tuple[str, Callable[[], str]]] = [
+        ("versions", _versions),
+        ("device", _device),
+        ("engine transformers", _transformers_engine),
+        ("verifier math-verify", _math_verifier),
+        ("verifier time limit", _verifier_limits),
+        ("methods and tasks", _registry),
+        ("writing here", _writing),
+    ]
+    checks = []
+    for name, attempt in tried:
+        try:
+            checks.append(Check(name, True, attempt()))
+        except Exception as error:  # whatever went wrong is what doctor is there to report
+            checks.append(Check(name, False, f"{type(error).__name__}: {error}"))
+    return checks
+
+
+def _versions() -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions().items() if version and name != "commit")
+
+
+def _device() -> str:
+    from .models import device
+
+    found = hardware()
+    name = ", ".join(found["accelerators"]) or f"{found['cpu_count']} CPU cores, {found['torch_threads']} torch threads"
+    return f"{device(ModelConfig(name='micro'))}: {name}"
+
+
+def _transformers_engine() -> str:
+    from .models import load_model, load_tokenizer
+    from .sampling.completion import Request, SamplingParameters
+    from .sampling.transformers_engine import TransformersEngine
+
+    config = ModelConfig(**load_preset("micro")["model"])
+    path = model_path(config.name)
+    tokenizer: Any = load_tokenizer(path)
+    engine = TransformersEngine(load_model(path, config), tokenizer)
+    task = make_task(resolve("base"))
+    question = task.load("test")[0]
+    ids = tokenizer.apply_chat_template(task.prompt(question), add_generation_prompt=True, return_dict=False)
+    started = time.perf_counter()
+    drawn = engine.generate([Request(tuple(ids), seed) for seed in range(32)], SamplingParameters(1.0, 1.0, 64))
+    tokens = sum(len(completion.token_ids) for completion in drawn)
+    return f"micro model sampled {tokens} tokens at {tokens / (time.perf_counter() - started):,.0f} a second"
+
+
+def _math_verifier() -> str:
+    task, wrong = HangingTask(), Question("q", "q", "\\frac{1}{2}")
+    with VerifierPool(task, workers=1) as pool:
+        verdicts = pool.verify([(wrong, "\\boxed{0.5}"), (wrong, "\\boxed{\\frac{1}{3}}")])
+    if [v.reward for v in verdicts] != [1.0, 0.0]:
+        raise RuntimeError(f"1/2 against 0.5 and 1/3 gave {verdicts}")
+    return "1/2 equals 0.5 and not 1/3"
+
+
+def _verifier_limits() -> str:
+    question = Question("q", "q", "1")
+    with VerifierPool(HangingTask(), workers=2, timeout_seconds=1.0) as pool:
+        verdicts = pool.verify([(question, r) for r in ("hang", "die", "raise", "\\boxed{1}")])
+    if [v.status for v in verdicts] != ["timeout", "error", "error", "ok"]:
+        raise RuntimeError(f"got {[v.status for v in verdicts]}")
+    return "a hanging, a dying and a raising verifier are stopped and told from a wrong answer"
+
+
+def _registry() -> str:
+    return f"{len(registry.methods())} methods, {len(registry.tasks())} tasks"
+
+
+def _writing() -> str:
+    with tempfile.TemporaryDirectory(dir=Path.cwd()):
+        return f"{Path.cwd()} can be written"
