@@ -92,9 +92,7 @@ def self_revision_training(run: Run, questions: QuestionSet, options: SRTOptions
     run.require_context(longest, "a prompt with a response and its revision")
     tuples = collect(run, questions, options)
     right = sum(t.right_first for t in tuples)
-    run.display.say(
-        f"SRT: {len(tuples)} tuples, {len(tuples) - right} from wrong first responses, {right} from right ones"
-    )
+    run.display.say(f"SRT: {len(tuples)} tuples, {len(tuples) - right} from wrong first responses, {right} from right ones")
     if options.objective == "two_stage":
         return _two_stages(run, tuples, options)
     examples = []
@@ -157,9 +155,7 @@ def _two_stages(run: Run, tuples: Sequence[Revision], options: SRTOptions) -> Ch
             f"two_stage needs tuples for both stages, but there are {len(wrong_first)} from wrong first responses and "
             f"{len(right_first)} from right ones; use method.srt.objective=joint or more questions"
         )
-    middle = run.finetune(
-        "srt-stage1", run.base, [t.generation() for t in first], options.epochs, options.learning_rate
-    )
+    middle = run.finetune("srt-stage1", run.base, [t.generation() for t in first], options.epochs, options.learning_rate)
     return run.finetune("srt", middle, [t.revision() for t in second], options.epochs, options.learning_rate)
 
 

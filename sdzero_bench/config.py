@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from importlib import resources
 from pathlib import Path
@@ -231,10 +232,8 @@ def _assignment(text: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise UserError(f"--set {key}: {value!r} is not a YAML value") from error
     if isinstance(result, str):
-        try:  # YAML 1.1 reads 1e-4 as text
+        with contextlib.suppress(ValueError):  # YAML 1.1 reads 1e-4 as text
             result = float(result)
-        except ValueError:
-            pass
     for part in reversed(key.strip().split(".")):
         result = {part: result}
     return result

@@ -37,9 +37,7 @@ NAMED = {
 def _by_name(value: object) -> object:
     if isinstance(value, str):
         if value not in NAMED:
-            raise ValueError(
-                f"no phrases of that name; there are {', '.join(NAMED)}, or give {{right: ..., wrong: ...}}"
-            )
+            raise ValueError(f"no phrases of that name; there are {', '.join(NAMED)}, or give {{right: ..., wrong: ...}}")
         return NAMED[value]
     return value
 

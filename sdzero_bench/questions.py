@@ -39,7 +39,7 @@ class QuestionSet(Sequence[Question]):
                 twice = next(v for i, v in enumerate(values) if v in values[:i])
                 raise UserError(f"question set {self.name!r} has the {what} {twice[:80]!r} more than once")
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
+    def __getitem__(self, index):
         return self.questions[index]
 
     def __len__(self) -> int:

@@ -49,9 +49,9 @@ def _find(package_name: str, base: type[Any]) -> dict[str, type[Any]]:
             continue  # a package holds what a module of the same folder needs
         module = importlib.import_module(f"{package_name}.{info.name}")
         for cls in vars(module).values():
-            if inspect.isclass(cls) and issubclass(cls, base) and cls.__module__ == module.__name__:
-                if not inspect.isabstract(cls):
-                    _add(found, cls)
+            own = inspect.isclass(cls) and issubclass(cls, base) and cls.__module__ == module.__name__
+            if own and not inspect.isabstract(cls):
+                _add(found, cls)
     for point in entry_points(group=package_name):
         _add(found, point.load())
     return dict(sorted(found.items()))

@@ -14,6 +14,7 @@ from .questions import Question
 from .sampling.completion import Completion, Engine, Request, SamplingParameters, sample_seed
 from .sampling.journal import Journal, Sample
 from .verifying.pool import VerifierPool
+from .verifying.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,16 @@ class Rollouts:
         use.accelerator_seconds += seconds * self.accelerators
 
     @staticmethod
-    def _sample(phase, policy, engine, prompt, seed, completion: Completion, text, verdict) -> Sample:  # type: ignore[no-untyped-def]
+    def _sample(
+        phase: str,
+        policy: str,
+        engine: Engine,
+        prompt: Prompt,
+        seed: int,
+        completion: Completion,
+        text: str,
+        verdict: Verdict,
+    ) -> Sample:
         return Sample(
             phase=phase,
             question_id=prompt.question.id,

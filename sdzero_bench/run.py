@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,9 +101,7 @@ class Run:
         """Raise `UserError` if a sequence of so many tokens does not fit the model: said before the first sample."""
         limit = getattr(self._model(self.base).config.get_text_config(), "max_position_embeddings", None)
         if limit is not None and tokens > limit:
-            raise UserError(
-                f"{what} may take {tokens} tokens, but the model reads {limit}; lower sampling.max_new_tokens"
-            )
+            raise UserError(f"{what} may take {tokens} tokens, but the model reads {limit}; lower sampling.max_new_tokens")
 
     def longest_prompt(self, questions: QuestionSet | None = None) -> int:
         return max(len(self.prompt_ids(q)) for q in questions or self.questions)
@@ -116,7 +115,10 @@ class Run:
         seed: int | None = None,
         stream: str | None = None,
     ) -> list[Sample]:
-        """One verified sample a prompt, in order. Phases of one `stream` share their random numbers. Raises `BudgetError` before drawing if the budget does not allow it."""
+        """One verified sample a prompt, in order. Phases of one `stream` share their random numbers.
+
+        Raises `BudgetError`, before drawing, if the budget does not allow it.
+        """
         from .sampling.transformers_engine import TransformersEngine
 
         engine = TransformersEngine(self._model(policy), self.tokenizer, self.config.sampling.batch_size)
@@ -216,7 +218,7 @@ class Run:
                 OnPolicy(
                     s.token_ids,
                     s.verdict.reward,
-                    None if s.verdict.reward is None else lambda ids, s=s: context(by_id[s.question_id], s, ids),
+                    None if s.verdict.reward is None else partial(context, by_id[s.question_id], s),
                 )
                 for s in samples
             ]

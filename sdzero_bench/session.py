@@ -34,9 +34,7 @@ class Session:
         self.train_questions = self.task.load("train").head(config.questions.train)
         self.test_questions = self.task.load("test").head(config.questions.test)
         if overlap := self.train_questions.overlap(self.test_questions):
-            raise UserError(
-                f"{len(overlap)} training questions are test questions too, such as {overlap[0].id!r}; remove them"
-            )
+            raise UserError(f"{len(overlap)} training questions are test questions too, such as {overlap[0].id!r}; remove them")
         self.plan = self.method.plan(len(self.train_questions))
         allowed = config.budget.samples_per_question * len(self.train_questions)
         if (needed := sum(self.plan.values())) > allowed:
@@ -68,9 +66,7 @@ class Session:
 
     def new_folder(self, parent: Path) -> RunFolder:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        return RunFolder.create(
-            parent, f"{self.method.name}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}"
-        )
+        return RunFolder.create(parent, f"{self.method.name}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}")
 
     def execute(self, folder: RunFolder) -> dict[str, Any]:
         """Train, measure, write everything; the result is the document of `--json`. Repeatable on its own folder."""
@@ -113,9 +109,7 @@ class Session:
     def _revise(self, run: Run, label: str, policy: Checkpoint, samples: Any, parameters: Any) -> dict[str, Any]:
         by_id = {q.id: q for q in self.test_questions}
         first = [s for s in samples if s.verdict.reward is not None]
-        prompts = [
-            run.continue_after(by_id[s.question_id], s, NAMED["paper"].after(s.verdict.reward), s.index) for s in first
-        ]
+        prompts = [run.continue_after(by_id[s.question_id], s, NAMED["paper"].after(s.verdict.reward), s.index) for s in first]
         seed, stream = self.config.evaluation.seed, f"{EVALUATION}.revision"
         revised = run.sample(f"{EVALUATION}.{label}.revision", policy, prompts, parameters, seed, stream)
         return measure_revision(first, revised)

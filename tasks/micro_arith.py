@@ -47,9 +47,7 @@ class MicroArith(Task):
         return QuestionSet(
             f"{self.name}/{split}",
             tuple(
-                Question(
-                    f"{split}-{i}", item["question"], item["answer"], {"expression": item["metadata"]["expression"]}
-                )
+                Question(f"{split}-{i}", item["question"], item["answer"], {"expression": item["metadata"]["expression"]})
                 for i, item in enumerate(items)
             ),
         )

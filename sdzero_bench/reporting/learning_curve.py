@@ -50,7 +50,5 @@ def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sam
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     for ending in ("png", "svg"):
-        figure.savefig(
-            folder.path / f"learning_curve.{ending}", dpi=150, metadata={"Date": None} if ending == "svg" else None
-        )
+        figure.savefig(folder.path / f"learning_curve.{ending}", dpi=150, metadata={"Date": None} if ending == "svg" else None)
     plt.close(figure)

@@ -68,9 +68,7 @@ class TransformersEngine:
         for row, request in enumerate(requests):
             input_ids[row, width - len(request.prompt_ids) :] = torch.tensor(request.prompt_ids)
             mask[row, width - len(request.prompt_ids) :] = 1
-        uniforms = np.stack(
-            [np.random.Generator(np.random.Philox(r.seed)).random(parameters.max_new_tokens) for r in requests]
-        )
+        uniforms = np.stack([np.random.Generator(np.random.Philox(r.seed)).random(parameters.max_new_tokens) for r in requests])
         processors = LogitsProcessorList([TemperatureLogitsWarper(parameters.temperature)])
         if parameters.top_p < 1:
             processors.append(TopPLogitsWarper(parameters.top_p))

@@ -21,9 +21,7 @@ class StepLog(TrainerCallback):
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         kept = [row for row in read_steps(self.path) if row["step"] <= state.global_step]
         write_atomic(self.path, "".join(json.dumps(row) + "\n" for row in kept))
 

@@ -134,9 +134,7 @@ class SelfDistillationTrainer(DistillationTrainer):
         tensors = [torch.tensor(p) for p in prefixes]
         device = completion_mask.device
         output["teacher_ids"] = pad(tensors, padding_value=self._tokenizer.pad_token_id, padding_side="left").to(device)
-        output["teacher_mask"] = pad([torch.ones_like(t) for t in tensors], padding_value=0, padding_side="left").to(
-            device
-        )
+        output["teacher_mask"] = pad([torch.ones_like(t) for t in tensors], padding_value=0, padding_side="left").to(device)
         metrics = self._metrics["train"]
         metrics["student_tokens"].append(float(output["prompt_mask"].sum() + completion_mask.sum()))
         metrics["teacher_tokens"].append(float(output["teacher_mask"].sum() + completion_mask.sum()))
@@ -185,9 +183,7 @@ class SelfDistillationTrainer(DistillationTrainer):
                 self.teacher_model, teacher, self._get_last_hidden_state, teacher, *arguments
             )
         student_head, teacher_head = unwrapped_student.get_output_embeddings(), teacher.get_output_embeddings()
-        per_token = top_k_divergence(
-            student_hidden[mask], student_head, teacher_hidden[mask], teacher_head, self.divergence
-        )
+        per_token = top_k_divergence(student_hidden[mask], student_head, teacher_hidden[mask], teacher_head, self.divergence)
         count = mask.sum()
         scale = num_items_in_batch if num_items_in_batch is not None else count.clamp(min=1)
         # The student's entropy over the whole vocabulary is not known here; 0 is what TRL's log will show.

@@ -30,9 +30,7 @@ class TeacherWeights(TrainerCallback):
         self.trainer = trainer
         self.synchronised: list[int] = []
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         saved = checkpoint_folder(args, state) / TEACHER_FILE
         if state.global_step > 0 and saved.is_file():
             load_model(self._teacher(), str(saved))

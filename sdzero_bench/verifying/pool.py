@@ -48,9 +48,7 @@ class VerifierPool:
             context=multiprocessing.get_context("spawn"),
         )
 
-    def verify(
-        self, pairs: Sequence[tuple[Question, str]], each: Callable[[Verdict], None] | None = None
-    ) -> list[Verdict]:
+    def verify(self, pairs: Sequence[tuple[Question, str]], each: Callable[[Verdict], None] | None = None) -> list[Verdict]:
         """Verdicts in the order of `pairs`. A time-out or an exception becomes a verdict with that status."""
         futures = [self._pool.schedule(_verify, args=pair, timeout=self.timeout_seconds) for pair in pairs]
         verdicts = []
