@@ -97,6 +97,11 @@ def run(
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             fail(f"{error.strerror or error}{where}." + _how_to_resume(folder))
+        except Exception:
+            # safetensors, torch and pyarrow each have an error of their own for a full disk.
+            if folder is not None and folder.disk_is_full:
+                fail(f"the disk of {folder.path} is full; make room." + _how_to_resume(folder))
+            raise
         _show(result, as_json, output, display)
 
 

@@ -91,6 +91,20 @@ class RunFolder:
     def write(self, name: str, content: Any) -> None:
         write_atomic(self.path / name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
+    def require_space(self, needed: int) -> None:
+        """Raise `UserError` if the disk has fewer than `needed` bytes left."""
+        free = shutil.disk_usage(self.path).free
+        if free < needed:
+            raise UserError(
+                f"the run may write {needed / 1e6:,.0f} MB, but {str(self.path.parent)!r} has {free / 1e6:,.0f} MB left; "
+                f"make room, or choose another folder with --out"
+            )
+
+    @property
+    def disk_is_full(self) -> bool:
+        """Whether writing fails for want of space; libraries report that in many ways."""
+        return shutil.disk_usage(self.path).free < 1_000_000
+
     def start_session(self, manifest: dict[str, Any]) -> None:
         """Write the manifest of a new run, or note in an old one that it goes on."""
         known = self.read("manifest.json") or {**manifest, "sessions": []}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .budget import EVALUATION
-from .config import RunConfig, make_method, make_task, validate
+from .config import RunConfig, make_method, make_task, model_path, validate
 from .environment import hardware, versions
 from .errors import BudgetError, UserError
 from .evaluating.evaluation import measure, measure_revision, paired_difference
@@ -24,8 +24,6 @@ class Session:
     """A configured run whose questions are loaded and whose plan fits its budget; nothing is written before that."""
 
     def __init__(self, config: RunConfig, display: ProgressDisplay) -> None:
-        from .config import model_path
-
         self.config = config
         self.display = display
         self.task: Task = make_task(config)
@@ -70,6 +68,7 @@ class Session:
 
     def execute(self, folder: RunFolder) -> dict[str, Any]:
         """Train, measure, write everything; the result is the document of `--json`. Repeatable on its own folder."""
+        folder.require_space(self._disk_needed())
         folder.start_session(
             {
                 "run_id": folder.run_id,
@@ -94,6 +93,12 @@ class Session:
         finally:
             run.close()
         return self._write_up(run, folder, evaluation)
+
+    def _disk_needed(self) -> int:
+        """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB a sample."""
+        weights = sum(file.stat().st_size for file in Path(model_path(self.config.model.name)).glob("*.safetensors"))
+        evaluated = len(self.test_questions) * self.config.evaluation.samples * 6
+        return 10 * weights + 4_000 * (sum(self.plan.values()) + evaluated)
 
     def _evaluate(self, run: Run, label: str, policy: Checkpoint) -> dict[str, Any]:
         settings = self.config.evaluation
