@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -208,10 +209,12 @@ class Run:
         by_id = {q.id: q for q in questions}
         optimizer = self.config.optimizer
 
-        def rollout(policy: Any, step: int, question_ids: list[str]) -> list[OnPolicy]:
+        def rollout(policy: Any, step: int, rows: list[dict[str, Any]]) -> list[OnPolicy]:
             engine = TransformersEngine(policy, self.tokenizer, self.config.sampling.batch_size)
-            # A question comes once an epoch, so that question and step name one rollout.
-            prompts = [Prompt(by_id[i], tuple(self.prompt_ids(by_id[i])), f"step{step}") for i in question_ids]
+            prompts = [
+                Prompt(by_id[row["question_id"]], tuple(self.prompt_ids(by_id[row["question_id"]])), row["index"])
+                for row in rows
+            ]
             samples = self._rollouts.draw(name, f"{name}@{step}", engine, prompts, self.sampling, self.config.seed)
             self._save_ledger()
             return [
@@ -223,8 +226,15 @@ class Run:
                 for s in samples
             ]
 
-        steps = max(1, len(questions) // optimizer.batch_size) * epochs
-        batch = min(optimizer.batch_size, len(questions))
+        # The order is laid out here, for all epochs: TRL's sampler shuffles anew from its seed when a run is resumed,
+        # and the rest of an epoch would then be other questions than those that are still due.
+        order = random.Random(self.config.seed)
+        rows = [
+            {"prompt": self.task.prompt(q), "question_id": q.id, "index": f"epoch{epoch}"}
+            for epoch in range(epochs)
+            for q in order.sample(list(questions), len(questions))
+        ]
+        batch = min(optimizer.batch_size, len(rows))
         shared = optimizer.model_copy(update={"batch_size": batch})
         work = self.folder.checkpoints / f".{name}.trainer"
         bf16, cpu = self._precision()
@@ -234,12 +244,13 @@ class Run:
             teacher_model=load_model(start.path, self.config.model),
             args=DistillationConfig(
                 **arguments,
-                max_steps=steps,
+                max_steps=len(rows) // batch,
+                shuffle_dataset=False,
                 max_completion_length=self.config.sampling.max_new_tokens,
                 # Softmax temperature of the divergence; the rollouts' own is sampling.temperature.
                 temperature=1.0,
             ),
-            train_dataset=Dataset.from_list([{"prompt": self.task.prompt(q), "question_id": q.id} for q in questions]),
+            train_dataset=Dataset.from_list(rows),
             processing_class=self.tokenizer,
             rollout=rollout,
             divergence=divergence,

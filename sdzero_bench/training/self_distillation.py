@@ -20,8 +20,8 @@ from .divergence import TRL_BETA, top_k_divergence
 from .options import DivergenceOptions, TeacherOptions
 from .teacher_weights import TeacherWeights
 
-Rollout = Callable[[Any, int, list[str]], Sequence["OnPolicy"]]
-"""(model as it is now, optimiser steps done, question ids) -> one rollout a question."""
+Rollout = Callable[[Any, int, list[dict[str, Any]]], Sequence["OnPolicy"]]
+"""(model as it is now, optimiser steps done, rows of the dataset) -> one rollout a row."""
 
 
 class OnPolicy:
@@ -60,7 +60,7 @@ def cut_to_fit(rollout: OnPolicy, student_tokens: int, teacher_tokens: int) -> l
 class SelfDistillationTrainer(DistillationTrainer):
     """Minimises a divergence between the student at (x, y_<t) and the teacher at (teacher context, y_<t).
 
-    The dataset has the columns `prompt` (messages) and `question_id`. Rewards of the steps so far are in `rewards`.
+    The dataset has the column `prompt` (messages), and whatever `rollout` needs. Rewards of the steps so far are in `rewards`.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class SelfDistillationTrainer(DistillationTrainer):
         self.teacher_weights = TeacherWeights(teacher, self)
         self.add_callback(self.teacher_weights)
         self._pending: Sequence[OnPolicy] = ()
-        self._question_ids: list[str] = []
+        self._rows: list[dict[str, Any]] = []
         self._batch: dict[str, torch.Tensor] | None = None
         self._hidden: dict[str, torch.Tensor] = {}
 
@@ -91,7 +91,7 @@ class SelfDistillationTrainer(DistillationTrainer):
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, has_tool_images=False):
         with self._policy_for_generation() as model:
-            self._pending = self.rollout(model, self.state.global_step, self._question_ids)
+            self._pending = self.rollout(model, self.state.global_step, self._rows)
         kept = []
         for rollout in self._pending:
             ids = cut_to_fit(rollout, self.args.max_completion_length, self.max_teacher_tokens)
@@ -119,7 +119,7 @@ class SelfDistillationTrainer(DistillationTrainer):
         metrics["completion_tokens"].append(sum(map(len, kept)))
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        self._question_ids = [row["question_id"] for row in inputs]
+        self._rows = inputs
         output = super()._generate_and_score_completions(inputs)
         completion_mask = output["completion_mask"]
         prefixes = []

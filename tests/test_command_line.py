@@ -1,0 +1,156 @@
+"""The command line as a user meets it: what is wrong is one line and exit code 2, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_runs import command, run_json, small_run
+
+from sdzero_bench.records import RunFolder
+
+
+def refused(arguments: list[str], cwd: Path | None = None) -> str:
+    """Run, expect a refusal in one line, and return it."""
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=cwd)
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if line.startswith("sdzero-bench: ")]
+    assert len(lines) == 1, done.stderr
+    assert done.stderr.splitlines()[-1] == lines[0]
+    assert "Traceback" not in done.stderr
+    return lines[0]
+
+
+def test_help_answers_at_once() -> None:
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        done = subprocess.run(command("--help"), capture_output=True, text=True, check=True)
+        times.append(time.perf_counter() - started)
+        assert "run --method sdzero" in done.stdout
+    assert min(times) < 0.5
+
+
+@pytest.mark.parametrize(("name", "expected"), [("methods", "sdzero"), ("tasks", "micro-arith"), ("presets", "micro")])
+def test_lists(name: str, expected: str) -> None:
+    assert expected in subprocess.run(command(name), capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "which method?"),
+        (["--method", "sdzerro"], "did you mean 'sdzero'"),
+        (["--method", "rft", "--task", "micro-arth"], "did you mean 'micro-arith'"),
+        (["--method", "rft", "--preset", "mikro"], "did you mean 'micro'"),
+        (["--method", "rft", "--set", "optimizer.learnin_rate=1"], "did you mean 'optimizer.learning_rate'"),
+        (["--method", "rft", "--set", "optimizer.learning_rate=2"], "less than 1"),
+        (["--method", "rft", "--model", "./no/such/model"], "no model directory"),
+        (
+            ["--method", "rft", "--set", "method.samples=5"],
+            "needs 10000 samples (rft.sample 10000), but the budget allows 8000",
+        ),
+        (["--method", "sdzero", "--set", "questions.train=2", "--set", "method.srt_share=0.1"], "too few"),
+        (["--method", "rft", "--set", "sampling.max_new_tokens=5000"], "but the model reads 1024"),
+        (["--resume", "nowhere"], "is no run folder"),
+        (["--resume", "nowhere", "--method", "rft"], "leave out --method"),
+        (["--method", "rft", "--task", "gsm8k", "--set", "task.path=nowhere"], "there is no question file"),
+    ],
+)
+def test_bad_input_is_refused_and_leaves_nothing(tmp_path: Path, arguments: list[str], message: str) -> None:
+    assert message in refused(command("run", *arguments), cwd=tmp_path)
+    assert list(tmp_path.rglob("*.json*")) == []
+
+
+def test_a_malformed_question_file_names_the_line(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"question": "1+1?", "answer": "#### 2"}\nnonsense\n')
+    said = refused(command("run", "--method", "rft", "--task", "gsm8k", "--set", f"task.path={tmp_path}"))
+    assert "train.jsonl', line 2: not JSON" in said
+
+
+def test_an_unwritable_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot write the run folder" in refused(command("run", "--method", "base", "--out", str(tmp_path / "file" / "x")))
+
+
+def test_too_little_space_is_said_before_the_first_sample(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "run")
+    with pytest.raises(Exception, match="make room"):
+        folder.require_space(shutil.disk_usage(tmp_path).total * 2)
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "the run ended before it was to be cut off"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def lines_in(folder: Path, pattern: str) -> int:
+    return sum(len(path.read_text().splitlines()) for path in folder.glob(f"*/{pattern}"))
+
+
+def test_interrupting_says_how_to_resume(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        small_run("rft", tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for(lambda: lines_in(tmp_path, "journal/*.jsonl") > 0, process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    _, said = process.communicate(timeout=60)
+    (folder,) = tmp_path.iterdir()
+    assert process.returncode == 2
+    assert said.splitlines()[-1].endswith(f"go on with: sdzero-bench run --resume {folder}")
+    assert "Traceback" not in said
+
+
+def test_a_run_killed_at_any_moment_ends_as_it_would_have(tmp_path: Path) -> None:
+    """SIGKILL in every phase of SD-Zero; the resumed run has the same samples, weights, ledger and figures."""
+    more = ("evaluation.revise=false", "method.srt.epochs=1", "method.distill.epochs=2")
+    whole = run_json(small_run("sdzero", tmp_path / "whole", *more))
+    cut = tmp_path / "cut"
+    moments = {
+        "while sampling first responses": lambda: lines_in(cut, "journal/srt.initial.jsonl") > 0,
+        "while sampling revisions": lambda: lines_in(cut, "journal/srt.revision.jsonl") > 0,
+        "while fine-tuning": lambda: lines_in(cut, "training/srt.jsonl") > 1,
+        "while distilling": lambda: lines_in(cut, "training/distill.jsonl") > 1,
+        "later in distillation": lambda: lines_in(cut, "training/distill.jsonl") > 3,
+        "while measuring": lambda: lines_in(cut, "journal/evaluation.srt.jsonl") > 0,
+    }
+    arguments = small_run("sdzero", cut, *more)
+    for reached in moments.values():
+        process = subprocess.Popen(
+            arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+        )
+        wait_for(reached, process)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        (folder,) = cut.iterdir()
+        arguments = command("run", "--resume", str(folder), "--json")
+    resumed = run_json(arguments)
+
+    (one,), (other,) = ((tmp_path / name).iterdir() for name in ("whole", "cut"))
+    phases = sorted(path.name for path in (one / "journal").iterdir())
+    assert phases == sorted(path.name for path in (other / "journal").iterdir())
+    for phase in phases:
+        rows = [sorted((folder / "journal" / phase).read_text().splitlines()) for folder in (one, other)]
+        assert rows[0] == rows[1], phase
+    for checkpoint in ("srt", "distill"):
+        file = Path("checkpoints", checkpoint, "model.safetensors")
+        assert (one / file).read_bytes() == (other / file).read_bytes(), checkpoint
+    assert resumed["evaluation"] == whole["evaluation"]
+    for phase, use in whole["ledger"].items():
+        counts = {key: value for key, value in use.items() if not key.endswith("seconds")}
+        assert {key: resumed["ledger"][phase][key] for key in counts} == counts, phase
+    sessions = json.loads((other / "manifest.json").read_text())["sessions"]
+    assert len(sessions) == len(moments) + 1
+    leftovers = [p for p in other.rglob("*") if ".trainer" in p.name or ".partial" in p.name]
+    assert leftovers == []

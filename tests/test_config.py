@@ -1,0 +1,83 @@
+"""Settings override one another in order, and what is unknown or out of range is one clear line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sdzero_bench.config import load_preset, model_path, preset_names, resolve, validate
+from sdzero_bench.errors import UserError
+from sdzero_bench.registry import methods
+
+
+@pytest.mark.parametrize("preset", preset_names())
+@pytest.mark.parametrize("method", sorted(methods()))
+def test_every_preset_fits_every_method(preset: str, method: str) -> None:
+    config = resolve(method, preset)
+    assert config.method["name"] == method
+    assert validate(config.model_dump(mode="json")) == config
+    assert load_preset(preset)["summary"]
+
+
+def test_later_layers_override_earlier_ones(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("optimizer: {learning_rate: 1.0e-3, batch_size: 4}\nmethod: {epochs: 7}\n")
+    config = resolve("rft", file=file, assignments=["optimizer.batch_size=8", "method.learning_rate=1e-4"], seed=3)
+    assert config.optimizer.learning_rate == 1e-3  # the file over the preset
+    assert config.optimizer.batch_size == 8  # --set over the file
+    assert config.optimizer.weight_decay == 1e-4  # the preset
+    assert config.method == {"name": "rft", "samples": 4, "keep": "all", "epochs": 7.0, "learning_rate": 1e-4}
+    assert config.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("optimizer.learning_rat=1", "unknown key 'optimizer.learning_rat'; did you mean 'optimizer.learning_rate'"),
+        ("method.sampels=3", "unknown key 'method.sampels'; did you mean 'method.samples'"),
+        ("task.trian=3", "unknown key 'task.trian'; did you mean 'task.train'"),
+        ("optimizer.learning_rate=-1", "optimizer.learning_rate: input should be greater than 0 (given: -1)"),
+        ("method.keep=some", "method.keep: input should be 'all' or 'one' (given: 'some')"),
+        ("evaluation.pass_at=9", "evaluation.pass_at is 9, but there are only 8 samples"),
+        ("sampling.temperature", "is not KEY=VALUE"),
+        ("task.name=micro-arit", "unknown task 'micro-arit'; did you mean 'micro-arith'"),
+        ("method.name=srt", "is for method 'srt', not 'rft'"),
+        ("optimizer=3", "optimizer: input should be a valid dictionary"),
+    ],
+)
+def test_wrong_settings(assignment: str, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        resolve("rft", assignments=[assignment])
+    assert message in str(error.value)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(UserError, match="did you mean 'sdzero'"):
+        resolve("sdzro")
+    with pytest.raises(UserError, match="did you mean 'micro'"):
+        resolve("rft", preset="micr")
+    with pytest.raises(UserError, match="no phrases of that name; there are paper"):
+        resolve("srt", assignments=["method.phrases=mine"])
+
+
+def test_own_phrases() -> None:
+    config = resolve("srt", assignments=["method.phrases={right: Good., wrong: Bad.}"])
+    assert config.method["phrases"] == {"right": "Good.", "wrong": "Bad."}
+
+
+def test_unreadable_config_files(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot read"):
+        resolve("rft", file=tmp_path / "none.yaml")
+    for content, message in (("a: [", "is not YAML"), ("- 1", "keys and values")):
+        (tmp_path / "bad.yaml").write_text(content)
+        with pytest.raises(UserError, match=message):
+            resolve("rft", file=tmp_path / "bad.yaml")
+
+
+def test_model_paths(tmp_path: Path) -> None:
+    assert model_path("Qwen/Qwen3-4B-Instruct-2507") == "Qwen/Qwen3-4B-Instruct-2507"
+    with pytest.raises(UserError, match="no model directory"):
+        model_path(str(tmp_path / "none"))
+    with pytest.raises(UserError, match=r"config\.json is missing"):
+        model_path(str(tmp_path))

@@ -1,0 +1,175 @@
+"""Samples belong to their seeds: not to their batch, their order, or a run that was cut off."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from sdzero_bench.budget import Budget, Ledger
+from sdzero_bench.errors import BudgetError
+from sdzero_bench.questions import Question
+from sdzero_bench.rollouts import Prompt, Rollouts
+from sdzero_bench.sampling.completion import Completion, Request, SamplingParameters, sample_seed
+from sdzero_bench.sampling.journal import Journal, Sample
+from sdzero_bench.sampling.transformers_engine import InverseTransformSampler, TransformersEngine
+from sdzero_bench.verifying.verdict import Verdict
+
+PARAMETERS = SamplingParameters(temperature=1.0, top_p=1.0, max_new_tokens=24)
+
+
+def prompts(tokenizer: Any) -> list[tuple[int, ...]]:
+    texts = ["1 + 2 =", "State the final answer to the following arithmetic problem: 47 + 15 - 3 ="]
+    return [tuple(tokenizer(t)["input_ids"]) for t in texts]
+
+
+def test_the_sampler_draws_from_the_distribution_that_it_is_given() -> None:
+    """20,000 draws against the probabilities, by a chi-squared test; a token of probability 0 is never drawn."""
+    from scipy.stats import chisquare
+
+    logits = torch.tensor([0.0, 1.0, -1.0, -torch.inf, 2.0])
+    draws = 20_000
+    uniforms = torch.from_numpy(np.random.default_rng(0).random((draws, 1)))
+    uniforms[0] = 0.0
+    chosen = InverseTransformSampler(uniforms, 1)(torch.zeros(draws, 1), logits.repeat(draws, 1)).argmax(-1)
+    counts = torch.bincount(chosen, minlength=5)
+    assert counts[3] == 0
+    possible = [0, 1, 2, 4]
+    expected = logits[possible].double().softmax(-1).numpy() * draws
+    assert chisquare(counts[possible].numpy(), expected).pvalue > 0.001
+
+
+def test_a_sample_is_the_same_alone_and_in_a_batch(micro: Any, tokenizer: Any) -> None:
+    engine = TransformersEngine(micro, tokenizer)
+    requests = [Request(p, seed) for seed in range(6) for p in prompts(tokenizer)]
+    together = engine.generate(requests, PARAMETERS)
+    alone = [engine.generate([r], PARAMETERS)[0] for r in requests]
+    assert together == alone
+    assert len(set(together)) > 6  # different seeds, different samples
+
+
+def test_finish_reasons(micro: Any, tokenizer: Any) -> None:
+    engine = TransformersEngine(micro, tokenizer)
+    chat = tokenizer.apply_chat_template([{"role": "user", "content": "1 + 2 - 3 ="}], add_generation_prompt=True)
+    request = Request(tuple(chat["input_ids"]), 0)
+    (cut,) = engine.generate([request], SamplingParameters(1.0, 1.0, 3))
+    (whole,) = engine.generate([request], SamplingParameters(1.0, 1.0, 200))
+    assert (cut.finish, len(cut.token_ids)) == ("length", 3)
+    assert whole.finish == "stop"
+    assert whole.token_ids[:3] == cut.token_ids
+    assert whole.token_ids.count(tokenizer.eos_token_id) == 1
+    assert whole.token_ids[-1] == tokenizer.eos_token_id
+
+
+def test_low_temperature_and_small_top_p_are_greedy(micro: Any, tokenizer: Any) -> None:
+    engine = TransformersEngine(micro, tokenizer)
+    request = [Request(prompts(tokenizer)[1], seed) for seed in range(4)]
+    greedy = micro.generate(torch.tensor([request[0].prompt_ids]), max_new_tokens=24, do_sample=False)
+    expected = tuple(greedy[0, len(request[0].prompt_ids) :].tolist())
+    for parameters in (SamplingParameters(1e-4, 1.0, 24), SamplingParameters(1.0, 1e-6, 24)):
+        assert {c.token_ids for c in engine.generate(request, parameters)} == {expected}
+
+
+def test_sample_seeds_depend_on_every_part() -> None:
+    seeds = {sample_seed(run, phase, q, i) for run in (0, 1) for phase in "ab" for q in "xy" for i in range(3)}
+    assert len(seeds) == 24
+    assert sample_seed(0, "a", "x", 0) == sample_seed(0, "a", "x", 0)
+
+
+def sample(key: str = "q", index: str = "0", phase: str = "train", reward: float | None = 1.0) -> Sample:
+    verdict = Verdict(reward) if reward is not None else Verdict.failed("timeout", "slow")
+    return Sample(phase, key, index, 1, "base", "00", 10, (1, 2, 3), "text", "stop", verdict, "stub 1")
+
+
+def test_the_journal_gives_back_what_it_was_given_and_drops_a_torn_line(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    samples = [sample(index=str(i), reward=r) for i, r in enumerate([1.0, 0.0, None])]
+    journal.append(samples)
+    journal.close()
+    path = tmp_path / "train.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"phase": "train", "question_id": "q", "ind')
+    again = Journal(tmp_path)
+    assert list(again.phases["train"].values()) == samples
+    again.append([sample(index="3")])
+    again.close()
+    assert [json.loads(line)["index"] for line in path.read_text().splitlines()] == ["0", "1", "2", "3"]
+
+
+def test_the_journal_refuses_a_sample_twice(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append([sample()])
+    with pytest.raises(ValueError, match="already in the journal"):
+        journal.append([sample()])
+
+
+class StubEngine:
+    """Echoes the seed; counts what it is asked for."""
+
+    name, version, batch_size = "stub", "1", 4
+
+    def __init__(self) -> None:
+        self.batches: list[list[Request]] = []
+
+    def generate(self, requests: Any, parameters: SamplingParameters) -> list[Completion]:
+        self.batches.append(list(requests))
+        return [Completion((r.seed % 100, 0), "stop") for r in requests]
+
+
+class StubVerifier:
+    def verify(self, pairs: Any) -> list[Verdict]:
+        return [Verdict(float(int(text) % 2)) for _, text in pairs]
+
+
+def rollouts(folder: Path, allowed: int) -> Rollouts:
+    journal = Journal(folder)
+    ledger = Ledger.recount(Budget("f", 10, allowed, 2), journal.phases, {})
+    return Rollouts(journal, ledger, StubVerifier(), lambda ids: str(ids[0]))  # type: ignore[arg-type]
+
+
+def ask(n: int) -> list[Prompt]:
+    return [Prompt(Question(f"q{i}", f"text {i}", "1"), tuple(range(i % 3 + 1)), "0") for i in range(n)]
+
+
+def test_an_interrupted_phase_goes_on_with_the_same_samples_and_charges_each_once(tmp_path: Path) -> None:
+    whole = rollouts(tmp_path / "whole", 10)
+    expected = whole.draw("p", "base", StubEngine(), ask(10), PARAMETERS, 0)
+
+    cut = rollouts(tmp_path / "cut", 10)
+    cut.draw("p", "base", StubEngine(), ask(10), PARAMETERS, 0)
+    cut.journal.close()
+    path = tmp_path / "cut" / "p.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:6]) + lines[6][:20])
+
+    resumed, engine = rollouts(tmp_path / "cut", 10), StubEngine()
+    assert resumed.ledger.training_samples == 6
+    assert resumed.draw("p", "base", engine, ask(10), PARAMETERS, 0) == expected
+    # Batches of 4: the first was whole, the second is drawn again as it was, two of it known; the third is fresh.
+    assert [len(b) for b in engine.batches] == [4, 2]
+    assert resumed.ledger.phases == {"p": resumed.ledger.phase("p")}
+    use = resumed.ledger.phase("p")
+    assert (use.samples, use.generated_tokens, use.verifier_calls) == (10, 20, 10)
+    assert use.prompt_tokens == whole.ledger.phase("p").prompt_tokens
+
+
+def test_overspending_is_refused_before_anything_is_drawn(tmp_path: Path) -> None:
+    drawer, engine = rollouts(tmp_path, 9), StubEngine()
+    with pytest.raises(BudgetError, match=r"needs 10 samples, but 9 of the budget's 9 are left"):
+        drawer.draw("p", "base", engine, ask(10), PARAMETERS, 0)
+    assert engine.batches == []
+    drawer.draw("p", "base", engine, ask(9), PARAMETERS, 0)
+    drawer.draw("evaluation.base", "base", engine, ask(10), PARAMETERS, 0)  # measuring is not training
+    with pytest.raises(BudgetError):
+        drawer.draw("p2", "base", engine, ask(1), PARAMETERS, 0)
+
+
+def test_streams_share_random_numbers(tmp_path: Path) -> None:
+    drawer = rollouts(tmp_path, 100)
+    one, two = (drawer.draw(p, "base", StubEngine(), ask(5), PARAMETERS, 0, stream="s") for p in ("a", "b"))
+    other = drawer.draw("c", "base", StubEngine(), ask(5), PARAMETERS, 0)
+    assert [s.seed for s in one] == [s.seed for s in two] != [s.seed for s in other]
