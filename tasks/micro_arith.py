@@ -7,6 +7,7 @@ from functools import cache
 
 from pydantic import Field
 
+from sdzero_bench.errors import UserError
 from sdzero_bench.questions import Question, QuestionSet
 from sdzero_bench.task import Messages, Split, Task, TaskOptions
 from sdzero_bench.verifying.math_answer import check_math
@@ -20,6 +21,9 @@ class MicroArithOptions(TaskOptions):
     """Training questions."""
     validation: int = Field(200, gt=0)
     test: int = Field(300, gt=0)
+    min_terms: int = Field(3, ge=2)
+    """Terms of the shortest sums; other models than the embedded one may want easier or harder ones."""
+    max_terms: int = Field(5, ge=2)
 
 
 SPLIT_SEED = 1
@@ -43,7 +47,9 @@ class MicroArith(Task):
             if name == split:
                 break
             start += size
-        items = _items(sum(sizes.values()))[start : start + sizes[split]]
+        if self.options.min_terms > self.options.max_terms:
+            raise UserError(f"task.min_terms is {self.options.min_terms}, more than task.max_terms, {self.options.max_terms}")
+        items = _items(sum(sizes.values()), self.options.min_terms, self.options.max_terms)[start : start + sizes[split]]
         return QuestionSet(
             f"{self.name}/{split}",
             tuple(
@@ -63,6 +69,6 @@ class MicroArith(Task):
 
 
 @cache
-def _items(count: int) -> list[dict]:
+def _items(count: int, min_terms: int, max_terms: int) -> list[dict]:
     # chain_sums leaves repeats out, so that no two of these are the same sum.
-    return list(itertools.islice(arithmetic.chain_sums(SPLIT_SEED), count))
+    return list(itertools.islice(arithmetic.chain_sums(SPLIT_SEED, min_terms, max_terms), count))

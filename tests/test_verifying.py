@@ -25,6 +25,9 @@ from sdzero_bench.verifying.pool import VerifierPool
         ("We add.\n#### 18", "18"),
         ("Final answer: 3/4", "3/4"),
         ("The answer is 12.\nBut let me think", None),  # not on the last line
+        ("42", "42"),
+        ("1,234.5.", "1,234.5"),
+        ("42 apples", None),
         ("4 + 5 is 9", None),  # a last number is no answer
         ("The answer is 3. \\boxed{4}", "4"),  # where there is a box, nothing beside it counts
         ("", None),
@@ -47,7 +50,8 @@ def test_final_answer(response: str, answer: str | None) -> None:
         (r"\boxed{x^2+2x+1}", "(x+1)^2", 1.0),
         (r"\boxed{x^2+2x+2}", "(x+1)^2", 0.0),
         (r"\boxed{\text{no idea}}", "42", 0.0),
-        ("42", "42", 0.0),
+        ("42", "42", 1.0),
+        ("42 apples", "42", 0.0),
         ("\\boxed{" + "9" * (LONGEST_ANSWER + 1) + "}", "9", 0.0),
     ],
 )

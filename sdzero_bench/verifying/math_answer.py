@@ -5,7 +5,7 @@ The final answer is read strictly:
 1. The content of the last `\\boxed{...}` (or `\\fbox{...}`), braces balanced. An opened box that is never closed is no
    answer, even if an earlier one was complete: the response was cut or malformed.
 2. Only where there is no box at all: the last line, if it has the form `#### X`, `Answer: X`, `Final answer: X` or
-   `The (final) answer is X`.
+   `The (final) answer is X`; or the whole response, if it is one plain number and nothing else.
 
 Nothing else is accepted: no last number in the text, no answer in the middle. Equality is decided by math-verify.
 """
@@ -21,6 +21,7 @@ LONGEST_ANSWER = 300
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _LAST_LINE = re.compile(r"^\W*(?:####|(?:the\s+)?(?:final\s+)?answer(?:\s+is\s*:?|\s*:))\s*(.+?)\W*$", re.IGNORECASE)
+_NUMBER_ALONE = re.compile(r"\$?([+-]?\d[\d,]*(?:\.\d+)?)\$?\.?")
 _INTEGER = re.compile(r"[+-]?\d{1,15}")
 
 
@@ -36,8 +37,10 @@ def final_answer(response: str) -> str | None:
                 return response[start:end].strip() or None
         return None
     lines = response.strip().splitlines()
-    match = _LAST_LINE.match(lines[-1].strip()) if lines else None
-    return match.group(1).strip() if match else None
+    if match := _LAST_LINE.match(lines[-1].strip()) if lines else None:
+        return match.group(1).strip()
+    match = _NUMBER_ALONE.fullmatch(response.strip())
+    return match.group(1) if match else None
 
 
 def check_math(response: str, gold: str) -> Verdict:
