@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from ..budget import EVALUATION
@@ -87,13 +88,13 @@ def notes(result: dict[str, Any]) -> list[str]:
 
 
 def terminal_table(result: dict[str, Any]) -> Table:
-    """The policies, narrow enough for 80 columns: each interval stands under its figure."""
+    """The policies, narrow enough for 80 columns: each interval stands under its figure, as low..high."""
     headings, rows = policy_rows(result)
-    table = Table(title=f"{result['method']} on {result['task']}, seed {result['seed']}", padding=(0, 0, 0, 1))
+    table = Table(title=f"{result['method']} on {result['task']}, seed {result['seed']}", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for heading in headings:
         table.add_column(heading.replace(" ", "\n"), justify="left" if heading == "policy" else "right")
     for row in rows:
-        table.add_row(*(cell.replace(" [", "\n[") for cell in row))
+        table.add_row(*(cell.replace(" [", "\n").replace(", ", "..").rstrip("]") for cell in row))
     return table
 
 
@@ -103,17 +104,17 @@ def markdown_summary(folder: RunFolder, result: dict[str, Any]) -> None:
         f"# {result['method']} on {result['task']}",
         f"Run `{result['run_id']}`: model `{result['model']}`, preset {result['preset']}, seed {result['seed']}, "
         f"question set `{result['question_set']}`.",
-        _markdown_table(*policy_rows(result)),
+        markdown_table(*policy_rows(result)),
         "Corrected and kept: of the wrong, and of the right, first answers the share that is right after a revision, "
         "the control phrase chosen by the verifier.",
         "![learning curve](learning_curve.svg)",
         "## What it used",
-        _markdown_table(*ledger_rows(result)),
+        markdown_table(*ledger_rows(result)),
         "\n".join(f"- {note}" for note in notes(result)),
     ]
     write_atomic(folder.path / "summary.md", "\n\n".join(parts) + "\n")
 
 
-def _markdown_table(headings: list[str], rows: list[list[str]]) -> str:
+def markdown_table(headings: list[str], rows: list[list[str]]) -> str:
     lines = [headings, ["---"] + ["---:"] * (len(headings) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,122 @@
+"""What a reader sees: every figure with its interval, failures in words, and no table of runs that differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from sdzero_bench.errors import UserError
+from sdzero_bench.records import RunFolder
+from sdzero_bench.reporting.learning_curve import draw_learning_curve
+from sdzero_bench.reporting.seeds import collect
+from sdzero_bench.reporting.summary import markdown_summary, notes, terminal_table
+
+
+def entry(policy: str, value: float) -> dict[str, Any]:
+    figures = {"avg_at_k": value, "pass_at_k": value + 0.2, "mean_tokens": 30.0, "truncated": 0.0}
+    intervals = {f"{name}_interval": [figure * 0.9, figure * 1.1] for name, figure in figures.items()}
+    over = {"over_base": {"difference": value - 0.5, "interval": [value - 0.55, value - 0.45]}} if policy != "base" else {}
+    revision = {"correction_rate": 0.25, "kept_rate": None}
+    return {
+        "policy": policy,
+        "samples_per_question": 8,
+        "k": 4,
+        **figures,
+        **intervals,
+        "interval": [value - 0.05, value + 0.05],
+        "revision": revision,
+        **over,
+    }
+
+
+def result(failures: int = 0, method: str = "srt", seed: int = 0) -> dict[str, Any]:
+    use = {
+        "samples": 300,
+        "prompt_tokens": 1000,
+        "generated_tokens": 2000,
+        "verifier_calls": 300,
+        "verifier_failures": failures,
+        "forward_tokens": 0,
+        "backward_tokens": 5000,
+        "wall_seconds": 1.5,
+        "accelerator_seconds": 0.0,
+    }
+    return {
+        "run_id": f"{method}-s{seed}",
+        "method": method,
+        "task": "micro-arith",
+        "preset": "micro",
+        "seed": seed,
+        "model": "m",
+        "folder": "f",
+        "question_set": "abc",
+        "budget": {"samples": 400},
+        "ledger": {"srt.initial": use, "evaluation.base": {**use, "verifier_failures": 0}},
+        "evaluation": [entry("base", 0.5), entry("final", 0.625)],
+    }
+
+
+def test_the_table_fits_80_columns_and_shows_every_interval() -> None:
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(terminal_table(result()))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= 80
+    for shown in ("62.5", "57.5..67.5", "7.5..17.5", "25.0", "final"):
+        assert shown in text
+    assert "…" not in text
+
+
+def test_the_summary_names_what_was_used_and_what_failed(tmp_path: Path) -> None:
+    markdown_summary(RunFolder(tmp_path), result(failures=3))
+    text = (tmp_path / "summary.md").read_text()
+    assert "300 of 400 training samples used" in text
+    assert "The verifier failed on 3 samples" in text
+    assert "| srt.initial | 300 | 2,000 | 1,000 | 0 | 5,000 | 3 | 1.5 |" in text
+    assert "One run is one seed" in text
+    assert not any("failed" in note for note in notes(result()))
+
+
+def test_the_learning_curve_is_drawn_twice(tmp_path: Path) -> None:
+    draw_learning_curve(RunFolder(tmp_path), {}, result())
+    assert (tmp_path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "learning_curve.svg").read_text()
+
+
+def finished_run(folder: Path, seed: int, state: str = "finished", **manifest: Any) -> Path:
+    path = folder / f"run{seed}"
+    path.mkdir(parents=True)
+    config = {"evaluation": {"seed": 0}, "budget": {}, "model": {"name": "m"}}
+    fields = {"state": state, "question_set": "abc", "test_set": "def", "config": config, **manifest}
+    (path / "manifest.json").write_text(json.dumps(fields))
+    (path / "result.json").write_text(json.dumps(result(seed=seed)))
+    return path
+
+
+def test_seeds_are_collected_into_one_table(tmp_path: Path) -> None:
+    table = collect([finished_run(tmp_path / "runs", seed) for seed in (0, 1)], tmp_path / "out")
+    assert "| srt | final | 1 | 62.5 [57.5, 67.5] | 12.5 [7.5, 17.5] |" in table
+    assert "| srt | final | mean of 2 | 62.5 | 12.5 |" in table
+    assert table in (tmp_path / "out" / "README.md").read_text()
+    assert (tmp_path / "out" / "srt-s0" / "result.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"state": "running"}, "is not finished"),
+        ({"question_set": "xyz"}, "differ in their question_set"),
+        (
+            {"config": {"evaluation": {"seed": 1}, "budget": {}, "model": {"name": "m"}}},
+            "differ in their settings of evaluation",
+        ),
+    ],
+)
+def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path, other: dict[str, Any], message: str) -> None:
+    runs = [finished_run(tmp_path / "runs", 0), finished_run(tmp_path / "runs", 1, **other)]
+    with pytest.raises(UserError, match=message):
+        collect(runs, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
