@@ -64,7 +64,7 @@ def collect(runs: list[Path], out: Path) -> str:
 
 def _rows(results: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     k = results[0]["evaluation"][0]["samples_per_question"]
-    headings = ["method", "policy", "seed", f"avg@{k} %", "over base", "pass %", "tokens", "corrected %", "kept %", "samples"]
+    headings = ["method", "policy", "seed", f"avg@{k} %", "over base", "pass %", "tokens", "fixed %", "kept %", "samples"]
     rows: list[list[str]] = []
     for method in dict.fromkeys(r["method"] for r in results):
         of_method = [r for r in results if r["method"] == method]

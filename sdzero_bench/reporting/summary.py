@@ -28,8 +28,8 @@ def policy_rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         "over base",
         f"pass@{first['k']} %",
         "tokens",
-        "truncated %",
-        "corrected %",
+        "cut %",
+        "fixed %",
         "kept %",
     ]
     rows = []
@@ -78,6 +78,7 @@ def notes(result: dict[str, Any]) -> list[str]:
     failures = sum(use["verifier_failures"] for use in result["ledger"].values())
     lines = [
         f"{training_samples(result):,} of {result['budget']['samples']:,} training samples used.",
+        "Fixed and kept: of its wrong, and of its right, answers the share that is right after the policy revised it.",
         "Intervals: 95 %, BCa bootstrap over questions. One run is one seed: they do not cover the variation over seeds.",
     ]
     if failures:
@@ -90,7 +91,9 @@ def notes(result: dict[str, Any]) -> list[str]:
 def terminal_table(result: dict[str, Any]) -> Table:
     """The policies, narrow enough for 80 columns: each interval stands under its figure, as low..high."""
     headings, rows = policy_rows(result)
-    table = Table(title=f"{result['method']} on {result['task']}, seed {result['seed']}", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(
+        title=f"{result['method']} on {result['task']}, seed {result['seed']}", box=box.SIMPLE_HEAD, padding=0, pad_edge=False
+    )
     for heading in headings:
         table.add_column(heading.replace(" ", "\n"), justify="left" if heading == "policy" else "right")
     for row in rows:
@@ -105,8 +108,6 @@ def markdown_summary(folder: RunFolder, result: dict[str, Any]) -> None:
         f"Run `{result['run_id']}`: model `{result['model']}`, preset {result['preset']}, seed {result['seed']}, "
         f"question set `{result['question_set']}`.",
         markdown_table(*policy_rows(result)),
-        "Corrected and kept: of the wrong, and of the right, first answers the share that is right after a revision, "
-        "the control phrase chosen by the verifier.",
         "![learning curve](learning_curve.svg)",
         "## What it used",
         markdown_table(*ledger_rows(result)),
