@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import string
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sdzero_bench.models import load_model, load_tokenizer
+from sdzero_bench.sampling.completion import Request, SamplingParameters
+from sdzero_bench.sampling.transformers_engine import TransformersEngine
 from sdzero_bench.tasks.micro_arith import MicroArith
 from sdzero_bench.tasks.micro_world import arithmetic
-from sdzero_bench.tasks.micro_world.build import encode, split_expressions
+from sdzero_bench.tasks.micro_world.build import build, encode, split_expressions
 from sdzero_bench.tasks.micro_world.corpus import World, text
 from sdzero_bench.tasks.micro_world.measure import first_wrong_line
 
+from sdzero_bench.config import ModelConfig
 from sdzero_bench.evaluating.localisation import token_divergence
 
 
@@ -105,3 +110,15 @@ def test_token_divergence_is_zero_in_the_same_context_and_positive_in_another(mi
     different = token_divergence(micro, micro, prompt, other, ids)
     assert different.shape == (3,)
     assert (different > 0).all()
+
+
+def test_the_recipe_makes_a_model_that_loads(tmp_path: Path) -> None:
+    """The whole of `make micro-model`, on a handful of texts."""
+    figures = build(tmp_path, texts=64, seed=1, excluded=set())
+    assert figures == json.loads((tmp_path / "build.json").read_text())
+    assert figures["texts"] == 64
+    tokenizer: Any = load_tokenizer(str(tmp_path))
+    model: Any = load_model(str(tmp_path), ModelConfig(name=str(tmp_path)))
+    engine = TransformersEngine(model, tokenizer)
+    (drawn,) = engine.generate([Request((5, 6), 0)], SamplingParameters(1.0, 1.0, 4))
+    assert 1 <= len(drawn.token_ids) <= 4

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sdzero_bench.records import write_atomic
+
 from .arithmetic import chain_sums
 from .corpus import Text, World, text
 from .tokenizer import END_OF_TURN, PYTHON_WORDS, train_tokenizer
@@ -41,7 +43,11 @@ def encode(tokenizer: PreTrainedTokenizerFast, sample: Text) -> dict[str, list[i
     return {"input_ids": ids, "labels": labels}
 
 
-def build(out: Path, texts: int, seed: int, excluded: set[str], overrides: dict[str, Any]) -> dict[str, Any]:
+def build(out: Path, texts: int, seed: int, excluded: set[str]) -> dict[str, Any]:
+    """Write the texts, learn the tokenizer, train the model; the same seed gives the same model on the same machine.
+
+    Returns, and writes to `build.json` beside the model, what was done and how long it took.
+    """
     import torch
     from datasets import Dataset
     from transformers import (
@@ -80,19 +86,8 @@ def build(out: Path, texts: int, seed: int, excluded: set[str], overrides: dict[
         pad_token_id=tokenizer.pad_token_id,
     )
     model = Qwen3ForCausalLM(config).float()
-    settings: dict[str, Any] = {
-        "per_device_train_batch_size": 32,
-        "num_train_epochs": 1,
-        "learning_rate": 2.5e-3,
-        "lr_scheduler_type": "cosine_with_min_lr",
-        "lr_scheduler_kwargs": {"min_lr_rate": 0.05},
-        "warmup_steps": 0.03,
-        "weight_decay": 0.05,
-        "adam_beta2": 0.98,
-        "max_grad_norm": 1.0,
-    } | overrides
     args = TrainingArguments(
-        output_dir=str(out / "trainer"),
+        output_dir=str(out),
         seed=seed,
         use_cpu=True,
         train_sampling_strategy="group_by_length",
@@ -100,7 +95,15 @@ def build(out: Path, texts: int, seed: int, excluded: set[str], overrides: dict[
         report_to="none",
         logging_steps=100,
         dataloader_pin_memory=False,
-        **settings,
+        per_device_train_batch_size=32,
+        num_train_epochs=1,
+        learning_rate=2.5e-3,
+        lr_scheduler_type="cosine_with_min_lr",
+        warmup_steps=0.03,
+        weight_decay=0.05,
+        adam_beta2=0.98,
+        max_grad_norm=1.0,
+        lr_scheduler_kwargs={"min_lr_rate": 0.05},
     )
     trainer = Trainer(
         model=model,
@@ -114,8 +117,9 @@ def build(out: Path, texts: int, seed: int, excluded: set[str], overrides: dict[
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
-    return {
+    figures = {
         "parameters": model.num_parameters(),
+        "seed": seed,
         "texts": texts,
         "tokens": sum(len(row["input_ids"]) for row in rows),
         "seconds_to_prepare": round(prepared, 1),
@@ -123,6 +127,8 @@ def build(out: Path, texts: int, seed: int, excluded: set[str], overrides: dict[
         "final_loss": [entry["loss"] for entry in trainer.state.log_history if "loss" in entry][-1],
         "torch": torch.__version__,
     }
+    write_atomic(out / "build.json", json.dumps(figures, indent=2) + "\n")
+    return figures
 
 
 if __name__ == "__main__":
@@ -131,4 +137,4 @@ if __name__ == "__main__":
     parser.add_argument("--texts", type=int, default=150_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(json.dumps(build(options.out, options.texts, options.seed, split_expressions(), {}), indent=2))
+    print(json.dumps(build(options.out, options.texts, options.seed, split_expressions()), indent=2))

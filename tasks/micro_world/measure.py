@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from sdzero_bench.config import ModelConfig, model_path
@@ -38,7 +39,7 @@ def mass_on_wrong_line(model: Any, tokenizer: Any, task: MicroArith, samples: li
     """Mean share of the divergence, and of the tokens, that the first wrong line has."""
     by_id = {q.id: q for q in task.load("test")}
     inserted = tokenizer(NAMED["paper"].after(0.0), add_special_tokens=False)["input_ids"]
-    mass, size = [], []
+    mass, size, on_line, elsewhere = [], [], [], []
     for sample in samples:
         question = by_id[sample.question_id]
         span = first_wrong_line(question.details["expression"], sample.text)
@@ -51,7 +52,15 @@ def mass_on_wrong_line(model: Any, tokenizer: Any, task: MicroArith, samples: li
         divergence = token_divergence(model, model, prompt, [*prompt, *ids, *inserted], ids)
         mass.append(float(divergence[inside].sum() / divergence.sum()))
         size.append(sum(inside) / len(ids))
-    return {"responses": len(mass), "kl_mass": sum(mass) / len(mass), "share_of_tokens": sum(size) / len(size)}
+        on_line.append(float(divergence[inside].sum()))
+        elsewhere.append(float(divergence.sum()) - on_line[-1])
+    return {
+        "responses": len(mass),
+        "kl_mass": mean(mass),
+        "share_of_tokens": mean(size),
+        "nats_on_line": mean(on_line),
+        "nats_elsewhere": mean(elsewhere),
+    }
 
 
 def measure(run: Path, count: int) -> dict[str, Any]:
