@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sdzero_bench.models import load_model, load_tokenizer
-from sdzero_bench.sampling.completion import Request, SamplingParameters
-from sdzero_bench.sampling.transformers_engine import TransformersEngine
 from sdzero_bench.tasks.micro_arith import MicroArith
 from sdzero_bench.tasks.micro_world import arithmetic
 from sdzero_bench.tasks.micro_world.build import build, encode, split_expressions
@@ -21,6 +18,9 @@ from sdzero_bench.tasks.micro_world.measure import first_wrong_line
 
 from sdzero_bench.config import ModelConfig
 from sdzero_bench.evaluating.localisation import token_divergence
+from sdzero_bench.models import load_model, load_tokenizer
+from sdzero_bench.sampling.completion import Request, SamplingParameters
+from sdzero_bench.sampling.transformers_engine import TransformersEngine
 
 
 @pytest.fixture(scope="module")
