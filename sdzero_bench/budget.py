@@ -43,6 +43,8 @@ class PhaseUse:
     """Tokens that went through a model without a gradient in training, such as the teacher's."""
     backward_tokens: int = 0
     """Tokens that went through the student forward and backward."""
+    cut_responses: int = 0
+    """Responses that were cut so that the teacher's input fits its limit."""
     wall_seconds: float = 0.0
     accelerator_seconds: float = 0.0
 
@@ -91,8 +93,8 @@ class Ledger:
         ledger = cls(budget)
         for name, use in saved.items():
             phase = ledger.phase(name)
-            for kept in ("forward_tokens", "backward_tokens", "wall_seconds", "accelerator_seconds"):
-                setattr(phase, kept, use[kept])
+            for kept in ("forward_tokens", "backward_tokens", "cut_responses", "wall_seconds", "accelerator_seconds"):
+                setattr(phase, kept, use.get(kept, 0))
         for samples in journal.values():
             for sample in samples.values():
                 ledger.charge(sample)

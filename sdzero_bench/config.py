@@ -59,7 +59,8 @@ class EvaluationConfig(Section):
     seed: int = 0
     """Seed of the evaluation samples: the same for every method, so that differences are paired."""
     revise: bool = True
-    """Also let every policy revise its own answers, and measure how many it corrects and how many it keeps."""
+    """Also let every policy revise its own answers, and measure how many it corrects and how many it keeps. The control
+    phrase is the paper's for every policy, whatever its method trained with."""
 
 
 class BudgetConfig(Section):

@@ -262,6 +262,7 @@ class Run:
         use = self.ledger.phase(name)
         use.backward_tokens = round(sum(row["student_tokens"] for row in log))
         use.forward_tokens = round(sum(row["teacher_tokens"] for row in log))
+        use.cut_responses = round(sum(row["cut"] for row in log))
         return self._finish(name, model, work)
 
     def keep(self, label: str, checkpoint: Checkpoint) -> None:

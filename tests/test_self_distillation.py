@@ -197,6 +197,21 @@ def test_over_long_teacher_inputs_are_cut_for_both_sides() -> None:
             assert kept == list(range(min(length, (limit - prefix - phrase) // 2)))
 
 
+def test_cut_responses_are_counted_and_end_without_an_end_token(tokenizer: Any, tmp_path: Path) -> None:
+    """The second question's response is cut to what its prompt, the phrase and two copies of it may take."""
+    student = tiny_model(tokenizer, 0)
+    trainer = make_trainer(tokenizer, tmp_path, student, student, lambda q, ids: second_copy(tokenizer, q, ids))
+    question, completion = QUESTIONS[1], completions(tokenizer)[1]
+    trainer.max_teacher_tokens = len(prompt_ids(tokenizer, question)) + len(PHRASE) + 2 * 4
+    student.train()
+    batch = trainer._generate_and_score_completions(rows(trainer)[:2])
+    kept = batch["completion_ids"][1][batch["completion_mask"][1] == 1].tolist()
+    assert kept == completion[:4]
+    before = batch["teacher_ids"][1][batch["teacher_mask"][1] == 1].tolist()
+    assert before == prompt_ids(tokenizer, question) + completion[:4] + PHRASE
+    assert trainer._metrics["train"]["cut"] == [1]
+
+
 @pytest.mark.parametrize(
     ("options", "synchronised"),
     [

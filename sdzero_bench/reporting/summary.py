@@ -85,6 +85,8 @@ def notes(result: dict[str, Any]) -> list[str]:
         lines.append(
             f"The verifier failed on {failures} samples (time-outs or errors); they count neither as right nor as wrong."
         )
+    if cut := sum(use.get("cut_responses", 0) for use in result["ledger"].values()):
+        lines.append(f"{cut} responses were cut, for student and teacher alike, to fit the teacher's limit of tokens.")
     return lines
 
 
