@@ -72,12 +72,17 @@ def _rows(results: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
             if policy == "base" and method != "base":
                 continue  # the same in every run; it has a row of its own below
             entries = [(r, e) for r in of_method for e in r["evaluation"] if e["policy"] == policy]
-            rows += [[method, policy, str(r["seed"]), *_cells(e), f"{training_samples(r):,}"] for r, e in entries]
+            rows += [[method, policy, str(r["seed"]), *_cells(e), _samples(r, policy)] for r, e in entries]
             over = mean(e["over_base"]["difference"] for _, e in entries) if policy != "base" else None
             average = mean(e["avg_at_k"] for _, e in entries)
             rows.append([method, policy, f"mean of {len(entries)}", percent(average), percent(over), "", "", "", "", ""])
     base = next(e for r in results for e in r["evaluation"] if e["policy"] == "base")
     return headings, [["base", "base", "", *_cells(base), "0"], *rows]
+
+
+def _samples(result: dict[str, Any], policy: str) -> str:
+    """Training samples of the whole run, where they are those of the policy: in the row of the final one."""
+    return f"{training_samples(result):,}" if policy == "final" else ""
 
 
 def _cells(entry: dict[str, Any]) -> list[str]:
