@@ -93,14 +93,14 @@ def run(
             fail(str(error) + _how_to_resume(folder))
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            fail("interrupted." + _how_to_resume(folder))
+            fail("interrupted" + _how_to_resume(folder))
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
-            fail(f"{error.strerror or error}{where}." + _how_to_resume(folder))
+            fail(f"{error.strerror or error}{where}" + _how_to_resume(folder))
         except Exception:
             # safetensors, torch and pyarrow each have an error of their own for a full disk.
             if folder is not None and folder.disk_is_full:
-                fail(f"the disk of {folder.path} is full; make room." + _how_to_resume(folder))
+                fail(f"the disk of {folder.path} is full; make room" + _how_to_resume(folder))
             raise
         _show(result, as_json, output, display)
 
@@ -110,7 +110,7 @@ def _how_to_resume(folder: Any) -> str:
         folder.discard_if_unused()
     if folder is None or not folder.path.is_dir():
         return ""
-    return f" Nothing is lost; go on with: sdzero-bench run --resume {folder.path}"
+    return f". Nothing is lost; go on with: sdzero-bench run --resume {folder.path}"
 
 
 def _show(result: dict[str, Any], as_json: bool, output: Any, display: Any) -> None:

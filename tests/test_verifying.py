@@ -28,6 +28,14 @@ from sdzero_bench.verifying.pool import VerifierPool
         ("42", "42"),
         ("1,234.5.", "1,234.5"),
         ("42 apples", None),
+        ("7 + 5 = 12", "12"),
+        ("$7 + 5 = 12$.", "12"),
+        ("7 + 5 = 12 = x", None),
+        ("7 + 5 = 12\n12 + 1 = 13", None),  # the end of a working, perhaps not its result
+        ("The final answer to this arithmetic problem is 7.", "7"),
+        ("The final answer is 8. There are 8 in all.", None),
+        (r"**The answer is:** \frac{1}{2}.", r"\frac{1}{2}"),
+        ("Answer: 3.5", "3.5"),
         ("4 + 5 is 9", None),  # a last number is no answer
         ("The answer is 3. \\boxed{4}", "4"),  # where there is a box, nothing beside it counts
         ("", None),

@@ -28,7 +28,8 @@ def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sam
         if name.startswith(EVALUATION) or name not in phases:
             continue
         samples = list(phases[name].values())
-        rewards = np.array([s.verdict.reward for s in samples if s.verdict.reward is not None])
+        # Only where the policy moves does the order of the samples mean anything.
+        rewards = np.array([s.verdict.reward for s in samples if s.verdict.reward is not None and "@" in s.policy])
         if len(rewards) >= WINDOW:
             mean = np.convolve(rewards, np.ones(WINDOW) / WINDOW, mode="valid")
             axes.plot(drawn + np.arange(WINDOW, WINDOW + len(mean)), mean, linewidth=1, label=f"{name} (training)")

@@ -4,8 +4,9 @@ The final answer is read strictly:
 
 1. The content of the last `\\boxed{...}` (or `\\fbox{...}`), braces balanced. An opened box that is never closed is no
    answer, even if an earlier one was complete: the response was cut or malformed.
-2. Only where there is no box at all: the last line, if it has the form `#### X`, `Answer: X`, `Final answer: X` or
-   `The (final) answer is X`; or the whole response, if it is one plain number and nothing else.
+2. Only where there is no box at all: the last line, if it has the form `#### X`, `Answer: X`, `Final answer: X`, `The
+   (final) answer is X` or `The answer to ... is X`, X being free of full stops; or the whole response, if it is one plain
+   number, or one equation whose right-hand side is a plain number, and nothing else.
 
 Nothing else is accepted: no last number in the text, no answer in the middle. Equality is decided by math-verify.
 """
@@ -20,8 +21,13 @@ LONGEST_ANSWER = 300
 """Characters. SymPy can take minutes over longer ones, and no gold answer is nearly as long."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_LAST_LINE = re.compile(r"^\W*(?:####|(?:the\s+)?(?:final\s+)?answer(?:\s+is\s*:?|\s*:))\s*(.+?)\W*$", re.IGNORECASE)
-_NUMBER_ALONE = re.compile(r"\$?([+-]?\d[\d,]*(?:\.\d+)?)\$?\.?")
+_LAST_LINE = re.compile(
+    r"[\s*]*(?:####|(?:the\s+)?(?:final\s+)?answer(?:\s+to\b[^.:=]*?)?(?:\s+is\s*:?|\s*:))"
+    r"[\s*]*((?:[^.\n]|\.(?=\d))+?)[\s*.!]*",
+    re.IGNORECASE,
+)
+_NUMBER = r"[+-]?\d[\d,]*(?:\.\d+)?"
+_ALONE = re.compile(rf"\$?(?:[\d\s+*/().×÷-]+=\s*)?({_NUMBER})\$?\.?")
 _INTEGER = re.compile(r"[+-]?\d{1,15}")
 
 
@@ -37,9 +43,9 @@ def final_answer(response: str) -> str | None:
                 return response[start:end].strip() or None
         return None
     lines = response.strip().splitlines()
-    if match := _LAST_LINE.match(lines[-1].strip()) if lines else None:
+    if match := _LAST_LINE.fullmatch(lines[-1]) if lines else None:
         return match.group(1).strip()
-    match = _NUMBER_ALONE.fullmatch(response.strip())
+    match = _ALONE.fullmatch(response.strip())
     return match.group(1) if match else None
 
 
