@@ -3,109 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from . import registry
 from .errors import UserError, unknown
+from .settings import RunConfig
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelConfig(Section):
-    """The base policy."""
-
-    name: str
-    """A directory, `package:MODULE/PATH` for one that an installed package carries, or a name on the hub."""
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    device: str = "auto"
-
-
-class QuestionsConfig(Section):
-    """How many questions of each split are used, always the first ones; null for all."""
-
-    train: int | None = Field(None, gt=1)
-    test: int | None = Field(None, gt=1)
-
-
-class SamplingConfig(Section):
-    """How training samples are drawn."""
-
-    temperature: float = Field(1.0, gt=0, le=5)
-    top_p: float = Field(1.0, gt=0, le=1)
-    max_new_tokens: int = Field(512, gt=0)
-    batch_size: int = Field(64, gt=0)
-
-
-class EvaluationConfig(Section):
-    """How policies are measured on the test questions."""
-
-    samples: int = Field(8, gt=0)
-    """Samples a question: the k of avg@k."""
-    pass_at: int = Field(8, gt=0)
-    """The k of pass@k; at most `samples`."""
-    temperature: float = Field(1.0, gt=0, le=5)
-    top_p: float = Field(1.0, gt=0, le=1)
-    max_new_tokens: int = Field(512, gt=0)
-    seed: int = 0
-    """Seed of the evaluation samples: the same for every method, so that differences are paired."""
-    revise: bool = True
-    """Also let every policy revise its own answers, and measure how many it corrects and how many it keeps. The control
-    phrase is the paper's for every policy, whatever its method trained with."""
-
-
-class BudgetConfig(Section):
-    samples_per_question: int = Field(4, gt=0)
-    """Training samples allowed, as a multiple of the training questions. The paper's budget is 4."""
-
-
-class OptimizerConfig(Section):
-    """AdamW, shared by all methods; the defaults are the paper's."""
-
-    learning_rate: float = Field(5e-6, gt=0, lt=1)
-    batch_size: int = Field(32, gt=0)
-    """Sequences an optimiser step."""
-    micro_batch_size: int = Field(8, gt=0)
-    """Sequences a forward pass; gradients are accumulated up to `batch_size`."""
-    weight_decay: float = Field(1e-4, ge=0)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.95, ge=0, lt=1)
-    warmup_ratio: float = Field(0.05, ge=0, lt=1)
-    schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
-    max_grad_norm: float = Field(1.0, gt=0)
-    gradient_checkpointing: bool = False
-    save_every: int = Field(50, gt=0)
-    """Optimiser steps between the checkpoints from which a killed run resumes."""
-
-
-class VerifyingConfig(Section):
-    workers: int | None = Field(None, gt=0)
-    timeout_seconds: float = Field(10.0, gt=0)
-
-
-class RunConfig(Section):
-    """Everything that decides a run. `task` and `method` hold the name and the options of the classes they name."""
-
-    preset: str
-    seed: int = Field(0, ge=0)
-    model: ModelConfig
-    task: dict[str, Any]
-    method: dict[str, Any]
-    questions: QuestionsConfig = QuestionsConfig()
-    sampling: SamplingConfig = SamplingConfig()
-    evaluation: EvaluationConfig = EvaluationConfig()
-    budget: BudgetConfig = BudgetConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    verifying: VerifyingConfig = VerifyingConfig()
 
 
 def preset_names() -> list[str]:
@@ -186,26 +95,6 @@ def make_task(config: RunConfig) -> Any:
 def make_method(config: RunConfig) -> Any:
     cls = registry.method(config.method["name"])
     return cls(cls.Options(**_without_name(config.method)))
-
-
-def model_path(name: str) -> str:
-    """A local directory for `package:` names and directories, otherwise the name itself, for the hub.
-
-    Raises `UserError` if a directory is meant and is not there or holds no model.
-    """
-    if name.startswith("package:"):
-        module, _, path = name.removeprefix("package:").partition("/")
-        directory = Path(str(resources.files(module).joinpath(path)))
-    else:
-        directory = Path(name).expanduser()
-        # What looks like OWNER/NAME and is no directory is meant for the hub.
-        if not directory.exists() and not name.startswith((".", "/", "~")) and name.count(os.sep) <= 1:
-            return name
-    if not directory.is_dir():
-        raise UserError(f"there is no model directory {str(directory)!r}")
-    if not (directory / "config.json").is_file():
-        raise UserError(f"{str(directory)!r} holds no model: config.json is missing")
-    return str(directory)
 
 
 def _without_name(section: dict[str, Any]) -> dict[str, Any]:

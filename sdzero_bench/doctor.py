@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from . import registry
-from .config import ModelConfig, load_preset, make_task, model_path, resolve
+from .config import load_preset, make_task, resolve
 from .environment import hardware, versions
+from .models import device, load_model, load_tokenizer, model_path
 from .questions import Question, QuestionSet
+from .settings import ModelConfig
 from .task import Messages, Split, Task
 from .verifying.math_answer import check_math
 from .verifying.pool import VerifierPool
@@ -77,15 +79,12 @@ def _versions() -> str:
 
 
 def _device() -> str:
-    from .models import device
-
     found = hardware()
     name = ", ".join(found["accelerators"]) or f"{found['cpu_count']} CPU cores, {found['torch_threads']} torch threads"
     return f"{device(ModelConfig(name='micro'))}: {name}"
 
 
 def _transformers_engine() -> str:
-    from .models import load_model, load_tokenizer
     from .sampling.completion import Request, SamplingParameters
     from .sampling.transformers_engine import TransformersEngine
 

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import os
+from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .config import ModelConfig
 from .errors import UserError
+from .settings import ModelConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def model_path(name: str) -> str:
+    """A local directory for `package:` names and directories, otherwise the name itself, for the hub.
+
+    Raises `UserError` if a directory is meant and is not there or holds no model.
+    """
+    if name.startswith("package:"):
+        module, _, path = name.removeprefix("package:").partition("/")
+        directory = Path(str(resources.files(module).joinpath(path)))
+    else:
+        directory = Path(name).expanduser()
+        # What looks like OWNER/NAME and is no directory is meant for the hub.
+        if not directory.exists() and not name.startswith((".", "/", "~")) and name.count(os.sep) <= 1:
+            return name
+    if not directory.is_dir():
+        raise UserError(f"there is no model directory {str(directory)!r}")
+    if not (directory / "config.json").is_file():
+        raise UserError(f"{str(directory)!r} holds no model: config.json is missing")
+    return str(directory)
 
 
 def device(config: ModelConfig) -> str:

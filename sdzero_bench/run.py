@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .budget import Budget, Ledger
-from .config import RunConfig, model_path
 from .errors import UserError
+from .models import device, load_model, load_tokenizer, model_path
 from .progress import ProgressDisplay
 from .questions import Question, QuestionSet
 from .records import RunFolder
 from .rollouts import Prompt, Rollouts
 from .sampling.completion import SamplingParameters
 from .sampling.journal import Journal, Sample
+from .settings import RunConfig
 from .task import Task
 from .training.supervised import Example
 from .verifying.pool import VerifierPool
@@ -48,8 +49,6 @@ class Run:
     def __init__(
         self, config: RunConfig, task: Task, questions: QuestionSet, folder: RunFolder, display: ProgressDisplay
     ) -> None:
-        from .models import load_tokenizer
-
         self.config = config
         self.task = task
         self.questions = questions
@@ -195,7 +194,6 @@ class Run:
         from datasets import Dataset
         from trl import DistillationConfig
 
-        from .models import load_model
         from .sampling.transformers_engine import TransformersEngine
         from .training.arguments import trainer_arguments
         from .training.callbacks import last_complete_checkpoint, read_steps
@@ -303,21 +301,15 @@ class Run:
         return self._loaded[1]
 
     def _fresh_model(self, checkpoint: Checkpoint) -> PreTrainedModel:
-        from .models import load_model
-
         self._loaded = None  # one policy in memory at a time, beside what a trainer holds
         return load_model(checkpoint.path, self.config.model)
 
     def _precision(self) -> tuple[bool, bool]:
         """(train in bf16, train on the CPU)"""
-        from .models import device
-
         on = device(self.config.model)
         return on.startswith("cuda") or self.config.model.dtype == "bfloat16", on == "cpu"
 
     def _accelerators(self) -> int:
-        from .models import device
-
         return 0 if device(self.config.model) == "cpu" else 1
 
     def _save_ledger(self) -> None:

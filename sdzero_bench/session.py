@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from .budget import EVALUATION
-from .config import RunConfig, make_method, make_task, model_path, validate
+from .config import make_method, make_task, validate
 from .environment import hardware, versions
 from .errors import BudgetError, UserError
 from .evaluating.evaluation import measure, measure_revision, paired_difference
 from .method import Method
+from .models import device, model_path
 from .phrases import NAMED
 from .progress import ProgressDisplay
 from .records import RunFolder
 from .run import Checkpoint, Run
 from .sampling.completion import SamplingParameters
+from .settings import RunConfig
 from .task import Task
 
 
@@ -45,8 +47,6 @@ class Session:
 
     def describe(self, folder: RunFolder) -> str:
         """A few lines that say what the run will do."""
-        from .models import device
-
         config = self.config
         plan = ", ".join(f"{name} {count}" for name, count in self.plan.items()) or "none"
         allowed = config.budget.samples_per_question * len(self.train_questions)

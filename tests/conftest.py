@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from sdzero_bench.config import model_path
+from sdzero_bench.models import model_path
 
 # Two torch processes on two cores slow each other down; the tests have work for one.
 torch.set_num_threads(2)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sdzero_bench.config import load_preset, model_path, preset_names, resolve, validate
+from sdzero_bench.config import load_preset, preset_names, resolve, validate
 from sdzero_bench.errors import UserError
+from sdzero_bench.models import model_path
 from sdzero_bench.registry import methods
 
 

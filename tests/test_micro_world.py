@@ -16,11 +16,11 @@ from sdzero_bench.tasks.micro_world.build import build, encode, split_expression
 from sdzero_bench.tasks.micro_world.corpus import World, text
 from sdzero_bench.tasks.micro_world.measure import first_wrong_line
 
-from sdzero_bench.config import ModelConfig
 from sdzero_bench.evaluating.localisation import token_divergence
 from sdzero_bench.models import load_model, load_tokenizer
 from sdzero_bench.sampling.completion import Request, SamplingParameters
 from sdzero_bench.sampling.transformers_engine import TransformersEngine
+from sdzero_bench.settings import ModelConfig
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..config import OptimizerConfig
+from ..settings import OptimizerConfig
 
 
 def trainer_arguments(

@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from sdzero_bench.config import ModelConfig, model_path
 from sdzero_bench.evaluating.localisation import token_divergence
-from sdzero_bench.models import load_model, load_tokenizer
+from sdzero_bench.models import load_model, load_tokenizer, model_path
 from sdzero_bench.phrases import NAMED
 from sdzero_bench.sampling.journal import Journal, Sample
+from sdzero_bench.settings import ModelConfig
 
 from ..micro_arith import MicroArith
 from .arithmetic import Line, add, terms

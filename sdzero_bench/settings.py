@@ -1,0 +1,98 @@
+"""The settings of a run, typed and bounded. How they are put together is in config.py."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelConfig(Section):
+    """The base policy."""
+
+    name: str
+    """A directory, `package:MODULE/PATH` for one that an installed package carries, or a name on the hub."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: str = "auto"
+
+
+class QuestionsConfig(Section):
+    """How many questions of each split are used, always the first ones; null for all."""
+
+    train: int | None = Field(None, gt=1)
+    test: int | None = Field(None, gt=1)
+
+
+class SamplingConfig(Section):
+    """How training samples are drawn."""
+
+    temperature: float = Field(1.0, gt=0, le=5)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: int = Field(512, gt=0)
+    batch_size: int = Field(64, gt=0)
+
+
+class EvaluationConfig(Section):
+    """How policies are measured on the test questions."""
+
+    samples: int = Field(8, gt=0)
+    """Samples a question: the k of avg@k."""
+    pass_at: int = Field(8, gt=0)
+    """The k of pass@k; at most `samples`."""
+    temperature: float = Field(1.0, gt=0, le=5)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: int = Field(512, gt=0)
+    seed: int = 0
+    """Seed of the evaluation samples: the same for every method, so that differences are paired."""
+    revise: bool = True
+    """Also let every policy revise its own answers, and measure how many it corrects and how many it keeps. The control
+    phrase is the paper's for every policy, whatever its method trained with."""
+
+
+class BudgetConfig(Section):
+    samples_per_question: int = Field(4, gt=0)
+    """Training samples allowed, as a multiple of the training questions. The paper's budget is 4."""
+
+
+class OptimizerConfig(Section):
+    """AdamW, shared by all methods; the defaults are the paper's."""
+
+    learning_rate: float = Field(5e-6, gt=0, lt=1)
+    batch_size: int = Field(32, gt=0)
+    """Sequences an optimiser step."""
+    micro_batch_size: int = Field(8, gt=0)
+    """Sequences a forward pass; gradients are accumulated up to `batch_size`."""
+    weight_decay: float = Field(1e-4, ge=0)
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.95, ge=0, lt=1)
+    warmup_ratio: float = Field(0.05, ge=0, lt=1)
+    schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
+    max_grad_norm: float = Field(1.0, gt=0)
+    gradient_checkpointing: bool = False
+    save_every: int = Field(50, gt=0)
+    """Optimiser steps between the checkpoints from which a killed run resumes."""
+
+
+class VerifyingConfig(Section):
+    workers: int | None = Field(None, gt=0)
+    timeout_seconds: float = Field(10.0, gt=0)
+
+
+class RunConfig(Section):
+    """Everything that decides a run. `task` and `method` hold the name and the options of the classes they name."""
+
+    preset: str
+    seed: int = Field(0, ge=0)
+    model: ModelConfig
+    task: dict[str, Any]
+    method: dict[str, Any]
+    questions: QuestionsConfig = QuestionsConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    budget: BudgetConfig = BudgetConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    verifying: VerifyingConfig = VerifyingConfig()
