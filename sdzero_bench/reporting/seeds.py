@@ -73,6 +73,8 @@ def _rows(results: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
                 continue  # the same in every run; it has a row of its own below
             entries = [(r, e) for r in of_method for e in r["evaluation"] if e["policy"] == policy]
             rows += [[method, policy, str(r["seed"]), *_cells(e), _samples(r, policy)] for r, e in entries]
+            if len(entries) == 1:
+                continue
             over = mean(e["over_base"]["difference"] for _, e in entries) if policy != "base" else None
             average = mean(e["avg_at_k"] for _, e in entries)
             rows.append([method, policy, f"mean of {len(entries)}", percent(average), percent(over), "", "", "", "", ""])
