@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import run_json, small_run
+from small_runs import SMALL, run_json, small_run
 
 from sdzero_bench import registry
+from sdzero_bench.config import make_method, resolve
 from sdzero_bench.errors import UserError
 from sdzero_bench.method import Method
 from sdzero_bench.task import Task
@@ -79,7 +80,7 @@ def test_methods_state_what_they_are(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(registry.methods()))
 def test_every_method_runs_within_its_plan_and_budget(name: str, tmp_path: Path) -> None:
     result = run_json(small_run(name, tmp_path))
-    planned = registry.method(name)().plan(40)
+    planned = make_method(resolve(name, assignments=SMALL)).plan(40)
     drawn = {phase: use["samples"] for phase, use in result["ledger"].items() if not phase.startswith("evaluation")}
     assert all(drawn.get(phase, 0) <= count for phase, count in planned.items())
     assert sum(drawn.values()) <= result["budget"]["samples"] == 160

@@ -93,7 +93,7 @@ def build(out: Path, texts: int, seed: int, excluded: set[str]) -> dict[str, Any
         train_sampling_strategy="group_by_length",
         save_strategy="no",
         report_to="none",
-        logging_steps=100,
+        logging_steps=max(1, min(100, texts // 320)),
         dataloader_pin_memory=False,
         per_device_train_batch_size=32,
         num_train_epochs=1,
