@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import logging
-import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -32,6 +33,21 @@ def _verify(question: Question, response: str) -> Verdict:
     return _task.verify(question, response)
 
 
+class _WorkerProcess(SpawnProcess):
+    """A worker that never hears of Ctrl-C, not even while it is still importing: the parent decides when it ends."""
+
+    def start(self) -> None:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by the child
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _WorkerContext(SpawnContext):
+    Process = _WorkerProcess
+
+
 class VerifierPool:
     """Worker processes that each hold the task; a call that overruns costs its worker, not the pool.
 
@@ -45,7 +61,7 @@ class VerifierPool:
             max_workers=workers or min(os.cpu_count() or 1, 8),
             initializer=_start_worker,
             initargs=(cls.__module__, cls.__qualname__, task.options.model_dump()),
-            context=multiprocessing.get_context("spawn"),
+            context=_WorkerContext(),
         )
 
     def verify(self, pairs: Sequence[tuple[Question, str]], each: Callable[[Verdict], None] | None = None) -> list[Verdict]:
