@@ -12,6 +12,7 @@ class Base(Method):
     name = "base"
     summary = "the base policy as it is, measured and not trained"
     paper = "none"
+    supervision = "nothing"
 
     def plan(self, questions: int) -> dict[str, int]:
         return {}

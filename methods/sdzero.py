@@ -8,28 +8,16 @@ from pydantic import Field
 
 from sdzero_bench.errors import UserError
 from sdzero_bench.method import Method, MethodOptions
-from sdzero_bench.questions import Question
 from sdzero_bench.run import Checkpoint, Run
-from sdzero_bench.sampling.journal import Sample
-from sdzero_bench.training.options import DivergenceOptions, TeacherOptions
+from sdzero_bench.training.on_policy import Attempt
+from sdzero_bench.training.options import SelfDistillationOptions
 
 from .srt import SRTOptions, planned, self_revision_training
 
 
-class DistillOptions(MethodOptions):
-    epochs: int = Field(1, gt=0)
-    """Rollouts of each question, each by the policy of its step."""
-    divergence: DivergenceOptions = DivergenceOptions()
-    teacher: TeacherOptions = TeacherOptions()
-    max_teacher_tokens: int = Field(32_768, gt=0)
-    """Longest teacher input; a response with which it would be longer is cut for student and teacher alike."""
-    learning_rate: float | None = Field(None, gt=0)
-    """Instead of optimizer.learning_rate."""
-
-
 class SDZeroOptions(MethodOptions):
     srt: SRTOptions = SRTOptions()
-    distill: DistillOptions = DistillOptions()
+    distill: SelfDistillationOptions = SelfDistillationOptions()
     srt_share: float = Field(0.4, gt=0, lt=1)
     """Share of the questions for SRT; the others are for distillation. The paper's best split is 6K : 9K."""
 
@@ -63,20 +51,9 @@ class SDZero(Method):
         run.keep("srt", reviser)
         phrases = self.options.srt.phrases
 
-        def teacher_context(question: Question, rollout: Sample, ids: Sequence[int]) -> list[int]:
+        def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int]:
             """x, y, P_r: what the teacher reads before the second copy of y."""
-            inserted = run.encode(phrases.after(rollout.verdict.reward or 0.0))
-            return [*run.prompt_ids(question), *run.body(ids), *inserted]
+            inserted = run.encode(phrases.after(attempt.sample.verdict.reward or 0.0))
+            return [*run.prompt_ids(attempt.question), *run.body(ids), *inserted]
 
-        distill = self.options.distill
-        return run.self_distill(
-            "distill",
-            start=reviser,
-            questions=for_distillation,
-            context=teacher_context,
-            epochs=distill.epochs,
-            divergence=distill.divergence,
-            teacher=distill.teacher,
-            max_teacher_tokens=distill.max_teacher_tokens,
-            learning_rate=distill.learning_rate,
-        )
+        return run.self_distill("distill", reviser, for_distillation, teacher_context, self.options.distill)

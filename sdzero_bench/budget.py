@@ -21,10 +21,12 @@ class Budget:
     """
 
     question_set: str
-    """Fingerprint of the training questions."""
+    """Fingerprint of the training questions: their ids, texts, answers and order."""
     questions: int
     samples: int
     new_tokens_per_sample: int
+    training_tokens: int | None = None
+    """Tokens through a model in training, forward and backward; None is no limit."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,6 +74,22 @@ class Ledger:
             raise BudgetError(
                 f"phase {phase!r} needs {samples} samples, but {left} of the budget's {self.budget.samples} are left; "
                 f"raise budget.samples_per_question or let the method draw fewer"
+            )
+
+    @property
+    def training_tokens(self) -> int:
+        return sum(use.forward_tokens + use.backward_tokens for use in self.phases.values())
+
+    def require_tokens(self, phase: str, tokens: int) -> None:
+        """Raise `BudgetError` if `tokens` of training in this phase, all in all, would overspend. Called before training."""
+        if self.budget.training_tokens is None:
+            return
+        others = sum(use.forward_tokens + use.backward_tokens for name, use in self.phases.items() if name != phase)
+        left = self.budget.training_tokens - others
+        if tokens > left:
+            raise BudgetError(
+                f"phase {phase!r} needs {tokens} training tokens, but {left} of the budget's {self.budget.training_tokens} are "
+                f"left; raise budget.training_tokens, or train on fewer examples or epochs"
             )
 
     def charge(self, sample: Sample) -> None:

@@ -44,6 +44,7 @@ def resolve(
     registry.method(method)
     settings = load_preset(preset)
     settings.pop("summary")
+    settings.pop("tune", None)  # what a sweep tries, not what a run is
     per_method, per_task = settings.pop("methods", {}), settings.pop("tasks", {})
     layers = [_read(file)] if file else []
     layers += [_assignment(text) for text in assignments or []]

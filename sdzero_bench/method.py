@@ -27,6 +27,8 @@ class Method(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     paper: ClassVar[str]
+    supervision: str = "verifier rewards"
+    """What the method is shown of its training questions beside their text; a property where it depends on the options."""
     Options: ClassVar[type[MethodOptions]] = MethodOptions
 
     def __init__(self, options: Any = None) -> None:

@@ -72,9 +72,10 @@ class QuestionSet(Sequence[Question]):
 
     def overlap(self, other: QuestionSet) -> list[Question]:
         """Questions whose text, up to case and white space, is in `other` too."""
-        theirs = {_normalised(q.text) for q in other}
-        return [q for q in self if _normalised(q.text) in theirs]
+        theirs = {normalised(q.text) for q in other}
+        return [q for q in self if normalised(q.text) in theirs]
 
 
-def _normalised(text: str) -> str:
+def normalised(text: str) -> str:
+    """The text up to case and white space."""
     return " ".join(text.lower().split())

@@ -1,6 +1,7 @@
 """The run folder: everything about a run, in files that are whole at any moment.
 
 manifest.json           what was run: resolved config, fingerprints, versions, hardware, state
+questions.jsonl         what was trained and measured on
 journal/PHASE.jsonl     every sample, before it was used
 ledger.json             what was used, by phase
 checkpoints/NAME/       policies
@@ -11,15 +12,25 @@ summary.md, learning_curve.png, learning_curve.svg
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+
+
+class LockedError(UserError):
+    """Another process works on the run."""
+
+
+class NoRoomError(UserError):
+    """The disk has too little space for the run."""
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -43,6 +54,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock: Any = None
 
     @classmethod
     def create(cls, parent: Path, name: str) -> RunFolder:
@@ -58,7 +70,7 @@ class RunFolder:
                     continue
             return cls(path)
         except OSError as error:
-            raise UserError(f"cannot write the run folder in {str(parent)!r}: {error.strerror}") from error
+            raise _unwritable(parent, error) from error
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -66,6 +78,29 @@ class RunFolder:
         if not (path / "manifest.json").is_file():
             raise UserError(f"{str(path)!r} is no run folder: manifest.json is missing")
         return cls(path)
+
+    def lock(self) -> None:
+        """Hold the folder, made if it is not there, until this process ends, however it ends: one process works on a run.
+
+        Raises `LockedError` if another process holds it, and `UserError` if it can't be written.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / ".lock", timeout=0)
+        while True:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                lock.acquire()
+                break
+            except FileNotFoundError:
+                continue  # its last holder had not used it and removed it just now
+            except Timeout:
+                raise LockedError(
+                    f"{str(self.path)!r} is being worked on by another process; wait for it, or stop it"
+                ) from None
+            except OSError as error:
+                raise _unwritable(self.path.parent, error) from error
+        self._lock = lock  # the system releases it once the object, or the process, is gone
 
     @property
     def run_id(self) -> str:
@@ -91,11 +126,14 @@ class RunFolder:
     def write(self, name: str, content: Any) -> None:
         write_atomic(self.path / name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
+    def write_lines(self, name: str, rows: Iterable[Any]) -> None:
+        write_atomic(self.path / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
     def require_space(self, needed: int) -> None:
-        """Raise `UserError` if the disk has fewer than `needed` bytes left."""
+        """Raise `NoRoomError` if the disk has fewer than `needed` bytes left."""
         free = shutil.disk_usage(self.path).free
         if free < needed:
-            raise UserError(
+            raise NoRoomError(
                 f"the run may write {needed / 1e6:,.0f} MB, but {str(self.path.parent)!r} has {free / 1e6:,.0f} MB left; "
                 f"make room, or choose another folder with --out"
             )
@@ -113,8 +151,9 @@ class RunFolder:
         known["state"] = "running"
         self.write("manifest.json", known)
 
-    def set_state(self, state: str) -> None:
-        self.write("manifest.json", {**self.read("manifest.json"), "state": state})
+    def finish(self, journal: dict[str, Any]) -> None:
+        """Mark the run as finished; `journal` says how many samples each phase has, and their digest."""
+        self.write("manifest.json", {**self.read("manifest.json"), "journal": journal, "state": "finished"})
 
     def discard_if_unused(self) -> None:
         """Remove the folder of a run that was refused before its first sample."""
@@ -137,3 +176,8 @@ class RunFolder:
         """The folder of a finished checkpoint."""
         path = self.checkpoints / name
         return path if path.is_dir() else None
+
+
+def _unwritable(parent: Path, error: OSError) -> UserError:
+    kind = NoRoomError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UserError
+    return kind(f"cannot write the run folder in {str(parent)!r}: {error.strerror}")

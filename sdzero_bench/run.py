@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import random
-import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .budget import Budget, Ledger
+from .budget import EVALUATION, Budget, Ledger
 from .errors import UserError
 from .models import device, load_model, load_tokenizer, model_path
 from .progress import ProgressDisplay
@@ -22,13 +18,16 @@ from .sampling.completion import SamplingParameters
 from .sampling.journal import Journal, Sample
 from .settings import RunConfig
 from .task import Task
+from .training.on_policy import Plan
+from .training.options import PolicyGradientOptions, SelfDistillationOptions
 from .training.supervised import Example
 from .verifying.pool import VerifierPool
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from .training.options import DivergenceOptions, TeacherOptions
+    from .training.phase import TrainingPhase
+    from .training.self_distillation import TeacherContext
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,6 @@ class Checkpoint:
 
     name: str
     path: str
-
-
-TeacherContext = Callable[[Question, Sample, Sequence[int]], Sequence[int]]
-"""(question, verified rollout, its token ids as trained on) -> token ids that the teacher reads before the same ids."""
 
 
 class Run:
@@ -61,13 +56,14 @@ class Run:
             questions=len(questions),
             samples=config.budget.samples_per_question * len(questions),
             new_tokens_per_sample=config.sampling.max_new_tokens,
+            training_tokens=config.budget.training_tokens,
         )
         self.journal = Journal(folder.journal)
         self.ledger = Ledger.recount(self.budget, self.journal.phases, folder.read("ledger.json") or {})
         self.verifier = VerifierPool(task, config.verifying.workers, config.verifying.timeout_seconds)
         self.kept: dict[str, Checkpoint] = {}
         self._loaded: tuple[str, PreTrainedModel] | None = None
-        self._rollouts = Rollouts(self.journal, self.ledger, self.verifier, self.decode, self._accelerators())
+        self.rollouts = Rollouts(self.journal, self.ledger, self.verifier, self.decode, self.accelerators)
 
     # Text and tokens
 
@@ -77,11 +73,26 @@ class Run:
     def decode(self, ids: Sequence[int]) -> str:
         return self.tokenizer.decode(list(ids), skip_special_tokens=True)
 
-    def prompt_ids(self, question: Question) -> list[int]:
-        """Token ids of the chat up to the assistant's turn, through the model's own template."""
-        return self.tokenizer.apply_chat_template(
-            self.task.prompt(question), add_generation_prompt=True, tokenize=True, return_dict=False
-        )
+    def prompt_ids(self, question: Question, template: str | None = None, **fields: str) -> list[int]:
+        """Token ids of the chat up to the assistant's turn, through the model's own chat template.
+
+        `template` rewrites the user's turn: {prompt} stands for the turn as it is, the other fields for what is added.
+        """
+        chat = self.task.prompt(question)
+        if template is not None:
+            *before, last = chat
+            chat = [*before, {**last, "content": template.format(prompt=last["content"], **fields)}]
+        return self.tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False)
+
+    def demonstration(self, question: Question) -> str:
+        """The task's gold solution. Raises `UserError` if it has none."""
+        solution = self.task.demonstration(question)
+        if solution is None:
+            raise UserError(
+                f"the task {self.task.name!r} has no gold solution of question {question.id!r}, and this method needs them; "
+                f"choose a method that learns from verifier rewards (`sdzero-bench methods`)"
+            )
+        return solution
 
     def body(self, ids: Sequence[int]) -> list[int]:
         """A completion without the token that ends it, to be continued within the same turn."""
@@ -106,34 +117,38 @@ class Run:
     def longest_prompt(self, questions: QuestionSet | None = None) -> int:
         return max(len(self.prompt_ids(q)) for q in questions or self.questions)
 
-    def sample(
+    def sample(self, phase: str, policy: Checkpoint, prompts: Sequence[Prompt]) -> list[Sample]:
+        """One verified training sample a prompt, in order, charged to the budget.
+
+        Raises `BudgetError`, before drawing, if the budget does not allow it; `ValueError` if a question is not in the run's
+        question set, or if the phase's name is one of those that measure policies and are not charged.
+        """
+        if phase.startswith(EVALUATION):
+            raise ValueError(f"a method cannot draw samples for {phase!r}: that is not charged to its budget")
+        self._require_own(prompt.question for prompt in prompts)
+        return self._sample(phase, policy, prompts, self.sampling, self.config.seed, None)
+
+    def measure(
+        self, label: str, policy: Checkpoint, prompts: Sequence[Prompt], parameters: SamplingParameters, seed: int, stream: str
+    ) -> list[Sample]:
+        """One verified sample a prompt, for evaluating; not charged. Labels of one `stream` share their random numbers."""
+        return self._sample(f"{EVALUATION}.{label}", policy, prompts, parameters, seed, f"{EVALUATION}{stream}")
+
+    def _sample(
         self,
         phase: str,
         policy: Checkpoint,
         prompts: Sequence[Prompt],
-        parameters: SamplingParameters | None = None,
-        seed: int | None = None,
-        stream: str | None = None,
+        parameters: SamplingParameters,
+        seed: int,
+        stream: str | None,
     ) -> list[Sample]:
-        """One verified sample a prompt, in order. Phases of one `stream` share their random numbers.
-
-        Raises `BudgetError`, before drawing, if the budget does not allow it.
-        """
         from .sampling.transformers_engine import TransformersEngine
 
         engine = TransformersEngine(self._model(policy), self.tokenizer, self.config.sampling.batch_size)
         with self.display.phase(phase, len(prompts)) as bar:
-            drawn = self._rollouts.draw(
-                phase,
-                policy.name,
-                engine,
-                prompts,
-                parameters or self.sampling,
-                self.config.seed if seed is None else seed,
-                bar,
-                stream,
-            )
-        self._save_ledger()
+            drawn = self.rollouts.draw(phase, policy.name, engine, prompts, parameters, seed, bar, stream)
+        self.save_ledger()
         return drawn
 
     def ask(self, questions: QuestionSet, n: int) -> list[Prompt]:
@@ -145,7 +160,7 @@ class Run:
         ids = (*self.prompt_ids(question), *self.body(sample.token_ids), *self.encode(inserted))
         return Prompt(question, ids, index, prefix=sample.text + inserted)
 
-    # Training
+    # Training: a checkpoint that is finished is not trained again
 
     def finetune(
         self,
@@ -155,28 +170,8 @@ class Run:
         epochs: float,
         learning_rate: float | None = None,
     ) -> Checkpoint:
-        """Fine-tune `start` on the examples' targets. A finished one is not trained again."""
-        from .training.arguments import trainer_arguments
-        from .training.callbacks import last_complete_checkpoint
-        from .training.supervised import supervised_trainer
-
-        if not examples:
-            raise UserError(
-                f"{name}: there is nothing to train on, since no sample was right; take easier questions, more samples, "
-                f"or a stronger model"
-            )
-        if done := self.folder.checkpoint(name):
-            return Checkpoint(name, str(done))
-        model = self._fresh_model(start)
-        work = self.folder.checkpoints / f".{name}.trainer"
-        arguments = trainer_arguments(
-            self.config.optimizer, work, self.config.seed, *self._precision(), learning_rate=learning_rate
-        )
-        trainer = supervised_trainer(model, self.tokenizer, examples, epochs, arguments)
-        self._train(name, trainer, last_complete_checkpoint(work))
-        use = self.ledger.phase(name)
-        use.backward_tokens = round(sum(map(len, examples)) * epochs)
-        return self._finish(name, model, work)
+        """Fine-tune `start` on the examples' targets. Raises `UserError` if there are none."""
+        return self._trained(name, start, learning_rate, lambda phase: phase.supervised(examples, epochs))
 
     def self_distill(
         self,
@@ -184,115 +179,85 @@ class Run:
         start: Checkpoint,
         questions: QuestionSet,
         context: TeacherContext,
+        options: SelfDistillationOptions,
+        group: int = 1,
+    ) -> Checkpoint:
+        """On-policy self-distillation from `start`, `group` rollouts a question and epoch."""
+        self._require_own(questions)
+        plan = Plan.fitting(questions, options.epochs, group, self.config.optimizer.batch_size)
+
+        def train(phase: TrainingPhase) -> str:
+            from .training.self_distillation import self_distillation_trainer
+
+            teacher = load_model(start.path, self.config.model)
+            build = partial(self_distillation_trainer, options, context, teacher, self.sampling.max_new_tokens)
+            return phase.on_policy(plan, build, repeats=group)
+
+        return self._trained(name, start, options.learning_rate, train)
+
+    def policy_gradient(
+        self,
+        name: str,
+        start: Checkpoint,
+        questions: QuestionSet,
+        options: PolicyGradientOptions,
         epochs: int,
-        divergence: DivergenceOptions,
-        teacher: TeacherOptions,
-        max_teacher_tokens: int,
         learning_rate: float | None = None,
     ) -> Checkpoint:
-        """On-policy self-distillation from `start`, one rollout a question and epoch. A finished one is not trained again."""
-        from datasets import Dataset
-        from trl import DistillationConfig
+        """A policy gradient on groups of verified rollouts, from `start`."""
+        self._require_own(questions)
+        plan = Plan.fitting(questions, epochs, options.group_size, self.config.optimizer.batch_size)
 
-        from .sampling.transformers_engine import TransformersEngine
-        from .training.arguments import trainer_arguments
-        from .training.callbacks import last_complete_checkpoint, read_steps
-        from .training.self_distillation import OnPolicy, SelfDistillationTrainer, top_k_supports
+        def train(phase: TrainingPhase) -> str:
+            from .training.policy_gradient import policy_gradient_trainer
 
-        if done := self.folder.checkpoint(name):
-            return Checkpoint(name, str(done))
-        model = self._fresh_model(start)
-        if divergence.top_k is not None and not top_k_supports(model.config):
-            raise UserError("the top-k divergence does not support models that scale or cap their logits; unset top_k")
-        by_id = {q.id: q for q in questions}
-        optimizer = self.config.optimizer
+            build = partial(policy_gradient_trainer, options, self.sampling)
+            # The rows are not repeated here: TRL's sampler does it for its groups.
+            return phase.on_policy(plan, build, updates=options.updates)
 
-        def rollout(policy: Any, step: int, rows: list[dict[str, Any]]) -> list[OnPolicy]:
-            engine = TransformersEngine(policy, self.tokenizer, self.config.sampling.batch_size)
-            prompts = [
-                Prompt(by_id[row["question_id"]], tuple(self.prompt_ids(by_id[row["question_id"]])), row["index"])
-                for row in rows
-            ]
-            samples = self._rollouts.draw(name, f"{name}@{step}", engine, prompts, self.sampling, self.config.seed)
-            self._save_ledger()
-            return [
-                OnPolicy(
-                    s.token_ids,
-                    s.verdict.reward,
-                    None if s.verdict.reward is None else partial(context, by_id[s.question_id], s),
-                )
-                for s in samples
-            ]
-
-        # The order is laid out here, for all epochs: TRL's sampler shuffles anew from its seed when a run is resumed,
-        # and the rest of an epoch would then be other questions than those that are still due.
-        order = random.Random(self.config.seed)
-        rows = [
-            {"prompt": self.task.prompt(q), "question_id": q.id, "index": f"epoch{epoch}"}
-            for epoch in range(epochs)
-            for q in order.sample(list(questions), len(questions))
-        ]
-        batch = min(optimizer.batch_size, len(rows))
-        shared = optimizer.model_copy(update={"batch_size": batch})
-        work = self.folder.checkpoints / f".{name}.trainer"
-        bf16, cpu = self._precision()
-        arguments = trainer_arguments(shared, work, self.config.seed, bf16, cpu, learning_rate=learning_rate)
-        trainer = SelfDistillationTrainer(
-            model=model,
-            teacher_model=load_model(start.path, self.config.model),
-            args=DistillationConfig(
-                **arguments,
-                max_steps=len(rows) // batch,
-                shuffle_dataset=False,
-                max_completion_length=self.config.sampling.max_new_tokens,
-                # Softmax temperature of the divergence; the rollouts' own is sampling.temperature.
-                temperature=1.0,
-            ),
-            train_dataset=Dataset.from_list(rows),
-            processing_class=self.tokenizer,
-            rollout=rollout,
-            divergence=divergence,
-            teacher=teacher,
-            max_teacher_tokens=max_teacher_tokens,
-        )
-        self._train(name, trainer, last_complete_checkpoint(work))
-        log = read_steps(self.folder.training / f"{name}.jsonl")
-        use = self.ledger.phase(name)
-        use.backward_tokens = round(sum(row["student_tokens"] for row in log))
-        use.forward_tokens = round(sum(row["teacher_tokens"] for row in log))
-        use.cut_responses = round(sum(row["cut"] for row in log))
-        return self._finish(name, model, work)
+        return self._trained(name, start, learning_rate, train)
 
     def keep(self, label: str, checkpoint: Checkpoint) -> None:
         """Name an intermediate policy that is to be measured too."""
         self.kept[label] = checkpoint
 
+    # What the parts of a run share
+
+    @property
+    def precision(self) -> tuple[bool, bool]:
+        """(train in bf16, train on the CPU)"""
+        on = device(self.config.model)
+        return on.startswith("cuda") or self.config.model.dtype == "bfloat16", on == "cpu"
+
+    @property
+    def accelerators(self) -> int:
+        return 0 if device(self.config.model) == "cpu" else 1
+
+    def save_ledger(self) -> None:
+        self.folder.write("ledger.json", self.ledger.as_dict())
+
+    def close(self) -> None:
+        self.save_ledger()
+        self.journal.close()
+        self.verifier.close()
+
     # Inside
 
-    def _train(self, name: str, trainer: Any, resume: str | None) -> None:
-        from .training.callbacks import BarCallback, MarkComplete, StepLog, quieten
+    def _trained(
+        self, name: str, start: Checkpoint, learning_rate: float | None, train: Callable[[TrainingPhase], str]
+    ) -> Checkpoint:
+        """The checkpoint of that name, from the folder or from `train`."""
+        from .training.phase import TrainingPhase
 
-        started = time.perf_counter()
-        rollouts_before = self.ledger.phase(name).wall_seconds
-        total = trainer.args.max_steps
-        if total < 1:
-            per_epoch = -(-len(trainer.train_dataset) // self.config.optimizer.batch_size)
-            total = round(per_epoch * trainer.args.num_train_epochs)
-        with self.display.phase(name, total, unit="steps") as bar:
-            quieten(trainer, StepLog(self.folder.training / f"{name}.jsonl"), MarkComplete(), BarCallback(bar))
-            trainer.train(resume_from_checkpoint=resume)
-        use = self.ledger.phase(name)
-        use.wall_seconds = rollouts_before + time.perf_counter() - started
-        use.accelerator_seconds = use.wall_seconds * self._accelerators()
+        if done := self.folder.checkpoint(name):
+            return Checkpoint(name, str(done))
+        return Checkpoint(name, train(TrainingPhase(self, name, self._fresh_model(start), learning_rate)))
 
-    def _finish(self, name: str, model: PreTrainedModel, work: Path) -> Checkpoint:
-        partial = self.folder.begin_checkpoint(name)
-        model.save_pretrained(partial)
-        self.tokenizer.save_pretrained(partial)
-        self._save_ledger()
-        path = self.folder.finish_checkpoint(name)
-        shutil.rmtree(work, ignore_errors=True)
-        return Checkpoint(name, str(path))
+    def _require_own(self, questions: Iterable[Question]) -> None:
+        """Raise `ValueError` for a question that is not of this run's question set: nothing else may be trained on."""
+        own = set(self.questions)
+        if strange := [q.id for q in questions if q not in own]:
+            raise ValueError(f"{len(strange)} questions are not in the run's question set, such as {strange[0]!r}")
 
     def _model(self, checkpoint: Checkpoint) -> PreTrainedModel:
         """The checkpoint's weights, for sampling; the last one asked for stays in memory."""
@@ -303,19 +268,3 @@ class Run:
     def _fresh_model(self, checkpoint: Checkpoint) -> PreTrainedModel:
         self._loaded = None  # one policy in memory at a time, beside what a trainer holds
         return load_model(checkpoint.path, self.config.model)
-
-    def _precision(self) -> tuple[bool, bool]:
-        """(train in bf16, train on the CPU)"""
-        on = device(self.config.model)
-        return on.startswith("cuda") or self.config.model.dtype == "bfloat16", on == "cpu"
-
-    def _accelerators(self) -> int:
-        return 0 if device(self.config.model) == "cpu" else 1
-
-    def _save_ledger(self) -> None:
-        self.folder.write("ledger.json", self.ledger.as_dict())
-
-    def close(self) -> None:
-        self._save_ledger()
-        self.journal.close()
-        self.verifier.close()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .budget import EVALUATION
 from .config import make_method, make_task, validate
+from .decontamination import decontaminate
 from .environment import hardware, versions
 from .errors import BudgetError, UserError
 from .evaluating.evaluation import measure, measure_revision, paired_difference
 from .method import Method
 from .models import device, model_path
+from .packing import journal_manifest
 from .phrases import NAMED
 from .progress import ProgressDisplay
 from .records import RunFolder
@@ -31,10 +33,14 @@ class Session:
         self.task: Task = make_task(config)
         self.method: Method = make_method(config)
         model_path(config.model.name)
-        self.train_questions = self.task.load("train").head(config.questions.train)
-        self.test_questions = self.task.load("test").head(config.questions.test)
-        if overlap := self.train_questions.overlap(self.test_questions):
-            raise UserError(f"{len(overlap)} training questions are test questions too, such as {overlap[0].id!r}; remove them")
+        self.tuning: dict[str, Any] | None = None
+        """How settings were chosen, where they were; for the record."""
+        train, test, self.decontamination = decontaminate(
+            self.task.load("train"),
+            self.task.load(config.evaluation.split).head(config.questions.test),
+            config.questions.decontaminate,
+        )
+        self.train_questions, self.test_questions = train.head(config.questions.train), test
         self.plan = self.method.plan(len(self.train_questions))
         allowed = config.budget.samples_per_question * len(self.train_questions)
         if (needed := sum(self.plan.values())) > allowed:
@@ -54,7 +60,8 @@ class Session:
             "method": f"{self.method.name}: {self.method.summary} ({self.method.paper})",
             "model": f"{config.model.name} on {device(config.model)}, seed {config.seed}",
             "task": f"{self.task.name}, {len(self.train_questions)} training questions "
-            f"({self.train_questions.fingerprint}), {len(self.test_questions)} test questions",
+            f"({self.train_questions.fingerprint}), {len(self.test_questions)} {config.evaluation.split} questions",
+            "shown": self.method.supervision,
             "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
             "sampler": f"transformers, temperature {config.sampling.temperature:g}, top-p {config.sampling.top_p:g}",
             "verifier": f"{self.task.verifier}, in processes killed after {config.verifying.timeout_seconds:g} s",
@@ -64,17 +71,23 @@ class Session:
 
     def new_folder(self, parent: Path) -> RunFolder:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        return RunFolder.create(parent, f"{self.method.name}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}")
+        folder = RunFolder.create(parent, f"{self.method.name}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}")
+        folder.lock()
+        return folder
 
     def execute(self, folder: RunFolder) -> dict[str, Any]:
         """Train, measure, write everything; the result is the document of `--json`. Repeatable on its own folder."""
         folder.require_space(self._disk_needed())
+        folder.write_lines("questions.jsonl", self._questions())
         folder.start_session(
             {
                 "run_id": folder.run_id,
                 "config": self.config.model_dump(mode="json"),
                 "question_set": self.train_questions.fingerprint,
                 "test_set": self.test_questions.fingerprint,
+                "supervision": self.method.supervision,
+                "decontamination": self.decontamination.as_dict(),
+                "tuning": self.tuning,
                 "versions": versions(),
                 "hardware": hardware(),
             }
@@ -89,10 +102,18 @@ class Session:
             policies = {"base": run.base, **run.kept, "final": final}
             if final == run.base:
                 del policies["final"]
+            elif not self.config.evaluation.base:
+                del policies["base"]
             evaluation = [self._evaluate(run, label, policy) for label, policy in policies.items()]
         finally:
             run.close()
         return self._write_up(run, folder, evaluation)
+
+    def _questions(self) -> Iterator[dict[str, str]]:
+        """What was asked, for the record: training questions first, then those that were measured on."""
+        for split, questions in (("train", self.train_questions), ("test", self.test_questions)):
+            for question in questions:
+                yield {"split": split, "id": question.id, "text": question.text, "answer": question.answer}
 
     def _disk_needed(self) -> int:
         """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB a sample."""
@@ -105,7 +126,7 @@ class Session:
         parameters = SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
         prompts = run.ask(self.test_questions, settings.samples)
         # One stream for all policies: the same question gets the same random numbers from each.
-        samples = run.sample(f"{EVALUATION}.{label}", policy, prompts, parameters, settings.seed, EVALUATION)
+        samples = run.measure(label, policy, prompts, parameters, settings.seed, "")
         result = {"policy": label, "checkpoint": policy.name, **measure(samples, settings.pass_at)}
         if settings.revise:
             result["revision"] = self._revise(run, label, policy, samples, parameters)
@@ -115,17 +136,17 @@ class Session:
         by_id = {q.id: q for q in self.test_questions}
         first = [s for s in samples if s.verdict.reward is not None]
         prompts = [run.continue_after(by_id[s.question_id], s, NAMED["paper"].after(s.verdict.reward), s.index) for s in first]
-        seed, stream = self.config.evaluation.seed, f"{EVALUATION}.revision"
-        revised = run.sample(f"{EVALUATION}.{label}.revision", policy, prompts, parameters, seed, stream)
+        revised = run.measure(f"{label}.revision", policy, prompts, parameters, self.config.evaluation.seed, ".revision")
         return measure_revision(first, revised)
 
     def _write_up(self, run: Run, folder: RunFolder, evaluation: list[dict[str, Any]]) -> dict[str, Any]:
         from .reporting.learning_curve import draw_learning_curve
         from .reporting.summary import markdown_summary
 
-        base = evaluation[0]["per_question"]
-        for entry in evaluation[1:]:
-            entry["over_base"] = paired_difference(base, entry["per_question"])
+        if evaluation[0]["policy"] == "base":
+            base = evaluation[0]["per_question"]["avg"]
+            for entry in evaluation[1:]:
+                entry["over_base"] = paired_difference(base, entry["per_question"]["avg"])
         folder.write("evaluation.json", evaluation)
         result = {
             "run_id": folder.run_id,
@@ -136,6 +157,9 @@ class Session:
             "model": self.config.model.name,
             "folder": str(folder.path),
             "question_set": self.train_questions.fingerprint,
+            "test_set": self.test_questions.fingerprint,
+            "supervision": self.method.supervision,
+            "tuning": self.tuning,
             "budget": run.budget.as_dict(),
             "ledger": run.ledger.as_dict(),
             "evaluation": [{k: v for k, v in entry.items() if k != "per_question"} for entry in evaluation],
@@ -143,16 +167,22 @@ class Session:
         folder.write("result.json", result)
         markdown_summary(folder, result)
         draw_learning_curve(folder, run.journal.phases, result)
-        folder.set_state("finished")
+        folder.finish(journal_manifest(folder.path))
         return result
 
 
 def resume_session(path: Path, display: ProgressDisplay) -> tuple[Session, RunFolder]:
-    """The session of an existing run folder. Raises `UserError` if its questions are no longer what they were."""
+    """The session of an existing run folder, which it locks. Raises `UserError` as `session_in` and `RunFolder.lock` do."""
     folder = RunFolder.open(path)
+    folder.lock()
+    return session_in(folder, display), folder
+
+
+def session_in(folder: RunFolder, display: ProgressDisplay) -> Session:
+    """The session of a run that has begun. Raises `UserError` if its questions are no longer what they were."""
     manifest = folder.read("manifest.json")
     session = Session(validate(manifest["config"]), display)
     for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
         if manifest[name] != questions.fingerprint:
-            raise UserError(f"the {name} of {str(path)!r} has changed since the run began; start a new run")
-    return session, folder
+            raise UserError(f"the {name} of {str(folder.path)!r} has changed since the run began; start a new run")
+    return session

@@ -25,6 +25,10 @@ class QuestionsConfig(Section):
 
     train: int | None = Field(None, gt=1)
     test: int | None = Field(None, gt=1)
+    """Questions to measure on, of whichever split `evaluation.split` names."""
+    decontaminate: Literal["train", "test", "off"] = "train"
+    """Which side loses a question that training and test share (sdzero_bench/decontamination.py has the rule): `train` leaves
+    a published test set as it is."""
 
 
 class SamplingConfig(Section):
@@ -39,8 +43,12 @@ class SamplingConfig(Section):
 class EvaluationConfig(Section):
     """How policies are measured on the test questions."""
 
+    split: Literal["validation", "test"] = "test"
+    """Settings are to be chosen on `validation`; figures to be reported come from `test`."""
+    base: bool = True
+    """Also measure the base policy. A sweep measures it once, in a run of its own."""
     samples: int = Field(8, gt=0)
-    """Samples a question: the k of avg@k."""
+    """Samples a question: the k of avg@k and maj@k."""
     pass_at: int = Field(8, gt=0)
     """The k of pass@k; at most `samples`."""
     temperature: float = Field(1.0, gt=0, le=5)
@@ -56,6 +64,8 @@ class EvaluationConfig(Section):
 class BudgetConfig(Section):
     samples_per_question: int = Field(4, gt=0)
     """Training samples allowed, as a multiple of the training questions. The paper's budget is 4."""
+    training_tokens: int | None = Field(None, gt=0)
+    """Tokens allowed to go through a model in training, forward (a teacher's) or backward (the student's); null: no limit."""
 
 
 class OptimizerConfig(Section):

@@ -12,6 +12,7 @@ SMALL = [
     "task.train=40",
     "task.validation=2",
     "task.test=6",
+    "questions.train=null",
     "evaluation.samples=2",
     "evaluation.pass_at=2",
     "optimizer.batch_size=8",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sdzero_bench.errors import UserError
-from sdzero_bench.evaluating.estimators import mean_over_questions, pass_at_k
+from sdzero_bench.evaluating.estimators import majority_at_k, mean_over_questions, pass_at_k
 from sdzero_bench.evaluating.evaluation import measure, measure_revision, paired_difference
 from sdzero_bench.sampling.journal import Sample
 from sdzero_bench.verifying.verdict import Verdict
@@ -26,6 +26,36 @@ def test_pass_at_k_is_the_share_of_subsets_with_a_right_sample(n: int, c: int) -
 def test_pass_at_k_refuses_what_cannot_be_estimated(n: int, c: int, k: int) -> None:
     with pytest.raises(ValueError, match="samples"):
         pass_at_k(n, c, k)
+
+
+@pytest.mark.parametrize(
+    ("answers", "right", "expected"),
+    [
+        ("7 7 3", "7", 1.0),
+        ("7 3 3", "7", 0.0),
+        ("7 3", "7", 1 / 2),  # a tie is broken at random
+        ("7 3 5", "7", 1 / 3),
+        ("3 5", "7", 0.0),
+        ("7.0 7 3 3", "7 7.0", 1 / 2),  # right answers are one candidate, however they are written
+        ("- - 7", "7", 1.0),  # no answer, no vote
+        ("- -", "7", 0.0),
+    ],
+)
+def test_majority_votes_by_hand(answers: str, right: str, expected: float) -> None:
+    votes = [(None if a == "-" else a, a in right.split()) for a in answers.split()]
+    assert majority_at_k(votes) == pytest.approx(expected)
+
+
+def test_majority_is_the_chance_under_random_tie_breaking() -> None:
+    """Against a simulation that shuffles the votes and takes the first of the most frequent."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        answers = [str(a) for a in rng.integers(0, 4, size=6)]
+        hits = 0
+        for _ in range(2000):
+            shuffled = rng.permutation(answers)
+            hits += max(dict.fromkeys(shuffled), key=list(shuffled).count) == "0"
+        assert majority_at_k([(a, a == "0") for a in answers]) == pytest.approx(hits / 2000, abs=0.05)
 
 
 def test_intervals_cover_the_true_mean_about_as_often_as_they_say() -> None:
@@ -60,14 +90,17 @@ def test_measure_by_hand() -> None:
     assert result["pass_at_k"] == pytest.approx((5 / 6 + 0.0) / 2)
     assert result["mean_tokens"] == 6
     assert result["truncated"] == 0.5
-    assert result["per_question"] == {"a": 0.5, "b": 0.0}
+    assert result["per_question"]["avg"] == {"a": 0.5, "b": 0.0}
+    assert result["per_question"]["pass"] == {"a": pytest.approx(5 / 6), "b": 0.0}
+    assert result["per_question"]["tokens"] == {"a": 3, "b": 9}
+    assert result["maj_at_k"] is None  # no sample has an answer to vote with
     with pytest.raises(UserError, match="too few for pass@5"):
         measure(samples, k=5)
 
 
 def test_a_failed_verifier_counts_neither_as_right_nor_as_wrong() -> None:
     result = measure([sample("a", 0, 1.0), sample("a", 1, None), sample("b", 0, 0.0), sample("b", 1, 0.0)], k=1)
-    assert result["per_question"] == {"a": 1.0, "b": 0.0}
+    assert result["per_question"]["avg"] == {"a": 1.0, "b": 0.0}
     assert result["unverified"] == 1
     with pytest.raises(UserError, match="0 verified samples of 1"):
         measure([sample("a", 0, None)], k=1)

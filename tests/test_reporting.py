@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from rich.console import Console
 
-from sdzero_bench.errors import UserError
 from sdzero_bench.records import RunFolder
 from sdzero_bench.reporting.learning_curve import draw_learning_curve
-from sdzero_bench.reporting.seeds import collect
 from sdzero_bench.reporting.summary import markdown_summary, notes, terminal_table
 
 
@@ -84,39 +80,3 @@ def test_the_learning_curve_is_drawn_twice(tmp_path: Path) -> None:
     draw_learning_curve(RunFolder(tmp_path), {}, result())
     assert (tmp_path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "learning_curve.svg").read_text()
-
-
-def finished_run(folder: Path, seed: int, state: str = "finished", **manifest: Any) -> Path:
-    path = folder / f"run{seed}"
-    path.mkdir(parents=True)
-    config = {"evaluation": {"seed": 0}, "budget": {}, "model": {"name": "m"}}
-    fields = {"state": state, "question_set": "abc", "test_set": "def", "config": config, **manifest}
-    (path / "manifest.json").write_text(json.dumps(fields))
-    (path / "result.json").write_text(json.dumps(result(seed=seed)))
-    return path
-
-
-def test_seeds_are_collected_into_one_table(tmp_path: Path) -> None:
-    table = collect([finished_run(tmp_path / "runs", seed) for seed in (0, 1)], tmp_path / "out")
-    assert "| srt | final | 1 | 62.5 [57.5, 67.5] | 12.5 [7.5, 17.5] |" in table
-    assert "| srt | final | mean of 2 | 62.5 | 12.5 |" in table
-    assert table in (tmp_path / "out" / "README.md").read_text()
-    assert (tmp_path / "out" / "srt-s0" / "result.json").is_file()
-
-
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        ({"state": "running"}, "is not finished"),
-        ({"question_set": "xyz"}, "differ in their question_set"),
-        (
-            {"config": {"evaluation": {"seed": 1}, "budget": {}, "model": {"name": "m"}}},
-            "differ in their settings of evaluation",
-        ),
-    ],
-)
-def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path, other: dict[str, Any], message: str) -> None:
-    runs = [finished_run(tmp_path / "runs", 0), finished_run(tmp_path / "runs", 1, **other)]
-    with pytest.raises(UserError, match=message):
-        collect(runs, tmp_path / "out")
-    assert not (tmp_path / "out").exists()

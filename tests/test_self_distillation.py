@@ -10,37 +10,19 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from tiny import attempt, prompt_ids, tiny_model
+from transformers import Qwen3ForCausalLM
 from trl import DistillationConfig
+from trl.experimental.sdft import loss_utils as sdft_losses
+from trl.experimental.sdpo import loss_utils as sdpo_losses
 
+from sdzero_bench.training.divergence import top_k_divergence
+from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import DivergenceOptions, TeacherOptions
-from sdzero_bench.training.self_distillation import OnPolicy, SelfDistillationTrainer, cut_to_fit
+from sdzero_bench.training.self_distillation import SelfDistillationTrainer, cut_to_fit
 
 PHRASE = [70, 71, 72]
 QUESTIONS = ["1 + 2", "What is 30 - 4 + 5?", "7 + 8 - 9", "A much longer question, so that there is padding: 1 + 1"]
-
-
-def tiny_model(tokenizer: Any, seed: int) -> Any:
-    torch.manual_seed(seed)
-    config = Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        head_dim=8,
-        max_position_embeddings=256,
-        eos_token_id=tokenizer.eos_token_id,
-        tie_word_embeddings=True,
-        initializer_range=0.3,  # far from uniform, so that the divergence is not near zero
-    )
-    return Qwen3ForCausalLM(config)
-
-
-def prompt_ids(tokenizer: Any, text: str) -> list[int]:
-    chat = [{"role": "user", "content": text}]
-    return tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
 
 
 def completions(tokenizer: Any) -> list[list[int]]:
@@ -66,9 +48,8 @@ def make_trainer(
 ) -> SelfDistillationTrainer:
     drawn = dict(zip(QUESTIONS, completions(tokenizer), strict=True))
 
-    def rollout(model: Any, step: int, rows: list[dict[str, Any]]) -> list[OnPolicy]:
-        asked = [row["question_id"] for row in rows]
-        return [OnPolicy(drawn[q], 1.0, lambda ids, q=q: context(q, ids)) for q in asked]
+    def rollout(model: Any, step: int, rows: list[dict[str, Any]]) -> list[Attempt]:
+        return [attempt(row["question_id"], drawn[row["question_id"]]) for row in rows]
 
     arguments = {"per_device_train_batch_size": 4, "max_steps": 1, "learning_rate": 1e-3, **settings}
     return SelfDistillationTrainer(
@@ -80,6 +61,7 @@ def make_trainer(
         train_dataset=Dataset.from_list([{"prompt": [{"role": "user", "content": q}], "question_id": q} for q in QUESTIONS]),
         processing_class=tokenizer,
         rollout=rollout,
+        context=lambda attempt, ids: context(attempt.question.id, ids),
         divergence=divergence or DivergenceOptions(),
         teacher=TeacherOptions(),
         max_teacher_tokens=256,
@@ -105,8 +87,13 @@ def brute_force(tokenizer: Any, student: Any, teacher: Any, options: DivergenceO
             log_p, log_q = (x.gather(-1, tokens).log_softmax(-1) for x in (log_p, log_q))
         reverse = (log_p.exp() * (log_p - log_q)).sum()
         forward = (log_q.exp() * (log_q - log_p)).sum()
-        weight = {"reverse": 0.0, "forward": 1.0, "mixed": options.forward_weight}[options.kind]
-        total = total + weight * forward + (1 - weight) * reverse
+        if options.kind == "jsd":
+            mixture = (options.beta * log_q.exp() + (1 - options.beta) * log_p.exp()).log()
+            kl_teacher, kl_student = ((x.exp() * (x - mixture)).sum() for x in (log_q, log_p))
+            total = total + options.beta * kl_teacher + (1 - options.beta) * kl_student
+        else:
+            weight = {"reverse": 0.0, "forward": 1.0, "mixed": options.forward_weight}[options.kind]
+            total = total + weight * forward + (1 - weight) * reverse
         count += n
     return total / count
 
@@ -117,7 +104,9 @@ def brute_force(tokenizer: Any, student: Any, teacher: Any, options: DivergenceO
         DivergenceOptions(),
         DivergenceOptions(kind="forward"),
         DivergenceOptions(kind="mixed", forward_weight=0.3),
+        DivergenceOptions(kind="jsd", beta=0.3),
         DivergenceOptions(top_k=5),
+        DivergenceOptions(kind="jsd", top_k=5),
         DivergenceOptions(kind="mixed", top_k=64),
     ],
     ids=lambda o: f"{o.kind}-{o.top_k}",
@@ -140,6 +129,50 @@ def test_loss_and_gradient_equal_brute_force_in_float64(tokenizer: Any, tmp_path
     torch.testing.assert_close(loss.double(), expected.detach(), rtol=1e-4, atol=1e-6)
     for (name, got), want in zip(student.named_parameters(), exact_student.parameters(), strict=True):
         torch.testing.assert_close(got.grad.double(), want.grad, rtol=2e-3, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.parametrize(
+    ("options", "alpha"),
+    [
+        (DivergenceOptions(), 1.0),
+        (DivergenceOptions(kind="forward"), 0.0),
+        (DivergenceOptions(kind="jsd", beta=0.5), 0.5),
+        (DivergenceOptions(kind="jsd", beta=0.2), 0.2),
+    ],
+    ids=lambda o: getattr(o, "kind", str(o)),
+)
+@pytest.mark.parametrize("published", [sdft_losses, sdpo_losses], ids=["sdft", "sdpo"])
+def test_loss_equals_the_published_losses_of_sdft_and_sdpo(
+    tokenizer: Any, tmp_path: Path, options: DivergenceOptions, alpha: float, published: Any
+) -> None:
+    """On the same batch, TRL's implementations of both papers give the same divergence for every token."""
+    student, teacher = tiny_model(tokenizer, 0), tiny_model(tokenizer, 1)
+    trainer = make_trainer(tokenizer, tmp_path, student, teacher, lambda q, ids: second_copy(tokenizer, q, ids), options)
+    student.train()
+    batch = trainer._generate_and_score_completions(rows(trainer))
+    ours = trainer.compute_loss(student, batch)
+    mask = batch["completion_mask"].bool()
+    logits = []
+    for model, ids, seen in ((student, "prompt_ids", "prompt_mask"), (teacher, "teacher_ids", "teacher_mask")):
+        output = model(
+            torch.cat([batch[ids], batch["completion_ids"]], dim=1),
+            attention_mask=torch.cat([batch[seen], batch["completion_mask"]], dim=1),
+        )
+        logits.append(output.logits[:, -mask.shape[1] - 1 : -1][mask])
+    theirs = published.compute_full_logit_self_distillation_loss(*logits, distillation_alpha=alpha).mean()
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_top_k_over_the_whole_vocabulary_equals_the_published_top_k_loss(tokenizer: Any) -> None:
+    """Ours takes the teacher's top tokens, TRL's the student's; where k is the whole vocabulary they are the same."""
+    torch.manual_seed(0)
+    heads = [torch.nn.Linear(8, 50, bias=False) for _ in range(2)]
+    hidden = [torch.randn(6, 8) for _ in range(2)]
+    ours = top_k_divergence(hidden[0], heads[0], hidden[1], heads[1], DivergenceOptions(top_k=50))
+    theirs = sdft_losses.compute_topk_self_distillation_loss(
+        heads[0](hidden[0]), heads[1](hidden[1]), distillation_topk=50, distillation_alpha=1.0, distillation_add_tail=False
+    )
+    torch.testing.assert_close(ours, theirs)
 
 
 def test_loss_is_zero_where_teacher_and_student_are_the_same(tokenizer: Any, tmp_path: Path) -> None:
@@ -175,9 +208,9 @@ def test_a_rollout_without_a_reward_is_left_out_of_the_loss(tokenizer: Any, tmp_
     trainer = make_trainer(tokenizer, tmp_path, student, tiny_model(tokenizer, 1), lambda q, i: second_copy(tokenizer, q, i))
     inner = trainer.rollout
 
-    def one_failed(model: Any, step: int, rows: list[dict[str, Any]]) -> list[OnPolicy]:
+    def one_failed(model: Any, step: int, rows: list[dict[str, Any]]) -> list[Attempt]:
         drawn = list(inner(model, step, rows))
-        drawn[1] = OnPolicy(drawn[1].completion, None, None)
+        drawn[1] = attempt(drawn[1].question.id, drawn[1].sample.token_ids, reward=None)
         return drawn
 
     trainer.rollout = one_failed
@@ -187,13 +220,25 @@ def test_a_rollout_without_a_reward_is_left_out_of_the_loss(tokenizer: Any, tmp_
     assert torch.isfinite(trainer.compute_loss(student, batch))
 
 
+def test_an_attempt_whose_teacher_knows_no_more_is_left_out_of_the_loss(tokenizer: Any, tmp_path: Path) -> None:
+    """A context of None, as SDPO's where no sibling is right: the attempt counts neither in the loss nor in its mean."""
+    student = tiny_model(tokenizer, 0)
+    first, last = QUESTIONS[0], QUESTIONS[-1]
+    nothing = lambda q, ids: None if q in (first, last) else second_copy(tokenizer, q, ids)  # noqa: E731
+    trainer = make_trainer(tokenizer, tmp_path, student, tiny_model(tokenizer, 1), nothing)
+    student.train()
+    batch = trainer._generate_and_score_completions(rows(trainer))
+    assert batch["completion_mask"].sum(1).gt(0).tolist() == [False, True, True, False]
+    assert trainer._metrics["train"]["taught"] == [2]
+    assert torch.isfinite(trainer.compute_loss(student, batch))
+
+
 def test_over_long_teacher_inputs_are_cut_for_both_sides() -> None:
     """|x| + 2|y| + |P_r| must not exceed the limit, and no more is cut than that takes."""
     prefix, phrase = 10, 3
     for length in range(1, 40):
         for limit in range(16, 70):
-            rollout = OnPolicy(list(range(length)), 1.0, lambda ids: [0] * prefix + list(ids) + [0] * phrase)
-            kept = cut_to_fit(rollout, 1000, limit)
+            kept = cut_to_fit(range(length), lambda ids: [0] * prefix + list(ids) + [0] * phrase, 1000, limit)
             assert kept == list(range(min(length, (limit - prefix - phrase) // 2)))
 
 
@@ -230,7 +275,7 @@ def test_teacher_weights(tokenizer: Any, tmp_path: Path, options: TeacherOptions
     trainer.teacher_weights.options = options
     inner, history = trainer.rollout, []
 
-    def watch(model: Any, step: int, rows: list[dict[str, Any]]) -> Sequence[OnPolicy]:
+    def watch(model: Any, step: int, rows: list[dict[str, Any]]) -> Sequence[Attempt]:
         history.append([p.detach().clone() for p in model.parameters()])
         return inner(model, step, rows)
 
@@ -264,7 +309,7 @@ def test_the_policy_that_samples_at_step_n_is_the_policy_of_step_n(tokenizer: An
     )
     inner, seen = trainer.rollout, {}
 
-    def watch(model: Any, step: int, rows: list[dict[str, Any]]) -> Sequence[OnPolicy]:
+    def watch(model: Any, step: int, rows: list[dict[str, Any]]) -> Sequence[Attempt]:
         seen[step] = {k: v.clone() for k, v in model.state_dict().items()}
         return inner(model, step, rows)
 

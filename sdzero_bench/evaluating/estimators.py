@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import comb
@@ -21,6 +22,21 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     if not 1 <= k <= n:
         raise ValueError(f"pass@{k} cannot be estimated from {n} samples; draw at least {k}")
     return 1.0 - comb(n - c, k) / comb(n, k)
+
+
+def majority_at_k(votes: Sequence[tuple[str | None, bool]]) -> float:
+    """Chance that the most frequent answer of the samples is right, ties being broken at random.
+
+    `votes` are (final answer, whether it is right), one a sample. Right answers are one candidate however they are written;
+    wrong ones are told apart by their text. A sample without an answer does not vote; with no vote at all the result is 0.
+    Source: self-consistency, Wang et al. 2022 (arXiv 2203.11171).
+    """
+    counts = Counter("" if right else f"wrong: {answer}" for answer, right in votes if answer is not None)
+    if not counts:
+        return 0.0
+    most = max(counts.values())
+    leaders = [candidate for candidate, count in counts.items() if count == most]
+    return ("" in leaders) / len(leaders)
 
 
 @dataclass(frozen=True)

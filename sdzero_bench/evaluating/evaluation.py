@@ -8,19 +8,21 @@ from typing import Any
 
 from ..errors import UserError
 from ..sampling.journal import Sample
-from .estimators import mean_over_questions, pass_at_k
+from .estimators import majority_at_k, mean_over_questions, pass_at_k
 
 
 def measure(samples: Sequence[Sample], k: int) -> dict[str, Any]:
-    """avg@n, pass@k, mean length and share truncated of the samples of one policy, each with an interval over questions.
+    """avg@n, pass@k, maj@n, mean length and share truncated of the n samples a question of one policy, each with an interval.
 
-    Samples whose verifier failed have no reward: they are left out of avg and pass, and counted in `unverified`.
-    Raises `UserError` if a question has fewer than k verified samples.
+    Intervals are over questions; `per_question` has the values behind them. Samples whose verifier failed have no reward: they
+    are left out of avg, pass and maj, and counted in `unverified`. maj@n is None where no sample has an answer to vote with, as
+    in code. Raises `UserError` if a question has fewer than k verified samples.
     """
     by_question: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_question[sample.question_id].append(sample)
-    average, passed, tokens, truncated = [], [], [], []
+    votes = any(sample.verdict.answer is not None for sample in samples)
+    figures: dict[str, dict[str, float]] = {name: {} for name in ("avg", "pass", "maj", "tokens", "truncated")}
     for question_id, drawn in by_question.items():
         verified = [s for s in drawn if s.verdict.reward is not None]
         if len(verified) < k:
@@ -29,26 +31,33 @@ def measure(samples: Sequence[Sample], k: int) -> dict[str, Any]:
                 f"see the verdicts in the journal"
             )
         right = sum(s.right for s in verified)
-        average.append(right / len(verified))
-        passed.append(pass_at_k(len(verified), right, k))
-        tokens.append(sum(len(s.token_ids) for s in drawn) / len(drawn))
-        truncated.append(sum(s.truncated for s in drawn) / len(drawn))
-    avg, best = mean_over_questions(average), mean_over_questions(passed)
-    length, cut = mean_over_questions(tokens), mean_over_questions(truncated)
+        figures["avg"][question_id] = right / len(verified)
+        figures["pass"][question_id] = pass_at_k(len(verified), right, k)
+        figures["maj"][question_id] = majority_at_k([(s.verdict.answer, s.right) for s in verified])
+        figures["tokens"][question_id] = sum(len(s.token_ids) for s in drawn) / len(drawn)
+        figures["truncated"][question_id] = sum(s.truncated for s in drawn) / len(drawn)
+    estimates = {name: mean_over_questions(list(values.values())) for name, values in figures.items()}
     return {
         "questions": len(by_question),
         "samples_per_question": len(samples) // len(by_question),
         "k": k,
-        "avg_at_k": avg.mean,
-        "interval": avg.interval,
-        "pass_at_k": best.mean,
-        "pass_at_k_interval": best.interval,
-        "mean_tokens": length.mean,
-        "mean_tokens_interval": length.interval,
-        "truncated": cut.mean,
-        "truncated_interval": cut.interval,
+        "avg_at_k": estimates["avg"].mean,
+        "interval": estimates["avg"].interval,
+        "pass_at_k": estimates["pass"].mean,
+        "pass_at_k_interval": estimates["pass"].interval,
+        "maj_at_k": estimates["maj"].mean if votes else None,
+        "maj_at_k_interval": estimates["maj"].interval if votes else None,
+        "mean_tokens": estimates["tokens"].mean,
+        "mean_tokens_interval": estimates["tokens"].interval,
+        "truncated": estimates["truncated"].mean,
+        "truncated_interval": estimates["truncated"].interval,
         "unverified": sum(s.verdict.reward is None for s in samples),
-        "per_question": dict(zip(by_question, average, strict=True)),
+        "per_question": {
+            "avg": figures["avg"],
+            "pass": figures["pass"],
+            "maj": figures["maj"] if votes else None,
+            "tokens": figures["tokens"],
+        },
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,27 @@ COMPLETE = "COMPLETE"
 
 
 class StepLog(TrainerCallback):
-    """One JSON line an optimiser step. Resuming drops the lines of steps that will be done again."""
+    """One JSON line an optimiser step, and word of all steps so far to `each`. Resuming drops those that will be done again."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, each: Callable[[Sequence[dict[str, Any]]], None] = lambda steps: None) -> None:
         self.path = path
+        self.each = each
+        self.steps: list[dict[str, Any]] = []
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         kept = [row for row in read_steps(self.path) if row["step"] <= state.global_step]
         write_atomic(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+        self.steps = kept
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
     ) -> None:
         if "loss" in logs:  # the other entry is the trainer's summary at its end
+            row = {"step": state.global_step, **{k: float(v) for k, v in logs.items()}}
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"step": state.global_step, **{k: float(v) for k, v in logs.items()}}) + "\n")
+                file.write(json.dumps(row) + "\n")
+            self.steps.append(row)
+            self.each(self.steps)
 
 
 def read_steps(path: Path) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@ Exact divergences come from TRL's chunked kernel; only what TRL lacks is here.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch.utils.checkpoint import checkpoint
 
@@ -14,8 +16,9 @@ CHUNK = 1024
 """Token positions projected to the vocabulary at a time."""
 
 
-TRL_BETA = {"forward": 0.0, "reverse": 1.0}
-"""TRL's `beta` for each direction."""
+def trl_beta(direction: str, options: DivergenceOptions) -> float:
+    """TRL's `beta`: 0 is kl(teacher, student), 1 kl(student, teacher), and between them lies the Jensen-Shannon divergence."""
+    return {"forward": 0.0, "reverse": 1.0, "jsd": options.beta}[direction]
 
 
 def top_k_divergence(
@@ -50,8 +53,11 @@ def _top_k_chunk(
         top, tokens = teacher_logits.topk(k, dim=-1)  # [n, k]
         teacher = top.log_softmax(-1)
     student = student_head(student_hidden).float().gather(-1, tokens).log_softmax(-1)
+    mixture = torch.logaddexp(teacher + math.log(options.beta), student + math.log(1 - options.beta))
+    kl_teacher, kl_student = ((p.exp() * (p - mixture)).sum(-1) for p in (teacher, student))
     directions = {
         "reverse": (student.exp() * (student - teacher)).sum(-1),
         "forward": (teacher.exp() * (teacher - student)).sum(-1),
+        "jsd": options.beta * kl_teacher + (1 - options.beta) * kl_student,
     }
     return sum((weight * directions[name] for name, weight in options.weights().items()), torch.zeros_like(top[:, 0]))

@@ -8,79 +8,69 @@ devices, gradient accumulation, FSDP, DeepSpeed, checkpoints and the chunked div
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import torch
-from trl import DistillationTrainer
-from trl.models.utils import unwrap_model_for_generation
+from trl import DistillationConfig, DistillationTrainer
 from trl.trainer.utils import pad
 
-from .divergence import TRL_BETA, top_k_divergence
-from .options import DivergenceOptions, TeacherOptions
+from ..errors import UserError
+from .divergence import top_k_divergence, trl_beta
+from .on_policy import Attempt, JournaledRollouts, Rollout
+from .options import DivergenceOptions, SelfDistillationOptions, TeacherOptions
 from .teacher_weights import TeacherWeights
 
-Rollout = Callable[[Any, int, list[dict[str, Any]]], Sequence["OnPolicy"]]
-"""(model as it is now, optimiser steps done, rows of the dataset) -> one rollout a row."""
+TeacherContext = Callable[[Attempt, Sequence[int]], Sequence[int] | None]
+"""(attempt, its token ids as trained on) -> token ids that the teacher reads before the same ids.
+
+None, whatever the ids are, leaves the attempt out of the loss: the teacher would know nothing that the student does not.
+"""
 
 
-class OnPolicy:
-    """One rollout: the completion that the student is trained on, and what the teacher reads before the same tokens.
-
-    `teacher_prefix` takes the completion's ids and returns the token ids of the teacher's whole context up to the
-    completion; None leaves the rollout out of the loss (its verifier failed, so there is no reward to speak of).
-    """
-
-    def __init__(
-        self,
-        completion: Sequence[int],
-        reward: float | None,
-        teacher_prefix: Callable[[Sequence[int]], Sequence[int]] | None,
-    ) -> None:
-        self.completion = list(completion)
-        self.reward = reward
-        self.teacher_prefix = teacher_prefix
-
-
-def cut_to_fit(rollout: OnPolicy, student_tokens: int, teacher_tokens: int) -> list[int]:
+def cut_to_fit(
+    completion: Sequence[int],
+    prefix: Callable[[Sequence[int]], Sequence[int] | None],
+    student_tokens: int,
+    teacher_tokens: int,
+) -> list[int]:
     """The longest start of the completion with which the teacher's input (prefix and completion) fits its limit.
 
     The prefix itself may contain the completion, as SD-Zero's does: it is built from what is left after the cut, so
     that student and teacher see the same tokens.
     """
-    ids = rollout.completion[:student_tokens]
-    if rollout.teacher_prefix is None:
-        return ids
-    while ids and (excess := len(rollout.teacher_prefix(ids)) + len(ids) - teacher_tokens) > 0:
+    ids = list(completion[:student_tokens])
+    while ids and (excess := len(prefix(ids) or ()) + len(ids) - teacher_tokens) > 0:
         # At most two copies of the completion are in there: half the excess can be cut at once without overshooting.
         ids = ids[: len(ids) - -(-excess // 2)]
     return ids
 
 
-class SelfDistillationTrainer(DistillationTrainer):
+class SelfDistillationTrainer(JournaledRollouts, DistillationTrainer):
     """Minimises a divergence between the student at (x, y_<t) and the teacher at (teacher context, y_<t).
 
     The dataset has the column `prompt` (messages), and whatever `rollout` needs. Rewards of the steps so far are in `rewards`.
+    An attempt whose verifier failed has no reward to speak of, and is left out of the loss.
     """
 
     def __init__(
         self,
         *args: Any,
         rollout: Rollout,
+        context: TeacherContext,
         divergence: DivergenceOptions,
         teacher: TeacherOptions,
         max_teacher_tokens: int,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.args: Any
         self.rollout = rollout
+        self.context = context
         self.divergence = divergence
         self.max_teacher_tokens = max_teacher_tokens
         self.teacher_weights = TeacherWeights(teacher, self)
         self.add_callback(self.teacher_weights)
-        self._pending: Sequence[OnPolicy] = ()
-        self._rows: list[dict[str, Any]] = []
+        self._prefixes: list[Callable[[Sequence[int]], Sequence[int] | None] | None] = []
         self._batch: dict[str, torch.Tensor] | None = None
         self._hidden: dict[str, torch.Tensor] = {}
 
@@ -90,54 +80,42 @@ class SelfDistillationTrainer(DistillationTrainer):
         return [float(row["reward"]) for row in self.state.log_history if "reward" in row]
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, has_tool_images=False):
-        with self._policy_for_generation() as model:
-            self._pending = self.rollout(model, self.state.global_step, self._rows)
-        kept = []
-        for rollout in self._pending:
-            ids = cut_to_fit(rollout, self.args.max_completion_length, self.max_teacher_tokens)
+        kept, cut = [], 0
+        self._prefixes = []
+        for attempt in self.draw():
+            drawn = list(attempt.sample.token_ids)
+            prefix = partial(self.context, attempt)
+            teaches = attempt.sample.verdict.reward is not None and prefix(drawn) is not None
+            ids = drawn
+            if teaches:
+                ids = cut_to_fit(drawn, prefix, self.args.max_completion_length, self.max_teacher_tokens)
+                cut += len(ids) < len(drawn)
             # A teacher context that leaves no room keeps one token, masked below: TRL has no empty completions.
-            kept.append(ids or rollout.completion[:1])
-            rollout.teacher_prefix = rollout.teacher_prefix if ids else None
-        self._log_rollouts(kept)
+            kept.append(ids or drawn[:1])
+            self._prefixes.append(prefix if teaches and ids else None)
+        self.log_step(cut=cut, taught=sum(p is not None for p in self._prefixes))
         return kept
 
-    def _policy_for_generation(self) -> AbstractContextManager[Any]:
-        return unwrap_model_for_generation(
-            self.model_wrapped,
-            self.accelerator,
-            gather_deepspeed3_params=self.args.ds3_gather_for_generation,
-            gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
-        )
-
-    def _log_rollouts(self, kept: list[list[int]]) -> None:
-        metrics = self._metrics["train"]
-        rewards = [r.reward for r in self._pending if r.reward is not None]
-        metrics["reward"].append(sum(rewards) / len(rewards) if rewards else 0.0)
-        metrics["rollouts"].append(len(kept))
-        metrics["unverified"].append(len(kept) - len(rewards))
-        metrics["cut"].append(sum(len(k) < len(r.completion) for k, r in zip(kept, self._pending, strict=True)))
-        metrics["completion_tokens"].append(sum(map(len, kept)))
-
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        self._rows = inputs
         output = super()._generate_and_score_completions(inputs)
         completion_mask = output["completion_mask"]
-        prefixes = []
-        for row, rollout in enumerate(self._pending):
-            if rollout.teacher_prefix is None:
+        contexts = []
+        for row, prefix in enumerate(self._prefixes):
+            if prefix is None:
                 completion_mask[row] = 0
-                prefixes.append(output["prompt_ids"][row][output["prompt_mask"][row] == 1].tolist())
+                contexts.append(output["prompt_ids"][row][output["prompt_mask"][row] == 1].tolist())
             else:
                 ids = output["completion_ids"][row][completion_mask[row] == 1].tolist()
-                prefixes.append(list(rollout.teacher_prefix(ids)))
+                contexts.append(list(prefix(ids) or ()))
         output["num_items_in_batch"] = self.accelerator.gather(completion_mask.sum()).sum()
-        tensors = [torch.tensor(p) for p in prefixes]
+        tensors = [torch.tensor(c) for c in contexts]
         device = completion_mask.device
         output["teacher_ids"] = pad(tensors, padding_value=self._tokenizer.pad_token_id, padding_side="left").to(device)
         output["teacher_mask"] = pad([torch.ones_like(t) for t in tensors], padding_value=0, padding_side="left").to(device)
-        metrics = self._metrics["train"]
-        metrics["student_tokens"].append(float(output["prompt_mask"].sum() + completion_mask.sum()))
-        metrics["teacher_tokens"].append(float(output["teacher_mask"].sum() + completion_mask.sum()))
+        self.log_step(
+            backward_tokens=float(output["prompt_mask"].sum() + completion_mask.sum()),
+            forward_tokens=float(output["teacher_mask"].sum() + completion_mask.sum()),
+        )
         return output
 
     def _get_last_hidden_state(self, unwrapped_model, input_ids, attention_mask, logits_to_keep, **multimodal):
@@ -161,7 +139,7 @@ class SelfDistillationTrainer(DistillationTrainer):
                 return self._top_k_loss(unwrapped_student, inputs, num_items_in_batch)
             total = entropy = count = None
             for direction, weight in self.divergence.weights().items():
-                self.beta = TRL_BETA[direction]
+                self.beta = trl_beta(direction, self.divergence)
                 # The hidden states are computed once (see above): a second direction costs its projection alone.
                 loss, entropy, count = super()._compute_loss(unwrapped_student, inputs, num_items_in_batch)
                 total = weight * loss if total is None else total + weight * loss
@@ -188,6 +166,38 @@ class SelfDistillationTrainer(DistillationTrainer):
         scale = num_items_in_batch if num_items_in_batch is not None else count.clamp(min=1)
         # The student's entropy over the whole vocabulary is not known here; 0 is what TRL's log will show.
         return per_token.sum() / scale, torch.zeros((), device=mask.device), count
+
+
+def self_distillation_trainer(
+    options: SelfDistillationOptions,
+    context: TeacherContext,
+    teacher: Any,
+    max_new_tokens: int,
+    arguments: dict[str, Any],
+    **parts: Any,
+) -> SelfDistillationTrainer:
+    """The trainer with these options; `teacher` is a second copy of the policy, and `parts` are those of TRL's trainers.
+
+    Raises `UserError` for a top-k divergence on a model whose logits it does not know how to compute.
+    """
+    if options.divergence.top_k is not None and not top_k_supports(teacher.config):
+        raise UserError("the top-k divergence does not support models that scale or cap their logits; unset top_k")
+    config = DistillationConfig(
+        **arguments,
+        shuffle_dataset=False,
+        max_completion_length=max_new_tokens,
+        # Softmax temperature of the divergence; the rollouts' own is sampling.temperature.
+        temperature=1.0,
+    )
+    return SelfDistillationTrainer(
+        args=config,
+        teacher_model=teacher,
+        context=context,
+        divergence=options.divergence,
+        teacher=options.teacher,
+        max_teacher_tokens=options.max_teacher_tokens,
+        **parts,
+    )
 
 
 LOGIT_CHANGES = (

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+MEGABATCH = 50
+"""Batches over which examples are sorted by length; among them they are shuffled again."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +26,33 @@ class Example:
         return len(self.context) + len(self.target)
 
 
+def order_of_training(lengths: Sequence[int], epochs: float, batch: int, seed: int) -> list[int]:
+    """Indices of the examples in the order in which they are trained on, `batch` a step, for all epochs.
+
+    Each epoch is shuffled; within every 50 batches examples of like length stand together, so that little is padded, and those
+    batches are in random order. It is laid out before the first step, so that a resumed run goes on with the same batches.
+    """
+    rng = random.Random(seed)
+    stream = [i for _ in range(math.ceil(epochs)) for i in rng.sample(range(len(lengths)), len(lengths))]
+    del stream[round(epochs * len(lengths)) :]
+    order: list[int] = []
+    for start in range(0, len(stream), MEGABATCH * batch):
+        alike = sorted(stream[start : start + MEGABATCH * batch], key=lambda i: lengths[i])
+        batches = [alike[i : i + batch] for i in range(0, len(alike), batch)]
+        rest = batches.pop() if len(batches[-1]) < batch else []
+        rng.shuffle(batches)
+        order += [i for full in batches for i in full] + rest
+    return order
+
+
 def supervised_trainer(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     examples: Sequence[Example],
-    epochs: float,
+    order: Sequence[int],
     arguments: dict[str, Any],
 ) -> Any:
-    """An SFTTrainer whose loss is the mean over the target tokens of a batch."""
+    """An SFTTrainer whose loss is the mean over the target tokens of a batch; `order` indexes the examples, for all epochs."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
@@ -40,8 +64,9 @@ def supervised_trainer(
     )
     config = SFTConfig(
         **arguments,
-        num_train_epochs=epochs,
+        num_train_epochs=1,
+        train_sampling_strategy="sequential",
         max_length=None,  # what does not fit was refused before it was sampled; nothing is cut here
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-    return SFTTrainer(model=model, args=config, train_dataset=rows, processing_class=tokenizer)
+    return SFTTrainer(model=model, args=config, train_dataset=rows.select(order), processing_class=tokenizer)

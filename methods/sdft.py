@@ -1,0 +1,58 @@
+"""Self-distillation fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.run import Checkpoint, Run
+from sdzero_bench.templates import SolutionTemplate
+from sdzero_bench.training.on_policy import Attempt
+from sdzero_bench.training.options import SelfDistillationOptions, TeacherOptions
+
+
+class SDFTOptions(MethodOptions, SelfDistillationOptions):
+    epochs: int = 4
+    teacher_sees: Literal["solution", "answer"] = "solution"
+    """The gold solution, or the final answer alone (SD-Zero's Table 8)."""
+    template: SolutionTemplate = (
+        "{prompt}\n\nThis is one way to answer it:\n\n{solution}\n\nNow answer in your own words, with your own reasoning."
+    )
+    teacher: TeacherOptions = TeacherOptions(weights="ema", decay=0.99)
+
+
+class SDFT(Method):
+    """On-policy distillation from the policy itself, which as a teacher also reads the gold solution.
+
+    Paper: Shenfeld et al. 2026, "Self-Distillation Enables Continual Learning", arXiv 2601.19897; SD-Zero's baseline of the
+    same name. Objective, for y ~ pi_theta(. | x): sum over t of kl(student at (x, y_<t), teacher at (x with y*, y_<t)), the
+    teacher following the student as a moving average.
+    Departures: the loss is the mean over the tokens of a batch; the divergence is exact over the vocabulary; the template is
+    worded anew. SD-Zero does not say which teacher its baseline had: method.teacher.weights chooses.
+    """
+
+    name = "sdft"
+    summary = "on-policy self-distillation, the teacher reads the gold solution"
+    paper = "arXiv 2601.19897"
+    Options = SDFTOptions
+    options: SDFTOptions
+
+    @property
+    def supervision(self) -> str:  # type: ignore[override]
+        return "gold solutions" if self.options.teacher_sees == "solution" else "gold answers"
+
+    def plan(self, questions: int) -> dict[str, int]:
+        return {"sdft": questions * self.options.epochs}
+
+    def train(self, run: Run) -> Checkpoint:
+        template, answer_only = self.options.template, self.options.teacher_sees == "answer"
+        shown = {q.id: f"The answer is {q.answer}." if answer_only else run.demonstration(q) for q in run.questions}
+        contexts = {q.id: run.prompt_ids(q, template, solution=shown[q.id]) for q in run.questions}
+        longest = max(map(len, contexts.values())) + run.sampling.max_new_tokens
+        run.require_context(longest, "a prompt with the gold solution and a response")
+
+        def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int]:
+            return contexts[attempt.question.id]
+
+        return run.self_distill("sdft", run.base, run.questions, teacher_context, self.options)

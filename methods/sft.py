@@ -1,0 +1,46 @@
+"""Supervised fine-tuning on gold demonstrations."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sdzero_bench.errors import UserError
+from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.run import Checkpoint, Run
+from sdzero_bench.training.supervised import Example
+
+
+class SFTOptions(MethodOptions):
+    epochs: float = Field(3, gt=0)
+    learning_rate: float | None = Field(None, gt=0)
+    """Instead of optimizer.learning_rate."""
+
+
+class SFT(Method):
+    """Fine-tune on the task's gold solutions.
+
+    Paper: SD-Zero's baseline of the same name (arXiv 2604.12002), which takes its solutions from a stronger model. Objective:
+    -log pi(y* | x) over gold solutions y*, the loss on the solution's tokens only.
+    Departure: the solutions are those that the task comes with.
+    """
+
+    name = "sft"
+    summary = "fine-tune on gold solutions"
+    paper = "arXiv 2604.12002"
+    supervision = "gold solutions"
+    Options = SFTOptions
+    options: SFTOptions
+
+    def plan(self, questions: int) -> dict[str, int]:
+        return {}
+
+    def train(self, run: Run) -> Checkpoint:
+        examples = []
+        for question in run.questions:
+            solution = run.demonstration(question)
+            examples.append(Example(tuple(run.prompt_ids(question)), (*run.encode(solution), run.tokenizer.eos_token_id)))
+        longest = max(map(len, examples))
+        run.require_context(longest, "a prompt with its gold solution")
+        if longest > run.longest_prompt() + run.sampling.max_new_tokens:
+            raise UserError("gold solutions are longer than sampling.max_new_tokens allows a response to be; raise it")
+        return run.finetune("sft", run.base, examples, self.options.epochs, self.options.learning_rate)

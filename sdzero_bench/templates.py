@@ -1,0 +1,31 @@
+"""Templates of what a teacher reads: the user's turn, with something added that the student does not see."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+
+def with_fields(*names: str) -> Callable[[str], str]:
+    """A check that a template names these fields in braces, and no others. Raises `ValueError` otherwise."""
+
+    def check(template: str) -> str:
+        try:
+            found = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+        except ValueError as error:
+            raise ValueError(f"not a template: {error}") from error
+        if found != set(names):
+            raise ValueError(f"a template has to name {' and '.join('{' + name + '}' for name in names)}, each in braces")
+        return template
+
+    return check
+
+
+SolutionTemplate = Annotated[str, AfterValidator(with_fields("prompt", "solution"))]
+"""An option: the user's turn as the teacher reads it, with {prompt}, the turn as the student reads it, and {solution}."""
+
+FeedbackTemplate = Annotated[str, AfterValidator(with_fields("prompt", "attempt", "feedback"))]
+"""The same with {prompt}, {attempt}, a response that was judged wrong, and {feedback}, what the verifier said of it."""

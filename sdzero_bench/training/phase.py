@@ -1,0 +1,119 @@
+"""One training phase of a run, from its first step to its checkpoint: resumable, booked in the ledger, never done twice."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datasets import Dataset
+
+from ..errors import UserError
+from ..rollouts import Prompt
+from ..sampling.transformers_engine import TransformersEngine
+from .arguments import trainer_arguments
+from .callbacks import BarCallback, MarkComplete, StepLog, last_complete_checkpoint, quieten
+from .on_policy import Attempt, Plan, attempts
+from .supervised import Example, order_of_training, supervised_trainer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from ..run import Run
+
+
+class TrainingPhase:
+    """A phase called `name` that trains `model` on behalf of a run; its checkpoint will have the same name."""
+
+    def __init__(self, run: Run, name: str, model: PreTrainedModel, learning_rate: float | None) -> None:
+        self.run = run
+        self.name = name
+        self.model = model
+        self.learning_rate = learning_rate
+        self.work: Path = run.folder.checkpoints / f".{name}.trainer"
+        self.use = run.ledger.phase(name)
+
+    def supervised(self, examples: Sequence[Example], epochs: float) -> str:
+        """Fine-tune on the examples' targets; returns the checkpoint's path."""
+        if not examples:
+            raise UserError(
+                f"{self.name}: there is nothing to train on, since no sample was right; take easier questions, more samples, "
+                f"or a stronger model"
+            )
+        optimizer, seed = self.run.config.optimizer, self.run.config.seed
+        order = order_of_training([len(e) for e in examples], epochs, optimizer.batch_size, seed)
+        tokens = sum(len(examples[i]) for i in order)
+        self.run.ledger.require_tokens(self.name, tokens)
+        trainer = supervised_trainer(self.model, self.run.tokenizer, examples, order, self._arguments())
+        self._train(trainer, steps=-(-len(order) // optimizer.batch_size))
+        self.use.backward_tokens = tokens
+        return self._finish()
+
+    def on_policy(self, plan: Plan, build: Callable[..., Any], repeats: int = 1, updates: int = 1) -> str:
+        """Train with what `build` makes on rollouts of the policy of each step; returns the checkpoint's path.
+
+        Each row of the plan is in the dataset `repeats` times, and `updates` optimiser steps are made on each batch.
+        """
+        steps = plan.steps * updates
+        rows = [row for row in plan.rows(self.run.config.seed, self.run.task.prompt) for _ in range(repeats)]
+        # A resumed batch of several updates would start with other old log-probabilities: save between batches only.
+        save_every = -(-self.run.config.optimizer.save_every // updates) * updates
+        trainer = build(
+            model=self.model,
+            arguments={**self._arguments(batch_size=plan.batch, save_every=save_every), "max_steps": steps},
+            train_dataset=Dataset.from_list(rows),
+            processing_class=self.run.tokenizer,
+            rollout=self._rollout(plan),
+        )
+        self._train(trainer, steps)
+        return self._finish()
+
+    def _rollout(self, plan: Plan) -> Callable[[Any, int, list[dict[str, Any]]], list[Attempt]]:
+        run, by_id = self.run, {q.id: q for q in plan.questions}
+
+        def rollout(policy: Any, step: int, rows: list[dict[str, Any]]) -> list[Attempt]:
+            engine = TransformersEngine(policy, run.tokenizer, run.config.sampling.batch_size)
+            asked = [by_id[row["question_id"]] for row in rows]
+            prompts = [
+                Prompt(question, tuple(run.prompt_ids(question)), index)
+                for question, index in zip(asked, plan.indices(rows), strict=True)
+            ]
+            policy_name = f"{self.name}@{step}"
+            samples = run.rollouts.draw(self.name, policy_name, engine, prompts, run.sampling, run.config.seed)
+            run.save_ledger()
+            return attempts(asked, samples, plan.group)
+
+        return rollout
+
+    def _arguments(self, **optimizer: Any) -> dict[str, Any]:
+        config = self.run.config
+        shared = config.optimizer.model_copy(update=optimizer)
+        return trainer_arguments(shared, self.work, config.seed, *self.run.precision, learning_rate=self.learning_rate)
+
+    def _train(self, trainer: Any, steps: int) -> None:
+        started, before = time.perf_counter(), self.use.wall_seconds
+        with self.run.display.phase(self.name, steps, unit="steps") as bar:
+            log = StepLog(self.run.folder.training / f"{self.name}.jsonl", self._book)
+            quieten(trainer, log, MarkComplete(), BarCallback(bar))
+            trainer.train(resume_from_checkpoint=last_complete_checkpoint(self.work))
+        # Rollouts booked their own seconds meanwhile; they are part of the whole.
+        self.use.wall_seconds = before + time.perf_counter() - started
+        self.use.accelerator_seconds = self.use.wall_seconds * self.run.accelerators
+
+    def _book(self, steps: Sequence[dict[str, float]]) -> None:
+        """Book what an on-policy phase used so far, step by step as it becomes known; raises `BudgetError` beyond the limit."""
+        for count in ("backward_tokens", "forward_tokens"):
+            setattr(self.use, count, round(sum(step.get(count, 0) for step in steps)))
+        self.use.cut_responses = round(sum(step.get("cut", 0) for step in steps))
+        self.run.ledger.require_tokens(self.name, self.use.backward_tokens + self.use.forward_tokens)
+
+    def _finish(self) -> str:
+        partial = self.run.folder.begin_checkpoint(self.name)
+        self.model.save_pretrained(partial)
+        self.run.tokenizer.save_pretrained(partial)
+        self.run.save_ledger()
+        path = self.run.folder.finish_checkpoint(self.name)
+        shutil.rmtree(self.work, ignore_errors=True)
+        return str(path)

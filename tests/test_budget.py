@@ -1,0 +1,71 @@
+"""The budget is a limit and not a promise: samples, training tokens and questions beyond it are errors."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from small_runs import small_run
+
+from sdzero_bench.budget import Budget, Ledger
+from sdzero_bench.errors import BudgetError
+from sdzero_bench.questions import Question, QuestionSet
+from sdzero_bench.run import Run
+
+
+def ledger(training_tokens: int | None) -> Ledger:
+    return Ledger(Budget("f", questions=10, samples=40, new_tokens_per_sample=8, training_tokens=training_tokens))
+
+
+def test_training_tokens_of_all_phases_count_against_the_limit() -> None:
+    limited = ledger(1000)
+    limited.phase("srt").backward_tokens = 600
+    limited.require_tokens("distill", 400)
+    with pytest.raises(BudgetError, match="'distill' needs 401 training tokens, but 400 of the budget's 1000 are left"):
+        limited.require_tokens("distill", 401)
+    # What a phase has booked itself is part of what it needs, not on top of it: it may be asked again at each step.
+    limited.phase("distill").forward_tokens = 300
+    limited.require_tokens("distill", 400)
+    assert limited.training_tokens == 900
+    ledger(None).require_tokens("srt", 10**12)
+
+
+@pytest.mark.parametrize(("method", "phase"), [("rft", "rft"), ("sdft", "sdft")])
+def test_a_run_that_trains_on_too_many_tokens_stops(tmp_path: Path, method: str, phase: str) -> None:
+    """Before the first step where the number is known in advance; at the step that oversteps where rollouts decide it."""
+    done = subprocess.run(
+        small_run(method, tmp_path, "budget.training_tokens=3000"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert f"phase '{phase}' needs" in done.stderr.splitlines()[-1]
+    assert "of the budget's 3000 are left" in done.stderr
+
+
+def run_on(*ids: str) -> Any:
+    questions = QuestionSet("set", tuple(Question(i, f"text of {i}", "1") for i in ids))
+    run: Any = Run.__new__(Run)
+    run.questions, run._drawn = questions, []
+    run.config = SimpleNamespace(seed=0, sampling=SimpleNamespace(temperature=1.0, top_p=1.0, max_new_tokens=8))
+    run._sample = lambda *arguments: run._drawn.append(arguments)
+    return run
+
+
+def test_a_method_trains_on_its_own_questions_alone() -> None:
+    run = run_on("a", "b")
+    asked = SimpleNamespace(question=run.questions[0])
+    run.sample("phase", None, [asked])
+    assert len(run._drawn) == 1
+    for strange in (Question("c", "text of c", "1"), Question("a", "another text", "1"), Question("a", "text of a", "2")):
+        with pytest.raises(ValueError, match="not in the run's question set"):
+            run.sample("phase", None, [SimpleNamespace(question=strange)])
+    assert len(run._drawn) == 1
+
+
+def test_a_method_cannot_draw_samples_that_are_not_charged() -> None:
+    run = run_on("a")
+    with pytest.raises(ValueError, match="not charged to its budget"):
+        run.sample("evaluation.more", None, [SimpleNamespace(question=run.questions[0])])
+    assert run._drawn == []

@@ -1,0 +1,189 @@
+"""A packed record is small and says the same; packing it twice gives the same bytes, and what is no record is refused."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_runs import command
+from synthetic_records import write_record
+
+from sdzero_bench.errors import UserError
+from sdzero_bench.packed_lines import pack_lines
+from sdzero_bench.packing import journal_digest, journal_manifest, pack, read_lines, run_folders
+from sdzero_bench.sampling.completion import sample_seed
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def rows_of(folder: Path, name: str) -> list[dict[str, Any]]:
+    return list(read_lines(folder / name))
+
+
+def sampled(count: int, stream: tuple[int, str] = (7, "rft.sample")) -> list[dict[str, Any]]:
+    """Rows as a journal has them, seeds and all."""
+    rng = random.Random(0)
+    return [
+        {
+            "phase": "rft.sample",
+            "question_id": f"train-{i // 4}",
+            "index": str(i % 4),
+            "seed": sample_seed(*stream, f"train-{i // 4}", str(i % 4)),
+            "policy": "base",
+            "prompt_tokens": 12,
+            "token_ids": [rng.randrange(400) for _ in range(20)],
+            "text": "ü {} = \\boxed{3} and\nmore",
+            "finish": "stop",
+            "verdict": {"reward": 0.1 + 0.2, "status": "ok", "answer": None, "detail": ""},
+        }
+        for i in range(count)
+    ]
+
+
+def written(folder: Path, data: bytes) -> Path:
+    (folder / "rows.jsonl.xz").write_bytes(data)
+    return folder / "rows.jsonl"
+
+
+def test_a_record_has_every_line_of_its_run_and_nothing_of_the_machine(tmp_path: Path) -> None:
+    run = write_record(tmp_path / "rft-s0")
+    for left_out in ("checkpoints/final/model.safetensors", "learning_curve.png", ".lock"):
+        (run / left_out).parent.mkdir(parents=True, exist_ok=True)
+        (run / left_out).write_bytes(b"large")
+    (run / "training").mkdir()
+    (run / "training" / "rft.jsonl").write_text('{"step": 1, "loss": 0.5}\n')
+    record = pack(run, tmp_path / "results")
+
+    assert record == tmp_path / "results" / "rft-s0"
+    assert contents(record).keys() == {
+        "manifest.json",
+        "result.json",
+        "ledger.json",
+        "evaluation.json",
+        "questions.jsonl.xz",
+        "training/rft.jsonl.xz",
+        "journal/rft.sample.jsonl.xz",
+        "journal/evaluation.final.jsonl.xz",
+    }
+    for name in ("questions.jsonl", "training/rft.jsonl", "journal/rft.sample.jsonl", "journal/evaluation.final.jsonl"):
+        assert rows_of(record, name) == [json.loads(line) for line in (run / name).read_text().splitlines()]
+    assert str(tmp_path).encode() not in b"".join(contents(record).values())
+    assert json.loads((record / "result.json").read_text())["folder"] == "rft-s0"
+    assert journal_manifest(record) == journal_manifest(run) == json.loads((run / "manifest.json").read_text())["journal"]
+
+
+def test_packing_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    run = write_record(tmp_path / "rft-s0")
+    first = contents(pack(run, tmp_path / "one"))
+    assert contents(pack(run, tmp_path / "one")) == first
+    assert contents(pack(tmp_path / "one" / "rft-s0", tmp_path / "two")) == first
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["rft-s0"]
+
+
+def test_a_newer_run_replaces_its_record_and_a_broken_one_does_not(tmp_path: Path) -> None:
+    run = write_record(tmp_path / "rft-s0", accuracy=0.3)
+    before = contents(pack(run, tmp_path / "out"))
+    write_record(tmp_path / "new" / "rft-s0", accuracy=0.9)
+    with (tmp_path / "new" / "rft-s0" / "journal" / "rft.sample.jsonl").open("a") as file:
+        file.write("{torn")
+    with pytest.raises(UserError, match=r"rft.sample.jsonl', line 41: not JSON"):
+        pack(tmp_path / "new" / "rft-s0", tmp_path / "out")
+    assert contents(tmp_path / "out" / "rft-s0") == before
+    write_record(tmp_path / "newer" / "rft-s0", accuracy=0.9)
+    assert contents(pack(tmp_path / "newer" / "rft-s0", tmp_path / "out")) != before
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["rft-s0"]
+
+
+def test_what_cannot_become_a_record_is_refused(tmp_path: Path) -> None:
+    running = write_record(tmp_path / "running", state="running")
+    finished = write_record(tmp_path / "finished")
+    (tmp_path / "out" / "finished").mkdir(parents=True)
+    with pytest.raises(UserError, match="is not finished; go on with"):
+        pack(running, tmp_path / "out")
+    with pytest.raises(UserError, match="is there and is no record"):
+        pack(finished, tmp_path / "out")
+    with pytest.raises(UserError, match="into the run"):
+        pack(finished, tmp_path)
+
+
+def test_seeds_are_left_out_only_where_all_of_them_follow_from_the_stream(tmp_path: Path) -> None:
+    rows = sampled(200)
+    derived = pack_lines(rows, [(7, "elsewhere"), (7, "rft.sample")])
+    literal = pack_lines(rows, [(7, "elsewhere")])
+    # 63 bits a seed, which nothing can compress.
+    assert len(derived) < len(literal) - 200 * 63 / 8
+    assert list(read_lines(written(tmp_path, derived))) == list(read_lines(written(tmp_path, literal))) == rows
+
+    rows[150]["seed"] += 1
+    assert list(read_lines(written(tmp_path, pack_lines(rows, [(7, "rft.sample")])))) == rows
+
+
+def test_the_digest_is_of_what_the_samples_say(tmp_path: Path) -> None:
+    rows = sampled(40)
+    digest = journal_digest(rows)
+    assert journal_digest(random.Random(1).sample(rows, len(rows))) == digest
+    assert journal_digest(read_lines(written(tmp_path, pack_lines(rows)))) == digest
+    changed = {"index": "9", "seed": 1, "prompt_tokens": 13, "token_ids": [1], "finish": "length", "verdict": {}}
+    changes = [{name: changed.get(name, "x")} for name in rows[0]]
+    digests = {journal_digest([{**rows[0], **change}, *rows[1:]]) for change in changes}
+    assert len(digests - {digest}) == len(changes)
+    assert journal_digest(rows[1:]) != digest
+    assert journal_digest([*rows, rows[0]]) != digest
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"no xz", "is no whole xz file"),
+        (lzma.compress(b'{"a": 1}\n' * 100)[:-20], "is no whole xz file"),
+        (lzma.compress(b'{"a": 1}\n{"a": \n'), "line 2: not JSON"),
+        (lzma.compress(b'{"a": 1}\n[1]\n'), "line 2: not JSON"),
+        (lzma.compress(b'{"seeds": 3}\n{"a": 1}\n'), "line 1: not JSON"),
+    ],
+)
+def test_a_broken_file_is_named_with_its_line(tmp_path: Path, data: bytes, message: str) -> None:
+    path = written(tmp_path, data)
+    with pytest.raises(UserError, match=rf"rows.jsonl.xz'.*{message}"):
+        list(read_lines(path))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nor one that ends in \.xz"):
+        list(read_lines(tmp_path / "none.jsonl"))
+
+
+def test_the_command_packs_what_is_finished_where_it_lies(tmp_path: Path) -> None:
+    """Tuning trials too: a tuned leaderboard can then be audited. What is packed already is not packed again."""
+    write_record(tmp_path / "runs" / "rft-s0")
+    write_record(tmp_path / "runs" / "tuning" / "rft" / "trial-0")
+    write_record(tmp_path / "runs" / "rft-s1", state="running")
+    out = tmp_path / "runs" / "packed"
+    for _ in range(2):
+        done = subprocess.run(
+            command("pack", str(tmp_path / "runs"), "--out", str(out)), capture_output=True, text=True, check=True
+        )
+        assert "2 records" in done.stdout
+        assert "1 runs skipped as unfinished" in done.stdout
+        assert [str(path.relative_to(out)) for path in run_folders(out)] == ["rft-s0", "tuning/rft/trial-0"]
+
+
+def test_one_run_is_packed_under_its_own_name(tmp_path: Path) -> None:
+    run = write_record(tmp_path / "runs" / "rft-s0")
+    subprocess.run(command("pack", str(run), "--out", str(tmp_path / "out")), capture_output=True, check=True)
+    assert run_folders(tmp_path / "out") == [tmp_path / "out" / "rft-s0"]
+
+
+@pytest.mark.parametrize(("out", "message"), [("out", "there is no run below"), (".", "choose another folder")])
+def test_there_is_nothing_to_pack(tmp_path: Path, out: str, message: str) -> None:
+    arguments = command("pack", str(tmp_path), "--out", str(tmp_path / out))
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
