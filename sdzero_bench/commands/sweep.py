@@ -1,0 +1,139 @@
+"""`sdzero-bench sweep`: many runs as one command."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sdzero_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from sdzero_bench.sweeping.scheduler import Entry
+
+
+def sweep(
+    methods: Annotated[str, typer.Option(help="Methods, separated by commas, or `all`. The base is always measured too.")],
+    tasks: Annotated[str | None, typer.Option(help="Tasks, separated by commas; the preset's if left out.")] = None,
+    seeds: Annotated[str, typer.Option(help="How many seeds, counted from 0; or which: `0,3,7`, or `3,` for one.")] = "3",
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; the cores are shared among them.")] = 1,
+    preset: Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")] = "micro",
+    model: Annotated[str | None, typer.Option(help="Base policy: a directory, or a name on the hub.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file with settings, over those of the preset.")] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting of every run; repeatable.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the folders of the runs are.")] = Path("sweep"),
+    parts: Annotated[str, typer.Option(help="Also on these shares of the training questions, such as `0.25,0.5`.")] = "",
+    tune: Annotated[bool, typer.Option("--tune", help="First choose settings for each method by trials.")] = False,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=V1,V2", help="What --tune tries; repeated, the product. The preset's if left out."),
+    ] = None,
+) -> None:
+    """Train and measure methods x tasks x seeds, each run in a process of its own.
+
+    The same command again skips what is finished, goes on with what was cut off and tries again what failed.
+
+    Two of these commands may work on one folder at once: no run is done twice.
+
+    Examples:
+
+    sdzero-bench sweep --methods rft,srt,sdzero --seeds 3
+
+    sdzero-bench sweep --methods all --tasks micro-arith --seeds 5 --jobs 2 --out sweeps/all
+
+    sdzero-bench sweep --methods rft,sdzero --parts 0.25,0.5
+
+    sdzero-bench sweep --methods rft,sdzero --tune --grid optimizer.learning_rate=1e-4,2e-4,4e-4
+
+    Exit code: 0 if every run is finished, 1 if one failed, 2 if nothing was started or it was interrupted.
+    """
+    from sdzero_bench import registry
+    from sdzero_bench.records import RunFolder
+    from sdzero_bench.sweeping.checks import refuse_early
+    from sdzero_bench.sweeping.children import Children
+    from sdzero_bench.sweeping.display import SweepDisplay
+    from sdzero_bench.sweeping.grid import Grid
+    from sdzero_bench.sweeping.scheduler import Scheduler
+    from sdzero_bench.sweeping.tuning import Tuning, grid_values
+
+    if grid and not tune:
+        raise UserError("--grid says what --tune tries; add --tune")
+    wanted = Grid(
+        methods=list(registry.methods()) if methods == "all" else _names("--methods", methods),
+        tasks=_names("--tasks", tasks) if tasks is not None else [None],
+        seeds=_seeds(seeds),
+        parts=_parts(parts),
+        preset=preset,
+        model=model,
+        file=config,
+        assignments=assign or [],
+    )
+    tuning = Tuning(wanted, grid_values(grid or [], preset), out / "tuning") if tune else None
+    refuse_early([*wanted.runs(out), *(tuning.runs if tuning else [])])
+    _prepare(out)
+    display = SweepDisplay(jobs)
+    scheduler = Scheduler(Children(jobs).start, display, lambda: RunFolder(out).disk_is_full, jobs)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop by the system is as good as Ctrl-C
+    try:
+        trials = scheduler.run(tuning.runs) if tuning else []
+        entries = scheduler.run(wanted.runs(out, tuning.choose if tuning else None))
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise UserError("interrupted. Nothing is lost; the same command goes on") from None
+    if not _tell([*trials, *entries], out):
+        raise SystemExit(1)
+
+
+def _names(option: str, text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UserError(f"{option} names none; separate names with commas")
+    return list(dict.fromkeys(names))
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        listed = [int(seed) for seed in text.split(",") if seed.strip()]
+        found = listed if "," in text else list(range(*listed))
+    except (ValueError, TypeError):
+        found = []
+    if not found or min(found) < 0:
+        raise UserError(f"--seeds {text!r} is neither a number of seeds, such as 3, nor a list of them, such as 0,3,7")
+    return list(dict.fromkeys(found))
+
+
+def _parts(text: str) -> list[float]:
+    try:
+        found = sorted({float(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        found = [0.0]
+    if any(not 0 < part < 1 for part in found):
+        raise UserError(f"--parts {text!r} are no shares between 0 and 1, such as 0.25,0.5")
+    return found
+
+
+def _prepare(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write in {str(out)!r}: {error.strerror}") from error
+
+
+def _tell(entries: Sequence[Entry], out: Path) -> bool:
+    """Say what came of the sweep; whether all of it is finished."""
+    from sdzero_bench.sweeping.children import log_file
+    from sdzero_bench.sweeping.display import counts
+
+    typer.echo(counts(entries))
+    for entry in entries:
+        if entry.state == "failed":
+            typer.echo(f"{entry.run.label} failed: {entry.reason}\n  more: less {log_file(entry.run)}")
+    finished = all(entry.state == "done" for entry in entries)
+    next_step = f"Compare them: sdzero-bench report {out}" if finished else "The same command tries again what is not done"
+    typer.echo(next_step)
+    return finished

@@ -1,0 +1,205 @@
+"""Which runs a sweep is made of, and what tuning chooses: decided before anything starts, by settings alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sdzero_bench.commands.sweep import sweep
+from sdzero_bench.errors import UserError
+from sdzero_bench.registry import methods
+from sdzero_bench.sweeping.grid import Grid, changed, digest, planned
+from sdzero_bench.sweeping.tuning import Tuning, grid_values
+
+RATES = {"optimizer.learning_rate": ["1e-4", "2e-4", "4e-4"]}
+
+
+def grid(*names: str, seeds: tuple[int, ...] = (0, 1), **more: Any) -> Grid:
+    return Grid(methods=names, tasks=[None], seeds=seeds, **more)
+
+
+def test_the_product_of_methods_and_seeds_and_one_base() -> None:
+    runs = grid("rft", "srt").runs(Path("out"))
+    assert [run.label.replace(" micro-arith", "") for run in runs] == ["base s0", "rft s0", "srt s0", "rft s1", "srt s1"]
+    assert [run.config.evaluation.base for run in runs] == [True, False, False, False, False]
+    assert len({run.folder for run in runs}) == 5
+
+
+def test_the_base_is_one_run_whether_it_is_named_or_not() -> None:
+    assert grid("rft").runs(Path("out")) == grid("base", "rft").runs(Path("out"))
+    assert grid("rft", seeds=(5,)).runs(Path("out"))[0] == grid("rft").runs(Path("out"))[0]
+    (alone,) = grid("base").runs(Path("out"))
+    assert alone.config.method == {"name": "base"}
+
+
+def test_options_of_methods_are_not_for_the_base() -> None:
+    base, trained, _ = grid("rft", assignments=["method.samples=2", "optimizer.weight_decay=0.5"]).runs(Path("out"))
+    assert base.config.method == {"name": "base"}
+    assert trained.config.method["samples"] == 2
+    assert base.config.optimizer == trained.config.optimizer
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_whoever_sets_evaluation_base_is_heeded(value: str) -> None:
+    trained = grid("rft", assignments=[f"evaluation.base={value}"]).runs(Path("out"))[1]
+    assert trained.config.evaluation.base == (value == "true")
+
+
+def test_parts_are_the_first_questions_and_never_of_the_base() -> None:
+    runs = grid("rft", parts=(0.25, 0.5), assignments=["task.train=40", "questions.train=30"]).runs(Path("out"))
+    sizes = [(run.config.method["name"], run.config.seed, run.config.questions.train) for run in runs]
+    assert sizes == [
+        ("base", 0, 30),
+        ("rft", 0, 30),
+        ("rft", 1, 30),
+        ("rft", 0, 8),
+        ("rft", 1, 8),
+        ("rft", 0, 15),
+        ("rft", 1, 15),
+    ]
+
+
+def test_digests_differ_exactly_when_settings_do() -> None:
+    config = grid("rft").config("rft", None, 0)
+    assert digest(config) == digest(grid("rft").config("rft", None, 0))
+    assert digest(config) == digest(changed(config, {"seed": 7}))  # the seed has a place of its own in the name
+    others = [
+        changed(config, {key: value})
+        for key, value in {
+            "optimizer.learning_rate": 1e-3,
+            "questions.train": 12,
+            "method.epochs": 1,
+            "task.train": 1000,
+            "evaluation.split": "validation",
+            "model.name": "elsewhere",
+            "preset": "other",
+        }.items()
+    ]
+    assert len({digest(other) for other in [config, *others]}) == 1 + len(others)
+
+
+def test_a_tuned_run_is_another_run_than_one_with_the_same_settings() -> None:
+    config = grid("rft").config("rft", None, 0)
+    record = {"grid": {"optimizer.learning_rate": [1e-4, 2e-4]}, "trials": [{"avg_at_k": 0.5}]}
+    assert digest(config, record) != digest(config)
+    assert digest(config, record) == digest(config, {**record, "trials": [{"avg_at_k": 0.6}]})
+    assert digest(config, record) != digest(config, {"grid": {"optimizer.learning_rate": [2e-4, 4e-4]}})
+
+
+def test_names_of_plug_in_tasks_are_no_paths() -> None:
+    config = grid("rft").config("rft", None, 0)
+    odd = config.model_copy(update={"task": {"name": "mine/gsm:hard"}})
+    assert planned(odd, Path("out")).folder.parent == Path("out")
+
+
+def test_every_method_can_be_swept_and_tuned() -> None:
+    everything = grid(*methods(), seeds=(0,))
+    assert len(everything.runs(Path("out"))) == len(methods())
+    tuning = Tuning(everything, RATES, Path("out/tuning"))
+    assert {len(trials) for trials in tuning.trials.values()} == {3}
+    assert set(tuning.trials) == {(name, None) for name in methods() if name != "base"}
+
+
+def test_trials_are_measured_on_validation_and_differ_in_nothing_but_the_grid() -> None:
+    trials = Tuning(grid("rft", "srt"), {**RATES, "optimizer.batch_size": ["16", "32"]}, Path("out")).runs
+    assert len(trials) == 2 * 3 * 2
+    assert {(run.config.evaluation.split, run.config.seed) for run in trials} == {("validation", 0)}
+    for name in ("rft", "srt"):
+        own = [run.config for run in trials if run.config.method["name"] == name]
+        values = [(c.optimizer.learning_rate, c.optimizer.batch_size) for c in own]
+        assert values == [(r, b) for r in (1e-4, 2e-4, 4e-4) for b in (16, 32)]
+        assert len({c.model_copy(update={"optimizer": own[0].optimizer}).model_dump_json() for c in own}) == 1
+
+
+def finish(run: Any, score: float, samples: int = 160) -> None:
+    """Write what a finished run leaves, as far as tuning reads it."""
+    run.folder.mkdir(parents=True)
+    use = {"rft.sample": {"samples": samples}, "evaluation.final": {"samples": 999}}
+    manifest = {"config": run.config.model_dump(mode="json"), "state": "finished"}
+    evaluation = [{"policy": "half", "avg_at_k": 1.0}, {"policy": "final", "avg_at_k": score}]
+    for name, content in {"manifest": manifest, "ledger": use, "evaluation": evaluation}.items():
+        (run.folder / f"{name}.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(("scores", "best"), [((0.1, 0.3, 0.2), 2e-4), ((0.5, 0.5, 0.4), 1e-4), ((0.1, 0.1, 0.2), 4e-4)])
+def test_the_best_trial_wins_and_the_first_of_equals(tmp_path: Path, scores: tuple[float, ...], best: float) -> None:
+    wanted = grid("rft")
+    tuning = Tuning(wanted, RATES, tmp_path / "tuning")
+    assert tuning.choose("rft", None) is None  # not before every trial is there
+    for run, score in zip(tuning.runs, scores, strict=True):
+        assert tuning.choose("rft", None) is None
+        finish(run, score)
+    base, *trained = wanted.runs(tmp_path, tuning.choose)
+    assert base.tuning is None
+    for run in trained:
+        assert run.config.optimizer.learning_rate == best
+        assert run.config.evaluation.split == "test"
+        assert run.tuning is not None
+        assert run.tuning["chosen"] == {"optimizer.learning_rate": best}
+        assert run.tuning["grid"] == {"optimizer.learning_rate": [1e-4, 2e-4, 4e-4]}
+        assert run.tuning["split"] == "validation"
+        assert [(t["avg_at_k"], t["samples"]) for t in run.tuning["trials"]] == [(score, 160) for score in scores]
+        assert [t["run_id"] for t in run.tuning["trials"]] == [trial.name for trial in tuning.runs]
+
+
+def test_a_method_without_all_its_trials_is_left_out(tmp_path: Path) -> None:
+    wanted = grid("rft", "srt", seeds=(0,))
+    tuning = Tuning(wanted, RATES, tmp_path / "tuning")
+    for run in tuning.runs[:-1]:
+        finish(run, 0.5)
+    assert [run.config.method["name"] for run in wanted.runs(tmp_path, tuning.choose)] == ["base", "rft"]
+
+
+def test_the_grid_of_the_preset() -> None:
+    assert grid_values([], "micro") == {"optimizer.learning_rate": ["0.0001", "0.0002", "0.0004"]}
+
+
+def test_a_folder_with_another_run_is_refused(tmp_path: Path) -> None:
+    run = grid("rft").runs(tmp_path)[1]
+    assert not run.is_finished()
+    finish(run, 0.5)
+    assert run.is_finished()
+    (run.folder / "manifest.json").write_text(json.dumps({"config": {}, "state": "finished"}))
+    with pytest.raises(UserError, match="other settings than its name says"):
+        run.is_finished()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"methods": "rft,srrt"}, "did you mean 'srt'"),
+        ({"methods": ","}, "--methods names none"),
+        ({"tasks": "micro-arith,micro-arit"}, "did you mean 'micro-arith'"),
+        ({"preset": "mikro"}, "did you mean 'micro'"),
+        ({"seeds": "three"}, "neither a number of seeds"),
+        ({"seeds": "0"}, "neither a number of seeds"),
+        ({"seeds": "1,-1"}, "neither a number of seeds"),
+        ({"parts": "0.5,2"}, "no shares between 0 and 1"),
+        ({"parts": "half"}, "no shares between 0 and 1"),
+        ({"parts": "0.0001"}, "questions.train: input should be greater than 1"),
+        ({"assign": ["optimizer.learnin_rate=1"]}, "did you mean 'optimizer.learning_rate'"),
+        ({"assign": ["method.samples=5"]}, "but the budget allows"),
+        ({"methods": "rft,srt", "assign": ["method.samples=5"]}, "unknown key 'method.samples'"),
+        ({"model": "./no/such/model"}, "no model directory"),
+        ({"grid": ["optimizer.learning_rate=1e-4,2e-4"]}, "add --tune"),
+        ({"tune": True, "grid": ["optimizer.learning_rate"]}, "is not KEY=V1,V2,V3"),
+        ({"tune": True, "grid": ["optimizer.learning_rate=1e-4"]}, "has one value"),
+        ({"tune": True, "grid": ["optimizer.learning_rate=1e-4,2"]}, "less than 1"),
+        ({"tune": True, "grid": ["budget.samples_per_question=4,8"]}, "cannot be tuned"),
+        ({"tune": True, "assign": ["optimizer.learning_rate=1e-3"]}, "would bypass the grid"),
+        ({"tune": True, "assign": ["method.learning_rate=1e-3"]}, "method.learning_rate=0.001 of rft would bypass"),
+        (
+            {"methods": "sdzero", "tune": True, "assign": ["method.distill.learning_rate=1e-3"]},
+            "method.distill.learning_rate=0.001 of sdzero would bypass",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_starts(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as error:
+        sweep(**{"methods": "rft", "out": tmp_path / "out", **arguments})
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
