@@ -13,6 +13,12 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from sdzero_bench.commands.compare import compare
+from sdzero_bench.commands.pack import pack
+from sdzero_bench.commands.report import report
+from sdzero_bench.commands.sweep import sweep
+from sdzero_bench.commands.validate import validate
+
 app = typer.Typer(
     name="sdzero-bench",
     help="Compare post-training methods on verifiable tasks: one question set, one sample budget, one evaluation.\n\n"
@@ -130,10 +136,11 @@ def _show(result: dict[str, Any], as_json: bool, output: Any, display: Any) -> N
 
 @app.command("methods")
 def list_methods() -> None:
-    """List the methods, with their papers."""
+    """List the methods: their papers, and what they are shown of the training questions beside their texts."""
     from sdzero_bench import registry
 
-    _print_table(["method", "paper", "what it does"], [[n, c.paper, c.summary] for n, c in registry.methods().items()])
+    rows = [[n, c.paper, c().supervision, c.summary] for n, c in registry.methods().items()]
+    _print_table(["method", "paper", "learns from", "what it does"], rows)
 
 
 @app.command("tasks")
@@ -216,6 +223,19 @@ def _standard_output_for(as_json: bool) -> Iterator[Any]:
         yield real
 
 
+# Commands in files of their own
+app.command()(report)
+app.command()(compare)
+app.command()(pack)
+app.command()(validate)
+app.command()(sweep)
+
+
 def main() -> None:
     """Entry point: errors of use are one line and exit code 2."""
-    app()
+    from sdzero_bench.errors import UserError
+
+    try:
+        app()
+    except UserError as error:
+        fail(str(error))

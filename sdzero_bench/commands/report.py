@@ -1,0 +1,43 @@
+"""`sdzero-bench report`: a leaderboard of all runs below a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds runs or packed records, at any depth.")],
+    format: Annotated[list[str] | None, typer.Option(help="md, csv, html, latex or json; repeatable. Default: md.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write files here, with the figure; DIR itself will do.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Row that differences are taken to. Default: base.")] = None,
+) -> None:
+    """Rank the methods of all finished runs below a folder, with intervals over questions and seeds, and what they cost.
+
+    Runs are ranked together only if they share questions, budget, model, sampling, evaluation and optimiser; others get a
+    leaderboard of their own, whose heading says in what they differ.
+
+    Examples:
+
+    sdzero-bench report runs
+
+    sdzero-bench report results/micro-arith --out results/micro-arith --format md --format html --format json
+
+    sdzero-bench report runs --reference rft
+    """
+    from sdzero_bench.errors import unknown
+    from sdzero_bench.reporting.report import FORMATS, Report
+
+    formats: list[Any] = list(dict.fromkeys(format or ["md"]))
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+    made = Report(folder, reference)
+    if out is None:
+        for name in formats:
+            typer.echo("\n".join(made.text(name).values()), nl=False)
+        return
+    for path in made.write(out, formats):
+        typer.echo(str(path))

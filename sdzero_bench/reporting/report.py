@@ -1,0 +1,92 @@
+"""A report of all runs below a folder: from records to files, the same records giving the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+from ..errors import UserError
+from ..records import write_atomic
+from .document import document, heading
+from .efficiency import draw
+from .figures import as_csv, as_data
+from .formats import WRITTEN_BY, html, latex, markdown
+from .grouping import collect
+from .leaderboard import TaskTable, build
+from .records import load_runs
+
+Format = Literal["md", "csv", "html", "latex", "json"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+class Report:
+    """Raises `UserError` for records that cannot be read, and for a reference that has no row in any table."""
+
+    def __init__(self, folder: Path, reference: str | None = None) -> None:
+        self.collection = collect(load_runs(folder))
+        groups = [group for board in self.collection.boards for group in board]
+        labels = sorted({row.label for group in groups for row in group.rows})
+        if reference is not None and reference not in labels:
+            raise UserError(f"--reference {reference!r} is no row of a table; there are: {', '.join(labels)}")
+        self.boards: list[list[TaskTable]] = [
+            [build(group, reference if reference and group.row(reference) else None) for group in board]
+            for board in self.collection.boards
+        ]
+        self.blocks = document(self.collection, self.boards)
+
+    @cached_property
+    def images(self) -> dict[str, bytes]:
+        """The sample-efficiency figure as `png` and `svg`."""
+        return draw([(self._title(board, table), table) for board in self.boards for table in board])
+
+    def text(self, format: Format) -> dict[str, str]:
+        """The files of one format: name to content."""
+        match format:
+            case "md":
+                return {"README.md": markdown(self.blocks)}
+            case "csv":
+                return as_csv(self.boards)
+            case "html":
+                return {"leaderboard.html": html(self.blocks, self.images["svg"].decode())}
+            case "latex":
+                return {"leaderboard.tex": latex(self.blocks)}
+            case "json":
+                data = as_data(self.collection, self.boards)
+                return {"leaderboard.json": json.dumps(data, indent=2, ensure_ascii=False) + "\n"}
+        raise UserError(f"unknown format {format!r}; there are: {', '.join(FORMATS)}")
+
+    def write(self, out: Path, formats: Iterable[Format]) -> list[Path]:
+        """Write the files of these formats, and efficiency.png and .svg. Returns their paths.
+
+        Raises `UserError`, before anything is written, if there is a README.md that this did not write.
+        """
+        readme = out / "README.md"
+        files = {name: text for format in formats for name, text in self.text(format).items()}
+        if "README.md" in files and readme.is_file() and not readme.read_text(encoding="utf-8").startswith(WRITTEN_BY):
+            raise UserError(f"{str(readme)!r} was not written by a report; move it, or choose another folder with --out")
+        for name, text in files.items():
+            write_atomic(out / name, text)
+        for ending, data in self.images.items():
+            _write_bytes(out / f"efficiency.{ending}", data)
+        return [out / name for name in files] + [out / f"efficiency.{ending}" for ending in self.images]
+
+    def _title(self, board: Sequence[TaskTable], table: TaskTable) -> str:
+        title = heading(board, self.boards)
+        return title if len(board) == 1 else f"{table.group.task}, of {title}"
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,126 @@
+"""The figures of a leaderboard follow from the records, and what a reader has to know is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic_records import write_comparison, write_record
+
+from sdzero_bench.errors import UserError
+from sdzero_bench.reporting.efficiency import curve, samples_up_to
+from sdzero_bench.reporting.leaderboard import TaskTable
+from sdzero_bench.reporting.records import load_run
+from sdzero_bench.reporting.report import Report
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    return write_comparison(tmp_path / "runs")
+
+
+def only_table(folder: Path, reference: str | None = None) -> TaskTable:
+    ((table,),) = Report(folder, reference).boards
+    return table
+
+
+def test_figures_are_the_means_of_the_records(runs: Path) -> None:
+    table = only_table(runs)
+    entries = [json.loads((runs / f"rft-s{seed}" / "evaluation.json").read_text())[0] for seed in range(3)]
+    standing = table.standing("rft")
+    assert standing is not None
+    for figure, name in ((standing.avg, "avg_at_k"), (standing.best, "pass_at_k"), (standing.majority, "maj_at_k")):
+        assert figure is not None
+        assert figure.mean == pytest.approx(np.mean([entry[name] for entry in entries]))
+        assert figure.low < figure.mean < figure.high
+    base = json.loads((runs / "base" / "evaluation.json").read_text())[0]
+    over = standing.over_reference
+    assert over is not None
+    assert over.difference.mean == pytest.approx(standing.avg.mean - base["avg_at_k"])
+
+
+def test_rank_counts_the_methods_that_are_significantly_better(runs: Path) -> None:
+    table = only_table(runs)
+    assert len(table.pairs) == 6
+    ranks = {s.label: s.rank for s in table.standings}
+    assert ranks == {"sdzero": 1, "rft": 2, "srt": 2, "base": 4}
+    assert table.standings[0].label == "sdzero"
+    row = next(line for line in Report(runs).text("md")["README.md"].splitlines() if line.startswith("| 1 | sdzero"))
+    assert "]* |" in row
+
+
+def test_differences_can_be_taken_to_any_row(runs: Path) -> None:
+    to_base, to_sdzero = only_table(runs).standing("sdzero"), only_table(runs, "sdzero").standing("base")
+    assert to_base is not None
+    assert to_sdzero is not None
+    assert to_base.over_reference.difference.mean == pytest.approx(-to_sdzero.over_reference.difference.mean)
+    assert to_base.over_reference.difference.interval == [-v for v in reversed(to_sdzero.over_reference.difference.interval)]
+    with pytest.raises(UserError, match="there are: base, rft, sdzero, srt"):
+        Report(runs, "ppo")
+
+
+def test_the_base_measured_within_runs_is_a_row_too(tmp_path: Path) -> None:
+    for seed in range(2):
+        rng = np.random.default_rng(0)  # the same base samples in both
+        write_record(tmp_path / f"s{seed}", "rft", seed, 0.6, base=0.4, rng=rng)
+    table = only_table(tmp_path)
+    base = table.standing("base")
+    assert base is not None
+    assert len(base.row.runs) == 1
+    assert base.cost.samples == 0
+    assert table.reference == "base"
+
+
+def test_cost_is_of_training_alone_and_the_mean_over_seeds(runs: Path) -> None:
+    path = runs / "rft-s0" / "result.json"
+    result = json.loads(path.read_text())
+    result["ledger"]["rft"] |= {"forward_tokens": 300, "backward_tokens": 3000, "wall_seconds": 98.0}
+    path.write_text(json.dumps(result))
+    cost = only_table(runs).standing("rft").cost
+    assert cost.samples == 40
+    assert cost.training_tokens == pytest.approx((3300 + 1000 + 1000) / 3)
+    assert cost.hours == pytest.approx(2 * (100 + 10 + 10) / 3 / 3600)  # two threads
+    assert cost.unit == "CPU"
+    assert cost.evaluation_samples == 160
+    rft, base = (only_table(runs).standing(label).avg.mean for label in ("rft", "base"))
+    assert cost.gain_per_thousand == pytest.approx(100 * (rft - base) / 0.04)
+    assert only_table(runs).standing("base").cost.gain_per_thousand is None
+
+
+def test_policies_on_the_way_stand_where_their_phases_end(runs: Path) -> None:
+    run = load_run(runs / "sdzero-s0")
+    assert samples_up_to(run, "srt") == 20
+    phases = {"warm": 5, "srt.initial": 10, "srt.revision": 20, "distill": 40, "evaluation.srt": 160}
+    ledger = {name: {"samples": samples} for name, samples in phases.items()}
+    assert samples_up_to(replace(run, result={"ledger": ledger}), "srt") == 35
+    assert samples_up_to(run, "unheard of") == 40
+    points = curve(only_table(runs), "sdzero")
+    assert [(point.samples, point.policy) for point in points] == [(0, "base"), (20, "srt"), (40, "final")]
+
+
+def test_one_seed_is_said_to_be_one_seed(tmp_path: Path) -> None:
+    write_record(tmp_path / "a", "rft", 0, 0.6)
+    write_record(tmp_path / "b", "base", 0, 0.4)
+    assert "1 seed: rft." in Report(tmp_path).text("md")["README.md"]
+
+
+def test_several_seeds_are_not_called_one_and_each_is_shown(runs: Path) -> None:
+    text = Report(runs).text("md")["README.md"]
+    assert "1 seed:" not in text
+    scores = only_table(runs).standing("rft").by_seed
+    assert "rft " + ", ".join(f"{100 * mean:.1f} ({seed})" for seed, mean in scores.items()) in text
+
+
+def test_tasks_without_answers_have_a_dash_for_the_majority(tmp_path: Path) -> None:
+    write_record(tmp_path / "a", "rft", 0, 0.6, answers=False)
+    row = next(line for line in Report(tmp_path).text("md")["README.md"].splitlines() if line.startswith("| 1 | rft"))
+    assert row.split(" | ")[4] == "-"
+
+
+def test_verifier_failures_are_counted(runs: Path) -> None:
+    assert "verifier failed" not in Report(runs).text("md")["README.md"]
+    write_record(runs / "failing", "rft", 9, 0.6, failures=3, config={"task": {"name": "other"}})
+    assert "The verifier failed on 3 evaluation and 0 training samples" in Report(runs).text("md")["README.md"]
