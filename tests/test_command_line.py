@@ -56,7 +56,7 @@ def test_lists(name: str, expected: str) -> None:
         (["--method", "rft", "--model", "./no/such/model"], "no model directory"),
         (
             ["--method", "rft", "--set", "method.samples=5"],
-            "needs 10000 samples (rft.sample 10000), but the budget allows 8000",
+            "needs 5000 samples (rft.sample 5000), but the budget allows 4000",
         ),
         (["--method", "sdzero", "--set", "questions.train=2", "--set", "method.srt_share=0.1"], "too few"),
         (["--method", "rft", "--set", "sampling.max_new_tokens=5000"], "but the model reads 1024"),
