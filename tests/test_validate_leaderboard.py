@@ -16,7 +16,7 @@ from sdzero_bench.validating.leaderboard import check_leaderboard, leaderboards
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two methods and the base, two seeds each, with a leaderboard in every format beside them."""
-    folder = tmp_path_factory.mktemp("board")
+    folder = tmp_path_factory.mktemp("leaderboards") / "board"
     for method, accuracy in (("base", 0.4), ("rft", 0.6), ("srt", 0.5)):
         for seed in range(1 if method == "base" else 2):
             write_record(folder / f"{method}-s{seed}", method, seed, accuracy, questions=12)

@@ -1,0 +1,67 @@
+"""The walk-through of CONTRIBUTING.md works as it is written: as a file in methods/, and as a package of one's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_runs import command, small_run
+
+ROOT = Path(__file__).parent.parent
+
+
+def walk_through() -> tuple[str, str, str]:
+    """The section, its Python file, and its pyproject.toml."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    section = re.search(r"^## Add a method\n(.*?)^## ", text, re.DOTALL | re.MULTILINE)
+    assert section is not None
+    blocks = dict(re.findall(r"```(python|toml)\n(.*?)```", section.group(1), re.DOTALL))
+    return section.group(1), blocks["python"], blocks["toml"]
+
+
+def in_methods(folder: Path) -> str:
+    """A copy of the source tree, as it is laid out when installed, with the file among the methods; returns its path."""
+    source = folder / "source"
+    shutil.copytree(ROOT / "sdzero_bench", source / "sdzero_bench", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("methods", "tasks"):
+        shutil.copytree(ROOT / name, source / "sdzero_bench" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (source / "sdzero_bench" / "methods" / "shortest.py").write_text(walk_through()[1])
+    return str(source)
+
+
+def as_a_package(folder: Path) -> str:
+    """Installed by pip from the files as written; returns where."""
+    package, site = folder / "package", folder / "site"
+    package.mkdir()
+    _, python, toml = walk_through()
+    (package / "shortest.py").write_text(python)
+    (package / "pyproject.toml").write_text(toml)
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, "--target", str(site), str(package)], check=True)
+    return str(site)
+
+
+def test_the_walk_through_is_short() -> None:
+    assert len(walk_through()[0].splitlines()) <= 60
+
+
+@pytest.mark.parametrize("install", [in_methods, as_a_package])
+def test_the_walk_through_trains_within_its_budget(tmp_path: Path, install) -> None:
+    environment = {**os.environ, "PYTHONPATH": install(tmp_path)}
+    listed = subprocess.run(command("methods"), env=environment, capture_output=True, text=True, check=True).stdout
+    assert "shortest" in listed
+    arguments = small_run("shortest", tmp_path / "runs", "evaluation.revise=false")
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    result = json.loads(done.stdout)
+    assert result["ledger"]["shortest.sample"]["samples"] == 160
+    assert result["ledger"]["shortest"]["backward_tokens"] > 0
+    assert [entry["policy"] for entry in result["evaluation"]] == ["base", "final"]
+    without = subprocess.run(command("methods"), capture_output=True, text=True, check=True).stdout
+    assert "shortest" not in without
