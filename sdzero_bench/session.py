@@ -185,4 +185,5 @@ def session_in(folder: RunFolder, display: ProgressDisplay) -> Session:
     for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
         if manifest[name] != questions.fingerprint:
             raise UserError(f"the {name} of {str(folder.path)!r} has changed since the run began; start a new run")
+    session.tuning = manifest["tuning"]
     return session

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from sdzero_bench.commands.sweep import sweep
+from sdzero_bench.config import resolve
 from sdzero_bench.errors import UserError
+from sdzero_bench.progress import ProgressDisplay
+from sdzero_bench.records import RunFolder
 from sdzero_bench.registry import methods
+from sdzero_bench.session import Session, session_in
 from sdzero_bench.sweeping.grid import Grid, changed, digest, planned
 from sdzero_bench.sweeping.tuning import Tuning, grid_values
 
@@ -203,3 +207,12 @@ def test_what_is_wrong_is_said_before_anything_starts(tmp_path: Path, arguments:
     assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tuned_run_that_goes_on_still_knows_how_its_settings_were_chosen(tmp_path: Path) -> None:
+    session = Session(resolve("base"), ProgressDisplay())
+    tuning = {"grid": {"optimizer.learning_rate": [1e-4]}, "trials": [], "chosen": {}}
+    sets = {"question_set": session.train_questions.fingerprint, "test_set": session.test_questions.fingerprint}
+    begun = {"config": session.config.model_dump(mode="json"), **sets, "tuning": tuning}
+    RunFolder(tmp_path).start_session({**begun, "versions": {}, "hardware": {}})
+    assert session_in(RunFolder(tmp_path), ProgressDisplay()).tuning == tuning

@@ -59,8 +59,11 @@ def _work(folder: RunFolder, plan: dict, display: ReportingDisplay) -> None:
     from ..config import validate
     from ..session import Session, session_in
 
-    session = Session(validate(plan["config"]), display) if manifest is None else session_in(folder, display)
-    session.tuning = plan["tuning"]
+    if manifest is None:
+        session = Session(validate(plan["config"]), display)
+        session.tuning = plan["tuning"]
+    else:
+        session = session_in(folder, display)
     display.say(session.describe(folder))
     session.execute(folder)
 
