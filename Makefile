@@ -44,7 +44,7 @@ leaderboard: $(VENV)/installed
 
 # The tables and figures of the committed records, made again from them in seconds.
 report: $(VENV)/installed
-	$(BIN)/sdzero-bench report results/micro --out results/micro --format md --format html --format csv --format json --format latex
+	$(BIN)/sdzero-bench report results/micro --out results/micro --format md,csv,html,latex,json
 	$(BIN)/sdzero-bench validate results/micro
 
 clean:

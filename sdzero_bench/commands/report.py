@@ -10,7 +10,7 @@ import typer
 
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds runs or packed records, at any depth.")],
-    format: Annotated[list[str] | None, typer.Option(help="md, csv, html, latex or json; repeatable. Default: md.")] = None,
+    format: Annotated[list[str] | None, typer.Option(help="md, csv, html, latex or json, or several: `md,html`. Default: md.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write files here, with the figure; DIR itself will do.")] = None,
     reference: Annotated[str | None, typer.Option(help="Row that differences are taken to. Default: base.")] = None,
 ) -> None:
@@ -23,14 +23,15 @@ def report(
 
     sdzero-bench report runs
 
-    sdzero-bench report results/micro-arith --out results/micro-arith --format md --format html --format json
+    sdzero-bench report results/micro --out results/micro --format md,html,json
 
     sdzero-bench report runs --reference rft
     """
     from sdzero_bench.errors import unknown
     from sdzero_bench.reporting.report import FORMATS, Report
 
-    formats: list[Any] = list(dict.fromkeys(format or ["md"]))
+    named = (name.strip() for text in format or ["md"] for name in text.split(","))
+    formats: list[Any] = list(dict.fromkeys(name for name in named if name))
     for name in formats:
         if name not in FORMATS:
             raise unknown("format", name, FORMATS)
