@@ -77,6 +77,12 @@ def test_methods_state_what_they_are(name: str) -> None:
     assert len(inspect.getsource(sys.modules[cls.__module__]).splitlines()) < 250
 
 
+def asked(folder: Path, phases: str) -> set[str]:
+    """Ids of the questions for which these phases drew samples."""
+    files = (folder / "journal").glob(phases)
+    return {json.loads(line)["question_id"] for file in files for line in file.read_text().splitlines()}
+
+
 @pytest.mark.parametrize("name", sorted(registry.methods()))
 def test_every_method_runs_within_its_plan_and_budget(name: str, tmp_path: Path) -> None:
     result = run_json(small_run(name, tmp_path))
@@ -98,6 +104,10 @@ def test_every_method_runs_within_its_plan_and_budget(name: str, tmp_path: Path)
     folder = Path(result["folder"])
     for file in ("manifest.json", "ledger.json", "evaluation.json", "summary.md", "learning_curve.png", "learning_curve.svg"):
         assert (folder / file).stat().st_size > 0
+    if name == "sdzero":
+        first, second = (asked(folder, phases) for phases in ("srt.*.jsonl", "distill.jsonl"))
+        assert (len(first), len(second)) == (16, 24)  # 2 : 3
+        assert not first & second
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["state"] == "finished"
     assert manifest["supervision"] == make_method(resolve(name, assignments=SMALL)).supervision

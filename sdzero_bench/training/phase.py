@@ -6,13 +6,20 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from datasets import Dataset
 
+from ..budget import Ledger
 from ..errors import UserError
-from ..rollouts import Prompt
+from ..progress import ProgressDisplay
+from ..questions import Question
+from ..records import RunFolder
+from ..rollouts import Prompt, Rollouts
+from ..sampling.completion import SamplingParameters
 from ..sampling.transformers_engine import TransformersEngine
+from ..settings import RunConfig
+from ..task import Task
 from .arguments import trainer_arguments
 from .callbacks import BarCallback, MarkComplete, StepLog, last_complete_checkpoint, quieten
 from .on_policy import Attempt, Plan, attempts
@@ -21,13 +28,32 @@ from .supervised import Example, order_of_training, supervised_trainer
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from ..run import Run
+
+class OnBehalfOf(Protocol):
+    """What a phase uses of the run that it belongs to."""
+
+    config: RunConfig
+    task: Task
+    folder: RunFolder
+    ledger: Ledger
+    rollouts: Rollouts
+    display: ProgressDisplay
+    tokenizer: Any
+
+    @property
+    def sampling(self) -> SamplingParameters: ...
+    @property
+    def precision(self) -> tuple[bool, bool]: ...
+    @property
+    def accelerators(self) -> int: ...
+    def prompt_ids(self, question: Question) -> list[int]: ...
+    def save_ledger(self) -> None: ...
 
 
 class TrainingPhase:
     """A phase called `name` that trains `model` on behalf of a run; its checkpoint will have the same name."""
 
-    def __init__(self, run: Run, name: str, model: PreTrainedModel, learning_rate: float | None) -> None:
+    def __init__(self, run: OnBehalfOf, name: str, model: PreTrainedModel, learning_rate: float | None) -> None:
         self.run = run
         self.name = name
         self.model = model
