@@ -26,8 +26,8 @@ class OPSD(Method):
     2601.18734. Objective, for y ~ pi_theta(. | x): sum over t of the generalised Jensen-Shannon divergence between the
     student at (x, y_<t) and the frozen base policy at (x with y*, y_<t), over the whole vocabulary.
     It differs from `sdft` in its teacher, which stays the base policy, and in its divergence.
-    Departures: no clipping of the divergence token by token, which the public code added later; no rationalisation written
-    by the teacher before it teaches; the template is worded anew.
+    Departures: the loss is the mean over the tokens of a batch; no clipping of the divergence token by token, which the
+    public code added later; no rationalisation written by the teacher before it teaches; the template is worded anew.
     """
 
     name = "opsd"

@@ -33,8 +33,9 @@ class SDPO(Method):
     Paper: Hübotter et al. 2026, "Reinforcement Learning via Self-Distillation", arXiv 2601.20802. Objective, for rollouts
     y_1..y_G ~ pi_theta(. | x): sum over t of kl(student at (x, y_<t), teacher at (x with z, y_<t)), where z is another right
     y_j or the verifier's feedback, and the teacher follows the student as a moving average.
-    Departures: groups of 4 for the budget's sake, where the paper has 8; the divergence is exact over the vocabulary; no
-    importance sampling, since every rollout is of the policy of its step; the templates are worded anew.
+    Departures: the loss is the mean over the tokens of a batch; groups of 4 for the budget's sake, where the paper has 8;
+    the divergence is exact over the vocabulary; no importance sampling, since every rollout is of the policy of its step;
+    the templates are worded anew.
     """
 
     name = "sdpo"

@@ -46,10 +46,13 @@ class SDZero(Method):
         return {**planned(self.options.srt, first), "distill": (questions - first) * self.options.distill.epochs}
 
     def train(self, run: Run) -> Checkpoint:
+        phrases = self.options.srt.phrases
+        inserted = max(len(run.encode(phrases.after(reward))) for reward in (0.0, 1.0))
+        longest = run.longest_prompt() + 2 * run.sampling.max_new_tokens + inserted
+        run.require_context(min(longest, self.options.distill.max_teacher_tokens), "a teacher's prompt with two responses")
         for_srt, for_distillation = run.questions.split(self.options.srt_share)
         reviser = self_revision_training(run, for_srt, self.options.srt)
         run.keep("srt", reviser)
-        phrases = self.options.srt.phrases
 
         def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int]:
             """x, y, P_r: what the teacher reads before the second copy of y."""

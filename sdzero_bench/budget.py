@@ -10,7 +10,12 @@ from .errors import BudgetError
 from .sampling.journal import Sample
 
 EVALUATION = "evaluation"
-"""Phases whose name starts with this word measure policies; they are counted, but not against the budget."""
+"""Phases `evaluation.SOMETHING` measure policies; they are counted, but not against the budget."""
+
+
+def measures(phase: str) -> bool:
+    """Whether a phase measures a policy, and is not charged."""
+    return phase.startswith(f"{EVALUATION}.")
 
 
 @dataclass(frozen=True)
@@ -63,11 +68,11 @@ class Ledger:
 
     @property
     def training_samples(self) -> int:
-        return sum(use.samples for name, use in self.phases.items() if not name.startswith(EVALUATION))
+        return sum(use.samples for name, use in self.phases.items() if not measures(name))
 
     def require(self, phase: str, samples: int) -> None:
         """Raise `BudgetError` if `samples` more would overspend. Called before they are drawn."""
-        if phase.startswith(EVALUATION):
+        if measures(phase):
             return
         left = self.budget.samples - self.training_samples
         if samples > left:
@@ -81,7 +86,11 @@ class Ledger:
         return sum(use.forward_tokens + use.backward_tokens for use in self.phases.values())
 
     def require_tokens(self, phase: str, tokens: int) -> None:
-        """Raise `BudgetError` if `tokens` of training in this phase, all in all, would overspend. Called before training."""
+        """Raise `BudgetError` if `tokens` of training in this phase, all in all, would overspend.
+
+        Called before fine-tuning, whose tokens are known; on-policy training calls it after each step with what it used so
+        far, and stops at the step that oversteps.
+        """
         if self.budget.training_tokens is None:
             return
         others = sum(use.forward_tokens + use.backward_tokens for name, use in self.phases.items() if name != phase)

@@ -239,3 +239,5 @@ def main() -> None:
         app()
     except UserError as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else ""))

@@ -64,6 +64,8 @@ def resolve(
     merged = _merge(merged, {"preset": preset, "method": {"name": method, **per_method.get(method, {})}})
     for layer in layers:
         merged = _merge(merged, layer)
+    if not isinstance(merged["method"], dict):
+        raise UserError(f"method: input should be options of the method (given: {merged['method']!r}); name it with --method")
     if merged["method"]["name"] != method:
         raise UserError(f"the config file is for method {merged['method']['name']!r}, not {method!r}")
     return validate(merged)

@@ -156,8 +156,8 @@ class RunFolder:
         self.write("manifest.json", {**self.read("manifest.json"), "journal": journal, "state": "finished"})
 
     def discard_if_unused(self) -> None:
-        """Remove the folder of a run that was refused before its first sample."""
-        if not self.journal.is_dir():
+        """Remove the folder of a run that was refused before its first sample and its first step."""
+        if not any(folder.is_dir() for folder in (self.journal, self.training, self.checkpoints)):
             shutil.rmtree(self.path, ignore_errors=True)
 
     def begin_checkpoint(self, name: str) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .budget import EVALUATION, Budget, Ledger
+from .budget import EVALUATION, Budget, Ledger, measures
 from .errors import UserError
 from .models import device, load_model, load_tokenizer, model_path
 from .progress import ProgressDisplay
@@ -62,6 +62,8 @@ class Run:
         self.ledger = Ledger.recount(self.budget, self.journal.phases, folder.read("ledger.json") or {})
         self.verifier = VerifierPool(task, config.verifying.workers, config.verifying.timeout_seconds)
         self.kept: dict[str, Checkpoint] = {}
+        self.trained = False
+        """Whether the method is done, and policies may be measured."""
         self._loaded: tuple[str, PreTrainedModel] | None = None
         self.rollouts = Rollouts(self.journal, self.ledger, self.verifier, self.decode, self.accelerators)
 
@@ -123,15 +125,19 @@ class Run:
         Raises `BudgetError`, before drawing, if the budget does not allow it; `ValueError` if a question is not in the run's
         question set, or if the phase's name is one of those that measure policies and are not charged.
         """
-        if phase.startswith(EVALUATION):
-            raise ValueError(f"a method cannot draw samples for {phase!r}: that is not charged to its budget")
+        self._require_charged(phase)
         self._require_own(prompt.question for prompt in prompts)
         return self._sample(phase, policy, prompts, self.sampling, self.config.seed, None)
 
     def measure(
         self, label: str, policy: Checkpoint, prompts: Sequence[Prompt], parameters: SamplingParameters, seed: int, stream: str
     ) -> list[Sample]:
-        """One verified sample a prompt, for evaluating; not charged. Labels of one `stream` share their random numbers."""
+        """One verified sample a prompt, for evaluating; not charged. Labels of one `stream` share their random numbers.
+
+        Raises `ValueError` while the method still trains: it is for whoever measures what came of it.
+        """
+        if not self.trained:
+            raise ValueError("policies are measured once training is over; a method draws its samples with run.sample")
         return self._sample(f"{EVALUATION}.{label}", policy, prompts, parameters, seed, f"{EVALUATION}{stream}")
 
     def _sample(
@@ -249,9 +255,15 @@ class Run:
         """The checkpoint of that name, from the folder or from `train`."""
         from .training.phase import TrainingPhase
 
+        self._require_charged(name)
         if done := self.folder.checkpoint(name):
             return Checkpoint(name, str(done))
         return Checkpoint(name, train(TrainingPhase(self, name, self._fresh_model(start), learning_rate)))
+
+    @staticmethod
+    def _require_charged(phase: str) -> None:
+        if phase == EVALUATION or measures(phase):
+            raise ValueError(f"a method cannot draw samples for {phase!r}: that is not charged to its budget")
 
     def _require_own(self, questions: Iterable[Question]) -> None:
         """Raise `ValueError` for a question that is not of this run's question set: nothing else may be trained on."""

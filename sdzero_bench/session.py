@@ -99,6 +99,7 @@ class Session:
                 "a test prompt with its response",
             )
             final = self.method.train(run)
+            run.trained = True
             policies = {"base": run.base, **run.kept, "final": final}
             if final == run.base:
                 del policies["final"]
@@ -172,7 +173,12 @@ class Session:
 
 
 def resume_session(path: Path, display: ProgressDisplay) -> tuple[Session, RunFolder]:
-    """The session of an existing run folder, which it locks. Raises `UserError` as `session_in` and `RunFolder.lock` do."""
+    """The session of an existing run folder, which it locks. Raises `UserError` as `session_in` and `RunFolder.lock` do.
+
+    A packed record is refused: it has no policies to go on with.
+    """
+    if any((path / "journal").glob("*.xz")):
+        raise UserError(f"{str(path)!r} is a packed record, and finished; only a run's own folder can be resumed")
     folder = RunFolder.open(path)
     folder.lock()
     return session_in(folder, display), folder

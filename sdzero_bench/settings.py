@@ -75,7 +75,7 @@ class OptimizerConfig(Section):
     batch_size: int = Field(32, gt=0)
     """Sequences an optimiser step."""
     micro_batch_size: int = Field(8, gt=0)
-    """Sequences a forward pass; gradients are accumulated up to `batch_size`."""
+    """Sequences a forward pass, or the next smaller number that divides `batch_size`, up to which gradients are accumulated."""
     weight_decay: float = Field(1e-4, ge=0)
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.95, ge=0, lt=1)

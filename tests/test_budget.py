@@ -14,6 +14,8 @@ from sdzero_bench.budget import Budget, Ledger
 from sdzero_bench.errors import BudgetError
 from sdzero_bench.questions import Question, QuestionSet
 from sdzero_bench.run import Run
+from sdzero_bench.settings import OptimizerConfig
+from sdzero_bench.training.arguments import trainer_arguments
 
 
 def ledger(training_tokens: int | None) -> Ledger:
@@ -44,10 +46,18 @@ def test_a_run_that_trains_on_too_many_tokens_stops(tmp_path: Path, method: str,
     assert "of the budget's 3000 are left" in done.stderr
 
 
+@pytest.mark.parametrize(("batch", "micro", "expected"), [(32, 32, 32), (48, 32, 24), (8, 64, 8), (7, 4, 1), (12, 5, 4)])
+def test_an_optimiser_step_is_over_the_batch_that_was_asked_for(tmp_path: Path, batch: int, micro: int, expected: int) -> None:
+    optimizer = OptimizerConfig(batch_size=batch, micro_batch_size=micro)
+    arguments = trainer_arguments(optimizer, tmp_path, 0, bf16=False, cpu=True, learning_rate=None)
+    assert arguments["per_device_train_batch_size"] == expected
+    assert arguments["per_device_train_batch_size"] * arguments["gradient_accumulation_steps"] == batch
+
+
 def run_on(*ids: str) -> Any:
     questions = QuestionSet("set", tuple(Question(i, f"text of {i}", "1") for i in ids))
     run: Any = Run.__new__(Run)
-    run.questions, run._drawn = questions, []
+    run.questions, run._drawn, run.trained = questions, [], False
     run.config = SimpleNamespace(seed=0, sampling=SimpleNamespace(temperature=1.0, top_p=1.0, max_new_tokens=8))
     run._sample = lambda *arguments: run._drawn.append(arguments)
     return run
@@ -66,6 +76,15 @@ def test_a_method_trains_on_its_own_questions_alone() -> None:
 
 def test_a_method_cannot_draw_samples_that_are_not_charged() -> None:
     run = run_on("a")
-    with pytest.raises(ValueError, match="not charged to its budget"):
-        run.sample("evaluation.more", None, [SimpleNamespace(question=run.questions[0])])
+    asked = [SimpleNamespace(question=run.questions[0])]
+    for name in ("evaluation.more", "evaluation"):
+        with pytest.raises(ValueError, match="not charged to its budget"):
+            run.sample(name, None, asked)
+        with pytest.raises(ValueError, match="not charged to its budget"):
+            run.finetune(name, None, [], 1)
+    with pytest.raises(ValueError, match="once training is over"):
+        run.measure("more", None, asked, None, 0, "")
     assert run._drawn == []
+    run.trained = True
+    run.measure("final", None, asked, None, 0, "")
+    assert run._drawn[0][0] == "evaluation.final"

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 from small_runs import command, run_json, small_run
+from synthetic_records import write_record
 
+from sdzero_bench.packing import pack
 from sdzero_bench.records import RunFolder
 
 
@@ -110,6 +112,64 @@ def test_interrupting_says_how_to_resume(tmp_path: Path) -> None:
     assert process.returncode == 2
     assert said.splitlines()[-1].endswith(f"go on with: sdzero-bench run --resume {folder}")
     assert "Traceback" not in said
+
+
+def test_interrupting_the_training_of_a_method_that_draws_no_samples_loses_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        small_run("sft", tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for(lambda: lines_in(tmp_path, "training/sft.jsonl") > 1, process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    (folder,) = tmp_path.iterdir()
+    assert said.splitlines()[-1].endswith(f"go on with: sdzero-bench run --resume {folder}")
+    assert list(folder.glob("checkpoints/.sft.trainer/checkpoint-*"))
+
+
+@pytest.mark.parametrize(
+    ("method", "more"),
+    [
+        ("grpo", ("method.updates=2",)),
+        ("sdpo", ()),  # an EMA teacher, groups of rollouts
+        ("sdft", ("method.epochs=2", "method.teacher.weights=sync_on_plateau", "method.teacher.patience=2")),
+    ],
+)
+def test_on_policy_training_that_is_killed_ends_as_it_would_have(tmp_path: Path, method: str, more: tuple[str, ...]) -> None:
+    """Killed after some steps and resumed: the same weights, samples, tokens and figures."""
+    settings = ("evaluation.revise=false", "evaluation.base=false", *more)
+    whole = run_json(small_run(method, tmp_path / "whole", *settings))
+    cut = tmp_path / "cut"
+    arguments = small_run(method, cut, *settings)
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+    wait_for(lambda: lines_in(cut, f"training/{method}.jsonl") > 6, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    (folder,) = cut.iterdir()
+    resumed = run_json(command("run", "--resume", str(folder), "--json"))
+    (one,) = (tmp_path / "whole").iterdir()
+    file = Path("checkpoints", method, "model.safetensors")
+    assert (one / file).read_bytes() == (folder / file).read_bytes()
+    assert resumed["evaluation"] == whole["evaluation"]
+    counts = [{k: v for k, v in r["ledger"][method].items() if not k.endswith("seconds")} for r in (whole, resumed)]
+    assert counts[0] == counts[1]
+
+
+def test_a_packed_record_is_not_resumed(tmp_path: Path) -> None:
+    record = pack(write_record(tmp_path / "runs" / "rft-s0"), tmp_path / "records")
+    before = sorted((path, path.stat().st_mtime_ns) for path in record.rglob("*"))
+    assert "only a run's own folder can be resumed" in refused(command("run", "--resume", str(record)))
+    assert sorted((path, path.stat().st_mtime_ns) for path in record.rglob("*")) == before
+
+
+@pytest.mark.parametrize("arguments", [("report", "--out", "/proc/none"), ("pack", "--out", "/proc/none")])
+def test_an_unwritable_out_is_one_line(tmp_path: Path, arguments: tuple[str, str, str]) -> None:
+    write_record(tmp_path / "rft-s0")
+    name, *options = arguments
+    assert "/proc/none" in refused(command(name, str(tmp_path), *options))
+
+
+def test_a_sweep_refuses_settings_that_it_decides_itself() -> None:
+    assert "use --seeds" in refused(command("sweep", "--methods", "rft", "--set", "seed=4"))
 
 
 def test_a_run_killed_at_any_moment_ends_as_it_would_have(tmp_path: Path) -> None:

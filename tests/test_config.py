@@ -44,6 +44,7 @@ def test_later_layers_override_earlier_ones(tmp_path: Path) -> None:
         ("sampling.temperature", "is not KEY=VALUE"),
         ("task.name=micro-arit", "unknown task 'micro-arit'; did you mean 'micro-arith'"),
         ("method.name=srt", "is for method 'srt', not 'rft'"),
+        ("method=rft", "name it with --method"),
         ("optimizer=3", "optimizer: input should be a valid dictionary"),
     ],
 )

@@ -74,6 +74,15 @@ def test_a_damaged_record_is_named(runs: Path, name: str, change: Any, message: 
         load_runs(runs)
 
 
+def test_a_record_that_lacks_a_setting_is_named(runs: Path) -> None:
+    path = runs / "srt-s0" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["config"]["budget"]["samples_per_question"]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match="lacks a setting.*samples_per_question"):
+        Report(runs)
+
+
 def test_folders_without_a_finished_run_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run below"):
         Report(tmp_path)
@@ -91,6 +100,7 @@ def test_folders_without_a_finished_run_are_refused(tmp_path: Path) -> None:
         ({"sampling": {"temperature": 0.7}}, "sampling temperature 0.7"),
         ({"evaluation": {"seed": 5}}, "evaluation seed 5"),
         ({"model": {"name": "other"}}, "model name other"),
+        ({"method": {"name": "rft", "learning_rate": 1e-3}}, "own learning rate (rft) 0.001"),
         ({"task": {"max_terms": 9}}, "task max terms 9"),
         ({"budget": {"samples_per_question": 8}}, "budget samples per question 8"),
         ({"budget": {"training_tokens": 5000}}, "budget training tokens 5000"),
@@ -100,7 +110,8 @@ def test_runs_under_other_conditions_are_never_ranked_together(runs: Path, confi
     write_record(runs / "other", "rft", 0, 0.99, config=config)
     report = Report(runs)
     assert len(report.boards) == 2
-    assert sorted(len(table.group.row("rft").runs) for (table,) in report.boards) == [1, 3]
+    rows = [row for (table,) in report.boards for row in table.group.rows if row.label.startswith("rft")]
+    assert sorted(len(row.runs) for row in rows) == [1, 3]
     assert re.search(rf"^## micro-arith \(.*{re.escape(said)}.*\)$", report.text("md")["README.md"], re.MULTILINE)
 
 

@@ -44,6 +44,8 @@ def test_siblings_are_the_others_of_the_same_group() -> None:
     samples = [attempt(q.id, [i]).sample for i, q in enumerate(asked)]
     made = attempts(asked, samples, group=3)
     assert [[s.token_ids for s in a.siblings] for a in made[:2]] == [[(1,), (2,)], [(0,), (2,)]]
+    with pytest.raises(ValueError, match="holds questions 'q0' and 'q1'"):
+        attempts(asked, samples, group=4)
     for a in made:
         assert {s.question_id for s in a.siblings} == {a.question.id}
         assert a.sample not in a.siblings

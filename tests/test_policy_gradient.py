@@ -15,6 +15,7 @@ from tiny import attempt, prompt_ids, tiny_model
 from transformers import Qwen3ForCausalLM
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
+from sdzero_bench.errors import UserError
 from sdzero_bench.sampling.completion import SamplingParameters
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import PolicyGradientOptions
@@ -187,15 +188,20 @@ def test_each_batch_of_rollouts_is_used_as_often_as_said(tokenizer: Any, tmp_pat
 
 
 def test_tokens_are_counted_for_the_ledger(tokenizer: Any, tmp_path: Path) -> None:
-    """Every token of prompt and response goes forward and backward once, and once more forward where there is a reference."""
+    """Every token goes forward and backward once an update, and once more forward for a reference or an old policy."""
     tokens = sum(GROUP * len(prompt_ids(tokenizer, q)) for q in QUESTIONS) + sum(map(len, ended(tokenizer)))
-    for kl_weight, passes in ((0.0, 0), (0.1, 1)):
-        options = PolicyGradientOptions(group_size=GROUP, kl_weight=kl_weight)
+    for kl_weight, updates, passes in ((0.0, 1, 0), (0.1, 1, 1), (0.0, 3, 1)):  # several updates need the old policy too
+        options = PolicyGradientOptions(group_size=GROUP, kl_weight=kl_weight, updates=updates)
         trainer = ours(tokenizer, tmp_path, saved(tokenizer, tmp_path), options)
         trainer.model.train()
         trainer._generate_and_score_completions(rows())
-        assert trainer._metrics["train"]["backward_tokens"] == [tokens]
+        assert trainer._metrics["train"]["backward_tokens"] == [tokens * updates]
         assert trainer._metrics["train"]["forward_tokens"] == [tokens * passes]
+
+
+def test_a_truncated_distribution_is_refused() -> None:
+    with pytest.raises(UserError, match=r"set sampling\.top_p=1"):
+        policy_gradient_trainer(PolicyGradientOptions(), SamplingParameters(1.0, 0.9, 64), {})
 
 
 def test_clip_ranges_are_the_objectives_own_unless_they_are_given() -> None:

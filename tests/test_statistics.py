@@ -132,6 +132,13 @@ def test_with_seeds_that_differ_much_p_nears_the_t_test_over_seeds() -> None:
     assert p_value(a, b) == pytest.approx(welch, rel=0.02)
 
 
+def test_intervals_of_shares_stay_between_0_and_1_and_others_need_not() -> None:
+    scores = np.array([[1.0, 1.0, 0.9, 1.0], [0.7, 0.8, 0.7, 0.6], [1.0, 0.9, 1.0, 1.0]])
+    ((within,), _), ((beyond,), _) = estimate([scores]), estimate([scores], shares=False)
+    assert beyond.high > 1 == within.high
+    assert within.low == beyond.low
+
+
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_identical_policies_have_p_1_and_no_difference(seeds: int) -> None:
     scores = example(np.random.default_rng(5), seeds)

@@ -10,7 +10,9 @@ import typer
 
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds runs or packed records, at any depth.")],
-    format: Annotated[list[str] | None, typer.Option(help="md, csv, html, latex, json, or several: `md,html`. Default: md.")] = None,
+    format: Annotated[
+        list[str] | None, typer.Option(help="md, csv, html, latex or json, or several: `md,html`. Default: md.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write files here, with the figure; DIR itself will do.")] = None,
     reference: Annotated[str | None, typer.Option(help="Row that differences are taken to. Default: base.")] = None,
 ) -> None:

@@ -61,6 +61,9 @@ def sweep(
     from sdzero_bench.sweeping.scheduler import Scheduler
     from sdzero_bench.sweeping.tuning import Tuning, grid_values
 
+    for text in assign or []:
+        if (key := text.partition("=")[0].strip()) in ("seed", "preset"):
+            raise UserError(f"--set {text} has no effect in a sweep; use --{'seeds' if key == 'seed' else key}")
     if grid and not tune:
         raise UserError("--grid says what --tune tries; add --tune")
     wanted = Grid(

@@ -15,8 +15,9 @@ def measure(samples: Sequence[Sample], k: int) -> dict[str, Any]:
     """avg@n, pass@k, maj@n, mean length and share truncated of the n samples a question of one policy, each with an interval.
 
     Intervals are over questions; `per_question` has the values behind them. Samples whose verifier failed have no reward: they
-    are left out of avg, pass and maj, and counted in `unverified`. maj@n is None where no sample has an answer to vote with, as
-    in code. Raises `UserError` if a question has fewer than k verified samples.
+    are left out of avg, pass and maj, and counted in `unverified`; a question that has m < k verified ones counts with pass@m.
+    maj@n is None where no sample has an answer to vote with, as in code. Raises `UserError` if k samples were not even drawn,
+    or if none of a question's samples could be verified.
     """
     by_question: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -25,14 +26,16 @@ def measure(samples: Sequence[Sample], k: int) -> dict[str, Any]:
     figures: dict[str, dict[str, float]] = {name: {} for name in ("avg", "pass", "maj", "tokens", "truncated")}
     for question_id, drawn in by_question.items():
         verified = [s for s in drawn if s.verdict.reward is not None]
-        if len(verified) < k:
+        if len(drawn) < k:
+            raise UserError(f"question {question_id!r} has {len(drawn)} samples, too few for pass@{k}")
+        if not verified:
             raise UserError(
-                f"question {question_id!r} has {len(verified)} verified samples of {len(drawn)}, too few for pass@{k}; "
-                f"see the verdicts in the journal"
+                f"none of the {len(drawn)} samples of question {question_id!r} could be verified: "
+                f"{drawn[0].verdict.detail or drawn[0].verdict.status}; see the verdicts in the journal"
             )
         right = sum(s.right for s in verified)
         figures["avg"][question_id] = right / len(verified)
-        figures["pass"][question_id] = pass_at_k(len(verified), right, k)
+        figures["pass"][question_id] = pass_at_k(len(verified), right, min(k, len(verified)))
         figures["maj"][question_id] = majority_at_k([(s.verdict.answer, s.right) for s in verified])
         figures["tokens"][question_id] = sum(len(s.token_ids) for s in drawn) / len(drawn)
         figures["truncated"][question_id] = sum(s.truncated for s in drawn) / len(drawn)

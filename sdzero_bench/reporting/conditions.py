@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..errors import UserError
 from .records import RunRecord
 
 Conditions = dict[str, Any]
@@ -22,7 +23,18 @@ PART = ("questions.train", "question set", "budget.questions", "budget.samples")
 
 
 def conditions(run: RunRecord) -> Conditions:
-    """Everything that has to be equal for two rows to be ranked. A tuned run leaves out the settings that were tuned."""
+    """Everything that has to be equal for two rows to be ranked. A tuned run leaves out the settings that were tuned.
+
+    Raises `UserError` if the record lacks one of them.
+    """
+    try:
+        return _conditions(run)
+    except (KeyError, TypeError, AttributeError) as error:
+        path = run.folder / "manifest.json"
+        raise UserError(f"{str(path)!r} lacks a setting ({error}); the record is damaged, or of another version") from error
+
+
+def _conditions(run: RunRecord) -> Conditions:
     config = run.config
     found = {f"{name}": config[name] for name in ("model", "task", "sampling", "evaluation", "optimizer")}
     flat = flatten({**found, "questions": {"train": config["questions"].get("train")}})
@@ -31,6 +43,9 @@ def conditions(run: RunRecord) -> Conditions:
     flat |= {"question set": run.manifest["question_set"], "test set": run.manifest["test_set"]}
     tuned = set(run.tuning["grid"]) if run.tuning else set()
     flat = {name: value for name, value in flat.items() if name not in NOT_CONDITIONS | tuned}
+    # A method with a learning rate of its own does not share the optimiser.
+    own = {n: v for n, v in options(run).items() if n.split(".")[-1] == "learning_rate" and v is not None}
+    flat |= {f"own learning rate ({run.method})": value for value in own.values()}
     return {**flat, "tuning": flatten(run.tuning["grid"]) if run.tuning else None}
 
 

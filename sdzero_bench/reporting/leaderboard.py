@@ -146,7 +146,7 @@ def _averages(rows: Sequence[Row]) -> dict[str, Estimate]:
 def _estimates(rows: Sequence[Row], figure: str) -> list[Estimate | None]:
     scores = [row.scores(figure) for row in rows]
     known = [s for s in scores if s is not None]
-    estimates = iter(estimate(known)[0] if known else [])
+    estimates = iter(estimate(known, shares=figure != "tokens")[0] if known else [])
     return [None if s is None else next(estimates) for s in scores]
 
 

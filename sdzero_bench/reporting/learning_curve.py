@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ..budget import EVALUATION
+from ..budget import measures
 from ..records import RunFolder
 from ..sampling.journal import Sample
 
@@ -25,7 +25,7 @@ def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sam
     drawn = 0
     ends: dict[str, int] = {"base": 0}
     for name in result["ledger"]:
-        if name.startswith(EVALUATION) or name not in phases:
+        if measures(name) or name not in phases:
             continue
         samples = list(phases[name].values())
         # Only where the policy moves does the order of the samples mean anything.

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..budget import EVALUATION
+from ..budget import measures
 from ..errors import UserError
 
 FINAL, BASE = "final", "base"
@@ -69,7 +69,7 @@ class RunRecord:
     @cached_property
     def training(self) -> dict[str, dict[str, Any]]:
         """What the phases used that are charged: phase to counts, in the order in which they ran."""
-        return {name: use for name, use in self.result["ledger"].items() if not name.startswith(EVALUATION)}
+        return {name: use for name, use in self.result["ledger"].items() if not measures(name)}
 
     @property
     def training_samples(self) -> int:

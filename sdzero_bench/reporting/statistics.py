@@ -87,13 +87,18 @@ class TwoWay:
 
 
 def estimate(
-    methods: Sequence[Scores], pairs: Sequence[tuple[int, int]] = (), resamples: int = RESAMPLES, seed: int = 0
+    methods: Sequence[Scores],
+    pairs: Sequence[tuple[int, int]] = (),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    shares: bool = True,
 ) -> tuple[list[Estimate], list[Estimate]]:
     """The mean of each method, and of each pair (a, b) the difference b - a, with 95 % BCa intervals.
 
     The methods answer the same questions, in the same order; their seeds are independent of each other. All figures come from
-    the same resampled questions. Where there is one question, or nothing varies, an interval is the mean itself. Raises
-    `ValueError` if the numbers of questions differ.
+    the same resampled questions. `shares` says that scores lie between 0 and 1, and so do the intervals of their means, which
+    few seeds far apart would otherwise stretch beyond. Where there is one question, or nothing varies, an interval is the mean
+    itself. Raises `ValueError` if the numbers of questions differ.
     """
     from scipy.stats import bootstrap
 
@@ -140,6 +145,8 @@ def estimate(
     high = np.where(np.isnan(interval.high), means, interval.high)
     # The last digits depend on how a library orders its sums; a report is to be the same on every machine.
     rounded = np.stack([means, low, high], axis=1).round(12)
+    if shares:
+        rounded[: len(methods)] = rounded[: len(methods)].clip(0, 1)
     return _split([Estimate(*map(float, row)) for row in rounded], len(methods))
 
 

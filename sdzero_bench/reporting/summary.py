@@ -7,7 +7,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from ..budget import EVALUATION
+from ..budget import measures
 from ..records import RunFolder, write_atomic
 
 
@@ -70,7 +70,7 @@ def ledger_rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def training_samples(result: dict[str, Any]) -> int:
-    return sum(use["samples"] for name, use in result["ledger"].items() if not name.startswith(EVALUATION))
+    return sum(use["samples"] for name, use in result["ledger"].items() if not measures(name))
 
 
 def notes(result: dict[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..budget import EVALUATION
+from ..budget import measures
 from ..config import load_preset
 from ..errors import UserError
 from ..records import RunFolder
@@ -118,5 +118,5 @@ def _value(config: RunConfig, key: str) -> Any:
 def _measured(trial: Trial) -> dict[str, Any]:
     folder = RunFolder(trial.run.folder)
     final = folder.read("evaluation.json")[-1]
-    used = sum(use["samples"] for phase, use in folder.read("ledger.json").items() if not phase.startswith(EVALUATION))
+    used = sum(use["samples"] for phase, use in folder.read("ledger.json").items() if not measures(phase))
     return {"values": trial.values, "avg_at_k": final["avg_at_k"], "run_id": folder.run_id, "samples": used}

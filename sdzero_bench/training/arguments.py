@@ -12,13 +12,15 @@ def trainer_arguments(
     optimizer: OptimizerConfig, output: Path, seed: int, bf16: bool, cpu: bool, learning_rate: float | None
 ) -> dict[str, Any]:
     """Keyword arguments for any TRL config. `learning_rate` replaces the shared one where a method sets its own."""
-    micro = min(optimizer.micro_batch_size, optimizer.batch_size)
+    # The largest size that divides the batch: an optimiser step is over `batch_size` sequences, no more and no fewer.
+    batch = optimizer.batch_size
+    micro = max(size for size in range(1, min(optimizer.micro_batch_size, batch) + 1) if batch % size == 0)
     return {
         "output_dir": str(output),
         "seed": seed,
         "learning_rate": learning_rate or optimizer.learning_rate,
         "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": -(-optimizer.batch_size // micro),
+        "gradient_accumulation_steps": batch // micro,
         "weight_decay": optimizer.weight_decay,
         "adam_beta1": optimizer.beta1,
         "adam_beta2": optimizer.beta2,

@@ -28,6 +28,8 @@ class StepLog(TrainerCallback):
         kept = [row for row in read_steps(self.path) if row["step"] <= state.global_step]
         write_atomic(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         self.steps = kept
+        if kept:
+            self.each(kept)  # a run that was cut off may not have booked the last of them
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any

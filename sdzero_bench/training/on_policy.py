@@ -79,10 +79,15 @@ class Plan:
 
 
 def attempts(questions: Sequence[Question], samples: Sequence[Sample], group: int) -> list[Attempt]:
-    """Attempts of one batch, in order; every `group` of them in a row answer the same question and are siblings."""
+    """Attempts of one batch, in order; every `group` of them in a row answer the same question and are siblings.
+
+    Raises `ValueError` if they do not.
+    """
     result = []
     for i, (question, sample) in enumerate(zip(questions, samples, strict=True)):
         start = i - i % group
+        if question.id != questions[start].id:
+            raise ValueError(f"a group of {group} rollouts holds questions {questions[start].id!r} and {question.id!r}")
         siblings = tuple(s for j, s in enumerate(samples[start : start + group], start) if j != i)
         result.append(Attempt(question, sample, siblings))
     return result

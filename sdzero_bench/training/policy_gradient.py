@@ -9,6 +9,7 @@ from typing import Any
 
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
+from ..errors import UserError
 from ..sampling.completion import SamplingParameters
 from .on_policy import JournaledRollouts, Rollout
 from .options import PolicyGradientOptions
@@ -23,6 +24,8 @@ GRPO_LOSSES: dict[str, dict[str, Any]] = {
 
 
 class _Verified(JournaledRollouts):
+    num_iterations: int
+
     def rewards_of_batch(self, **_: Any) -> list[float | None]:
         """The verifier's rewards of the batch; None, where it failed, leaves a rollout without an advantage."""
         return [attempt.sample.verdict.reward for attempt in self.attempts]
@@ -32,7 +35,8 @@ class _Verified(JournaledRollouts):
 
     def log_tokens(self, output: dict[str, Any], forward_passes: int) -> None:
         tokens = float(output["prompt_mask"].sum() + output["completion_mask"].sum())
-        self.log_step(backward_tokens=tokens, forward_tokens=tokens * forward_passes)
+        # Logged once for a batch of rollouts, which is trained on `num_iterations` times.
+        self.log_step(backward_tokens=tokens * self.num_iterations, forward_tokens=tokens * forward_passes)
 
 
 class VerifiedGRPOTrainer(_Verified, GRPOTrainer):
@@ -71,7 +75,12 @@ class VerifiedRLOOTrainer(_Verified, RLOOTrainer):
 def policy_gradient_trainer(
     options: PolicyGradientOptions, sampling: SamplingParameters, arguments: dict[str, Any], **parts: Any
 ) -> VerifiedGRPOTrainer | VerifiedRLOOTrainer:
-    """The trainer of the named objective; `arguments` are those that every trainer shares, `parts` those of TRL's trainers."""
+    """The trainer of the named objective; `arguments` are those that every trainer shares, `parts` those of TRL's trainers.
+
+    Raises `UserError` if rollouts are drawn from a truncated distribution: the gradient would be that of another policy.
+    """
+    if sampling.top_p < 1:
+        raise UserError("a policy gradient needs rollouts from the whole distribution; set sampling.top_p=1")
     low, high = options.clip()
     shared = {
         **arguments,

@@ -6,6 +6,7 @@ self-evolution").
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from safetensors.torch import load_model, save_model
@@ -16,6 +17,8 @@ from .callbacks import checkpoint_folder
 from .options import TeacherOptions
 
 TEACHER_FILE = "teacher.safetensors"
+STEPS_FILE = "teacher.json"
+"""The steps at which the student was copied: a plateau is looked for after the last of them."""
 
 
 class TeacherWeights(TrainerCallback):
@@ -34,10 +37,12 @@ class TeacherWeights(TrainerCallback):
         saved = checkpoint_folder(args, state) / TEACHER_FILE
         if state.global_step > 0 and saved.is_file():
             load_model(self._teacher(), str(saved))
+            self.synchronised = json.loads(saved.with_name(STEPS_FILE).read_text())
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if self.options.weights != "frozen":
             save_model(self._teacher(), str(checkpoint_folder(args, state) / TEACHER_FILE))
+            (checkpoint_folder(args, state) / STEPS_FILE).write_text(json.dumps(self.synchronised))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         step = state.global_step

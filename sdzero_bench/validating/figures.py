@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..budget import EVALUATION
+from ..budget import EVALUATION, measures
 from ..errors import UserError
 from ..evaluating.evaluation import measure, measure_revision, paired_difference
 from ..sampling.journal import Sample
 from .finding import Finding, compare
-from .record import Record, journal_file, measures
+from .record import Record, journal_file
 
 _FILE = "evaluation.json"
 

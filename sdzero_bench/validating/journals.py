@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from ..budget import measures
 from ..packing import journal_digest
 from ..questions import normalised
 from .finding import Finding, compare
-from .record import QUESTIONS, Record, journal_file, measures
+from .record import QUESTIONS, Record, journal_file
 
 
 def check_questions(record: Record) -> Iterator[Finding]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..budget import Budget, Ledger
+from ..budget import Budget, Ledger, measures
 from ..errors import UserError
 from ..packing import phases_in, read_lines
 from .finding import Finding, compare
-from .record import Record, journal_file, measures
+from .record import Record, journal_file
 
 _COUNTED = ("samples", "prompt_tokens", "generated_tokens", "verifier_calls", "verifier_failures")
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..budget import EVALUATION
 from ..config import validate
 from ..errors import UserError
 from ..packing import phases_in, read_lines
@@ -48,11 +47,6 @@ class Record:
 
 def journal_file(phase: str) -> str:
     return f"journal/{phase}.jsonl"
-
-
-def measures(phase: str) -> bool:
-    """Whether a phase measures a policy, on test questions, and is not charged to the budget."""
-    return phase.startswith(f"{EVALUATION}.")
 
 
 def read_json(folder: Path, file: str) -> tuple[Any, Finding | None]:

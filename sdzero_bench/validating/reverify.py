@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from ..budget import measures
 from ..config import make_task
 from ..questions import Question
 from ..sampling.journal import Sample
@@ -13,7 +14,7 @@ from ..settings import RunConfig
 from ..verifying.pool import VerifierPool
 from ..verifying.verdict import Verdict
 from .finding import Finding
-from .record import Record, journal_file, measures
+from .record import Record, journal_file
 
 
 class DetailsNotRecorded(Exception):
