@@ -79,7 +79,7 @@ def test_a_record_that_lacks_a_setting_is_named(runs: Path) -> None:
     manifest = json.loads(path.read_text())
     del manifest["config"]["budget"]["samples_per_question"]
     path.write_text(json.dumps(manifest))
-    with pytest.raises(UserError, match="lacks a setting.*samples_per_question"):
+    with pytest.raises(UserError, match=r"lacks a setting.*samples_per_question"):
         Report(runs)
 
 
