@@ -48,3 +48,19 @@ def test_the_readme_quotes_the_tables_to_the_letter(quoted: str) -> None:
         table.append(line)
     assert len(table) > 10
     assert "\n".join(table) in (ROOT / "README.md").read_text()
+
+
+def test_the_orders_in_the_readme_follow_from_the_leaderboard() -> None:
+    """Each row `a - b`: the paired difference with its interval, either way round, and what can be said of it."""
+    pairs = {}
+    for pair in json.loads((MICRO / "leaderboard.json").read_text())["boards"][0]["tables"][0]["pairs"]:
+        mean, low, high = (100 * pair["difference"][name] for name in ("mean", "low", "high"))
+        pairs[f"{pair['after']} - {pair['before']}"] = (mean, low, high, pair["p_holm"])
+        pairs[f"{pair['before']} - {pair['after']}"] = (-mean, -high, -low, pair["p_holm"])
+    section = (ROOT / "README.md").read_text().partition("| the paper's order |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines()[2:]]
+    assert len(rows) == 11
+    for name, _, here, verdict in rows:
+        mean, low, high, p = pairs[name]
+        assert here == f"{mean:.1f} [{low:.1f}, {high:.1f}]"
+        assert verdict == ("can't be told" if p >= 0.05 else "yes" if mean > 0 else "no, the other way round")
