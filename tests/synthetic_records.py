@@ -22,6 +22,8 @@ from sdzero_bench.evaluating.estimators import Estimate
 from sdzero_bench.evaluating.evaluation import measure, paired_difference
 from sdzero_bench.questions import Question, QuestionSet
 from sdzero_bench.records import RunFolder
+from sdzero_bench.reporting.leaderboard import TaskTable
+from sdzero_bench.reporting.report import Report
 from sdzero_bench.sampling.completion import sample_seed
 from sdzero_bench.sampling.journal import Journal, Sample
 from sdzero_bench.settings import RunConfig
@@ -236,3 +238,9 @@ def _write(
         "evaluation": [{name: value for name, value in entry.items() if name != "per_question"} for entry in evaluation],
     }
     run.write("result.json", result)
+
+
+def only_table(folder: Path, reference: str | None = None) -> TaskTable:
+    """The table of a report that has one."""
+    ((table,),) = Report(folder, reference).boards
+    return table

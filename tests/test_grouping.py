@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic_records import write_comparison, write_record
+from synthetic_records import only_table, write_comparison, write_record
 
 from sdzero_bench.errors import UserError
 from sdzero_bench.reporting.efficiency import curve
-from sdzero_bench.reporting.leaderboard import TaskTable
 from sdzero_bench.reporting.records import load_runs
 from sdzero_bench.reporting.report import FORMATS, Report
 
@@ -21,11 +20,6 @@ from sdzero_bench.reporting.report import FORMATS, Report
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     return write_comparison(tmp_path / "runs")
-
-
-def only_table(folder: Path, reference: str | None = None) -> TaskTable:
-    ((table,),) = Report(folder, reference).boards
-    return table
 
 
 def labels(report: Report) -> list[list[list[str]]]:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic_records import write_comparison, write_record
+from synthetic_records import only_table, write_comparison, write_record
 
 from sdzero_bench.errors import UserError
 from sdzero_bench.reporting.efficiency import curve, samples_up_to
-from sdzero_bench.reporting.leaderboard import TaskTable
 from sdzero_bench.reporting.records import load_run
 from sdzero_bench.reporting.report import Report
 
@@ -20,11 +19,6 @@ from sdzero_bench.reporting.report import Report
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     return write_comparison(tmp_path / "runs")
-
-
-def only_table(folder: Path, reference: str | None = None) -> TaskTable:
-    ((table,),) = Report(folder, reference).boards
-    return table
 
 
 def test_figures_are_the_means_of_the_records(runs: Path) -> None:

@@ -16,21 +16,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_runs import command
-from synthetic_records import write_comparison, write_record
+from synthetic_records import only_table, write_comparison, write_record
 
 from sdzero_bench.errors import UserError
-from sdzero_bench.reporting.leaderboard import TaskTable
 from sdzero_bench.reporting.report import FORMATS, Report
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     return write_comparison(tmp_path / "runs")
-
-
-def only_table(folder: Path, reference: str | None = None) -> TaskTable:
-    ((table,),) = Report(folder, reference).boards
-    return table
 
 
 HOSTILE = "a|b_c & 100% <script>alert(1)</script> #{~^\\}$ ü"
