@@ -13,6 +13,7 @@ class Base(Method):
     summary = "the base policy as it is, measured and not trained"
     paper = "none"
     supervision = "nothing"
+    trains = False
 
     def plan(self, questions: int) -> dict[str, int]:
         return {}

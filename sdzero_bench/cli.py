@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
+from sdzero_bench.commands.allow_weaker import ALLOW_WEAKER, ALLOW_WEAKER_SETTING
 from sdzero_bench.commands.compare import compare
+from sdzero_bench.commands.eval import evaluate
+from sdzero_bench.commands.executing import Prepared, carry_out, fail, quiet_libraries
+from sdzero_bench.commands.export import export
 from sdzero_bench.commands.pack import pack
 from sdzero_bench.commands.report import report
 from sdzero_bench.commands.sweep import sweep
+from sdzero_bench.commands.tasks import tasks
 from sdzero_bench.commands.validate import validate
 
 app = typer.Typer(
@@ -27,12 +26,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-def fail(message: str) -> NoReturn:
-    """One line on standard error, exit code 2."""
-    typer.echo(f"sdzero-bench: {' '.join(message.split())}", err=True)
-    raise SystemExit(2)
 
 
 @app.command()
@@ -48,6 +41,7 @@ def run(
         typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as method.distill.epochs=3; repeatable."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where the run's folder is made.")] = Path("runs"),
+    allow_weaker_sandbox: Annotated[bool, typer.Option("--allow-weaker-sandbox", help=ALLOW_WEAKER)] = False,
     resume: Annotated[Path | None, typer.Option(help="Folder of a run that was cut off, to go on with.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document.")] = False,
 ) -> None:
@@ -64,74 +58,31 @@ def run(
     from sdzero_bench.config import resolve
     from sdzero_bench.errors import UserError
 
-    folder = None
-    with _quiet_libraries(), _standard_output_for(as_json) as output:
-        try:
-            _import_heavy()
-            from sdzero_bench.progress import ProgressDisplay
-            from sdzero_bench.session import Session, resume_session
+    given = {
+        "--method": method,
+        "--model": model,
+        "--task": task,
+        "--seed": seed,
+        "--config": config,
+        "--set": assign,
+        "--allow-weaker-sandbox": allow_weaker_sandbox,
+    }
 
-            display = ProgressDisplay()
-            if resume is not None:
-                if given := [
-                    n
-                    for n, v in {
-                        "--method": method,
-                        "--model": model,
-                        "--task": task,
-                        "--seed": seed,
-                        "--config": config,
-                        "--set": assign,
-                    }.items()
-                    if v
-                ]:
-                    raise UserError(f"--resume goes on with the run's own settings; leave out {', '.join(given)}")
-                session, folder = resume_session(resume, display)
-            else:
-                if method is None:
-                    raise UserError("which method? add --method NAME; `sdzero-bench methods` lists them")
-                settings = resolve(method, preset, config, assign, model, task, seed)
-                session = Session(settings, display)
-                folder = session.new_folder(out)
-            display.say(session.describe(folder))
-            result = session.execute(folder)
-        except UserError as error:
-            fail(str(error) + _how_to_resume(folder))
-        except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            fail("interrupted" + _how_to_resume(folder))
-        except OSError as error:
-            where = f" ({error.filename})" if error.filename else ""
-            fail(f"{error.strerror or error}{where}" + _how_to_resume(folder))
-        except Exception:
-            # safetensors, torch and pyarrow each have an error of their own for a full disk.
-            if folder is not None and folder.disk_is_full:
-                fail(f"the disk of {folder.path} is full; make room" + _how_to_resume(folder))
-            raise
-        _show(result, as_json, output, display)
+    def prepare(display: Any) -> Prepared:
+        from sdzero_bench.session import Session, resume_session
 
+        if resume is not None:
+            if left_over := [name for name, value in given.items() if value]:
+                raise UserError(f"--resume goes on with the run's own settings; leave out {', '.join(left_over)}")
+            session, folder = resume_session(resume, display)
+            return [(session, lambda: folder)]
+        if method is None:
+            raise UserError("which method? add --method NAME; `sdzero-bench methods` lists them")
+        settings = [*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])]
+        session = Session(resolve(method, preset, config, settings, model, task, seed), display)
+        return [(session, lambda: session.new_folder(out))]
 
-def _how_to_resume(folder: Any) -> str:
-    if folder is not None:
-        folder.discard_if_unused()
-    if folder is None or not folder.path.is_dir():
-        return ""
-    return f". Nothing is lost; go on with: sdzero-bench run --resume {folder.path}"
-
-
-def _show(result: dict[str, Any], as_json: bool, output: Any, display: Any) -> None:
-    from rich.console import Console
-
-    from sdzero_bench.reporting.summary import notes, terminal_table
-
-    if as_json:
-        print(json.dumps(result), file=output, flush=True)
-        return
-    console = Console(file=output)
-    console.print(terminal_table(result))
-    for note in notes(result):
-        console.print(note, highlight=False)
-    console.print(f"Everything is in {result['folder']}: start with summary.md", highlight=False, soft_wrap=True)
+    carry_out(prepare, as_json)
 
 
 @app.command("methods")
@@ -141,14 +92,6 @@ def list_methods() -> None:
 
     rows = [[n, c.paper, c().supervision, c.summary] for n, c in registry.methods().items()]
     _print_table(["method", "paper", "learns from", "what it does"], rows)
-
-
-@app.command("tasks")
-def list_tasks() -> None:
-    """List the tasks, with their sources."""
-    from sdzero_bench import registry
-
-    _print_table(["task", "source", "what it asks"], [[n, c.source, c.summary] for n, c in registry.tasks().items()])
 
 
 @app.command("presets")
@@ -168,7 +111,7 @@ def doctor() -> None:
     """Try what a run needs, and say what works here."""
     from sdzero_bench.doctor import examine
 
-    with _quiet_libraries():
+    with quiet_libraries():
         checks = examine()
     _print_table(["check", "", "what was found"], [[c.name, "ok" if c.ok else "FAILED", c.found] for c in checks])
     if not all(check.ok for check in checks):
@@ -185,50 +128,15 @@ def _print_table(headings: list[str], rows: list[list[str]]) -> None:
     Console().print(table)
 
 
-def _import_heavy() -> None:
-    """Libraries that take seconds, with their own chatter about it switched off."""
-    import transformers.utils.logging as chatter
-
-    chatter.set_verbosity_error()
-    chatter.disable_progress_bar()
-    import datasets
-
-    datasets.utils.logging.set_verbosity_error()
-    datasets.disable_progress_bars()
-
-
-@contextlib.contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """No warnings of libraries between our lines; what concerns the user, we say."""
-    import logging
-    import warnings
-
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-    logging.getLogger().setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextlib.contextmanager
-def _standard_output_for(as_json: bool) -> Iterator[Any]:
-    """The real standard output. With --json, whatever else prints, be it in C, goes to standard error instead."""
-    if not as_json:
-        yield sys.stdout
-        return
-    sys.stdout.flush()
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as real:
-        os.dup2(2, 1)
-        yield real
-
-
 # Commands in files of their own
+app.command("eval")(evaluate)
+app.add_typer(export)
 app.command()(report)
 app.command()(compare)
 app.command()(pack)
 app.command()(validate)
 app.command()(sweep)
+app.add_typer(tasks, name="tasks")
 
 
 def main() -> None:

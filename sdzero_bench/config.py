@@ -82,6 +82,11 @@ def validate(settings: dict[str, Any]) -> RunConfig:
             f"evaluation.pass_at is {config.evaluation.pass_at}, but there are only {config.evaluation.samples} samples a "
             f"question; pass@k needs at least k (evaluation.samples)"
         )
+    if config.evaluation.temperature == 0 and config.evaluation.samples > 1:
+        raise UserError(
+            f"evaluation.temperature is 0: all {config.evaluation.samples} samples of a question would be the same one; "
+            f"set evaluation.samples and evaluation.pass_at to 1, or a temperature"
+        )
     return config.model_copy(
         update={
             "task": {"name": task_name, **task_options.model_dump(mode="json")},

@@ -10,6 +10,10 @@ class UserError(Exception):
     """Something that the user asked for cannot be done; the message says why and what to do instead."""
 
 
+class NoSuchSplit(UserError):
+    """A task was asked for a split that it does not have, such as the training questions of a benchmark."""
+
+
 class BudgetError(UserError):
     """More samples were asked for than the budget allows; raised before any of them is drawn."""
 

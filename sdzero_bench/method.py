@@ -30,6 +30,8 @@ class Method(ABC):
     supervision: str = "verifier rewards"
     """What the method is shown of its training questions beside their text; a property where it depends on the options."""
     Options: ClassVar[type[MethodOptions]] = MethodOptions
+    trains: ClassVar[bool] = True
+    """Whether it needs training questions."""
 
     def __init__(self, options: Any = None) -> None:
         self.options: Any = options if options is not None else self.Options()

@@ -76,6 +76,15 @@ class QuestionSet(Sequence[Question]):
         return [q for q in self if normalised(q.text) in theirs]
 
 
+class _Nothing(QuestionSet):
+    def __post_init__(self) -> None:
+        """An empty set, meant to be empty."""
+
+
+NO_QUESTIONS = _Nothing("none", ())
+"""The training questions of a run that trains nothing."""
+
+
 def normalised(text: str) -> str:
     """The text up to case and white space."""
     return " ".join(text.lower().split())

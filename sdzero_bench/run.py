@@ -76,7 +76,8 @@ class Run:
         return self.tokenizer.decode(list(ids), skip_special_tokens=True)
 
     def prompt_ids(self, question: Question, template: str | None = None, **fields: str) -> list[int]:
-        """Token ids of the chat up to the assistant's turn, through the model's own chat template.
+        """Token ids of the chat up to the assistant's turn, through the model's own chat template; or up to where that turn
+        has got, where the task has begun it.
 
         `template` rewrites the user's turn: {prompt} stands for the turn as it is, the other fields for what is added.
         """
@@ -84,7 +85,10 @@ class Run:
         if template is not None:
             *before, last = chat
             chat = [*before, {**last, "content": template.format(prompt=last["content"], **fields)}]
-        return self.tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False)
+        begun = chat[-1]["role"] == "assistant"
+        return self.tokenizer.apply_chat_template(
+            chat, add_generation_prompt=not begun, continue_final_message=begun, tokenize=True, return_dict=False
+        )
 
     def demonstration(self, question: Question) -> str:
         """The task's gold solution. Raises `UserError` if it has none."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import make_method, make_task, validate
-from .decontamination import decontaminate
+from .decontamination import Decontamination, decontaminate
 from .environment import hardware, versions
 from .errors import BudgetError, UserError
 from .evaluating.evaluation import measure, measure_revision, paired_difference
@@ -17,11 +17,13 @@ from .models import device, model_path
 from .packing import journal_manifest
 from .phrases import NAMED
 from .progress import ProgressDisplay
+from .questions import NO_QUESTIONS, QuestionSet
 from .records import RunFolder
 from .run import Checkpoint, Run
 from .sampling.completion import SamplingParameters
 from .settings import RunConfig
 from .task import Task
+from .verifying.equipping import equip
 
 
 class Session:
@@ -30,17 +32,14 @@ class Session:
     def __init__(self, config: RunConfig, display: ProgressDisplay) -> None:
         self.config = config
         self.display = display
-        self.task: Task = make_task(config)
+        self.task: Task = equip(make_task(config), config.verifying)
         self.method: Method = make_method(config)
         model_path(config.model.name)
         self.tuning: dict[str, Any] | None = None
         """How settings were chosen, where they were; for the record."""
-        train, test, self.decontamination = decontaminate(
-            self.task.load("train"),
-            self.task.load(config.evaluation.split).head(config.questions.test),
-            config.questions.decontaminate,
-        )
-        self.train_questions, self.test_questions = train.head(config.questions.train), test
+        self.origin: dict[str, Any] | None = None
+        """The run that the measured policy comes from, where it comes from one; for the record."""
+        self.train_questions, self.test_questions, self.decontamination = self._load()
         self.plan = self.method.plan(len(self.train_questions))
         allowed = config.budget.samples_per_question * len(self.train_questions)
         if (needed := sum(self.plan.values())) > allowed:
@@ -50,6 +49,17 @@ class Session:
                 f"{config.budget.samples_per_question} a question; raise budget.samples_per_question or let the method "
                 f"draw fewer"
             )
+
+    def _load(self) -> tuple[QuestionSet, QuestionSet, Decontamination]:
+        """Training questions, and those that are measured on, apart from each other."""
+        settings = self.config.questions
+        test = self.task.load(self.config.evaluation.split).head(settings.test)
+        if not settings.measure_only:
+            train, test, removed = decontaminate(self.task.load("train"), test, settings.decontaminate)
+            return train.head(settings.train), test, removed
+        if self.method.trains:
+            raise UserError(f"{self.method.name} needs training questions; leave out questions.measure_only")
+        return NO_QUESTIONS, test, Decontamination("off")
 
     def describe(self, folder: RunFolder) -> str:
         """A few lines that say what the run will do."""
@@ -64,14 +74,20 @@ class Session:
             "shown": self.method.supervision,
             "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
             "sampler": f"transformers, temperature {config.sampling.temperature:g}, top-p {config.sampling.top_p:g}",
-            "verifier": f"{self.task.verifier}, in processes killed after {config.verifying.timeout_seconds:g} s",
+            "verifier": f"{self.task.verifier}; {self._kept_in()}",
             "folder": str(folder.path),
         }
         return "\n".join(f"{name:>9}  {text}" for name, text in lines.items())
 
+    def _kept_in(self) -> str:
+        if self.task.sandbox is not None:
+            return f"programs run in {self.task.sandbox.name}"
+        return f"in processes killed after {self.config.verifying.timeout_seconds:g} s"
+
     def new_folder(self, parent: Path) -> RunFolder:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        folder = RunFolder.create(parent, f"{self.method.name}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}")
+        kind = "eval" if self.config.questions.measure_only else self.method.name
+        folder = RunFolder.create(parent, f"{kind}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}")
         folder.lock()
         return folder
 
@@ -88,8 +104,11 @@ class Session:
                 "supervision": self.method.supervision,
                 "decontamination": self.decontamination.as_dict(),
                 "tuning": self.tuning,
+                "origin": self.origin,
+                "harness": self.task.harness,
                 "versions": versions(),
                 "hardware": hardware(),
+                "sandbox": self.task.sandbox and self.task.sandbox.as_dict(),
             }
         )
         run = Run(self.config, self.task, self.train_questions, folder, self.display)
@@ -110,11 +129,12 @@ class Session:
             run.close()
         return self._write_up(run, folder, evaluation)
 
-    def _questions(self) -> Iterator[dict[str, str]]:
+    def _questions(self) -> Iterator[dict[str, Any]]:
         """What was asked, for the record: training questions first, then those that were measured on."""
         for split, questions in (("train", self.train_questions), ("test", self.test_questions)):
             for question in questions:
-                yield {"split": split, "id": question.id, "text": question.text, "answer": question.answer}
+                row = {"split": split, "id": question.id, "text": question.text, "answer": question.answer}
+                yield {**row, "details": question.details} if self.task.record_details else row
 
     def _disk_needed(self) -> int:
         """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB a sample."""
@@ -129,6 +149,8 @@ class Session:
         # One stream for all policies: the same question gets the same random numbers from each.
         samples = run.measure(label, policy, prompts, parameters, settings.seed, "")
         result = {"policy": label, "checkpoint": policy.name, **measure(samples, settings.pass_at)}
+        if self.task.harness is not None:
+            result["harness"] = self.task.harness_figures(self.test_questions, samples)
         if settings.revise:
             result["revision"] = self._revise(run, label, policy, samples, parameters)
         return result
@@ -160,7 +182,10 @@ class Session:
             "question_set": self.train_questions.fingerprint,
             "test_set": self.test_questions.fingerprint,
             "supervision": self.method.supervision,
+            "sandbox": self.task.sandbox and self.task.sandbox.name,
             "tuning": self.tuning,
+            "origin": self.origin,
+            "harness": self.task.harness,
             "budget": run.budget.as_dict(),
             "ledger": run.ledger.as_dict(),
             "evaluation": [{k: v for k, v in entry.items() if k != "per_question"} for entry in evaluation],
@@ -191,5 +216,5 @@ def session_in(folder: RunFolder, display: ProgressDisplay) -> Session:
     for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
         if manifest[name] != questions.fingerprint:
             raise UserError(f"the {name} of {str(folder.path)!r} has changed since the run began; start a new run")
-    session.tuning = manifest["tuning"]
+    session.tuning, session.origin = manifest["tuning"], manifest.get("origin")
     return session

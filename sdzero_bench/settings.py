@@ -24,11 +24,13 @@ class QuestionsConfig(Section):
     """How many questions of each split are used, always the first ones; null for all."""
 
     train: int | None = Field(None, gt=1)
-    test: int | None = Field(None, gt=1)
+    test: int | None = Field(None, gt=0)
     """Questions to measure on, of whichever split `evaluation.split` names."""
     decontaminate: Literal["train", "test", "off"] = "train"
     """Which side loses a question that training and test share (sdzero_bench/decontamination.py has the rule): `train` leaves
     a published test set as it is."""
+    measure_only: bool = False
+    """Load no training questions: the policy is measured as it is. `sdzero-bench eval` sets it."""
 
 
 class SamplingConfig(Section):
@@ -51,7 +53,8 @@ class EvaluationConfig(Section):
     """Samples a question: the k of avg@k and maj@k."""
     pass_at: int = Field(8, gt=0)
     """The k of pass@k; at most `samples`."""
-    temperature: float = Field(1.0, gt=0, le=5)
+    temperature: float = Field(1.0, ge=0, le=5)
+    """0: greedy, which gives one sample a question and no more."""
     top_p: float = Field(1.0, gt=0, le=1)
     max_new_tokens: int = Field(512, gt=0)
     seed: int = 0
@@ -90,6 +93,9 @@ class OptimizerConfig(Section):
 class VerifyingConfig(Section):
     workers: int | None = Field(None, gt=0)
     timeout_seconds: float = Field(10.0, gt=0)
+    """After so long an answer counts as not verified. Programs have limits of their own, which are the task's."""
+    allow_weaker_sandbox: bool = False
+    """Run what models write where bubblewrap cannot; `--allow-weaker-sandbox` sets it."""
 
 
 class RunConfig(Section):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from .questions import Question, QuestionSet
 from .verifying.verdict import Verdict
+
+if TYPE_CHECKING:
+    from .sampling.journal import Sample
+    from .sandbox import Sandbox
 
 Split = Literal["train", "validation", "test"]
 Messages = list[dict[str, str]]
@@ -23,8 +28,8 @@ class TaskOptions(BaseModel):
 class Task(ABC):
     """A family of questions with a verifier.
 
-    `verify` runs in a worker process that may be killed, so it has to depend on its arguments alone. A task module must
-    import in a moment: no torch, no transformers at its top.
+    `verify` runs in a worker process that may be killed, with a pickled copy of the task, so it has to depend on the task and
+    its arguments alone. A task module must import in a moment: no torch, no transformers at its top.
     """
 
     name: ClassVar[str]
@@ -32,13 +37,24 @@ class Task(ABC):
     source: ClassVar[str]
     verifier: ClassVar[str]
     Options: ClassVar[type[TaskOptions]] = TaskOptions
+    needs_sandbox: ClassVar[bool] = False
+    """Whether `verify` runs what the model wrote. `sandbox` is set before the first sample then."""
+    record_details: ClassVar[bool] = False
+    """Whether a run's record carries the questions' details: where the verifier needs them and they are small."""
+
+    harness: ClassVar[str | None] = None
+    """Name and version of the harness whose questions, prompts and rules these are, such as "lm-eval 0.4.13"."""
 
     def __init__(self, options: Any = None) -> None:
         self.options: Any = options if options is not None else self.Options()
+        self.sandbox: Sandbox | None = None
 
     @abstractmethod
     def load(self, split: Split) -> QuestionSet:
-        """The questions of a split, always in the same order. Raises `UserError` if they cannot be had."""
+        """The questions of a split, always in the same order.
+
+        Raises `UserError` if they cannot be had; where the task has no such split at all, the kind of it called `NoSuchSplit`.
+        """
 
     @abstractmethod
     def prompt(self, question: Question) -> Messages:
@@ -48,6 +64,24 @@ class Task(ABC):
     def verify(self, question: Question, response: str) -> Verdict:
         """Whether the response is right. Exceptions and time-outs are caught, and counted, by the caller."""
 
+    def time_limit(self, question: Question) -> float | None:
+        """Seconds after which verifying one response is given up and counted as failed; None: as the run is configured."""
+        return None
+
+    def verdict_key(self, question: Question, response: str) -> str | None:
+        """A digest of all that decides the verdict: program, tests, limits, sandbox. Where it is equal, verdicts are shared,
+        over the runs of a sweep too. None: this response is verified on its own.
+        """
+        return None
+
+    def harness_figures(self, questions: QuestionSet, samples: Sequence[Sample]) -> dict[str, Any]:
+        """What the harness itself makes of the samples, in its own words; for tasks of a harness."""
+        return {}
+
     def demonstration(self, question: Question) -> str | None:
         """A gold solution, where the task has one."""
         return None
+
+    def stated(self, answer: str) -> str:
+        """A response that gives this answer and nothing else."""
+        return f"\\boxed{{{answer}}}"

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from sdzero_bench.tasks.micro_arith import MicroArith
-from sdzero_bench.tasks.micro_world import arithmetic
-from sdzero_bench.tasks.micro_world.build import build, encode, split_expressions
+from sdzero_bench.tasks.micro_code import MicroCode
+from sdzero_bench.tasks.micro_world import arithmetic, programs
+from sdzero_bench.tasks.micro_world.build import asked, build, encode, problems
+from sdzero_bench.tasks.micro_world.care import Care
 from sdzero_bench.tasks.micro_world.corpus import World, text
 from sdzero_bench.tasks.micro_world.measure import first_wrong_line
 
@@ -61,9 +63,9 @@ def test_slips_are_wrong_and_carried_on(items: list[dict[str, Any]]) -> None:
     rng = random.Random(0)
     for item in items:
         expression = item["metadata"]["expression"]
-        careful = arithmetic.attempt(expression, arithmetic.Care(0, 0), rng)
+        careful = arithmetic.attempt(expression, Care(0, 0), rng)
         assert careful == arithmetic.solve(expression)
-        sloppy = arithmetic.attempt(expression, arithmetic.Care(0.5, 0.5), rng)
+        sloppy = arithmetic.attempt(expression, Care(0.5, 0.5), rng)
         for before, after in zip(sloppy.lines, sloppy.lines[1:], strict=False):
             assert after.left == before.result
         span = first_wrong_line(expression, str(sloppy))
@@ -74,15 +76,69 @@ def test_slips_are_wrong_and_carried_on(items: list[dict[str, Any]]) -> None:
             assert str(sloppy)[slice(*span)] == str(line)
 
 
-def test_going_on_after_a_finished_attempt_is_never_learnt(tokenizer: Any, items: list[dict[str, Any]]) -> None:
+@pytest.fixture(scope="module")
+def pipelines() -> list[tuple[programs.Steps, programs.Lists]]:
+    return list(itertools.islice(programs.pipelines(5), 500))
+
+
+def run(response: str, numbers: tuple[int, ...]) -> Any:
+    """What f(numbers) of a fenced program returns; these programs are the world's own, so that they may run here."""
+    names: dict[str, Any] = {}
+    exec(response.removeprefix("```python\n").removesuffix("```"), names)
+    try:
+        return names["f"](list(numbers))
+    except (ValueError, IndexError):
+        return None
+
+
+def test_programs_do_what_their_steps_do(pipelines: Any) -> None:
+    """The texts are judged by the steps, the samples by running them: both must agree, for drafts with slips too."""
+    rng = random.Random(0)
+    for steps, tests in pipelines:
+        for written in (steps, programs.attempt(steps, Care(0.5, 0.5), rng)):
+            for numbers in tests:
+                expected = programs.outcome(written, numbers)
+                assert run(programs.program(written), numbers) == expected
+                assert run(programs.demonstration(written), numbers) == expected
+
+
+def test_every_kind_of_step_and_every_slip_is_written(pipelines: Any) -> None:
+    assert {step.kind for steps, _ in pipelines for step in steps} == set(programs.KINDS)
+    for name, kind in programs.KINDS.items():
+        assert kind.slips, name
+        for slip in kind.slips:
+            # A slip takes the number over from the step that it replaces.
+            assert slip in programs.KINDS
+            assert programs.KINDS[slip].numbers is None or kind.numbers is not None
+
+
+def test_hidden_tests_tell_most_slips_from_the_program_asked_for(pipelines: Any) -> None:
+    """The rest are no slips: sorting, for one, is no matter before a sum."""
+    rng, told = random.Random(0), []
+    for steps, tests in pipelines:
+        assert len(tests) == programs.TESTS
+        assert all(programs.outcome(steps, numbers) is not None for numbers in tests)
+        for i, step in enumerate(steps):
+            wrong = programs.slipped(step, rng)
+            written = (*steps[:i], *([wrong] if wrong else []), *steps[i + 1 :])
+            told.append(any(programs.outcome(written, n) != programs.outcome(steps, n) for n in tests))
+    assert sum(told) / len(told) > 0.8
+
+
+@pytest.mark.parametrize("domain", ["sums", "programs"])
+def test_going_on_after_a_finished_attempt_is_never_learnt(tokenizer: Any, domain: str) -> None:
     """After an attempt the token is learnt where the turn ends; where it goes on, it is masked."""
-    rng, box_end = random.Random(0), tokenizer("}", add_special_tokens=False)["input_ids"][0]
+    rng, found = random.Random(0), problems(2000, set())[domain]
+    last = {"sums": "}", "programs": "```"}[domain]
+    last_id = tokenizer(last, add_special_tokens=False)["input_ids"][0]
+    newline, python = (tokenizer(text, add_special_tokens=False)["input_ids"][0] for text in ("\n", "python"))
     ends = goes_on = 0
-    for item in items:
-        row = encode(tokenizer, text(item, World(), rng))
+    for _ in range(500):
+        row = encode(tokenizer, text(rng.choice(found), World(), rng))
         for i, token in enumerate(row["input_ids"][:-1]):
-            if token == box_end and row["labels"][i] != -100:
-                following, learnt = row["input_ids"][i + 1], row["labels"][i + 1] != -100
+            following, learnt = row["input_ids"][i + 1], row["labels"][i + 1] != -100
+            if token == last_id and row["labels"][i] != -100 and following != python:
+                assert following in (newline, tokenizer.eos_token_id)
                 assert learnt == (following == tokenizer.eos_token_id)
                 ends += learnt
                 goes_on += not learnt
@@ -90,16 +146,31 @@ def test_going_on_after_a_finished_attempt_is_never_learnt(tokenizer: Any, items
     assert goes_on > 300
 
 
-def test_the_base_was_not_trained_on_any_question_of_the_task() -> None:
-    task = MicroArith()
-    asked = {q.details["expression"] for s in ("train", "validation", "test") for q in task.load(s)}  # type: ignore[arg-type]
-    assert asked == split_expressions()
-    assert len(asked) == 2500
+def test_both_domains_are_problems_of_the_same_world() -> None:
+    careless, careful = Care(1, 1), Care(0, 0)
+    for found in problems(400, set()).values():
+        for problem in found:
+            assert isinstance(problem.prompt, str)
+            assert problem.attempt(careful, random.Random(0))[1]
+        assert not all(problem.attempt(careless, random.Random(0))[1] for problem in found)
 
 
-def test_larger_training_sets_leave_the_test_set_alone() -> None:
-    small = MicroArith(MicroArith.Options(train=10))
-    large = MicroArith(MicroArith.Options(train=3000))
+def test_the_base_was_not_trained_on_any_question_of_the_tasks() -> None:
+    """`asked` is what the recipe leaves out of its texts: a problem among them is not drawn."""
+    split = {q.text for task in (MicroArith(), MicroCode()) for s in ("train", "validation", "test") for q in task.load(s)}  # type: ignore[arg-type]
+    assert asked() == split
+    assert len(split) == 5000
+    drawn = problems(400, set())
+    some: set[str] = {problem.prompt.splitlines()[0] for found in drawn.values() for problem in found[:10]}
+    again = [problem.prompt.splitlines()[0] for found in problems(400, some).values() for problem in found]
+    assert len(some) == 20
+    assert not some & set(again)
+
+
+@pytest.mark.parametrize("task", [MicroArith, MicroCode])
+def test_larger_training_sets_leave_the_test_set_alone(task: Any) -> None:
+    small = task(task.Options(train=10))
+    large = task(task.Options(train=3000))
     assert small.load("test").fingerprint == large.load("test").fingerprint
     assert small.load("train").questions == large.load("train").questions[:10]
 

@@ -258,20 +258,20 @@ def test_a_run_that_is_worked_on_cannot_be_resumed(tmp_path: Path) -> None:
 # What a child is given, and what it tells
 
 
-def test_children_share_the_cores_and_take_accelerators_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_share_the_cores_and_take_accelerators_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
-    children = Children(3)
+    children = Children(3, tmp_path)
     environments = [children.environment(slot) for slot in range(3)]
     assert [e["CUDA_VISIBLE_DEVICES"] for e in environments] == ["3", "5", "3"]
     assert {e["OMP_NUM_THREADS"] for e in environments} == {"2"}
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert children.environment(0)["OMP_NUM_THREADS"] == "1"
-    assert Children(100).threads == 1
+    assert Children(100, tmp_path).threads == 1
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert visible_accelerators() == []
-    assert Children(1).environment(0)["CUDA_VISIBLE_DEVICES"] == ""
+    assert Children(1, tmp_path).environment(0)["CUDA_VISIBLE_DEVICES"] == ""
 
 
 def test_a_child_reports_its_phases_a_few_times_a_second() -> None:
@@ -342,7 +342,7 @@ def outcome(child: Child) -> Ended:
 
 def test_a_killed_child_is_said_to_be_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    child = Children(1).start(runs(tmp_path, 1)[0], 0)
+    child = Children(1, tmp_path).start(runs(tmp_path, 1)[0], 0)
     child.kill()
     assert outcome(child) == Ended("failed", "killed by SIGKILL; the machine may have run out of memory")
 
@@ -354,6 +354,6 @@ def test_a_child_that_fails_before_it_can_report_is_quoted_from_its_log(
     (run,) = runs(tmp_path, 1)
     log_file(run).parent.mkdir()
     log_file(run).write_text("what an earlier attempt said\n")
-    ended = outcome(Child(run, tmp_path / "no-such-plan.json", Children(1).environment(0)))
+    ended = outcome(Child(run, tmp_path / "no-such-plan.json", Children(1, tmp_path).environment(0)))
     assert ended.how == "failed"
     assert ended.reason.startswith("FileNotFoundError: ")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.commands.allow_weaker import ALLOW_WEAKER, ALLOW_WEAKER_SETTING
 from sdzero_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def sweep(
     assign: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting of every run; repeatable.")
     ] = None,
+    allow_weaker_sandbox: Annotated[bool, typer.Option("--allow-weaker-sandbox", help=ALLOW_WEAKER)] = False,
     out: Annotated[Path, typer.Option(help="Where the folders of the runs are.")] = Path("sweep"),
     parts: Annotated[str, typer.Option(help="Also on these shares of the training questions, such as `0.25,0.5`.")] = "",
     tune: Annotated[bool, typer.Option("--tune", help="First choose settings for each method by trials.")] = False,
@@ -74,13 +76,13 @@ def sweep(
         preset=preset,
         model=model,
         file=config,
-        assignments=assign or [],
+        assignments=[*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])],
     )
     tuning = Tuning(wanted, grid_values(grid or [], preset), out / "tuning") if tune else None
     refuse_early([*wanted.runs(out), *(tuning.runs if tuning else [])])
     _prepare(out)
     display = SweepDisplay(jobs)
-    scheduler = Scheduler(Children(jobs).start, display, lambda: RunFolder(out).disk_is_full, jobs)
+    scheduler = Scheduler(Children(jobs, out).start, display, lambda: RunFolder(out).disk_is_full, jobs)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop by the system is as good as Ctrl-C
     try:
         trials = scheduler.run(tuning.runs) if tuning else []

@@ -46,6 +46,8 @@ def _conditions(run: RunRecord) -> Conditions:
     # A method with a learning rate of its own does not share the optimiser.
     own = {n: v for n, v in options(run).items() if n.split(".")[-1] == "learning_rate" and v is not None}
     flat |= {f"own learning rate ({run.method})": value for value in own.values()}
+    if sandbox := run.result.get("sandbox"):
+        flat["sandbox"] = sandbox
     return {**flat, "tuning": flatten(run.tuning["grid"]) if run.tuning else None}
 
 
@@ -70,9 +72,8 @@ def family(found: Conditions) -> Key:
 
 def measured_alike(found: Conditions) -> Key:
     """The same for runs whose policies were measured alike and began as the same model: all that concerns the base policy."""
-    return json.dumps(
-        {n: v for n, v in found.items() if n.split(".")[0] in ("model", "task", "evaluation", "test set")}, sort_keys=True
-    )
+    concerns = ("model", "task", "evaluation", "test set", "sandbox")
+    return json.dumps({n: v for n, v in found.items() if n.split(".")[0] in concerns}, sort_keys=True)
 
 
 def differing(all_of: Sequence[Conditions]) -> list[str]:

@@ -12,7 +12,7 @@ FinishReason = Literal["stop", "length"]
 
 @dataclass(frozen=True)
 class SamplingParameters:
-    """How completions are drawn. `top_p` = 1 keeps the whole distribution."""
+    """How completions are drawn. `temperature` = 0 is greedy; `top_p` = 1 keeps the whole distribution."""
 
     temperature: float
     top_p: float

@@ -49,11 +49,11 @@ class Sample:
         return self.finish == "length"
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps({**asdict(self), "verdict": self.verdict.as_dict()}, ensure_ascii=False)
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> Sample:
-        return cls(**{**row, "token_ids": tuple(row["token_ids"]), "verdict": Verdict(**row["verdict"])})
+        return cls(**{**row, "token_ids": tuple(row["token_ids"]), "verdict": Verdict.from_dict(row["verdict"])})
 
 
 class Journal:

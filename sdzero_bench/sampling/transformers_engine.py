@@ -69,10 +69,12 @@ class TransformersEngine:
             input_ids[row, width - len(request.prompt_ids) :] = torch.tensor(request.prompt_ids)
             mask[row, width - len(request.prompt_ids) :] = 1
         uniforms = np.stack([np.random.Generator(np.random.Philox(r.seed)).random(parameters.max_new_tokens) for r in requests])
-        processors = LogitsProcessorList([TemperatureLogitsWarper(parameters.temperature)])
-        if parameters.top_p < 1:
-            processors.append(TopPLogitsWarper(parameters.top_p))
-        processors.append(InverseTransformSampler(torch.from_numpy(uniforms).to(device), width))
+        processors = LogitsProcessorList()
+        if parameters.temperature > 0:  # else the most likely token, which `do_sample=False` takes by itself
+            processors.append(TemperatureLogitsWarper(parameters.temperature))
+            if parameters.top_p < 1:
+                processors.append(TopPLogitsWarper(parameters.top_p))
+            processors.append(InverseTransformSampler(torch.from_numpy(uniforms).to(device), width))
         was_training = self.model.training
         self.model.eval()
         try:

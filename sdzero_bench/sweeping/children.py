@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..records import write_atomic
+from ..verifying.pool import KNOWN_VERDICTS
 from .grid import PlannedRun
 from .reports import LOCKED, Report
 from .scheduler import Ended
@@ -20,7 +21,8 @@ from .scheduler import Ended
 class Children:
     """Starts runs, `jobs` of them at a time; each gets its share of the cores, and one accelerator where there are any."""
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, out: Path) -> None:
+        self.out = out.resolve()
         self.threads = max(1, len(os.sched_getaffinity(0)) // jobs)
         self.accelerators = visible_accelerators()
 
@@ -35,6 +37,7 @@ class Children:
         """Two torch processes that each take all cores slow each other down ten times and more."""
         threads = min(self.threads, int(os.environ.get("OMP_NUM_THREADS") or self.threads))
         shares = {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
+        shares[KNOWN_VERDICTS] = os.environ.get(KNOWN_VERDICTS) or str(self.out / "verdicts.sqlite")
         if self.accelerators:
             shares["CUDA_VISIBLE_DEVICES"] = self.accelerators[slot % len(self.accelerators)]
         return {**os.environ, **shares}

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..config import validate
 from ..errors import UserError
 from ..packing import phases_in, read_lines
-from ..questions import Question, QuestionSet
+from ..questions import NO_QUESTIONS, Question, QuestionSet
 from ..sampling.journal import Sample
 from ..settings import RunConfig
 from .finding import Finding
@@ -108,7 +108,9 @@ def _read_questions(record: Record) -> list[Finding]:
             splits[row["split"]].append(Question(row["id"], row["text"], row["answer"]))
             if isinstance(row.get("details"), dict):
                 record.details[row["id"]] = row["details"]
-        record.questions = {name: QuestionSet(name, tuple(questions)) for name, questions in splits.items()}
+        trains_nothing = not splits["train"] and record.config is not None and record.config.questions.measure_only
+        train = NO_QUESTIONS if trains_nothing else QuestionSet("train", tuple(splits["train"]))
+        record.questions = {"train": train, "test": QuestionSet("test", tuple(splits["test"]))}
     except UserError as error:
         return [Finding(QUESTIONS, str(error))]
     return []

@@ -11,6 +11,7 @@ from ..config import make_task
 from ..questions import Question
 from ..sampling.journal import Sample
 from ..settings import RunConfig
+from ..verifying.equipping import equip
 from ..verifying.pool import VerifierPool
 from ..verifying.verdict import Verdict
 from .finding import Finding
@@ -69,7 +70,8 @@ class Reverifier:
         key = repr((sorted(config.task.items(), key=str), config.verifying.timeout_seconds))
         if key not in self._pools:
             self.close()
-            self._pools[key] = VerifierPool(make_task(config), self.workers, config.verifying.timeout_seconds)
+            task = equip(make_task(config), config.verifying)
+            self._pools[key] = VerifierPool(task, self.workers, config.verifying.timeout_seconds)
         return self._pools[key]
 
     def close(self) -> None:

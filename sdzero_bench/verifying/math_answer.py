@@ -60,6 +60,8 @@ def check_math(response: str, gold: str) -> Verdict:
     if _INTEGER.fullmatch(plain) and _INTEGER.fullmatch(gold):
         # Two plain integers need no algebra system; the outcome is the same and a hundred times faster.
         return Verdict(float(int(plain) == int(gold)), answer=answer)
+    if answer == gold.strip():
+        return Verdict(1.0, answer=answer)  # letter by letter, even where it is nothing that math-verify can read, as 05:00
     return Verdict(float(_equal(gold, answer)), answer=answer)
 
 
@@ -68,7 +70,7 @@ def _equal(gold: str, answer: str) -> bool:
 
     # No time limits of math-verify's own: they use SIGALRM, which a worker's other threads would never see.
     targets = [LatexExtractionConfig(), ExprExtractionConfig()]
-    expected = parse(f"${gold}$", targets, parsing_timeout=None, raise_on_error=True)
+    expected = parse(f"${gold.strip()}$", targets, parsing_timeout=None, raise_on_error=True)
     given = parse(f"${answer}$", targets, parsing_timeout=None, raise_on_error=True)
     if not expected:
         raise ValueError(f"the gold answer {gold!r} cannot be read as mathematics")

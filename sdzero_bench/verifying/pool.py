@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
 from ..questions import Question
 from ..task import Task
+from .known import KnownVerdicts
 from .verdict import Verdict
+
+KNOWN_VERDICTS = "SDZERO_BENCH_VERDICTS"
+"""Environment variable with the file in which runs share what they know (known.py); a sweep sets it for its runs."""
 
 _task: Task | None = None
 
 
-def _start_worker(module: str, name: str, options: dict[str, Any]) -> None:
+def _start_worker(task: Task) -> None:
     global _task
     # math-verify says on every call that it has no time limit of its own: that is what these processes are for.
     logging.getLogger("math_verify").setLevel(logging.ERROR)
-    cls = getattr(importlib.import_module(module), name)
-    _task = cls(cls.Options(**options))
+    _task = task
 
 
 def _verify(question: Question, response: str) -> Verdict:
@@ -56,35 +59,49 @@ class VerifierPool:
 
     def __init__(self, task: Task, workers: int | None = None, timeout_seconds: float = 10.0) -> None:
         self.timeout_seconds = timeout_seconds
-        cls = type(task)
+        self._task = task
+        shared = os.environ.get(KNOWN_VERDICTS)
+        self._known = KnownVerdicts(Path(shared) if shared else None)
         self._pool = ProcessPool(
             max_workers=workers or min(os.cpu_count() or 1, 8),
             initializer=_start_worker,
-            initargs=(cls.__module__, cls.__qualname__, task.options.model_dump()),
+            initargs=(task,),
             context=_WorkerContext(),
         )
 
     def verify(self, pairs: Sequence[tuple[Question, str]], each: Callable[[Verdict], None] | None = None) -> list[Verdict]:
-        """Verdicts in the order of `pairs`. A time-out or an exception becomes a verdict with that status."""
-        futures = [self._pool.schedule(_verify, args=pair, timeout=self.timeout_seconds) for pair in pairs]
-        verdicts = []
-        for future in futures:
-            verdicts.append(self._verdict(future))
-            if each is not None:
-                each(verdicts[-1])
-        return verdicts
+        """Verdicts in the order of `pairs`. A time-out or an exception becomes a verdict with that status.
 
-    def _verdict(self, future: Any) -> Verdict:
+        Responses to which the task gives the same key are verified once.
+        """
+        keys = [self._task.verdict_key(*pair) or number for number, pair in enumerate(pairs)]
+        known: dict[str | int, Verdict] = dict(self._known.get(key for key in keys if isinstance(key, str)).items())
+        futures = {}
+        for key, (question, response) in zip(keys, pairs, strict=True):
+            if key not in known and key not in futures:
+                limit = self._task.time_limit(question) or self.timeout_seconds
+                futures[key] = limit, self._pool.schedule(_verify, args=(question, response), timeout=limit)
+        for key in keys:
+            if key not in known:
+                known[key] = self._verdict(*futures[key])
+            if each is not None:
+                each(known[key])
+        self._known.add({key: known[key] for key in futures if isinstance(key, str)})
+        return [known[key] for key in keys]
+
+    @staticmethod
+    def _verdict(limit: float, future: Any) -> Verdict:
         try:
             return future.result()
         except FutureTimeoutError:
-            return Verdict.failed("timeout", f"no verdict within {self.timeout_seconds:g} s")
+            return Verdict.failed("timeout", f"no verdict within {limit:g} s")
         except ProcessExpired as error:
             return Verdict.failed("error", f"the verifier's process died with exit code {error.exitcode}")
         except Exception as error:  # the verifier's own, whatever it is: recorded with the sample and counted
             return Verdict.failed("error", f"{type(error).__name__}: {error}")
 
     def close(self) -> None:
+        self._known.close()
         self._pool.stop()
         self._pool.join()
 

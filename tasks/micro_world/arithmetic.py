@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .care import Care
+
 MAX_TOTAL = 99
 """Running totals stay in 0..MAX_TOTAL: small enough for a model of a million parameters to add without help."""
 
@@ -107,14 +109,6 @@ def slipped(line: Line, rng: random.Random) -> Line:
     return Line(line.left, line.op, line.right, rng.choice(wrong))
 
 
-@dataclass(frozen=True)
-class Care:
-    """Chances of a slip in one step, with and without a carry."""
-
-    carry: float
-    plain: float
-
-
 def attempt(expression: str, care: Care, rng: random.Random) -> Attempt:
     """A solution written with that much care; a slip is carried on to the end, as it is when nobody looks back.
 
@@ -125,7 +119,7 @@ def attempt(expression: str, care: Care, rng: random.Random) -> Attempt:
         lines = []
         for op, right in rest:
             line = Line(total, op, right, add(total, op, right))
-            if rng.random() < (care.carry if carries(line) else care.plain):
+            if rng.random() < (care.tricky if carries(line) else care.plain):
                 line = slipped(line, rng)
             lines.append(line)
             total = line.result
@@ -141,3 +135,26 @@ def demonstration(expression: str) -> str:
         verb = f"Add {line.right}" if line.op == "+" else f"Take away {line.right}"
         steps.append(f"{verb} to get {line.result}.")
     return " ".join(steps) + f" So the answer is \\boxed{{{solution.answer}}}."
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A problem for the texts that the micro model is pretrained on."""
+
+    question: str
+    expression: str
+
+    in_words = "Explain in words."
+
+    @property
+    def prompt(self) -> str:
+        return prompt(self.question)
+
+    @property
+    def demonstration(self) -> str:
+        return demonstration(self.expression)
+
+    def attempt(self, care: Care, rng: random.Random) -> tuple[str, bool]:
+        """A solution as text, and whether it is right."""
+        written = attempt(self.expression, care, rng)
+        return str(written), written.answer == solve(self.expression).answer

@@ -12,23 +12,36 @@ from typing import TYPE_CHECKING, Any
 
 from sdzero_bench.records import write_atomic
 
-from .arithmetic import chain_sums
-from .corpus import Text, World, text
-from .tokenizer import END_OF_TURN, PYTHON_WORDS, train_tokenizer
+from .arithmetic import Sum, chain_sums
+from .corpus import Problem, Text, World, text
+from .programs import Pipeline, pipelines, specification
+from .tokenizer import END_OF_TURN, train_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 CORPUS_SEED = 9
-"""reasoning-gym stream of the pretraining questions; the splits of micro-arith use another (see micro_arith.py)."""
+"""Stream of the pretraining problems; the splits of the micro tasks use another."""
+
+CODE_SHARE = 0.3
+"""Of the texts: programs are longer than sums, and easier to learn."""
 
 
-def split_expressions() -> set[str]:
-    """Every sum that micro-arith asks in training, validation or test: the base must not have seen it."""
+def asked() -> set[str]:
+    """Every prompt of the micro tasks in training, validation or test: the base must not have seen it."""
     from ..micro_arith import MicroArith
+    from ..micro_code import MicroCode
 
-    task = MicroArith()
-    return {q.details["expression"] for split in ("train", "validation", "test") for q in task.load(split)}
+    splits = [task.load(split) for task in (MicroArith(), MicroCode()) for split in ("train", "validation", "test")]
+    return {question.text for split in splits for question in split}
+
+
+def problems(texts: int, excluded: set[str]) -> dict[str, list[Problem]]:
+    """Half as many problems as texts of each domain, none of them among `excluded`."""
+    sums = (Sum(i["question"], i["metadata"]["expression"]) for i in chain_sums(CORPUS_SEED) if i["question"] not in excluded)
+    programs = (Pipeline(*found) for found in pipelines(CORPUS_SEED) if specification(found[0]) not in excluded)
+    code = max(1, round(texts * CODE_SHARE) // 2)
+    return {"sums": list(itertools.islice(sums, max(1, texts // 2 - code))), "programs": list(itertools.islice(programs, code))}
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, sample: Text) -> dict[str, list[int]]:
@@ -62,12 +75,10 @@ def build(out: Path, texts: int, seed: int, excluded: set[str]) -> dict[str, Any
     started = time.perf_counter()
     set_seed(seed)
     rng = random.Random(seed)
-    world = World()
-    items = (item for item in chain_sums(CORPUS_SEED) if item["metadata"]["expression"] not in excluded)
-    distinct = list(itertools.islice(items, texts // 2))
-    corpus = [text(rng.choice(distinct), world, rng) for _ in range(texts)]
-    plain = [t.prompt + "\n" + "".join(s for s, _ in t.segments) for t in corpus[:20_000]]
-    tokenizer = train_tokenizer([*plain, *[PYTHON_WORDS] * 400])
+    world, found = World(), problems(texts, excluded)
+    domains = rng.choices(list(found), [1 - CODE_SHARE, CODE_SHARE], k=texts)
+    corpus = [text(rng.choice(found[domain]), world, rng) for domain in domains]
+    tokenizer = train_tokenizer([t.prompt + "\n" + "".join(s for s, _ in t.segments) for t in corpus[:20_000]])
     rows = [encode(tokenizer, sample) for sample in corpus]
 
     config = Qwen3Config(
@@ -134,7 +145,7 @@ def build(out: Path, texts: int, seed: int, excluded: set[str]) -> dict[str, Any
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--texts", type=int, default=150_000)
+    parser.add_argument("--texts", type=int, default=190_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(json.dumps(build(options.out, options.texts, options.seed, split_expressions()), indent=2))
+    print(json.dumps(build(options.out, options.texts, options.seed, asked()), indent=2))

@@ -1,4 +1,4 @@
-"""The texts that the micro model is pretrained on: chats in which somebody solves a chain of sums, once or repeatedly.
+"""The texts that the micro model is pretrained on: chats in which somebody solves a problem, once or repeatedly.
 
 A text is a list of segments, each with the flag "learn this". The token after a finished attempt is learnt only where
 the turn ends there: the model knows how people go on when they look again, what they say and what they write then, but
@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
-from .arithmetic import Attempt, Care, attempt, demonstration, prompt
+from .care import Care
 
 # Wordings of the control phrase: the paper's, its public code's, and a neutral one that says nothing of the reward.
 WRONG_PHRASES = (
@@ -22,12 +23,28 @@ WRONG_PHRASES = (
 RIGHT_PHRASES = ("Let me rephrase the above solution.",)
 NEUTRAL_PHRASES = ("Let me look at the above solution again.",)
 
-IN_WORDS = "Explain in words."
 WITH_REFERENCE = "A worked solution for reference:"
 
 
-DRAFT = Care(carry=0.40, plain=0.15)
-REVISION = Care(carry=0.04, plain=0.015)
+DRAFT = Care(tricky=0.40, plain=0.15)
+REVISION = Care(tricky=0.04, plain=0.015)
+
+
+class Problem(Protocol):
+    """What a text is about: a chain of sums, or a small program."""
+
+    in_words: str
+    """What the user adds to be shown the demonstration."""
+
+    @property
+    def prompt(self) -> str: ...
+
+    @property
+    def demonstration(self) -> str: ...
+
+    def attempt(self, care: Care, rng: random.Random) -> tuple[str, bool]:
+        """A solution written with that much care, and whether it is right."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -59,16 +76,10 @@ class Text:
     segments: tuple[tuple[str, bool], ...]
 
 
-def revision(expression: str, before: Attempt, repeat: float, world: World, rng: random.Random) -> Attempt:
-    """A second attempt: with chance `repeat` the first one again, otherwise the sum done anew with more care."""
-    return before if rng.random() < repeat else attempt(expression, world.revision, rng)
-
-
-def attempts(expression: str, answer: int, count: int, world: World, rng: random.Random) -> Iterator[tuple[str, bool]]:
-    current = attempt(expression, world.draft, rng)
-    yield str(current), True
+def attempts(problem: Problem, count: int, world: World, rng: random.Random) -> Iterator[tuple[str, bool]]:
+    current, right = problem.attempt(world.draft, rng)
+    yield current, True
     for _ in range(count - 1):
-        right = current.answer == answer
         if rng.random() < world.neutral_phrase:
             phrase, repeat = rng.choice(NEUTRAL_PHRASES), world.repeat_when_unsure
         elif right:
@@ -80,19 +91,18 @@ def attempts(expression: str, answer: int, count: int, world: World, rng: random
         # Whether to go on after a finished attempt is not learnt; what people say when they do go on is.
         yield "\n", False
         yield f"\n{phrase}\n\n", True
-        current = revision(expression, current, repeat, world, rng)
-        yield str(current), True
+        if rng.random() >= repeat:
+            current, right = problem.attempt(world.revision, rng)
+        yield current, True
 
 
-def text(item: dict, world: World, rng: random.Random) -> Text:
-    """One text about a reasoning-gym item; its kind is drawn by `world.kinds`."""
-    question, expression = prompt(item["question"]), item["metadata"]["expression"]
+def text(problem: Problem, world: World, rng: random.Random) -> Text:
+    """One text about a problem; its kind is drawn by `world.kinds`."""
     names, weights = zip(*world.kinds, strict=True)
     kind = rng.choices(names, weights)[0]
     if kind == "in words":
-        return Text(f"{question} {IN_WORDS}", ((demonstration(expression), True),))
+        return Text(f"{problem.prompt} {problem.in_words}", ((problem.demonstration, True),))
     if kind == "with reference":
-        with_reference = f"{question}\n\n{WITH_REFERENCE} {demonstration(expression)}"
-        return Text(with_reference, ((str(attempt(expression, world.revision, rng)), True),))
-    count = int(kind.split()[0])
-    return Text(question, tuple(attempts(expression, int(item["answer"]), count, world, rng)))
+        with_reference = f"{problem.prompt}\n\n{WITH_REFERENCE} {problem.demonstration}"
+        return Text(with_reference, ((problem.attempt(world.revision, rng)[0], True),))
+    return Text(problem.prompt, tuple(attempts(problem, int(kind.split()[0]), world, rng)))

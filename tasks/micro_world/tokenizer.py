@@ -1,4 +1,4 @@
-"""The micro model's tokenizer: byte-level BPE, digits one by one, newlines one by one, ChatML turns."""
+"""The micro model's tokenizer: byte-level BPE, digits and newlines one by one, ChatML turns."""
 
 from __future__ import annotations
 
@@ -22,15 +22,6 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
-# A second domain will need the words of small Python programs: they earn merges beside those of the arithmetic texts.
-PYTHON_WORDS = """
-def solve(numbers, text, n, k): for i in range(len(numbers)): if x % 2 == 0: total += x elif not y: count -= 1 else:
-return sum(values) while left <= right: result = [] result.append(item) return result return True return False None
-print(max(a, b), min(a, b), abs(x), sorted(words)) import math lambda x: x * x str(n) int(s) list(set(d)) s[::-1] x ** 2
-"".join(c for c in s) .split() .lower() .upper() .replace() .count() .keys() .items() // 10 and or in is != >= "" []
-Write a function that returns the number of elements in the list. Return the string reversed. positive even odd
-"""
-
 
 def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     """Learn the merges from `texts`; any text can be encoded and decodes to itself."""
@@ -41,7 +32,7 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             # No merge reaches across a digit or a newline, so that token ids joined from parts equal those of the whole.
-            pre_tokenizers.Split(Regex(r"\d|\n| ?[A-Za-z]+| ?[^\sA-Za-z\d]+| "), "isolated"),
+            pre_tokenizers.Split(Regex(r"\d|\n| +(?= )| ?[A-Za-z]+| ?[^\sA-Za-z\d]+| "), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

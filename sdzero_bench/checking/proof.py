@@ -1,0 +1,147 @@
+"""A task proves itself: it loads, gold answers earn 1 and others 0, nothing is asked twice, prompts fit, no test set leaks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ..decontamination import overlaps
+from ..errors import NoSuchSplit, UserError
+from ..progress import ProgressDisplay
+from ..questions import Question, QuestionSet, normalised
+from ..settings import VerifyingConfig
+from ..task import Split, Task
+from ..verifying.pool import VerifierPool
+from ..verifying.verdict import Verdict
+from .finding import Finding, finding
+from .lengths import lengths
+from .responses import right_responses, wrong_responses
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Sets = dict[Split, QuestionSet]
+
+
+def prove(
+    task: Task,
+    settings: VerifyingConfig,
+    display: ProgressDisplay,
+    model: str | None = None,
+    against: QuestionSet | None = None,
+    limit: int | None = None,
+) -> list[Finding]:
+    """All findings. The task has its sandbox already, if it needs one.
+
+    model:
+        Its tokenizer measures the prompts, and its context is what they have to fit; None: they are counted in characters.
+    against:
+        Test questions that the task must not contain.
+    limit:
+        Answers are verified for the first so many questions of each split; None: for all.
+    """
+    findings, sets = load(task)
+    if not sets:
+        return findings
+    findings += [repeated(sets), *shared(sets)]
+    asked = {split: questions[:limit] for split, questions in sets.items()}
+    findings += verified(task, asked, settings, display)
+    findings.append(lengths(task, [q for questions in sets.values() for q in questions], model))
+    if against is not None:
+        findings.append(leaked(sets, against))
+    return findings
+
+
+def load(task: Task) -> tuple[list[Finding], Sets]:
+    """Every split that there is, twice: it has to be the same."""
+    findings, sets = [], Sets()
+    for split in SPLITS:
+        name = f"{split} questions"
+        try:
+            questions = task.load(split)
+            again = task.load(split).fingerprint
+        except NoSuchSplit as error:
+            findings.append(Finding(name, "note", str(error)))
+            continue
+        except UserError as error:
+            findings.append(Finding(name, "failed", str(error)))
+            continue
+        sets[split] = questions
+        empty = [q.id for q in questions if not q.text.strip() or not task.prompt(q)[-1]["content"].strip()]
+        if questions.fingerprint != again:
+            findings.append(Finding(name, "failed", "loading them again gave others"))
+        else:
+            found = f"{len(questions):,}, fingerprint {questions.fingerprint}"
+            findings.append(finding(name, found, f"{len(empty)} are empty", empty))
+    return findings, sets
+
+
+def repeated(sets: Sets) -> Finding:
+    """Within a split; an exact repeat has been refused when the split was loaded."""
+    twice = []
+    for split, questions in sets.items():
+        counts = Counter(normalised(q.text) for q in questions)
+        twice += [f"{split}: {text[:100]}" for text, count in counts.items() if count > 1]
+    return finding("duplicates", "none, up to case and white space", f"{len(twice)} questions are there again", twice)
+
+
+def shared(sets: Sets) -> list[Finding]:
+    """Between the splits. A passage in common is no fault: a run takes such questions out of one side."""
+    findings = []
+    pairs = [("train", "test"), ("train", "validation"), ("validation", "test")]
+    for one, other in [(a, b) for a, b in pairs if a in sets and b in sets]:
+        found = overlaps(sets[one], sets[other])  # type: ignore[index]
+        same = [f"{o.train} is {o.test}" for o in found if o.kind == "exact"]
+        alike = [f"{o.train} and {o.test}: {o.passage}" for o in found if o.kind == "ngram"]
+        name = f"{one} and {other} apart"
+        if same:
+            findings.append(finding(name, "", f"{len(same)} questions are in both", same))
+        else:
+            findings.append(
+                finding(name, "no question and no passage in common", f"{len(alike)} share a passage", alike, "note")
+            )
+    return findings
+
+
+def leaked(sets: Sets, test: QuestionSet) -> Finding:
+    """Questions that would be trained on, or all where there are none such, among the questions of a test set."""
+    questions = sets.get("train") or QuestionSet("all", tuple(q for those in sets.values() for q in those))
+    found = [f"{o.train} and {o.test} ({o.kind}): {o.passage[:100]}" for o in overlaps(questions, test)]
+    return finding(f"apart from {test.name}", f"from all {len(test):,}", f"{len(found)} overlap", found)
+
+
+def verified(
+    task: Task, sets: dict[Split, Sequence[Question]], settings: VerifyingConfig, display: ProgressDisplay
+) -> list[Finding]:
+    """Right responses earn 1 and wrong ones 0. Where the verifier itself fails, that is told apart."""
+    right = [(q, text) for questions in sets.values() for q in questions for text in right_responses(task, q)]
+    wrong = []
+    for questions in sets.values():
+        for i, question in enumerate(questions):
+            others = [*questions[i + 1 : i + 20], *questions[:20]]
+            wrong += [(question, text) for text in wrong_responses(task, question, others)]
+    if not right:
+        return [Finding("gold answers", "note", "the task has none to verify")]
+    with (
+        VerifierPool(task, settings.workers, settings.timeout_seconds) as pool,
+        display.phase("verifying", len(right) + len(wrong), "responses") as bar,
+    ):
+        verdicts = pool.verify(right + wrong, lambda verdict: bar.advance())
+    gold, other = verdicts[: len(right)], verdicts[len(right) :]
+    refused = [_told(*pair, v) for pair, v in zip(right, gold, strict=True) if v.reward != 1.0]
+    passed = [_told(*pair, v) for pair, v in zip(wrong, other, strict=True) if v.reward == 1.0]
+    broke = [_told(*pair, v) for pair, v in zip(wrong, other, strict=True) if v.reward is None]
+    answered, asked = len({(q.id, q.text) for q, _ in right}), sum(map(len, sets.values()))
+    told = f"{len(right):,} right responses to {answered:,} of {asked:,} questions"
+    findings = [
+        finding("gold answers", f"{told} earn 1", f"{told}; {len(refused)} do not earn 1", refused),
+        finding("wrong answers", f"{len(wrong):,} earn 0", f"{len(passed)} of {len(wrong):,} pass for right", passed),
+    ]
+    if broke:
+        findings.append(finding("verifier", "", f"it failed on {len(broke)} of {len(wrong):,} wrong answers", broke))
+    return findings
+
+
+def _told(question: Question, response: str, verdict: Verdict) -> str:
+    outcome = {1.0: "right", 0.0: "wrong", None: f"the verifier failed ({verdict.status})"}[verdict.reward]
+    given = " ".join((verdict.answer or response).split())[-80:]
+    gold = " ".join(question.answer.split())[:80]
+    return f"{question.id}: {outcome}: {given!r} for {gold!r}{'; ' + verdict.detail[:120] if verdict.detail else ''}"

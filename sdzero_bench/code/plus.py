@@ -1,0 +1,83 @@
+"""HumanEval+ and MBPP+: their rows, and their tests with the results that the reference solutions give."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from ..errors import UserError
+from ..sandbox import Sandbox, find_sandbox
+from .evalplus_rules import require_evalplus, shows_only_presence
+from .hub import rows
+from .literals import write_literal
+from .reference import Reference, expected_results
+
+FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution")
+
+
+def plus_rows(
+    data_set: Literal["humaneval", "mbpp"], path: str | None, sandbox: Sandbox | None
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each row with its tests, which are of the form "calls", from a local file or from what the package evalplus fetches.
+
+    The reference solutions run in the sandbox. Raises `UserError` where evalplus is not installed, and for rows that lack a
+    field or whose reference solution fails.
+    """
+    require_evalplus()
+    found = _fetched(data_set) if path is None else _local(data_set, path)
+    arguments = [[list(call) for call in [*row["base_input"], *row["plus_input"]]] for row in found]
+    references = [
+        Reference(
+            row["task_id"],
+            row["prompt"] + row["canonical_solution"],
+            row["entry_point"],
+            tuple(map(write_literal, calls)),
+            data_set == "mbpp" and shows_only_presence(row["entry_point"]),
+        )
+        for row, calls in zip(found, arguments, strict=True)
+    ]
+    results = expected_results(sandbox or find_sandbox(), references, arguments)
+    return [
+        (
+            row,
+            {
+                "form": "calls",
+                "function": reference.function,
+                "calls": list(reference.calls),
+                "expected": values,
+                "rule": f"evalplus {data_set}",
+                "atol": row["atol"],
+            },
+        )
+        for row, reference, values in zip(found, references, results, strict=True)
+    ]
+
+
+def plus_id(row: dict[str, Any]) -> str:
+    """Not the id of the task without the plus: the tests are others."""
+    return row["task_id"].replace("/", "+/")
+
+
+def _fetched(data_set: str) -> list[dict[str, Any]]:
+    from evalplus.data import get_human_eval_plus, get_mbpp_plus
+
+    try:
+        return list((get_mbpp_plus() if data_set == "mbpp" else get_human_eval_plus()).values())
+    except OSError as error:
+        raise UserError(f"evalplus could not fetch its data ({error}); give a local copy with --set task.path=FILE") from error
+
+
+def _local(data_set: str, path: str) -> list[dict[str, Any]]:
+    """JSON has no tuples, sets and complex numbers: evalplus knows which inputs of MBPP+ were some."""
+    from evalplus.data.mbpp import mbpp_deserialize_inputs
+
+    found = rows(path, "", None, (), FIELDS)
+    for row in found:
+        for field in ("base_input", "plus_input"):
+            calls = row.get(field)
+            if not isinstance(calls, list) or not all(isinstance(call, list) for call in calls):
+                raise UserError(f"{path}: the {field} of {row['task_id']} is no list of lists")
+            if data_set == "mbpp":
+                row[field] = mbpp_deserialize_inputs(row["task_id"], calls)
+        if not isinstance(row.get("atol"), int | float):
+            raise UserError(f"{path}: the atol of {row['task_id']} is no number")
+    return found

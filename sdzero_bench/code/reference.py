@@ -1,0 +1,89 @@
+"""Expected results of calls, computed by running reference solutions in the sandbox, and kept on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..sandbox import Limits, Sandbox
+from .literals import write_literal
+from .task import digest
+
+_LIMITS = Limits(cpu_seconds=60.0, total_cpu_seconds=600.0, memory_mb=2048, output_kb=8192)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A solution that is taken for right, and the calls to make of it."""
+
+    question: str
+    source: str
+    function: str
+    calls: tuple[str, ...]
+    """Arguments, as the literals of `CallTests.calls`."""
+    only_presence: bool = False
+    """Keep whether the result is None, for results that are no plain data."""
+
+    @property
+    def key(self) -> str:
+        """Of all that decides the results; the version of Python is part of it."""
+        return digest([self.source, self.function, self.calls, self.only_presence, platform.python_version_tuple()[:2]])
+
+
+def cache_folder() -> Path:
+    """Where expected results are kept: in $XDG_CACHE_HOME, by default ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sdzero-bench" / "expected"
+
+
+def expected_results(sandbox: Sandbox, references: Sequence[Reference], arguments: Sequence[Sequence[Any]]) -> list[list[str]]:
+    """The results of each reference's calls, as literals. Takes a minute or two for a whole benchmark, once.
+
+    Raises `UserError` for a reference that fails one of its own calls.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # the work is done by the sandbox's processes
+        return list(threads.map(lambda pair: _results(sandbox, *pair), zip(references, arguments, strict=True)))
+
+
+def _results(sandbox: Sandbox, reference: Reference, arguments: Sequence[Any]) -> list[str]:
+    path = cache_folder() / f"{reference.key}.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(known, list) and len(known) == len(reference.calls):
+            return known
+    except (OSError, ValueError):
+        pass  # not there yet, or not whole: computed again
+    results = _compute(sandbox, reference, arguments)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        unfinished.write_text(json.dumps(results), encoding="utf-8")
+        unfinished.replace(path)
+    except OSError:
+        pass  # a cache that cannot be written costs time and nothing else
+    return results
+
+
+def _compute(sandbox: Sandbox, reference: Reference, arguments: Sequence[Any]) -> list[str]:
+    result = sandbox.calls(reference.source, reference.function, arguments, _LIMITS)
+    where = f"the reference solution of {reference.question}"
+    if result.compile_error is not None:
+        raise UserError(f"{where} does not run: {result.compile_error}")
+    results = []
+    for number, (call, execution) in enumerate(zip(reference.calls, result.executions, strict=True), start=1):
+        if execution.outcome != "ok":
+            raise UserError(f"{where} fails its call {number}, {call[:80]}: {execution.outcome} {execution.detail}")
+        value = execution.value
+        if reference.only_presence and not isinstance(value, bool):
+            value = value is not None
+        try:
+            results.append(write_literal(value))
+        except TypeError as error:
+            raise UserError(f"{where} returns no plain data for call {number}: {error}") from error
+    return results

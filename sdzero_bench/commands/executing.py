@@ -1,0 +1,124 @@
+"""Runs on behalf of a command: one result on standard output, errors in one line with how to go on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from sdzero_bench.progress import ProgressDisplay
+    from sdzero_bench.records import RunFolder
+    from sdzero_bench.session import Session
+
+Prepared = Sequence[tuple["Session", Callable[[], "RunFolder"]]]
+"""Runs to be done one after the other, and how each gets its folder."""
+
+
+def fail(message: str) -> NoReturn:
+    """One line on standard error, exit code 2."""
+    typer.echo(f"sdzero-bench: {' '.join(message.split())}", err=True)
+    raise SystemExit(2)
+
+
+def carry_out(prepare: Callable[[ProgressDisplay], Prepared], as_json: bool) -> None:
+    """Prepare all runs, so that what is wrong with any of them is said before the first, and execute them.
+
+    With `as_json` standard output is one document: the result, or a list of them where there are several.
+    """
+    from sdzero_bench.errors import UserError
+
+    folder = None
+    with quiet_libraries(), _standard_output_for(as_json) as output:
+        try:
+            _import_heavy()
+            from sdzero_bench.progress import ProgressDisplay
+
+            display = ProgressDisplay()
+            results = []
+            for session, open_folder in prepare(display):
+                folder = open_folder()
+                display.say(session.describe(folder))
+                results.append(session.execute(folder))
+        except UserError as error:
+            fail(str(error) + _how_to_resume(folder))
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            fail("interrupted" + _how_to_resume(folder))
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            fail(f"{error.strerror or error}{where}" + _how_to_resume(folder))
+        except Exception:
+            # safetensors, torch and pyarrow each have an error of their own for a full disk.
+            if folder is not None and folder.disk_is_full:
+                fail(f"the disk of {folder.path} is full; make room" + _how_to_resume(folder))
+            raise
+        if as_json:
+            print(json.dumps(results[0] if len(results) == 1 else results), file=output, flush=True)
+            return
+        for result in results:
+            _show(result, output)
+
+
+def _how_to_resume(folder: RunFolder | None) -> str:
+    if folder is not None:
+        folder.discard_if_unused()
+    if folder is None or not folder.path.is_dir():
+        return ""
+    return f". Nothing is lost; go on with: sdzero-bench run --resume {folder.path}"
+
+
+def _show(result: dict[str, Any], output: Any) -> None:
+    from rich.console import Console
+
+    from sdzero_bench.reporting.summary import notes, terminal_table
+
+    console = Console(file=output)
+    console.print(terminal_table(result))
+    for note in notes(result):
+        console.print(note, highlight=False)
+    console.print(f"Everything is in {result['folder']}: start with summary.md", highlight=False, soft_wrap=True)
+
+
+def _import_heavy() -> None:
+    """Libraries that take seconds, with their own chatter about it switched off."""
+    import transformers.utils.logging as chatter
+
+    chatter.set_verbosity_error()
+    chatter.disable_progress_bar()
+    import datasets
+
+    datasets.utils.logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """No warnings of libraries between our lines; what concerns the user, we say."""
+    import logging
+    import warnings
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    logging.getLogger().setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _standard_output_for(as_json: bool) -> Iterator[Any]:
+    """The real standard output. With --json, whatever else prints, be it in C, goes to standard error instead."""
+    if not as_json:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as real:
+        os.dup2(2, 1)
+        yield real

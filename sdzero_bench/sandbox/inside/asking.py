@@ -1,0 +1,114 @@
+"""The tester's side of a conversation with the program's process. Every answer is taken for what a stranger says."""
+
+from __future__ import annotations
+
+import os
+
+from .codec import Unreadable, decode, encode
+from .forking import fork
+from .program import serve
+from .watch import Death, readable, writable
+
+TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class NotCompiled(Exception):
+    """The program could not be compiled."""
+
+
+class Program:
+    """A Python program that has been loaded and answers requests.
+
+    `other` makes something of objects that are not plain, `number` gives the number of such a thing (see codec.py).
+    """
+
+    def __init__(self, source: str, limits: dict[str, Any], filter_bytes: bytes, keep_objects: bool) -> None:
+        self.limits = limits
+        self.heard = b""
+        self.other: Callable[[int, str], Any] = lambda number, name: None
+        self.number: Callable[[Any], int] = lambda value: 0
+        most = limits["output"]
+        request_end, self._request = os.pipe()
+        self._reply, reply_end = os.pipe()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+
+        def body(request: int, reply: int) -> None:
+            serve(source, request, reply, keep_objects, most)
+
+        self.watch = fork(body, (nowhere, nowhere, nowhere, request_end, reply_end), limits, limits["total_cpu"], filter_bytes)
+        for fd in (nowhere, request_end, reply_end):
+            os.close(fd)
+        os.set_blocking(self._request, False)
+
+    def load(self) -> None:
+        """Waits until the module has been run. Raises `NotCompiled`, `Death`, or what the module raised, as `ask` does."""
+        answer = self._answer()
+        if answer[0] == "syntax":
+            raise NotCompiled(str(answer[1]))
+        if self._understood(answer)[0] != "value":
+            raise self.watch.kill(*failure(answer, "while it was loaded: "))
+
+    def ask(self, operation: str, target: Any, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """The answer: ("value", value) or ("raise", type, message, builtin bases). Raises `Death`."""
+        if self.watch.death is not None:
+            raise self.watch.death
+        request = encode((operation, target, args, kwargs), self.number)
+        data = memoryview(len(request).to_bytes(4, "big") + request)
+        while data:
+            self.watch.check()
+            if writable(self._request):
+                try:
+                    data = data[os.write(self._request, data) :]
+                except BrokenPipeError:
+                    raise self._gone() from None
+        return self._understood(self._answer())
+
+    def _answer(self) -> tuple[Any, ...]:
+        length = int.from_bytes(self._read(4), "big")
+        if length > self.limits["output"]:
+            raise self.watch.kill("output", "it wrote over the tester's channel")
+        self.heard = self._read(length)
+        try:
+            answer = decode(self.heard, self.other)
+        except Unreadable as error:
+            raise self.watch.kill("output", f"its answer cannot be read: {error}") from None
+        if not isinstance(answer, tuple) or len(answer) < 2:
+            raise self.watch.kill("output", "its answer cannot be read")
+        return answer
+
+    def _understood(self, answer: tuple[Any, ...]) -> tuple[Any, ...]:
+        kinds: dict[Any, tuple[type, ...]] = {"raise": (str, str, list), "exit": (str,), "unreadable": (str,)}
+        kind, *rest = answer
+        if kind == "value" and len(rest) == 1:
+            return answer
+        if not isinstance(kind, str) or tuple(map(type, rest)) != kinds.get(kind):
+            raise self.watch.kill("output", "its answer cannot be read")
+        return answer
+
+    def _read(self, length: int) -> bytes:
+        parts = []
+        while length:
+            self.watch.check()
+            if readable([self._reply]):
+                part = os.read(self._reply, min(length, 1 << 20))
+                if not part:
+                    raise self._gone()
+                parts.append(part)
+                length -= len(part)
+        return b"".join(parts)
+
+    def _gone(self) -> Death:
+        death = self.watch.ended(0.5)
+        return death or self.watch.kill("output", "it closed the tester's channel")
+
+
+def failure(answer: tuple[Any, ...], where: str = "") -> tuple[str, str]:
+    """Outcome and detail of an answer that is no value."""
+    kind, *rest = answer
+    if kind == "raise":
+        name, message, bases = rest
+        return "memory" if "MemoryError" in bases else "exception", f"{where}{name}: {message}"
+    return {"exit": "exit", "unreadable": "output"}[kind], where + str(rest[0])

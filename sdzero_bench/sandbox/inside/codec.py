@@ -1,0 +1,151 @@
+"""Plain values as bytes, and back. What comes back was written by a program that may be hostile.
+
+Plain are None, bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict, range, Decimal and Fraction. A
+subclass is written as its base, which is what it compares equal to: a Counter as a dict, a named tuple as a tuple, a
+bytearray as bytes. Anything else is written by its type's name, with a number by which it can be asked for later.
+
+Neither pickle nor marshal will do: both let the writer run code, or crash the reader.
+"""
+
+from __future__ import annotations
+
+import struct
+
+TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    _Number = Callable[[Any], int]
+    _Object = Callable[[int, str], Any]
+
+DEEPEST = 100
+"""Nesting beyond this is refused."""
+
+
+class Unreadable(ValueError):
+    """The bytes are not a value, or the value cannot be written."""
+
+
+def encode(value: Any, number: _Number = lambda _: 0) -> bytes:
+    """`number` is asked for the number of a value that is not plain. Raises `Unreadable` where the nesting is too deep."""
+    out = bytearray()
+    _put(out, value, number, DEEPEST)
+    return bytes(out)
+
+
+def decode(data: bytes, other: _Object) -> Any:
+    """`other` makes something of the number and the type's name of a value that is not plain. Raises `Unreadable`."""
+    reader = _Reader(data, other)
+    try:
+        value = reader.value(DEEPEST)
+    except Unreadable:
+        raise
+    except Exception as error:  # unhashable members, text that is no UTF-8, a fraction over zero: whatever was sent
+        raise Unreadable(f"{type(error).__name__}: {error}") from None
+    if reader.at != len(data):
+        raise Unreadable("bytes left over")
+    return value
+
+
+def _put(out: bytearray, value: Any, number: _Number, deeper: int) -> None:
+    if deeper == 0:
+        raise Unreadable(f"nested more than {DEEPEST} deep")
+    deeper -= 1
+    if value is None or value is True or value is False:
+        out += b"N" if value is None else b"T" if value else b"F"
+    elif isinstance(value, int):
+        _bytes(out, b"i", int.to_bytes(value, int.bit_length(value) // 8 + 1, "little", signed=True))
+    elif isinstance(value, str):
+        _bytes(out, b"s", str.encode(value, "utf-8", "surrogatepass"))
+    elif isinstance(value, float):
+        out += b"f" + struct.pack("<d", value)
+    elif isinstance(value, list | tuple | set | frozenset):
+        base = next(base for base in _SEQUENCES if isinstance(value, base))
+        out += _SEQUENCES[base] + struct.pack("<I", base.__len__(value))
+        for item in base.__iter__(value):
+            _put(out, item, number, deeper)
+    elif isinstance(value, dict):
+        out += b"d" + struct.pack("<I", dict.__len__(value))
+        for key, item in dict.items(value):
+            _put(out, key, number, deeper)
+            _put(out, item, number, deeper)
+    elif isinstance(value, bytes | bytearray):
+        _bytes(out, b"b", bytes(value))
+    elif isinstance(value, complex):
+        out += b"c" + struct.pack("<dd", value.real, value.imag)
+    elif type(value) is range:
+        out += b"r"
+        _put(out, (value.start, value.stop, value.step), number, deeper)
+    elif type(value).__module__ in ("decimal", "fractions") and type(value).__name__ in ("Decimal", "Fraction"):
+        _bytes(out, b"D" if type(value).__name__ == "Decimal" else b"Q", str(value).encode())
+    else:
+        out += b"o" + struct.pack("<I", number(value))
+        _bytes(out, b"s", type(value).__name__[:200].encode("utf-8", "replace"))
+
+
+_SEQUENCES: dict[Any, bytes] = {list: b"l", tuple: b"t", set: b"e", frozenset: b"z"}
+_MAKE: dict[bytes, Callable[[Any], Any]] = {code: base for base, code in _SEQUENCES.items()}
+
+
+def _bytes(out: bytearray, code: bytes, data: bytes) -> None:
+    out += code + struct.pack("<I", len(data)) + data
+
+
+class _Reader:
+    def __init__(self, data: bytes, other: _Object) -> None:
+        self.data, self.other, self.at = data, other, 0
+
+    def take(self, length: int) -> bytes:
+        self.at += length
+        if self.at > len(self.data):
+            raise Unreadable("cut short")
+        return self.data[self.at - length : self.at]
+
+    def count(self) -> int:
+        (count,) = struct.unpack("<I", self.take(4))
+        if count > len(self.data) - self.at:  # every member takes a byte at least
+            raise Unreadable("cut short")
+        return int(count)
+
+    def value(self, deeper: int) -> Any:
+        if deeper == 0:
+            raise Unreadable(f"nested more than {DEEPEST} deep")
+        deeper -= 1
+        code = self.take(1)
+        if code in b"NTF":
+            return {b"N": None, b"T": True, b"F": False}[code]
+        if code == b"i":
+            return int.from_bytes(self.take(self.count()), "little", signed=True)
+        if code == b"s":
+            return self.take(self.count()).decode("utf-8", "surrogatepass")
+        if code == b"f":
+            return struct.unpack("<d", self.take(8))[0]
+        if code in _MAKE:
+            return _MAKE[code]([self.value(deeper) for _ in range(self.count())])
+        if code == b"d":
+            return {self.value(deeper): self.value(deeper) for _ in range(self.count())}
+        if code == b"b":
+            return self.take(self.count())
+        if code == b"c":
+            return complex(*struct.unpack("<dd", self.take(16)))
+        if code == b"r":
+            return range(*self.value(deeper))
+        if code == b"o":
+            (number,) = struct.unpack("<I", self.take(4))
+            return self.other(number, str(self.value(1)))
+        if code in (b"D", b"Q"):
+            return _exact(code, self.take(self.count()).decode())
+        raise Unreadable("unknown code")
+
+
+def _exact(code: bytes, text: str) -> Any:
+    if len(text) > 1000 or ("e" in text.lower() and code == b"Q"):
+        raise Unreadable("a number out of bounds")
+    if code == b"D":
+        from decimal import Decimal
+
+        return Decimal(text)
+    from fractions import Fraction
+
+    return Fraction(text)

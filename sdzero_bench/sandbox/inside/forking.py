@@ -1,0 +1,60 @@
+"""The step from the tester's process to the program's: nothing of the tester's stays within reach."""
+
+from __future__ import annotations
+
+import os
+
+from .confine import confine
+from .watch import Watch
+
+TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+
+class Broken(Exception):
+    """The sandbox cannot do its work here: no fault of the program's."""
+
+
+def fork(
+    body: Callable[..., Any], descriptors: Sequence[int], limits: dict[str, Any], cpu_seconds: float, filter_bytes: bytes
+) -> Watch:
+    """`body` in a confined process of its own.
+
+    The first three of `descriptors` become its standard streams, the others its arguments. Raises `Broken` where the process
+    could not be confined; that is told over a pipe that is closed before the program runs.
+    """
+    ready, ready_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            *kept, ready_end = _keep_only([*descriptors, ready_end])
+            try:
+                confine(limits, cpu_seconds, filter_bytes)
+            except BaseException as error:
+                os.write(ready_end, repr(error).encode())
+                raise
+            os.write(ready_end, b"+")
+            os.close(ready_end)
+            body(*kept[3:])
+        finally:
+            os._exit(1)
+    os.close(ready_end)
+    said = b""
+    while data := os.read(ready, 4096):
+        said += data
+    os.close(ready)
+    if said != b"+":
+        os.waitpid(pid, 0)
+        raise Broken(f"a process could not be confined: {said.decode('utf-8', 'replace') or 'it died'}")
+    return Watch(pid, limits)
+
+
+def _keep_only(descriptors: list[int]) -> list[int]:
+    """They become 0, 1, 2, ...; all others are closed, and from 3 on none survives an exec."""
+    high = [os.dup2(fd, 100 + number, inheritable=False) for number, fd in enumerate(descriptors)]
+    for number, fd in enumerate(high):
+        os.dup2(fd, number, inheritable=number < 3)
+    os.closerange(len(high), 1024)
+    return list(range(len(high)))

@@ -1,0 +1,124 @@
+"""The tester: reads a job, has the program run, reports."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from .asking import NotCompiled, Program
+from .asserts import Script
+from .calls import call
+from .codec import decode, encode
+from .compiling import compiled
+from .confine import die_with_parent, drop_capabilities, protect_tester
+from .forking import Broken
+from .mounts import read_only_but_for
+from .program import run_script
+from .remote import Unsupported
+from .stdio import CannotCompile, run
+from .watch import sweep
+
+TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+REPORT = 1
+
+
+class Reports:
+    """Numbers the reports on tests, and sends them as they come."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def test(self, *told: Any) -> None:
+        tell("test", self.count, *told)
+        self.count += 1
+
+
+def tell(*message: Any) -> None:
+    data = encode(message)
+    view = memoryview(len(data).to_bytes(4, "big") + data)
+    while view:
+        view = view[os.write(REPORT, view) :]
+
+
+def main(take: Callable[[int], bytes]) -> None:
+    """`take` reads so many bytes of standard input. The job comes in two parts, of which the program never sees the second."""
+    try:
+        job = _part(take)
+        _settle(job)
+        tell("began")
+        _work(job, lambda: _part(take))
+        sweep(own_namespace=job["tier"] < 3)
+        tell("end")
+    except Broken as error:
+        tell("broken", str(error))
+    except (CannotCompile, NotCompiled) as error:
+        tell("compile", str(error)[:4000])
+    except Exception as error:  # the sandbox's own failure, whatever it is: never the program's
+        tell("broken", f"{type(error).__name__}: {error} (line {_line(error)})")
+    os._exit(0)  # in a moment, not after the interpreter has put itself in order
+
+
+def _settle(job: dict[str, Any]) -> None:
+    protect_tester()
+    if job["tier"] == 2:
+        read_only_but_for("/tmp", job["scratch"])
+    if job["tier"] > 1:
+        die_with_parent()
+    drop_capabilities()
+    os.chdir(job["directory"])
+    most = 2 * job["limits"]["memory"] + (256 << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def _work(job: dict[str, Any], secret: Callable[[], Any]) -> None:
+    limits, tests = job["limits"], Reports()
+    if job["mode"] == "stdio":
+        _stdio(job, secret()["inputs"], tests)
+        return
+    program = Program(job["source"], limits, job["filter"], keep_objects=job["mode"] == "asserts")
+    hidden = secret()
+    if job["mode"] == "calls":
+        call(program, hidden["function"], hidden["calls"], tests.test)
+    else:
+        script = Script(program, hidden["names"], hidden["setup"])
+        for source in hidden["tests"]:
+            try:
+                tests.test(*script.test(source))
+            except Unsupported as error:
+                tell("unsupported", tests.count, str(error))
+                break
+    program.watch.kill("exit", "all done")
+
+
+def _stdio(job: dict[str, Any], inputs: list[str], tests: Reports) -> None:
+    limits = job["limits"]
+    executables = [compiled(job, job["directory"])] if job["compile"] else []
+
+    def body(*executables: int) -> None:
+        if executables:
+            os.execve(executables[0], ["program"], {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+        run_script(job["source"])
+
+    cpu = wall = 0.0
+    for text in inputs:
+        if cpu > limits["total_cpu"] or wall > limits["total_wall"]:
+            tests.test("time", b"", b"", "all tests together took longer than allowed", 0.0, 0.0)
+            continue
+        outcome, printed, detail, *spent = run(body, executables, text.encode("utf-8", "surrogatepass"), limits, job["filter"])
+        cpu, wall = cpu + spent[0], wall + spent[1]
+        tests.test(outcome, b"", printed, detail, *spent)
+
+
+def _part(take: Callable[[int], bytes]) -> Any:
+    return decode(take(int.from_bytes(take(4), "big")), lambda *_: None)
+
+
+def _line(error: BaseException) -> int:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_lineno if trace is not None else 0

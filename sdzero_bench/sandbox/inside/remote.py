@@ -1,0 +1,125 @@
+"""What the program defines, as an assert script sees it: it can be used, but nothing of it runs on the tester's side."""
+
+from __future__ import annotations
+
+import builtins
+
+from .asking import Program, failure
+from .watch import Death
+
+TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Unsupported(BaseException):
+    """The test cannot be run in this sandbox. Not an `Exception`: no test may take it for the program's."""
+
+
+class ProgramError(Exception):
+    """What the program raised, where no builtin exception fits."""
+
+
+class Remote:
+    """An object of the program's that is not plain: a function, a class, an instance, an iterator.
+
+    Equal to nothing but itself, whatever the program says: an answer must never come from the one who is examined. For the
+    same reason there is no arithmetic and no order, which would show the program what it is compared with.
+    """
+
+    __slots__ = ("_ask", "_kind", "_number")
+
+    def __init__(self, ask: Any, number: int, kind: str) -> None:
+        for name, value in (("_ask", ask), ("_number", number), ("_kind", kind)):
+            object.__setattr__(self, name, value)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._ask("call", self, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return self._ask("getattr", self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._ask("setattr", self, name, value)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._ask("getitem", self, key)
+
+    def __len__(self) -> int:
+        return self._ask("len", self)
+
+    def __iter__(self) -> Any:
+        return self._ask("iter", self)
+
+    def __next__(self) -> Any:
+        return self._ask("next", self)
+
+    def __bool__(self) -> bool:
+        return self._ask("bool", self)
+
+    def __str__(self) -> str:
+        return self._ask("str", self)
+
+    def __repr__(self) -> str:
+        return self._ask("repr", self)
+
+    def __instancecheck__(self, value: Any) -> bool:
+        return isinstance(value, Remote) and self._ask("isinstance", self, value)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+
+class Defined:
+    """The program's side of an assert script: hands out what it defines."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._same: dict[int, Remote] = {}
+        self.unsupported: Unsupported | None = None
+        self.raised: BaseException | None = None
+        """What a request raised last, to tell the program's exceptions from the test's own."""
+        program.other, program.number = self._other, self._number
+
+    def names(self, wanted: list[str]) -> dict[str, Any]:
+        """Those of the names that the program defines."""
+        found = self._value(self._program.ask("names", None, *wanted))
+        if not isinstance(found, dict):
+            raise self._program.watch.kill("output", "its answer cannot be read")
+        return {name: value for name, value in found.items() if name in wanted}
+
+    def _ask(self, operation: str, target: Remote, *args: Any, **kwargs: Any) -> Any:
+        return self._value(self._program.ask(operation, target, *args, **kwargs))
+
+    def _value(self, answer: tuple[Any, ...]) -> Any:
+        if answer[0] == "value":
+            return answer[1]
+        if answer[0] != "raise":
+            self.raised = Death(*failure(answer))
+        else:
+            _, name, message, bases = answer
+            self.raised = _exception(name, message, bases)
+        raise self.raised
+
+    def _other(self, number: int, kind: str) -> Remote:
+        return Remote(self._ask, number, kind)
+
+    def _number(self, value: Any) -> int:
+        if type(value) is Remote:
+            return object.__getattribute__(value, "_number")
+        what = getattr(type(value), "__name__", "an object")
+        self.unsupported = Unsupported(f"it hands the program a {what}, which cannot leave the tester")
+        raise self.unsupported
+
+
+def _exception(name: str, message: str, bases: list[str]) -> BaseException:
+    for base in bases:
+        kind = getattr(builtins, base, None) if isinstance(base, str) else None
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            try:
+                return kind(message if base == name else f"{name}: {message}")
+            except Exception:  # such as UnicodeDecodeError, which wants more than a message
+                continue
+    return ProgramError(f"{name}: {message}")

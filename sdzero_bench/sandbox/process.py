@@ -1,0 +1,75 @@
+"""One process in a sandbox: a job goes in, reports come out, and nothing of it is left behind."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+
+_MOST_WORDS = 4000
+
+
+def exchange(command: Sequence[str], job: bytes, seconds: float, most: int, environment: dict[str, str]) -> tuple[bytes, str]:
+    """Its standard output, and the end of its standard error. It is killed, with all that it started, after `seconds` or
+    `most` bytes of output; what it had said by then is returned.
+
+    Raises `OSError` where the command cannot be started.
+    """
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is for this process alone; and a group to kill where nothing better is at hand
+        bufsize=0,
+    )
+    said, words = bytearray(), bytearray()
+    try:
+        _talk(process, memoryview(job), time.monotonic() + seconds, said, most, words)
+    finally:
+        _end(process)
+    return bytes(said), words.decode("utf-8", "replace").strip()
+
+
+def _talk(
+    process: subprocess.Popen[bytes], left: memoryview, until: float, said: bytearray, most: int, words: bytearray
+) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    os.set_blocking(process.stdin.fileno(), False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdin, selectors.EVENT_WRITE)
+        selector.register(process.stdout, selectors.EVENT_READ, said)
+        selector.register(process.stderr, selectors.EVENT_READ, words)
+        while len(selector.get_map()) > (not process.stdin.closed) and len(said) <= most and time.monotonic() < until:
+            for key, _ in selector.select(max(0.0, until - time.monotonic())):
+                if key.fileobj is process.stdin:
+                    try:
+                        left = left[os.write(key.fd, left) :]
+                    except BrokenPipeError:
+                        left = left[:0]
+                    if not left:
+                        selector.unregister(process.stdin)
+                        process.stdin.close()
+                elif data := os.read(key.fd, 1 << 16):
+                    key.data.extend(data)
+                    del words[:-_MOST_WORDS]
+                else:
+                    selector.unregister(key.fileobj)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Both other tiers take their namespace with them; for the third it is the group."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        assert stream is not None
+        stream.close()

@@ -1,0 +1,65 @@
+"""The command that puts a process into a sandbox of each tier."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+SCRATCH_BYTES = 128 << 20
+"""The tmpfs that is all a program can write to. A compiled program and its parts have to fit."""
+
+PATH = "/usr/local/bin:/usr/bin:/bin"
+ENVIRONMENT = {"PATH": PATH, "HOME": "/tmp", "TMPDIR": "/tmp", "LC_ALL": "C.UTF-8"}
+
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+
+
+def interpreter() -> list[str]:
+    """The Python that runs the tester: this one, without the environment that is around it, and without site-packages."""
+    return [os.path.realpath(getattr(sys, "_base_executable", sys.executable)), "-I", "-S", "-X", "utf8"]
+
+
+def bubblewrap() -> list[str]:
+    command = ["bwrap", "--unshare-all", "--new-session", "--die-with-parent", "--clearenv", "--hostname", "sandbox"]
+    for directory in ("/usr", "/bin", "/sbin", *map(str, sorted(Path("/").glob("lib*")))):
+        if os.path.islink(directory):
+            command += ["--symlink", os.readlink(directory), directory]
+        elif os.path.isdir(directory):
+            command += ["--ro-bind", directory, directory]
+    for prefix in {os.path.realpath(sys.base_prefix), os.path.realpath(sys.base_exec_prefix)}:
+        if not prefix.startswith("/usr"):
+            command += ["--ro-bind", prefix, prefix]
+    for device in _DEVICES:
+        command += ["--dev-bind", device, device]
+    command += ["--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    for name, value in ENVIRONMENT.items():
+        command += ["--setenv", name, value]
+    return [*command, "--remount-ro", "/", "--"]
+
+
+def unshare() -> list[str]:
+    """setpriv has it die with this process: unshare sees to its own child only."""
+    spaces = ["--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup"]
+    return ["setpriv", "--pdeathsig", "KILL", "unshare", *spaces, "--fork", "--kill-child", "--"]
+
+
+def nothing() -> list[str]:
+    return []
+
+
+COMMANDS: dict[int, Callable[[], list[str]]] = {1: bubblewrap, 2: unshare, 3: nothing}
+NAMES = {1: "bubblewrap", 2: "unshare", 3: "accident guard, not a sandbox"}
+
+
+def versions(tier: int) -> dict[str, str]:
+    """Of what makes the tier."""
+    found = {"kernel": platform.release(), "python": platform.python_version()}
+    if tool := {1: "bwrap", 2: "unshare"}.get(tier):
+        said = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False).stdout
+        found[tool] = (re.findall(r"\d+(?:\.\d+)+", said) or ["unknown"])[0]
+    return found

@@ -1,0 +1,72 @@
+"""countdown: make a target from given numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from sdzero_bench.code.literals import write_literal
+from sdzero_bench.errors import UserError
+from sdzero_bench.question_files import Row, file_rows
+from sdzero_bench.questions import Question, QuestionSet
+from sdzero_bench.task import Split
+
+from .procedural.countdown import solution
+from .procedural.task import ReasoningGym, ReasoningGymOptions
+
+
+class CountdownOptions(ReasoningGymOptions):
+    path: str | None = None
+    """File with the fields of Jiayi-Pan/Countdown-Tasks-3to4, `nums` and `target`: the test questions are its first rows, then
+    those for validation, then the training questions. null makes them up, with reasoning-gym."""
+    config: dict[str, Any] = Field({"min_numbers": 3, "max_numbers": 4, "min_target": 10, "max_target": 99})
+    """Options of reasoning-gym's generator; these are like the questions of TinyZero (Pan et al. 2025)."""
+
+
+class Countdown(ReasoningGym):
+    """All the numbers, once each, with + - * / and parentheses. Questions and scorer are reasoning-gym's (arXiv 2505.24760).
+
+    The gold answer is one of the expressions that reach the target; every other one is right too.
+    """
+
+    name = known_as = "countdown"
+    data_set = "countdown"
+    summary = "reach a number from three or four others with + - * / (Countdown)"
+    Options = CountdownOptions
+    options: CountdownOptions
+
+    def load(self, split: Split) -> QuestionSet:
+        if self.options.path is None:
+            return super().load(split)
+        counts = {"test": self.options.test, "validation": self.options.validation, "train": self.options.train}
+        before = sum(list(counts.values())[: list(counts).index(split)])
+        rows = _different(file_rows(Path(self.options.path).expanduser()))
+        if len(rows) < before + counts[split]:
+            asked = " + ".join(f"task.{name}={count}" for name, count in counts.items())
+            raise UserError(f"{self.options.path!r} has {len(rows)} different questions, fewer than {asked}; lower them")
+        chosen = rows[before : before + counts[split]]
+        return QuestionSet(f"{self.name}/{split}", tuple(_question(f"{split}-{i}", *row) for i, row in enumerate(chosen)))
+
+    def demonstration(self, question: Question) -> str:
+        return self.stated(question.answer)
+
+
+def _different(rows: list[Row]) -> list[tuple[Row, list[int], int]]:
+    """Each set of numbers with its target once. Raises `UserError` for a row that has none."""
+    found = {}
+    for row in rows:
+        numbers, target = row.value("nums"), row.value("target")
+        if not isinstance(numbers, list) or not all(type(n) is int and n > 0 for n in [*numbers, target]) or len(numbers) < 2:
+            raise UserError(f"{row.where}: nums has to be a list of positive whole numbers, and target one")
+        found.setdefault((*sorted(numbers), target), (row, numbers, target))
+    return list(found.values())
+
+
+def _question(id: str, row: Row, numbers: list[int], target: int) -> Question:
+    answer = solution(numbers, target)
+    if answer is None:
+        raise UserError(f"{row.where}: {target} cannot be made from {numbers}")
+    text = f"Find a way to make {target} using all of these numbers: {', '.join(map(str, numbers))}.\nUse each number once."
+    return Question(id, text, answer, {"metadata": write_literal({"numbers": numbers, "target": target})})

@@ -1,0 +1,91 @@
+"""HumanEval: functions from their signature and docstring."""
+
+from __future__ import annotations
+
+import ast
+
+from sdzero_bench.code.extraction import python_statements
+from sdzero_bench.code.hub import only_a_test_set, rows
+from sdzero_bench.code.task import CodeOptions, CodeTask, fenced
+from sdzero_bench.errors import UserError
+from sdzero_bench.questions import Question, QuestionSet
+from sdzero_bench.task import Messages, Split
+
+HUB_NAME = "openai/openai_humaneval"
+FIELDS = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
+
+
+class HumanEvalOptions(CodeOptions):
+    path: str | None = None
+    """File (JSON Lines or Parquet) with the fields of the hub's data set, as `HumanEval.jsonl.gz`; null loads from the hub."""
+
+
+class HumanEval(CodeTask):
+    """Chen et al. 2021, arXiv 2107.03374: 164 problems, each with one test script, `check(candidate)`.
+
+    The prompt asks for a program in a fenced block, with the words of EvalPlus. What is run is the program that the response
+    gives (code/extraction.py), after the imports and helper functions that stand in the problem before its function: models
+    leave them out. A response without a block that is the indented body of the function, as a base model writes it, is taken
+    as one, up to its first line at the margin. The script is the test's own side: helpers that it uses come from the problem,
+    and not from the response.
+    """
+
+    name = "humaneval"
+    summary = "Python functions from their docstring (HumanEval)"
+    source = f"hub: {HUB_NAME}"
+    Options = HumanEvalOptions
+    options: HumanEvalOptions
+
+    def load(self, split: Split) -> QuestionSet:
+        only_a_test_set(self.name, split)
+        questions = [self.question(row) for row in rows(self.options.path, HUB_NAME, None, ["test"], FIELDS)]
+        return self.checked(QuestionSet(f"{self.name}/test", tuple(questions)))
+
+    def question(self, row: dict) -> Question:
+        name, helpers = row["entry_point"], helpers_of(row["prompt"], row["entry_point"], row["task_id"])
+        script = f"{row['test']}\n\ncheck({name})"
+        tests = {"form": "asserts", "setup": helpers, "tests": [script], "names": [name]}
+        details = {"tests": tests, "helpers": helpers, "function": name}
+        return Question(row["task_id"], row["prompt"], row["canonical_solution"], details)
+
+    def prompt(self, question: Question) -> Messages:
+        return [{"role": "user", "content": asking(question.text)}]
+
+    def program(self, question: Question, response: str) -> str | None:
+        program = super().program(question, response)
+        if program is not None:
+            return f"{question.details['helpers']}\n\n{program}"
+        body = indented_body(response)
+        whole = f"{question.text.rstrip()}\n{body}"
+        return whole if body and python_statements(whole) else None
+
+    def demonstration(self, question: Question) -> str:
+        return fenced(question.text + question.answer)
+
+
+def asking(problem: str) -> str:
+    """The prompt, in the words of EvalPlus."""
+    return (
+        "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
+        f"{fenced(problem.strip())}"
+    )
+
+
+def helpers_of(prompt: str, function: str, question: str) -> str:
+    """What a problem defines beside its function: imports, and functions that its tests may use too."""
+    statements = python_statements(prompt) or python_statements(f"{prompt}\n    pass")
+    own = [s for s in statements or () if isinstance(s, ast.FunctionDef) and s.name == function]
+    if not own or statements is None:
+        raise UserError(f"{question}: the prompt does not define the function {function!r}")
+    return "\n".join(ast.unparse(s) for s in statements if s not in own)
+
+
+def indented_body(response: str) -> str | None:
+    """The lines of a response up to the first at the margin, or None if it has none or a fence: then it is no plain body."""
+    body: list[str] = []
+    for line in response.splitlines():
+        if line.strip() and not line.startswith((" ", "\t")):
+            break
+        body.append(line)
+    text = "\n".join(body)
+    return text if text.strip() and "```" not in response else None

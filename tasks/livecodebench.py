@@ -1,0 +1,148 @@
+"""LiveCodeBench: contest problems by the date of their contest."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from sdzero_bench.code.hub import only_a_test_set
+from sdzero_bench.code.packed_tests import as_forms, unpack
+from sdzero_bench.code.task import CodeOptions, CodeTask, digest
+from sdzero_bench.code.tests import Tests, parse_tests
+from sdzero_bench.errors import UserError
+from sdzero_bench.question_files import read_rows
+from sdzero_bench.questions import Question, QuestionSet
+from sdzero_bench.task import Messages, Split
+
+HUB_NAME = "livecodebench/code_generation_lite"
+FIELDS = ("question_id", "question_content", "contest_date", "public_test_cases", "private_test_cases")
+FILES = ["test.jsonl", *(f"test{number}.jsonl" for number in range(2, 7))]
+"""Of the hub's data set: release_vN is the first N of them."""
+
+IMPORTS = """\
+import bisect, collections, copy, datetime, functools, heapq, itertools, json, math, operator, random, re, string, sys
+from bisect import *
+from collections import *
+from functools import *
+from heapq import *
+from itertools import *
+from math import *
+from typing import *
+"""
+"""What stands before a program, as the sites where these problems come from offer it."""
+
+
+class LiveCodeBenchOptions(CodeOptions):
+    path: str | None = None
+    """File with the fields of the hub's data set, or a folder with its files test.jsonl, test2.jsonl, ...; null loads from the
+    hub."""
+    version_tag: Literal["release_v1", "release_v2", "release_v3", "release_v4", "release_v5", "release_v6"] = "release_v6"
+    """Which release; has no meaning for a single file."""
+    start_date: date | None = None
+    """First contest date to keep, as 2024-10-01."""
+    end_date: date | None = None
+    """Last contest date to keep."""
+    cpu_seconds: float = Field(6.0, gt=0)
+    memory_mb: int = Field(1024, gt=0)
+
+
+class LiveCodeBench(CodeTask):
+    """Jain et al. 2024, arXiv 2403.07974: the problems of a release whose contests lie in a window of dates, in Python.
+
+    Programs read standard input, or complete the starter code, whose method is called. Both public and private tests count. The
+    prompt is of our own, with the benchmark's meaning. Departures from its checker: every test is run, after the first failure
+    too; output is compared token by token, numbers with a fraction by value, where it compares line by line; a limit of 6 s is
+    of CPU time for each test.
+
+    Private tests are compressed pickles of JSON text: they are read by an unpickler that knows texts and nothing else.
+    """
+
+    name = "livecodebench"
+    summary = "contest problems of a release and a window of dates (LiveCodeBench)"
+    source = f"hub: {HUB_NAME}"
+    Options = LiveCodeBenchOptions
+    options: LiveCodeBenchOptions
+
+    def load(self, split: Split) -> QuestionSet:
+        only_a_test_set(self.name, split)
+        found = [row for row in self._rows() if self._inside(row)]
+        if not found:
+            window = f"{self.options.start_date or 'the first'} and {self.options.end_date or 'the last'}"
+            raise UserError(f"no problem of {self.options.version_tag} has a contest between {window}")
+        return self.checked(QuestionSet(f"{self.name}/test", tuple(map(self._question, found))))
+
+    def _rows(self) -> list[dict[str, Any]]:
+        files = FILES[: int(self.options.version_tag[-1])]
+        if self.options.path is None:
+            paths = [_downloaded(file) for file in files]
+        else:
+            path = Path(self.options.path).expanduser()
+            paths = [path / file for file in files] if path.is_dir() else [path]
+        return [row for path in paths for row in read_rows(path, FIELDS)]
+
+    def _inside(self, row: dict[str, Any]) -> bool:
+        try:
+            day = date.fromisoformat(row["contest_date"][:10])
+        except ValueError as error:
+            raise UserError(f"problem {row['question_id']}: contest_date {row['contest_date']!r} is no date") from error
+        return (self.options.start_date or day) <= day <= (self.options.end_date or day)
+
+    def _question(self, row: dict[str, Any]) -> Question:
+        try:
+            function = json.loads(row.get("metadata") or "{}").get("func_name")
+        except (ValueError, AttributeError) as error:
+            raise UserError(f"problem {row['question_id']}: its metadata is no JSON object") from error
+        details = {"public": row["public_test_cases"], "private": row["private_test_cases"], "function": function}
+        starter = (row.get("starter_code") or "").strip()
+        if function is not None and not starter:
+            raise UserError(f"problem {row['question_id']}: a function {function!r} is to be called, but there is no starter_code")
+        text = row["question_content"].strip()
+        if starter:
+            text += f"\n\nComplete this starter code:\n```python\n{starter}\n```"
+        details["class"] = "Solution" if "class Solution" in starter else None
+        return Question(row["question_id"], text, f"tests {digest(details)}", details)
+
+    def tests(self, question: Question) -> Tests:
+        return _tests(question.id, question.details)
+
+    def program(self, question: Question, response: str) -> str | None:
+        program = super().program(question, response)
+        return program and f"{IMPORTS}\n{program}"
+
+    def prompt(self, question: Question) -> Messages:
+        if question.details["function"] is None:
+            how = "The program reads standard input and writes the answer to standard output, and nothing else."
+        else:
+            how = "Keep the names of the starter code; its method is called, and what it returns is compared."
+        content = (
+            f"Solve this programming problem in Python. {how}\n\n{question.text}\n\n"
+            "Think about it, then put the whole program into one ```python block."
+        )
+        return [{"role": "user", "content": content}]
+
+
+def _tests(question: str, details: dict[str, Any]) -> Tests:
+    """Kept packed until they are needed: those of a whole release fill some GB."""
+    function = details["function"]
+    if function is not None and details["class"]:
+        function = f"{details['class']}.{function}"
+    try:
+        data = as_forms([*unpack(details["public"]), *unpack(details["private"])], function)
+    except ValueError as error:
+        raise UserError(f"the tests of problem {question!r} are malformed: {error}") from error
+    return parse_tests(data, question)
+
+
+def _downloaded(file: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(HUB_NAME, file, repo_type="dataset"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{file} of {HUB_NAME} could not be loaded from the hub; give a local copy with --set task.path=FILE"
+        ) from error

@@ -1,0 +1,44 @@
+"""MBPP+: problems of MBPP with some thirty-five times as many tests."""
+
+from __future__ import annotations
+
+from sdzero_bench.code.hub import only_a_test_set
+from sdzero_bench.code.plus import plus_id, plus_rows
+from sdzero_bench.code.task import CodeOptions, CodeTask, fenced
+from sdzero_bench.questions import Question, QuestionSet
+from sdzero_bench.task import Messages, Split
+
+from .humaneval import asking
+
+
+class MBPPPlusOptions(CodeOptions):
+    path: str | None = None
+    """File with the fields of `MbppPlus.jsonl.gz`, as EvalPlus releases it; null lets the package evalplus fetch it."""
+
+
+class MBPPPlus(CodeTask):
+    """Liu et al. 2023, arXiv 2305.01210: the 378 problems of MBPP that EvalPlus kept. The prompt is EvalPlus's: a docstring with
+    the sentence and an assert, as a problem to solve. Tests are as in the task humaneval_plus.
+
+    All of them are a test set; MBPP's own training questions are the task mbpp's.
+    """
+
+    name = "mbpp_plus"
+    summary = "MBPP with the many more tests of EvalPlus"
+    source = "EvalPlus's release, fetched by the package evalplus"
+    Options = MBPPPlusOptions
+    options: MBPPPlusOptions
+
+    def load(self, split: Split) -> QuestionSet:
+        only_a_test_set(self.name, split)
+        questions = [
+            Question(plus_id(row), row["prompt"], row["canonical_solution"], {"tests": tests})
+            for row, tests in plus_rows("mbpp", self.options.path, self.sandbox)
+        ]
+        return self.checked(QuestionSet(f"{self.name}/test", tuple(questions)))
+
+    def prompt(self, question: Question) -> Messages:
+        return [{"role": "user", "content": asking(question.text)}]
+
+    def demonstration(self, question: Question) -> str:
+        return fenced(question.answer)

@@ -1,0 +1,64 @@
+"""micro-code: small functions from one-line specifications, the second task of the embedded micro model."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+
+from pydantic import Field
+
+from sdzero_bench.code.literals import write_literal
+from sdzero_bench.code.task import CodeOptions, CodeTask
+from sdzero_bench.questions import Question, QuestionSet
+from sdzero_bench.task import Messages, Split
+
+from .micro_world import programs
+
+
+class MicroCodeOptions(CodeOptions):
+    cpu_seconds: float = Field(1.0, gt=0)
+    train: int = Field(2000, gt=0)
+    """Training questions."""
+    validation: int = Field(200, gt=0)
+    test: int = Field(300, gt=0)
+
+
+SPLIT_SEED = 1
+"""Stream of all three splits, in the order test, validation, train: larger training sets change no other."""
+
+
+class MicroCode(CodeTask):
+    """Pipelines of two to four steps over a list of integers; a program is right if it passes eight hidden tests."""
+
+    name = "micro-code"
+    summary = "small Python functions from one-line specifications, run on hidden tests"
+    source = "made by the task itself"
+    record_details = True
+    Options = MicroCodeOptions
+    options: MicroCodeOptions
+
+    def load(self, split: Split) -> QuestionSet:
+        sizes = {"test": self.options.test, "validation": self.options.validation, "train": self.options.train}
+        start = sum(sizes[name] for name in itertools.takewhile(lambda name: name != split, sizes))
+        found = _found(sum(sizes.values()))[start : start + sizes[split]]
+        questions = tuple(_question(f"{split}-{i}", *pipeline) for i, pipeline in enumerate(found))
+        return self.checked(QuestionSet(f"{self.name}/{split}", questions))
+
+    def prompt(self, question: Question) -> Messages:
+        return [{"role": "user", "content": programs.prompt(question.text)}]
+
+    def demonstration(self, question: Question) -> str:
+        return question.details["demonstration"]
+
+
+def _question(id: str, steps: programs.Steps, tests: programs.Lists) -> Question:
+    calls = [write_literal((list(numbers),)) for numbers in tests]
+    expected = [write_literal(programs.outcome(steps, numbers)) for numbers in tests]
+    hidden = {"form": "calls", "function": "f", "calls": calls, "expected": expected}
+    details = {"tests": hidden, "demonstration": programs.demonstration(steps)}
+    return Question(id, programs.specification(steps), programs.program(steps), details)
+
+
+@cache
+def _found(count: int) -> list[tuple[programs.Steps, programs.Lists]]:
+    return list(itertools.islice(programs.pipelines(SPLIT_SEED), count))

@@ -1,0 +1,1 @@
+"""What the task of a user's own question file is made with."""

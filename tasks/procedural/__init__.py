@@ -1,0 +1,1 @@
+"""What the tasks of reasoning-gym are made with."""

@@ -1,0 +1,42 @@
+"""file:PATH, a user's own questions: with answers that are numbers or LaTeX, or with tests that programs have to pass."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sdzero_bench.errors import UserError
+from sdzero_bench.made_task import TaskFamily
+from sdzero_bench.question_files import Row, file_rows
+from sdzero_bench.task import Task
+
+from .own.files import files_of
+
+
+class QuestionFileFamily(TaskFamily):
+    name = "file"
+    form = "file:PATH"
+    summary = "a file of your own: question and answer, or prompt and tests; `tasks check` proves it"
+    source = "JSON Lines, JSON or Parquet"
+
+    @staticmethod
+    def task(rest: str) -> type[Task]:
+        return _task(rest)
+
+
+@cache
+def _task(path: str) -> type[Task]:
+    first = _first(path)
+    if "tests" in first.values:
+        from .own.programs import program_file
+
+        return program_file(path)
+    if {"prompt", "tests"} & first.values.keys() and "answer" not in first.values:
+        raise UserError(f"{first.where}: there is a prompt, but no tests; a question has an answer, a prompt has tests")
+    from .own.answers import answer_file
+
+    return answer_file(path)
+
+
+def _first(path: str) -> Row:
+    """The first row: it says which kind of questions these are."""
+    return file_rows(next(iter(files_of(path).values())))[0]
