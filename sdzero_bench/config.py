@@ -39,7 +39,7 @@ def resolve(
 ) -> RunConfig:
     """The settings of a run. Raises `UserError` in one line for anything unknown, malformed or out of range.
 
-    A preset may give defaults for each method under `methods:` and options for each task under `tasks:`.
+    A preset may give defaults for each method under `methods:`, and settings that differ for a task under `tasks:`.
     """
     registry.method(method)
     settings = load_preset(preset)
@@ -59,7 +59,7 @@ def resolve(
         section = layer.get("task")
         chosen = section.get("name", chosen) if isinstance(section, dict) else chosen
     registry.task(chosen)
-    merged = _merge(settings, {"task": {"name": chosen, **per_task.get(chosen, {})}})
+    merged = _merge(_merge(settings, {"task": {"name": chosen}}), per_task.get(chosen, {}))
     # Options of another method or task than the preset's must not linger.
     merged = _merge(merged, {"preset": preset, "method": {"name": method, **per_method.get(method, {})}})
     for layer in layers:
