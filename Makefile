@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
 
-.PHONY: run test test-slow lint micro-model leaderboard report clean
+.PHONY: run test test-slow test-data bench lint micro-model leaderboard report math-verifiers clean
 .DEFAULT_GOAL := run
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -24,14 +24,22 @@ test: $(VENV)/installed
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -m slow $(EXTRA)
 
+# What needs the published data sets: SDZERO_DATA names the folder that holds them (tests/local_tasks.py says which).
+test-data: $(VENV)/installed
+	$(BIN)/python -m pytest -m data $(EXTRA)
+
+# Programs checked a second in each tier of the sandbox that works here, beside evalplus's own checker.
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/sandbox_throughput.py $(EXTRA)
+
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Rebuilds the embedded model from nothing, in place.
+# Rebuilds the embedded model of both domains from nothing, in place.
 micro-model: $(VENV)/installed
-	$(BIN)/python -m sdzero_bench.tasks.micro_world.build --out tasks/micro_world/model $(EXTRA)
+	$(BIN)/python -m sdzero_bench.tasks.micro_world.build --out tasks/micro_world/sums_and_programs $(EXTRA)
 
 # Every method of the micro tier on 5 seeds, and 3 of them on half of the budget too: under 2 hours on 2 quiet cores. The same
 # command goes on where it was cut off. JOBS=2 runs two at a time, each on one core.
@@ -48,6 +56,10 @@ leaderboard: $(VENV)/installed
 report: $(VENV)/installed
 	$(BIN)/sdzero-bench report results/micro --out results/micro --format md,csv,html,latex,json
 	$(BIN)/sdzero-bench validate results/micro
+
+# docs/math_verifiers.md: our math verifier beside others, on the cases of docs/math_cases.yaml.
+math-verifiers: $(VENV)/installed
+	$(BIN)/python -m sdzero_bench.harness.math_agreement docs/math_cases.yaml docs/math_verifiers.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -26,7 +26,8 @@ class Check:
     """One thing that was tried."""
 
     name: str
-    ok: bool
+    ok: bool | None
+    """None: not tried here."""
     found: str
 
 
@@ -62,6 +63,8 @@ def examine() -> list[Check]:
         ("engine transformers", _transformers_engine),
         ("verifier math-verify", _math_verifier),
         ("verifier time limit", _verifier_limits),
+        ("sandbox", _sandbox),
+        ("languages", _languages),
         ("methods and tasks", _registry),
         ("writing here", _writing),
     ]
@@ -72,6 +75,20 @@ def examine() -> list[Check]:
         except Exception as error:  # whatever went wrong is what doctor is there to report
             checks.append(Check(name, False, f"{type(error).__name__}: {error}"))
     return checks
+
+
+def attack_sandbox() -> list[Check]:
+    """The conformance suite against the best sandbox that works here, a check for each attack.
+
+    Raises `UserError` if programs cannot be run here at all.
+    """
+    from .sandbox import find_sandbox
+    from .sandbox.conformance import NOT_COVERED, run_conformance
+
+    sandbox = find_sandbox(allow_weaker=True)
+    checks = [Check(f.probe, f.held, f.expects if f.held else f.found) for f in run_conformance(sandbox)]
+    limits = [Check("not covered by any tier", None, what) for what in NOT_COVERED]
+    return [Check("sandbox", True, sandbox.name), *checks, *limits]
 
 
 def _versions() -> str:
@@ -117,6 +134,24 @@ def _verifier_limits() -> str:
     if [v.status for v in verdicts] != ["timeout", "error", "error", "ok"]:
         raise RuntimeError(f"got {[v.status for v in verdicts]}")
     return "a hanging, a dying and a raising verifier are stopped and told from a wrong answer"
+
+
+def _sandbox() -> str:
+    from .sandbox import find_sandbox
+
+    found = find_sandbox()
+    return (
+        f"{found.name}; this machine is {found.slowness:.2f} times as slow as the reference, {found.crowding:.2f} times crowded"
+    )
+
+
+def _languages() -> str:
+    from .sandbox import LANGUAGES, find_sandbox, require_language
+
+    sandbox = find_sandbox(allow_weaker=True)
+    for name in LANGUAGES:
+        require_language(name, sandbox)
+    return f"programs in {', '.join(LANGUAGES)} run"
 
 
 def _registry() -> str:

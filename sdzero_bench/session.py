@@ -66,17 +66,21 @@ class Session:
         config = self.config
         plan = ", ".join(f"{name} {count}" for name, count in self.plan.items()) or "none"
         allowed = config.budget.samples_per_question * len(self.train_questions)
+        trains = not config.questions.measure_only
+        trained_on = f"{len(self.train_questions)} training questions ({self.train_questions.fingerprint}), " if trains else ""
+        drawn = config.sampling if trains else config.evaluation
         lines = {
             "method": f"{self.method.name}: {self.method.summary} ({self.method.paper})",
             "model": f"{config.model.name} on {device(config.model)}, seed {config.seed}",
-            "task": f"{self.task.name}, {len(self.train_questions)} training questions "
-            f"({self.train_questions.fingerprint}), {len(self.test_questions)} {config.evaluation.split} questions",
+            "task": f"{self.task.name}, {trained_on}{len(self.test_questions)} {config.evaluation.split} questions",
             "shown": self.method.supervision,
             "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
-            "sampler": f"transformers, temperature {config.sampling.temperature:g}, top-p {config.sampling.top_p:g}",
+            "sampler": f"transformers, temperature {drawn.temperature:g}, top-p {drawn.top_p:g}",
             "verifier": f"{self.task.verifier}; {self._kept_in()}",
             "folder": str(folder.path),
         }
+        if not trains:
+            del lines["method"], lines["shown"], lines["budget"]
         return "\n".join(f"{name:>9}  {text}" for name, text in lines.items())
 
     def _kept_in(self) -> str:

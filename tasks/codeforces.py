@@ -98,9 +98,9 @@ class Codeforces(CodeTask):
     def prompt(self, question: Question) -> Messages:
         language = self.language_of(question)
         content = (
-            f"Solve this programming problem in {LANGUAGE_NAMES[language]}. The program reads standard input and writes the answer "
-            f"to standard output, and nothing else.\n\n{question.text}\n\nThink about it, then put the whole program into one "
-            f"```{language} block."
+            f"Solve this programming problem in {LANGUAGE_NAMES[language]}. The program reads standard input and writes the "
+            f"answer to standard output, and nothing else.\n\n{question.text}\n\n"
+            f"Think about it, then put the whole program into one ```{language} block."
         )
         return [{"role": "user", "content": content}]
 
@@ -114,7 +114,9 @@ def statement(row: dict[str, Any]) -> str:
         if row.get(field):
             parts.append(f"## {title}\n{row[field]}")
     for example in row.get("examples") or ():
-        parts.append(f"## Example\nInput:\n```\n{example['input'].strip()}\n```\nOutput:\n```\n{example['output'].strip()}\n```")
+        parts.append(
+            f"## Example\nInput:\n```\n{example['input'].strip()}\n```\nOutput:\n```\n{example['output'].strip()}\n```"
+        )
     if row.get("note"):
         parts.append(f"## Note\n{row['note']}")
     return "\n\n".join(part.strip() for part in parts)

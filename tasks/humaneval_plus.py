@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from sdzero_bench.code.hub import only_a_test_set
 from sdzero_bench.code.plus import plus_id, plus_rows
 from sdzero_bench.questions import Question, QuestionSet
@@ -13,6 +15,9 @@ from .humaneval import HumanEval, HumanEvalOptions, helpers_of
 class HumanEvalPlusOptions(HumanEvalOptions):
     path: str | None = None
     """File with the fields of `HumanEvalPlus.jsonl.gz`, as EvalPlus releases it; null lets the package evalplus fetch it."""
+    memory_mb: int = Field(2048, gt=0)
+    output_kb: int = Field(65536, gt=0)
+    """Some calls have to return a million numbers."""
 
 
 class HumanEvalPlus(HumanEval):

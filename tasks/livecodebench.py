@@ -99,7 +99,9 @@ class LiveCodeBench(CodeTask):
         details = {"public": row["public_test_cases"], "private": row["private_test_cases"], "function": function}
         starter = (row.get("starter_code") or "").strip()
         if function is not None and not starter:
-            raise UserError(f"problem {row['question_id']}: a function {function!r} is to be called, but there is no starter_code")
+            raise UserError(
+                f"problem {row['question_id']}: a function {function!r} is to be called, but there is no starter_code"
+            )
         text = row["question_content"].strip()
         if starter:
             text += f"\n\nComplete this starter code:\n```python\n{starter}\n```"

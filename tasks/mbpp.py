@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 from sdzero_bench.code.extraction import python_statements
 from sdzero_bench.code.hub import rows
@@ -40,17 +41,18 @@ class MBPP(CodeTask):
 
     def load(self, split: Split) -> QuestionSet:
         config, code = ("sanitized" if self.options.sanitized else "full"), ("code",)
-        found = rows(self.options.path, HUB_NAME, config, ["prompt", "test", "validation", "train"], code)
-        questions = [self.question(row, number) for number, row in enumerate(found, start=1)]
-        inside = [q for q in questions if int(q.id.partition("/")[2]) in IDS[split]]
+        found = list(rows(self.options.path, HUB_NAME, config, ["prompt", "test", "validation", "train"], code))
+        inside = [self.question(row) for row in found if task_id(row) in IDS[split]]
         if not inside:
-            raise UserError(f"the {len(found)} rows of mbpp have no {split} question, which are those with a task_id in {IDS[split]}")
+            raise UserError(
+                f"the {len(found)} rows of mbpp have no {split} question, which are those with a task_id in {IDS[split]}"
+            )
         return self.checked(QuestionSet(f"{self.name}/{split}", tuple(inside)))
 
-    def question(self, row: dict, number: int) -> Question:
+    def question(self, row: dict[str, Any]) -> Question:
         text, tests = row.get("text") or row.get("prompt"), row.get("test_list")  # sanitized: prompt and test_imports
-        if not isinstance(row.get("task_id"), int) or not text or not tests:
-            raise UserError(f"mbpp row {number}: task_id has to be a number, and text and test_list must not be empty")
+        if not text or not tests:
+            raise UserError(f"mbpp {row['task_id']}: the text or the test_list is empty")
         setup = row.get("test_setup_code") or "\n".join(row.get("test_imports") or ())
         setup, code = setup.replace("\r\n", "\n"), row["code"].replace("\r\n", "\n")
         tests = [test.strip() for test in tests]
@@ -61,7 +63,8 @@ class MBPP(CodeTask):
     def prompt(self, question: Question) -> Messages:
         text, _, tests = question.text.partition("\n\n")
         content = (
-            f"You are an expert Python programmer, and here is your task: {text} Your code should pass these tests:\n\n{tests}\n\n"
+            f"You are an expert Python programmer, and here is your task: {text} "
+            f"Your code should pass these tests:\n\n{tests}\n\n"
             "Put the code into one ```python block."
         )
         return [{"role": "user", "content": content}]
@@ -70,14 +73,21 @@ class MBPP(CodeTask):
         return fenced(question.answer)
 
 
+def task_id(row: dict[str, Any]) -> int:
+    """Raises `UserError` if there is none: it decides the split."""
+    if not isinstance(row.get("task_id"), int):
+        raise UserError(f"a row of mbpp has no number in task_id (given: {row.get('task_id')!r})")
+    return row["task_id"]
+
+
 def used_of(code: str, tests: str) -> tuple[str, list[str]]:
     """What tests use of a reference solution: its imports, as statements, and the names of its functions and classes."""
-    used = {node.id for node in ast.walk(ast.parse(tests)) if isinstance(node, ast.Name)}
+    nodes = (node for statement in python_statements(tests) or () for node in ast.walk(statement))
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
     imports, names = [], []
     for statement in python_statements(code) or ():
         if isinstance(statement, ast.FunctionDef | ast.ClassDef) and statement.name in used:
             names.append(statement.name)
-        elif isinstance(statement, ast.Import | ast.ImportFrom):
-            if used & {alias.asname or alias.name for alias in statement.names}:
-                imports.append(ast.unparse(statement))
+        elif isinstance(statement, ast.Import | ast.ImportFrom) and used & {a.asname or a.name for a in statement.names}:
+            imports.append(ast.unparse(statement))
     return "\n".join(imports), sorted(set(names))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from sdzero_bench.code.hub import only_a_test_set
 from sdzero_bench.code.plus import plus_id, plus_rows
 from sdzero_bench.code.task import CodeOptions, CodeTask, fenced
@@ -14,11 +16,13 @@ from .humaneval import asking
 class MBPPPlusOptions(CodeOptions):
     path: str | None = None
     """File with the fields of `MbppPlus.jsonl.gz`, as EvalPlus releases it; null lets the package evalplus fetch it."""
+    memory_mb: int = Field(2048, gt=0)
+    output_kb: int = Field(65536, gt=0)
 
 
 class MBPPPlus(CodeTask):
-    """Liu et al. 2023, arXiv 2305.01210: the 378 problems of MBPP that EvalPlus kept. The prompt is EvalPlus's: a docstring with
-    the sentence and an assert, as a problem to solve. Tests are as in the task humaneval_plus.
+    """Liu et al. 2023, arXiv 2305.01210: the 378 problems of MBPP that EvalPlus kept. The prompt is EvalPlus's: a docstring
+    with the sentence and an assert, as a problem to solve. Tests are as in the task humaneval_plus.
 
     All of them are a test set; MBPP's own training questions are the task mbpp's.
     """

@@ -1,32 +1,25 @@
-"""Code tasks on local files, ready to verify."""
+"""Code tasks on local files, and rows of theirs to be changed."""
 
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
+
+from local_tasks import DATA, options, sandbox
 
 from sdzero_bench import registry
 from sdzero_bench.code.task import CodeTask
 from sdzero_bench.questions import Question
-from sdzero_bench.sandbox import Sandbox, find_sandbox
 from sdzero_bench.verifying.pool import VerifierPool
 from sdzero_bench.verifying.verdict import Verdict
 
-DATA = Path(__file__).parent / "data"
 
-
-@cache
-def sandbox() -> Sandbox:
-    """The best that this machine has."""
-    return find_sandbox(allow_weaker=True)
-
-
-def code_task(name: str, path: Path | None = None, **options: Any) -> CodeTask:
-    """The task on a local file: by default the few rows of tests/data."""
+def code_task(name: str, path: Path | None = None, **more: Any) -> CodeTask:
+    """Ready to load and to verify, on a file of its own fields: by default the few rows of tests/data."""
     cls = registry.task(name)
-    task = cls(cls.Options(path=str(path or DATA / f"{name}.jsonl"), **options))
+    local = options(name) if path is None else {"path": str(path)}
+    task = cls(cls.Options(**{**local, **more}))
     task.sandbox = sandbox()
     assert isinstance(task, CodeTask)
     return task

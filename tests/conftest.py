@@ -1,4 +1,4 @@
-"""What the tests share: the embedded model."""
+"""What the tests share: the embedded models."""
 
 from __future__ import annotations
 

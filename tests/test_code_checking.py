@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from code_tasks import sandbox
+from local_tasks import sandbox
 
 from sdzero_bench.code.checking import check_program
 from sdzero_bench.code.tests import parse_tests
@@ -96,8 +96,21 @@ def test_a_failed_assertion_and_a_wrong_result_are_told_apart() -> None:
 
 
 def test_a_method_is_called_on_a_fresh_object() -> None:
-    program = "class Solution:\n    seen = 0\n    def add(self, a, b):\n        self.seen += 1\n        return a + b + self.seen - 1"
+    program = (
+        "class Solution:\n    seen = 0\n    def add(self, a, b):\n        self.seen += 1\n        return a + b + self.seen - 1"
+    )
     assert check(program, {**ADD, "function": "Solution.add"}).reward == 1.0
+
+
+READER = """
+def add(a, b):
+    for number in range(3, 20):
+        try:
+            return int(open(f"/proc/self/fd/{number}").read())
+        except (OSError, ValueError):
+            pass
+    return 4
+"""
 
 
 @pytest.mark.parametrize(
@@ -108,7 +121,7 @@ def test_a_method_is_called_on_a_fresh_object() -> None:
         "import os\ndef add(a, b):\n    os._exit(0)",
         "import sys\nprint('passed')\nsys.exit(0)",
         "import builtins\nbuiltins.AssertionError = Exception\ndef add(a, b):\n    return 4",
-        "def add(a, b):\n    while True:\n        try:\n            return int(open('/proc/self/fd/3').read())\n        except OSError:\n            return 4",
+        READER,
         "def add(a, b):\n    return 10**10000",
         "def add(a, b):\n    x = []\n    x.append(x)\n    return x",
         "def add(a, b):\n    raise AssertionError",
@@ -159,5 +172,5 @@ def test_a_checker_that_refuses_the_expected_output_is_the_verifiers_failure() -
     assert check("n = int(input())\nprint(1, n - 1)", broken).reward == 1.0  # it never came to that
     with pytest.raises(RuntimeError, match="expected output of test 1"):
         check("print('x')", broken)
-    with pytest.raises(RuntimeError, match="does not run"):
+    with pytest.raises(RuntimeError, match="checker of the data"):
         check("print(1, 4)", {**SPLITS, "checker": "def ("})

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sdzero_bench.code.literals import read_literal, write_literal
+from sdzero_bench.code.literals import Digest, read_literal, write_literal
 from sdzero_bench.code.tests import AssertTests, CallTests, StdioTests, parse_tests
 from sdzero_bench.errors import UserError
 from sdzero_bench.sandbox.free_names import free_names
@@ -60,7 +60,11 @@ def test_what_cannot_be_run_is_refused_in_words(data: Any, message: str) -> None
 
 def test_names_are_what_the_tests_need_of_the_program() -> None:
     setup = "import math\nroot = Node(1)\ndef helper(x):\n    local = x\n    return distance(local)"
-    assert free_names([setup, "assert math.isclose(depth(root), helper(2)) and [t for t in (1,)]"]) == ["Node", "depth", "distance"]
+    assert free_names([setup, "assert math.isclose(depth(root), helper(2)) and [t for t in (1,)]"]) == [
+        "Node",
+        "depth",
+        "distance",
+    ]
     given = parse_tests({"form": "asserts", "tests": ["assert sum([1]) == 1"], "names": ["sum"]}, "q")
     assert isinstance(given, AssertTests)
     assert given.names == ("sum",)
@@ -101,7 +105,7 @@ def test_a_literal_that_python_writes_is_read_as_python_reads_it() -> None:
             assert read_literal(repr(value)) == ast.literal_eval(repr(value)) == value
 
 
-@pytest.mark.parametrize("text", ["", "x", "f(1)", "[1", "1; 2", "__import__('os')", "{}.get", "1 if True else 2", "(" * 10_000])
+@pytest.mark.parametrize("text", ["", "x", "f(1)", "[1", "1; 2", "__import__('os')", "{}.get", "1 if x else 2", "(" * 10_000])
 def test_no_other_text_is_a_literal(text: str) -> None:
     with pytest.raises(ValueError, match="no plain Python value"):
         read_literal(text)
@@ -110,3 +114,25 @@ def test_no_other_text_is_a_literal(text: str) -> None:
 def test_no_other_value_has_a_literal() -> None:
     with pytest.raises(TypeError, match="a range is no plain value"):
         write_literal([range(3)])
+
+
+def test_a_digest_matches_what_is_equal_and_nothing_else() -> None:
+    value = [1, 2.5, "a", (True, None)]
+    digest = Digest.of(value)
+    for same in (value, [1.0, 2.5, "a", (1, None)], [True, 2.5, "a", (1.0, None)]):
+        assert same == value
+        assert digest.matches(same)
+    for other in (
+        [1, 2.5, "a", [True, None]],
+        [1, 2.5, "a"],
+        [1, 2.5, "b", (True, None)],
+        tuple(value),
+        {1},
+        [1, "2.5", "a", (1, None)],
+    ):
+        assert other != value
+        assert not digest.matches(other)
+    assert Digest.of(["a,b"]) != Digest.of(["a", "b"])
+    tests = parse_tests({**CALLS, "expected": [f"sha256:{Digest.of(3).sha256}", "0"]}, "q")
+    assert isinstance(tests, CallTests)
+    assert tests.results() == [Digest.of(3), 0]

@@ -19,7 +19,7 @@ from sdzero_bench.tasks.micro_world.corpus import World, text
 from sdzero_bench.tasks.micro_world.measure import first_wrong_line
 
 from sdzero_bench.evaluating.localisation import token_divergence
-from sdzero_bench.models import load_model, load_tokenizer
+from sdzero_bench.models import load_model, load_tokenizer, model_path
 from sdzero_bench.sampling.completion import Request, SamplingParameters
 from sdzero_bench.sampling.transformers_engine import TransformersEngine
 from sdzero_bench.settings import ModelConfig
@@ -31,23 +31,32 @@ def items() -> list[dict[str, Any]]:
     return [next(stream) for _ in range(500)]
 
 
-def test_the_model_is_small_and_standard(micro: Any, micro_path: str) -> None:
-    assert micro.config.model_type == "qwen3"
-    assert micro.num_parameters() <= 2_000_000
-    assert sum(f.stat().st_size for f in Path(micro_path).iterdir()) <= 8_000_000
-    assert Path(micro_path, "model.safetensors").is_file()
+@pytest.fixture(scope="module", params=["model", "sums_and_programs"])
+def embedded(request: pytest.FixtureRequest) -> str:
+    return model_path(f"package:sdzero_bench.tasks/micro_world/{request.param}")
 
 
-def test_the_tokenizer_covers_ascii_with_digits_one_by_one(tokenizer: Any) -> None:
+def test_the_models_are_small_and_standard(embedded: str) -> None:
+    model: Any = load_model(embedded, ModelConfig(name=embedded))
+    assert model.config.model_type == "qwen3"
+    assert model.num_parameters() <= 2_000_000
+    assert sum(f.stat().st_size for f in Path(embedded).iterdir()) <= 8_000_000
+    assert Path(embedded, "model.safetensors").is_file()
+
+
+def test_the_tokenizers_cover_ascii_with_digits_one_by_one(embedded: str) -> None:
+    tokenizer: Any = load_tokenizer(embedded)
     for sample in (string.printable, "x = 1234567890", "def f(n):\n    return n ** 2\n\n", "naïve × ½"):
         ids = tokenizer(sample, add_special_tokens=False)["input_ids"]
         assert tokenizer.decode(ids) == sample
     assert len(tokenizer("4711", add_special_tokens=False)["input_ids"]) == 4
 
 
-def test_ids_joined_from_parts_are_those_of_the_whole(tokenizer: Any) -> None:
+@pytest.mark.parametrize("attempt", ["1+2=3\n\\boxed{3}", "```python\ndef f(xs):\n    return xs[::-1]\n```"])
+def test_ids_joined_from_parts_are_those_of_the_whole(embedded: str, attempt: str) -> None:
     """What a teacher context is built from: an attempt, a phrase between blank lines, an attempt."""
-    parts = ["1+2=3\n\\boxed{3}", "\n\nWait, this response is not correct, let me start over.\n\n", "1+2=4\n\\boxed{4}"]
+    tokenizer: Any = load_tokenizer(embedded)
+    parts = [attempt, "\n\nWait, this response is not correct, let me start over.\n\n", attempt]
     ids = [tokenizer(part, add_special_tokens=False)["input_ids"] for part in parts]
     assert list(itertools.chain(*ids)) == tokenizer("".join(parts), add_special_tokens=False)["input_ids"]
 
@@ -126,8 +135,9 @@ def test_hidden_tests_tell_most_slips_from_the_program_asked_for(pipelines: Any)
 
 
 @pytest.mark.parametrize("domain", ["sums", "programs"])
-def test_going_on_after_a_finished_attempt_is_never_learnt(tokenizer: Any, domain: str) -> None:
+def test_going_on_after_a_finished_attempt_is_never_learnt(domain: str) -> None:
     """After an attempt the token is learnt where the turn ends; where it goes on, it is masked."""
+    tokenizer: Any = load_tokenizer(model_path("package:sdzero_bench.tasks/micro_world/sums_and_programs"))
     rng, found = random.Random(0), problems(2000, set())[domain]
     last = {"sums": "}", "programs": "```"}[domain]
     last_id = tokenizer(last, add_special_tokens=False)["input_ids"][0]

@@ -15,10 +15,11 @@ from ..verifying.pool import VerifierPool
 from ..verifying.verdict import Verdict
 from .finding import Finding, finding
 from .lengths import lengths
-from .responses import right_responses, wrong_responses
+from .responses import borrowed_response, right_responses, wrong_responses
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 Sets = dict[Split, QuestionSet]
+Pair = tuple[Question, str]
 
 
 def prove(
@@ -112,32 +113,45 @@ def verified(
     task: Task, sets: dict[Split, Sequence[Question]], settings: VerifyingConfig, display: ProgressDisplay
 ) -> list[Finding]:
     """Right responses earn 1 and wrong ones 0. Where the verifier itself fails, that is told apart."""
-    right = [(q, text) for questions in sets.values() for q in questions for text in right_responses(task, q)]
-    wrong = []
+    right, wrong, borrowed = _responses(task, sets)
+    with (
+        VerifierPool(task, settings.workers, settings.timeout_seconds) as pool,
+        display.phase("verifying", len(right) + len(wrong) + len(borrowed), "responses") as bar,
+    ):
+        verdicts = iter(pool.verify(right + wrong + borrowed, lambda verdict: bar.advance()))
+    told = [[(v, _told(*pair, v)) for pair, v in zip(pairs, verdicts, strict=False)] for pairs in (right, wrong, borrowed)]
+    refused = [text for verdict, text in told[0] if verdict.reward != 1.0]
+    passed, taken = ([text for verdict, text in those if verdict.reward == 1.0] for those in told[1:])
+    broke = [text for those in told[1:] for verdict, text in those if verdict.reward is None]
+    answered, asked = len({(q.id, q.text) for q, _ in right}), sum(map(len, sets.values()))
+    earned = f"{len(right):,} right responses to {answered:,} of {asked:,} questions"
+    findings = [
+        finding("gold answers", f"{earned} earn 1", f"{earned}; {len(refused)} do not earn 1", refused)
+        if right
+        else Finding("gold answers", "note", "the data has none"),
+        finding("wrong answers", f"{len(wrong):,} earn 0", f"{len(passed)} of {len(wrong):,} pass for right", passed),
+    ]
+    if borrowed:
+        found = f"of {len(borrowed):,} programs, each run on the tests of another question,"
+        findings.append(finding("borrowed answers", f"{found} none passes", f"{found} {len(taken)} pass", taken, "note"))
+    if broke:
+        findings.append(finding("verifier", "", f"it failed on {len(broke)} of {len(wrong) + len(borrowed):,} answers", broke))
+    return findings
+
+
+def _responses(task: Task, sets: dict[Split, Sequence[Question]]) -> tuple[list[Pair], list[Pair], list[Pair]]:
+    """Right ones, wrong ones, and those of other questions; each with its question."""
+    right: list[Pair] = []
+    wrong: list[Pair] = []
+    borrowed: list[Pair] = []
     for questions in sets.values():
         for i, question in enumerate(questions):
             others = [*questions[i + 1 : i + 20], *questions[:20]]
+            right += [(question, text) for text in right_responses(task, question)]
             wrong += [(question, text) for text in wrong_responses(task, question, others)]
-    if not right:
-        return [Finding("gold answers", "note", "the task has none to verify")]
-    with (
-        VerifierPool(task, settings.workers, settings.timeout_seconds) as pool,
-        display.phase("verifying", len(right) + len(wrong), "responses") as bar,
-    ):
-        verdicts = pool.verify(right + wrong, lambda verdict: bar.advance())
-    gold, other = verdicts[: len(right)], verdicts[len(right) :]
-    refused = [_told(*pair, v) for pair, v in zip(right, gold, strict=True) if v.reward != 1.0]
-    passed = [_told(*pair, v) for pair, v in zip(wrong, other, strict=True) if v.reward == 1.0]
-    broke = [_told(*pair, v) for pair, v in zip(wrong, other, strict=True) if v.reward is None]
-    answered, asked = len({(q.id, q.text) for q, _ in right}), sum(map(len, sets.values()))
-    told = f"{len(right):,} right responses to {answered:,} of {asked:,} questions"
-    findings = [
-        finding("gold answers", f"{told} earn 1", f"{told}; {len(refused)} do not earn 1", refused),
-        finding("wrong answers", f"{len(wrong):,} earn 0", f"{len(passed)} of {len(wrong):,} pass for right", passed),
-    ]
-    if broke:
-        findings.append(finding("verifier", "", f"it failed on {len(broke)} of {len(wrong):,} wrong answers", broke))
-    return findings
+            if (program := borrowed_response(task, question, others)) is not None:
+                borrowed.append((question, program))
+    return right, wrong, borrowed
 
 
 def _told(question: Question, response: str, verdict: Verdict) -> str:

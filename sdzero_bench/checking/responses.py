@@ -20,15 +20,18 @@ def right_responses(task: Task, question: Question) -> list[str]:
 
 
 def wrong_responses(task: Task, question: Question, others: Sequence[Question]) -> list[str]:
-    """An empty response, and another answer: a tampered one, or where answers are programs that of another question."""
-    if not task.needs_sandbox:
-        other = tampered(question.answer, [q.answer for q in others])
-        return ["", task.stated(other)] if other else [""]
-    for neighbour in others:
-        other = task.demonstration(neighbour)
-        if other is not None and other != task.demonstration(question):
-            return ["", other]
-    return [""]
+    """An empty response, and a tampered answer; or where answers are programs, one that does nothing."""
+    if task.needs_sandbox:
+        return ["", "```python\npass\n```", "```cpp\nint main() { return 0; }\n```"]
+    other = tampered(question.answer, [q.answer for q in others])
+    return ["", task.stated(other)] if other else [""]
+
+
+def borrowed_response(task: Task, question: Question, others: Sequence[Question]) -> str | None:
+    """The program of another question. It may do the same as the gold one: then it is right, and no fault of the tests."""
+    own = task.demonstration(question)
+    programs = (task.demonstration(other) for other in others) if task.needs_sandbox else ()
+    return next((program for program in programs if program is not None and program != own), None)
 
 
 def tampered(answer: str, others: Sequence[str]) -> str | None:

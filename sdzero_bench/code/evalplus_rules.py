@@ -1,5 +1,10 @@
 """The comparison of EvalPlus (Liu et al. 2023, arXiv 2305.01210), outside the sandbox: equality, floats within a tolerance, and
 the exceptions that `evalplus.eval.unsafe_execute` makes for single problems. The oracles are evalplus's own.
+
+Two departures from evalplus 0.3.1, where it contradicts itself. It never records a right result of HumanEval/32, `find_zero`,
+so that no program can pass there, its reference solution included (github.com/evalplus/evalplus/pull/201); here its oracle
+decides. And once a call of a function has returned floats, its tolerance holds for the calls after it, of whatever type; here
+each result is compared by what is expected of it alone.
 """
 
 from __future__ import annotations

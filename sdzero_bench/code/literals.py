@@ -6,6 +6,8 @@ A value is written as Python would write it, so that tuples, sets and keys that 
 from __future__ import annotations
 
 import ast
+import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 _NAMES = {"inf": float("inf"), "nan": float("nan")}
@@ -26,7 +28,7 @@ def read_literal(text: str) -> Any:
 
 
 def write_literal(value: Any) -> str:
-    """The text that `read_literal` turns into an equal value of the same types. Raises `TypeError` for other than plain values."""
+    """The text that `read_literal` turns into an equal value of the same types. Raises `TypeError` for what is not plain."""
     if type(value) is int:
         # Decimal digits are limited, and slow, in long numbers; hexadecimal ones are not.
         return hex(value) if abs(value) >= 10**100 else repr(value)
@@ -42,3 +44,32 @@ def write_literal(value: Any) -> str:
     if type(value) is dict:
         return "{" + ", ".join(f"{write_literal(k)}: {write_literal(v)}" for k, v in value.items()) + "}"
     raise TypeError(f"a {type(value).__name__} is no plain value")
+
+
+@dataclass(frozen=True)
+class Digest:
+    """Stands for a value whose literal is too long to keep: texts, lists and tuples of texts and numbers."""
+
+    sha256: str
+
+    @classmethod
+    def of(cls, value: Any) -> Digest:
+        """Raises `TypeError` for other values."""
+        return cls(hashlib.sha256(_normal(value).encode("utf-8", "surrogatepass")).hexdigest())
+
+    def matches(self, value: Any) -> bool:
+        """Whether the value equals the one that it was made of, as Python compares them: 1 and 1.0 are equal."""
+        try:
+            return Digest.of(value) == self
+        except TypeError:
+            return False
+
+
+def _normal(value: Any) -> str:
+    if isinstance(value, int | float):
+        return write_literal(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
+    if isinstance(value, list | tuple):
+        return f"{type(value).__name__}[{','.join(map(_normal, value))}]"
+    if value is None or isinstance(value, str):
+        return repr(value)
+    raise TypeError(f"a {type(value).__name__} has no digest")

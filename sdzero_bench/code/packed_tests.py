@@ -33,7 +33,9 @@ def unpack(packed: str) -> list[dict[str, str]]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"no JSON: {error}") from error
     fields = ("input", "output", "testtype")
-    if not isinstance(tests, list) or not all(isinstance(t, dict) and all(isinstance(t.get(f), str) for f in fields) for t in tests):
+    if not isinstance(tests, list) or not all(
+        isinstance(t, dict) and all(isinstance(t.get(f), str) for f in fields) for t in tests
+    ):
         raise ValueError(f"no list of tests with the texts {', '.join(fields)}")
     return tests
 

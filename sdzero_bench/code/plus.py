@@ -70,7 +70,7 @@ def _local(data_set: str, path: str) -> list[dict[str, Any]]:
     """JSON has no tuples, sets and complex numbers: evalplus knows which inputs of MBPP+ were some."""
     from evalplus.data.mbpp import mbpp_deserialize_inputs
 
-    found = rows(path, "", None, (), FIELDS)
+    found = list(rows(path, "", None, (), FIELDS))
     for row in found:
         for field in ("base_input", "plus_input"):
             calls = row.get(field)

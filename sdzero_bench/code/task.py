@@ -17,6 +17,7 @@ from .checking import CHECKER_LIMITS, check_program
 from .extraction import extract_program
 from .tests import Tests, parse_tests
 
+
 class CodeOptions(TaskOptions):
     """Limits hold for each test, if nothing else is said; those of time are stretched on a machine that is slower than the
     reference machine."""

@@ -34,7 +34,7 @@ def lm_eval(
 
     sdzero-bench export lm-eval --task micro-arith --out exported
 
-    lm_eval run --model hf --model_args pretrained=MODEL --include_path exported --tasks sdzero_micro_arith --apply_chat_template
+    lm_eval run --model hf --model_args pretrained=DIR --include_path exported --tasks sdzero_micro_arith --apply_chat_template
     """
     from sdzero_bench.harness.export import export_all, export_tasks
 
@@ -46,4 +46,5 @@ def lm_eval(
         written = export_tasks(out, task, split, limit, max_new_tokens, assign or [])
     for name in written:
         typer.echo(name)
-    typer.echo(f"lm_eval run --model hf --model_args pretrained=MODEL --include_path {out} --tasks {','.join(written)} --apply_chat_template")
+    names = ",".join(written)
+    typer.echo(f"lm_eval run --model hf --model_args pretrained=DIR --include_path {out} --tasks {names} --apply_chat_template")

@@ -27,9 +27,9 @@ def inspect(
 ) -> None:
     """Show the samples of a run: question, response, and why the verifier judged as it did.
 
-    A table counts the outcomes in each phase. For programs that is what became of the first test that failed. Where the verifier
-    itself failed, the sample is neither right nor wrong, and is counted apart. With --phase, --sample or --wrong, samples are
-    shown below it.
+    A table counts the outcomes in each phase. For programs that is what became of the first test that failed. Where the
+    verifier itself failed, the sample is neither right nor wrong, and is counted apart. With --phase, --sample or --wrong,
+    samples are shown below it.
 
     Examples:
 
@@ -147,7 +147,11 @@ def _show_samples(samples: list[Sample], questions: Mapping[str, Mapping[str, An
         console.print(Rule(Text(f"{sample.phase}  {sample.key}", style="bold"), align="left"))
         question = questions.get(sample.question_id, {}).get("text", "(the run has not written its questions)")
         style = {RIGHT: "green", FAILED: "yellow"}.get(outcome(sample.verdict), "red")
-        shown = [("question", question, None), ("before", sample.prefix, None), ("response", sample.text, None)]
+        shown: list[tuple[str, str, str | None]] = [
+            ("question", question, None),
+            ("before", sample.prefix, None),
+            ("response", sample.text, None),
+        ]
         if sample.truncated:
             shown.append(("", "(cut off at the limit of tokens)", "dim"))
         for name, text, colour in [*shown, ("verdict", explain(sample.verdict), style)]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import registry
 from ..config import make_task, resolve
 from ..errors import UserError
 from ..harness.task import HarnessTask
@@ -98,20 +99,14 @@ def settings_for(
     asked |= {key: value for key, value in {"questions.test": limit, "evaluation.split": split}.items() if value is not None}
 
     def config(usual: Mapping[str, Any]) -> RunConfig:
-        assigned = [f"{key}={json.dumps(value)}" for key, value in {**layers, **_dotted({"evaluation": usual}), **asked}.items()]
+        settings = {**layers, **_dotted({"evaluation": usual}), **asked}
+        assigned = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
         return resolve("base", preset, None, [*assigned, *assignments], measured.model, name)
 
-    # Of a harness, what it is used to depends on the task's own options, which `assignments` may set.
-    greedy = {"temperature": 0.0, "samples": 1, "pass_at": 1}
-    if not issubclass(_task_class(name), HarnessTask):
+    if not issubclass(registry.task(name), HarnessTask):
         return config({})
-    return config(make_task(config(greedy)).usual_evaluation())
-
-
-def _task_class(name: str) -> type:
-    from ..registry import task
-
-    return task(name)
+    # What a harness is used to depends on the task's own options, which `assignments` may set.
+    return config(make_task(config({"samples": 1, "pass_at": 1})).usual_evaluation())
 
 
 def _dotted(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

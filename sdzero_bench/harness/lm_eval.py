@@ -3,7 +3,8 @@
 The requests are lm-eval's own, few-shot examples and stop texts included; only the chat template is applied here, since the
 policies are chat models (lm-eval's `--apply_chat_template`). Our engine samples; a response is cut at the first stop text.
 Filters and metrics are lm-eval's own: one figure of them, 0 or 1 on each document, is the verdict, and all figures as lm-eval
-aggregates them are kept beside ours. lm-eval's code runs in the verifier's processes, which can be killed.
+aggregates them are kept beside ours. They run in the verifier's processes, which are killed at `task.timeout_seconds`; time
+limits of their own, at which an answer would count as wrong, are switched off.
 
 Data without a network: lm-eval reads through `datasets`, so a warm cache with HF_DATASETS_OFFLINE=1 will do; or name local
 files, `--set task.dataset_path=json --set 'task.dataset_kwargs={data_files: {train: FILE, test: FILE}}'`; or a folder with YAML
@@ -19,16 +20,15 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from ..errors import UserError, unknown
 from ..questions import Question, QuestionSet
 from ..sampling.journal import Sample
 from ..task import Messages, Task, TaskOptions
 from ..verifying.verdict import Verdict
-from .lm_eval_tasks import build, build_one, figures_of, quiet, require_lm_eval, source_of
+from .lm_eval_tasks import build, build_one, figures_of, quiet, require_lm_eval, source_of, without_alarms
 from .task import HarnessTask, cut
-
-LOADING = 120.0
-"""Seconds that a worker may take for its first verdict: lm-eval has to be imported, and the task's data loaded."""
 
 
 class LmEvalOptions(TaskOptions):
@@ -41,6 +41,8 @@ class LmEvalOptions(TaskOptions):
     system_instruction: str | None = None
     include_path: str | None = None
     """Folder with further tasks."""
+    timeout_seconds: float = Field(120.0, gt=0)
+    """After so long a response counts as not verified. In a worker's first verdict lm-eval is imported, and data loaded."""
     dataset_path: str | None = None
     """Of `datasets.load_dataset`, in place of the task's own; `json` for local files."""
     dataset_name: str | None = None
@@ -92,7 +94,7 @@ class LmEvalTask(HarnessTask):
         return Question(id, text, str(task.doc_to_target(request.doc)), details)
 
     def usual_evaluation(self) -> dict[str, Any]:
-        """Of the first member, where a group's members differ; lm-eval's limit of 256 tokens is not taken where none is named."""
+        """Of a group, its first member's. Where a task names no limit of tokens, lm-eval's own 256 is not taken for one."""
         settings = next(iter(self._built()["tasks"].values())).config.generation_kwargs or {}
         temperature = float(settings.get("temperature") or 0.0) if settings.get("do_sample") else 0.0
         usual = {"temperature": temperature, "samples": 1, "pass_at": 1}
@@ -108,8 +110,7 @@ class LmEvalTask(HarnessTask):
         details = question.details
         task, documents = _in_worker(details["task"], details["source"], json.dumps(self.options.overrides))
         figure = self._figure(task)
-        with quiet():
-            figures, answers = figures_for(task, documents[details["document"]], response)
+        figures, answers = figures_for(task, documents[details["document"]], response)
         value = figures[figure]
         if value not in (0, 1):
             raise ValueError(f"{figure} is {value!r}, neither 0 nor 1: set task.figure to one that says right or wrong")
@@ -117,7 +118,7 @@ class LmEvalTask(HarnessTask):
         return Verdict(float(value), answer=answer if isinstance(answer, str) and answer != "[invalid]" else None)
 
     def time_limit(self, question: Question) -> float:
-        return LOADING
+        return self.options.timeout_seconds
 
     def harness_figures(self, questions: QuestionSet, samples: Sequence[Sample]) -> dict[str, Any]:
         from .lm_eval_scores import scores
@@ -146,11 +147,12 @@ def figures_for(task: Any, document: Any, response: str) -> tuple[dict[str, Any]
     request = Instance("generate_until", document, ("", settings), 0, (task.task_name, 0, 1))
     request.resps = [cut(response, [until] if isinstance(until, str) else until)]
     task._instances = [request]
-    task.apply_filters()
     figures = {}
-    for name, filtered in request.filtered_resps.items():
-        for metric, value in task.process_results(document, [filtered]).items():
-            figures[f"{metric},{name}"] = value
+    with quiet(), without_alarms():
+        task.apply_filters()
+        for name, filtered in request.filtered_resps.items():
+            for metric, value in task.process_results(document, [filtered]).items():
+                figures[f"{metric},{name}"] = value
     return figures, request.filtered_resps
 
 

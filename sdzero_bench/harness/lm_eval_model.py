@@ -13,7 +13,7 @@ from lm_eval import evaluate
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
-from .lm_eval_tasks import quiet
+from .lm_eval_tasks import quiet, without_alarms
 
 FEWSHOT_SEED = 1234
 """lm-eval's own default for the choice of few-shot examples."""
@@ -71,7 +71,7 @@ def score(loaded: Mapping[str, Any], fewshot: int | None, documents: dict[str, l
         # Within a selection lm-eval counts its documents from 0.
         return answers[instance.task_name, documents[instance.task_name][instance.doc_id]]
 
-    with quiet():
+    with quiet(), without_alarms():  # what is scored here, a worker has scored in time
         return evaluate(Answering(answer), loaded, samples=documents, apply_chat_template=True, bootstrap_iters=0)
 
 

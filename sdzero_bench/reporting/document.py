@@ -53,7 +53,8 @@ def document(collection: Collection, boards: Sequence[Board]) -> list[Block]:
         blocks.append(Notes([f"{text} Rows are ranked within one leaderboard only."]))
     for board in boards:
         blocks += _board(board, boards)
-    blocks += [Heading(2, "Sample efficiency"), Figure("avg@k against training samples drawn"), Notes(words.of_the_curve())]
+    if boards:
+        blocks += [Heading(2, "Sample efficiency"), Figure("avg@k against training samples drawn"), Notes(words.of_the_curve())]
     if lines := words.of_the_runs(collection):
         blocks += [Heading(2, "Not ranked, or to be looked at"), Notes(lines)]
     return blocks

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..evaluating.estimators import Estimate
+from . import evaluations
 from .document import Board, heading
 from .efficiency import curve
 from .grouping import Collection
@@ -19,6 +20,7 @@ Rows = list[dict[str, Any]]
 
 def as_data(collection: Collection, boards: Sequence[Board]) -> dict[str, Any]:
     """The document of leaderboard.json; keys are described by the classes of leaderboard.py and costs.py."""
+    measured = [evaluations.as_data(run) for run in evaluations.in_order(collection.evaluations)]
     return {
         "boards": [
             {
@@ -33,11 +35,14 @@ def as_data(collection: Collection, boards: Sequence[Board]) -> dict[str, Any]:
             "repeated": [{"counted": kept.run_id, "again": again.run_id} for kept, again in collection.repeated],
             "validation": [run.run_id for run in collection.trials],
         },
+        **({"evaluations": measured} if measured else {}),
     }
 
 
-def as_csv(boards: Sequence[Board]) -> dict[str, str]:
-    """leaderboard.csv, cost.csv and pairs.csv: one row a method, or pair, of each table."""
+def as_csv(collection: Collection, boards: Sequence[Board]) -> dict[str, str]:
+    """leaderboard.csv, cost.csv and pairs.csv: one row a method, or pair, of each table. With policies that were measured by
+    themselves, evaluations.csv too.
+    """
     leaderboard: Rows = []
     costs: Rows = []
     pairs: Rows = []
@@ -47,7 +52,8 @@ def as_csv(boards: Sequence[Board]) -> dict[str, str]:
             leaderboard += [where | _flat_standing(table, standing) for standing in table.standings]
             costs += [where | {"method": s.label, **asdict(s.cost)} for s in table.standings]
             pairs += [where | _flat_pair(pair) for pair in table.pairs]
-    return {"leaderboard.csv": _csv(leaderboard), "cost.csv": _csv(costs), "pairs.csv": _csv(pairs)}
+    measured = {"evaluations.csv": _csv(evaluations.as_rows(collection.evaluations))} if collection.evaluations else {}
+    return {"leaderboard.csv": _csv(leaderboard), "cost.csv": _csv(costs), "pairs.csv": _csv(pairs), **measured}
 
 
 def _table(table: TaskTable) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def html(blocks: Sequence[Block], svg: str) -> str:
 
     loader = PackageLoader("sdzero_bench.reporting")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    image = Markup(svg[svg.index("<svg") :])  # without the XML declaration, which a page must not have in its middle
+    image = Markup(svg[max(svg.find("<svg"), 0) :])  # without the XML declaration, which a page must not have in its middle
     return environment.get_template("leaderboard.html.j2").render(
         blocks=[{"kind": type(block).__name__, "content": block} for block in blocks], image=image
     )

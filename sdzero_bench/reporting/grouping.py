@@ -88,6 +88,8 @@ class Collection:
     """Runs on validation questions, by which settings were chosen, beside runs on test questions."""
     repeated: tuple[tuple[RunRecord, RunRecord], ...]
     """The same run found twice: the one that counts and the one that does not."""
+    evaluations: tuple[RunRecord, ...] = ()
+    """Policies that were measured by themselves."""
 
 
 def collect(records: Sequence[RunRecord]) -> Collection:
@@ -95,12 +97,15 @@ def collect(records: Sequence[RunRecord]) -> Collection:
     finished = [run for run in records if run.finished]
     if not finished:
         raise UserError(f"none of the {len(records)} runs is finished; go on with them first: sdzero-bench run --resume FOLDER")
+    evaluations = tuple(run for run in finished if run.measured_alone)
+    finished = [run for run in finished if not run.measured_alone]
     trials = [run for run in finished if run.config["evaluation"].get("split") == "validation"]
     if len(trials) == len(finished):
         trials = []
     runs, repeated = _distinct([run for run in finished if run not in trials])
     groups = _groups(runs)
-    return Collection(_boards(_with_parts(groups)), tuple(r for r in records if not r.finished), tuple(trials), repeated)
+    unfinished = tuple(run for run in records if not run.finished)
+    return Collection(_boards(_with_parts(groups)), unfinished, tuple(trials), repeated, evaluations)
 
 
 def _distinct(runs: list[RunRecord]) -> tuple[list[RunRecord], tuple[tuple[RunRecord, RunRecord], ...]]:

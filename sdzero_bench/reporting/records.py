@@ -66,6 +66,11 @@ class RunRecord:
         """Whether it only measures the base policy: nothing was drawn and nothing trained."""
         return [entry["policy"] for entry in self.evaluation] == [BASE]
 
+    @property
+    def measured_alone(self) -> bool:
+        """Whether `sdzero-bench eval` made it: a policy that is there was measured, on no budget."""
+        return bool(self.config["questions"].get("measure_only"))
+
     @cached_property
     def training(self) -> dict[str, dict[str, Any]]:
         """What the phases used that are charged: phase to counts, in the order in which they ran."""

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from ..errors import UserError
 from ..records import write_atomic
+from . import evaluations
 from .document import document, heading
 from .efficiency import draw
 from .figures import as_csv, as_data
@@ -37,12 +38,13 @@ class Report:
             [build(group, reference if reference and group.row(reference) else None) for group in board]
             for board in self.collection.boards
         ]
-        self.blocks = document(self.collection, self.boards)
+        self.blocks = [*document(self.collection, self.boards), *evaluations.blocks(self.collection.evaluations)]
 
     @cached_property
     def images(self) -> dict[str, bytes]:
-        """The sample-efficiency figure as `png` and `svg`."""
-        return draw([(self._title(board, table), table) for board in self.boards for table in board])
+        """The sample-efficiency figure as `png` and `svg`; none where nothing was trained."""
+        tables = [(self._title(board, table), table) for board in self.boards for table in board]
+        return draw(tables) if tables else {}
 
     def text(self, format: Format) -> dict[str, str]:
         """The files of one format: name to content."""
@@ -50,9 +52,9 @@ class Report:
             case "md":
                 return {"README.md": markdown(self.blocks)}
             case "csv":
-                return as_csv(self.boards)
+                return as_csv(self.collection, self.boards)
             case "html":
-                return {"leaderboard.html": html(self.blocks, self.images["svg"].decode())}
+                return {"leaderboard.html": html(self.blocks, self.images.get("svg", b"").decode())}
             case "latex":
                 return {"leaderboard.tex": latex(self.blocks)}
             case "json":

@@ -76,11 +76,15 @@ def training_samples(result: dict[str, Any]) -> int:
 def notes(result: dict[str, Any]) -> list[str]:
     """What a reader has to know beside the figures."""
     failures = sum(use["verifier_failures"] for use in result["ledger"].values())
-    lines = [
-        f"{training_samples(result):,} of {result['budget']['samples']:,} training samples used.",
-        "Fixed and kept: of its wrong, and of its right, answers the share that is right after the policy revised it.",
-        "Intervals: 95 %, BCa bootstrap over questions. One run is one seed: they do not cover the variation over seeds.",
-    ]
+    if measured_alone(result):
+        lines = ["Nothing was trained.", "Intervals: 95 %, BCa bootstrap over questions."]
+    else:
+        lines = [
+            f"{training_samples(result):,} of {result['budget']['samples']:,} training samples used.",
+            "Fixed and kept: of its wrong, and of its right, answers the share that is right after the policy revised it.",
+            "Intervals: 95 %, BCa bootstrap over questions. One run is one seed: they do not cover the variation over seeds.",
+        ]
+    lines += _of_the_harness(result)
     if failures:
         lines.append(
             f"The verifier failed on {failures} samples (time-outs or errors); they count neither as right nor as wrong."
@@ -90,12 +94,35 @@ def notes(result: dict[str, Any]) -> list[str]:
     return lines
 
 
+def measured_alone(result: dict[str, Any]) -> bool:
+    """Whether a policy was measured that is there, and nothing trained."""
+    return result["budget"]["questions"] == 0
+
+
+def title(result: dict[str, Any]) -> str:
+    return f"{result['model'] if measured_alone(result) else result['method']} on {result['task']}"
+
+
+def _of_the_harness(result: dict[str, Any]) -> list[str]:
+    if result.get("harness") is None:
+        return []
+    figures = [
+        f"{task} {name} {value:.4f}"
+        for entry in result["evaluation"]
+        for task, values in entry["harness"]["results"].items()
+        for name, value in values.items()
+    ]
+    return [
+        f"Questions, prompts and rules are those of {result['harness']}: not to be compared with this project's tasks.",
+        f"In its own words: {'; '.join(figures)}.",
+    ]
+
+
 def terminal_table(result: dict[str, Any]) -> Table:
     """The policies, narrow enough for 80 columns: each interval stands under its figure, as low..high."""
     headings, rows = policy_rows(result)
-    table = Table(
-        title=f"{result['method']} on {result['task']}, seed {result['seed']}", box=box.SIMPLE_HEAD, padding=0, pad_edge=False
-    )
+    seed = "" if measured_alone(result) else f", seed {result['seed']}"
+    table = Table(title=title(result) + seed, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for heading in headings:
         table.add_column(heading.replace(" ", "\n"), justify="left" if heading == "policy" else "right")
     for row in rows:
@@ -106,7 +133,7 @@ def terminal_table(result: dict[str, Any]) -> Table:
 def markdown_summary(folder: RunFolder, result: dict[str, Any]) -> None:
     """Write summary.md."""
     parts = [
-        f"# {result['method']} on {result['task']}",
+        f"# {title(result)}",
         f"Run `{result['run_id']}`: model `{result['model']}`, preset {result['preset']}, seed {result['seed']}, "
         f"question set `{result['question_set']}`.",
         markdown_table(*policy_rows(result)),

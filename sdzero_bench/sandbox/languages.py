@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import UserError, unknown
@@ -25,7 +25,7 @@ class Language:
     compile: tuple[str, ...] = ()
     compile_seconds: float = 10.0
     """CPU seconds, before scaling by the machine's slowness."""
-    compile_memory_mb: int = field(default=1024)
+    compile_memory_mb: int = 1024
 
 
 LANGUAGES = {

@@ -97,7 +97,8 @@ class Sandbox:
     def _run(self, found: Language, source: str, limits: Limits, tests: int, mode: str, hidden: dict[str, Any]) -> Result:
         if not tests:
             raise TestUnsupportedError("there are no tests")
-        own = self.filters.program if self.tier == 1 else self.filters.program_without_writing
+        # Where no mount keeps files from a program it can write none at all.
+        own = self.filters.program if self.tier < 3 else self.filters.program_without_writing
         # Only a compiler needs a directory of the host's, and only where there is no file system of the sandbox's own.
         needs_directory = self.tier == 3 and found.compile
         with tempfile.TemporaryDirectory(prefix="sandbox-") if needs_directory else nullcontext("/tmp") as directory:

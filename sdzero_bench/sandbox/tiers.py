@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,7 +26,7 @@ def interpreter() -> list[str]:
 
 
 def bubblewrap() -> list[str]:
-    command = ["bwrap", "--unshare-all", "--new-session", "--die-with-parent", "--clearenv", "--hostname", "sandbox"]
+    command = [_path("bwrap"), "--unshare-all", "--new-session", "--die-with-parent", "--clearenv", "--hostname", "sandbox"]
     for directory in ("/usr", "/bin", "/sbin", *map(str, sorted(Path("/").glob("lib*")))):
         if os.path.islink(directory):
             command += ["--symlink", os.readlink(directory), directory]
@@ -45,7 +46,12 @@ def bubblewrap() -> list[str]:
 def unshare() -> list[str]:
     """setpriv has it die with this process: unshare sees to its own child only."""
     spaces = ["--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup"]
-    return ["setpriv", "--pdeathsig", "KILL", "unshare", *spaces, "--fork", "--kill-child", "--"]
+    return [_path("setpriv"), "--pdeathsig", "KILL", _path("unshare"), *spaces, "--fork", "--kill-child", "--"]
+
+
+def _path(tool: str) -> str:
+    """As this process's PATH has it: the command itself is started with another one."""
+    return shutil.which(tool) or tool
 
 
 def nothing() -> list[str]:
@@ -60,6 +66,6 @@ def versions(tier: int) -> dict[str, str]:
     """Of what makes the tier."""
     found = {"kernel": platform.release(), "python": platform.python_version()}
     if tool := {1: "bwrap", 2: "unshare"}.get(tier):
-        said = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False).stdout
+        said = subprocess.run([_path(tool), "--version"], capture_output=True, text=True, check=False).stdout
         found[tool] = (re.findall(r"\d+(?:\.\d+)+", said) or ["unknown"])[0]
     return found

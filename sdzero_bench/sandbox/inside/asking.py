@@ -75,6 +75,7 @@ class Program:
             answer = decode(self.heard, self.other)
         except Unreadable as error:
             raise self.watch.kill("output", f"its answer cannot be read: {error}") from None
+        self.watch.check()  # values can be made that take long to read, and are read again on the host
         if not isinstance(answer, tuple) or len(answer) < 2:
             raise self.watch.kill("output", "its answer cannot be read")
         return answer

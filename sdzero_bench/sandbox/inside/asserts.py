@@ -71,6 +71,8 @@ class Script:
             outcome, detail = "exception", f"ImportError: {error}"
         except Exception as error:
             outcome, detail = "exception", f"{type(error).__name__}: {str(error)[:500]}"
+        except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:  # by the test: the program's come as Death
+            raise Unsupported(f"it ends with {type(error).__name__}") from None
         finally:
             _signal.setitimer(_signal.ITIMER_REAL, 0)
         if defined.unsupported is not None:

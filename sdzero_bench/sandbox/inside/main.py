@@ -51,13 +51,14 @@ def main(take: Callable[[int], bytes]) -> None:
         _settle(job)
         tell("began")
         _work(job, lambda: _part(take))
-        sweep(own_namespace=job["tier"] < 3)
+        if job["tier"] == 3:
+            sweep()
         tell("end")
     except Broken as error:
         tell("broken", str(error))
     except (CannotCompile, NotCompiled) as error:
         tell("compile", str(error)[:4000])
-    except Exception as error:  # the sandbox's own failure, whatever it is: never the program's
+    except BaseException as error:  # the sandbox's own failure, whatever it is: never the program's
         tell("broken", f"{type(error).__name__}: {error} (line {_line(error)})")
     os._exit(0)  # in a moment, not after the interpreter has put itself in order
 
@@ -84,13 +85,12 @@ def _work(job: dict[str, Any], secret: Callable[[], Any]) -> None:
     if job["mode"] == "calls":
         call(program, hidden["function"], hidden["calls"], tests.test)
     else:
-        script = Script(program, hidden["names"], hidden["setup"])
-        for source in hidden["tests"]:
-            try:
+        try:
+            script = Script(program, hidden["names"], hidden["setup"])
+            for source in hidden["tests"]:
                 tests.test(*script.test(source))
-            except Unsupported as error:
-                tell("unsupported", tests.count, str(error))
-                break
+        except Unsupported as error:
+            tell("unsupported", tests.count, str(error))
     program.watch.kill("exit", "all done")
 
 

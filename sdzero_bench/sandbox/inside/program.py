@@ -37,7 +37,10 @@ def run_script(source: str) -> None:
         _say(error)
     try:
         _finish()
-        sys.stdout.flush()
+        module.__dict__.clear()  # closes the files that the program left open, and so writes what they hold
+        for stream in (sys.stdout, sys.__stdout__):
+            if stream is not None:
+                stream.flush()
     except BaseException as error:
         code = code or EXCEPTION
         _say(error)

@@ -121,17 +121,15 @@ def writable(fd: int, seconds: float = TICK_SECONDS) -> bool:
     return bool(select.select([], [fd], [], seconds)[1])
 
 
-def sweep(own_namespace: bool) -> None:
-    """Ends what a program left running. Only where no filter forbids new processes can there be anything."""
+def sweep() -> None:
+    """Ends what a program left running where no namespace ends with the tester, and no filter forbids new processes.
+
+    Only by number, and only descendants, which all come to the tester as orphans: `kill(-1)` would end all that the user runs
+    if the process were not where it is thought to be.
+    """
     for _ in range(1000):
-        if own_namespace:
-            try:  # noqa: SIM105 - as above
-                os.kill(-1, _SIGKILL)
-            except ProcessLookupError:
-                pass
-        else:
-            for pid in _children():
-                os.kill(pid, _SIGKILL)
+        for pid in _children():
+            os.kill(pid, _SIGKILL)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass

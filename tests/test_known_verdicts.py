@@ -1,0 +1,94 @@
+"""Equal programs are run once: within a run, and, over a shared file, within a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sdzero_bench.questions import Question, QuestionSet
+from sdzero_bench.task import Messages, Split, Task
+from sdzero_bench.verifying.known import KnownVerdicts
+from sdzero_bench.verifying.pool import KNOWN_VERDICTS, VerifierPool
+from sdzero_bench.verifying.verdict import TestReport, Verdict
+
+QUESTION = Question("q", "count", "")
+
+
+class Counting(Task):
+    """Writes a line to the file that the question names whenever it verifies; the first word of a response decides."""
+
+    name = "counting"
+    summary = source = verifier = "counts how often it verifies"
+
+    def load(self, split: Split) -> QuestionSet:
+        return QuestionSet(self.name, (QUESTION,))
+
+    def prompt(self, question: Question) -> Messages:
+        return [{"role": "user", "content": question.text}]
+
+    def verify(self, question: Question, response: str) -> Verdict:
+        with Path(question.answer).open("a") as file:
+            file.write(response + "\n")
+        if "fail" in response:
+            raise RuntimeError("as asked")
+        return Verdict(float("right" in response))
+
+    def verdict_key(self, question: Question, response: str) -> str | None:
+        return response.split()[0] if response.startswith("key") else None
+
+
+@pytest.fixture
+def question(tmp_path: Path) -> Question:
+    return Question("q", "count", str(tmp_path / "verified"))
+
+
+def verified(question: Question) -> list[str]:
+    return sorted(Path(question.answer).read_text().split("\n"))[1:]
+
+
+def test_responses_of_one_key_are_verified_once_and_those_without_each_time(question: Question) -> None:
+    with VerifierPool(Counting(), workers=1) as pool:
+        responses = ["key1 right", "key2 wrong", "key1 right again", "right", "right"]
+        heard: list[Verdict] = []
+        verdicts = pool.verify([(question, response) for response in responses], heard.append)
+        again = pool.verify([(question, "key1 once more"), (question, "key3 right")])
+    assert [v.reward for v in verdicts] == [1, 0, 1, 1, 1]
+    assert heard == verdicts
+    assert [v.reward for v in again] == [1, 1]
+    assert verified(question) == ["key1 right", "key2 wrong", "key3 right", "right", "right"]
+
+
+def test_a_failure_of_the_verifier_is_not_remembered(question: Question) -> None:
+    with VerifierPool(Counting(), workers=1) as pool:
+        for _ in range(2):
+            (verdict,) = pool.verify([(question, "key fail")])
+            assert verdict.status == "error"
+    assert verified(question) == ["key fail", "key fail"]
+
+
+def test_runs_of_a_sweep_share_what_they_know(question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KNOWN_VERDICTS, str(tmp_path / "verdicts.sqlite"))
+    for _ in range(2):
+        with VerifierPool(Counting(), workers=1) as pool:
+            assert pool.verify([(question, "key right")])[0].reward == 1
+    assert verified(question) == ["key right"]
+
+
+def test_what_is_known_comes_back_as_it_was(tmp_path: Path) -> None:
+    verdict = Verdict(0.0, detail="7", tests=TestReport(3, 8, 4, "wrong answer"))
+    known = KnownVerdicts(tmp_path / "verdicts.sqlite")
+    known.add({"a": verdict, "b": Verdict.failed("timeout", "too long")})
+    known.close()
+    known = KnownVerdicts(tmp_path / "verdicts.sqlite")
+    assert known.get(["a", "b", "c"]) == {"a": verdict}
+    known.close()
+
+
+def test_a_file_that_cannot_be_used_costs_nothing_but_time(tmp_path: Path) -> None:
+    (tmp_path / "verdicts.sqlite").write_text("no data base")
+    for path in (tmp_path / "verdicts.sqlite", tmp_path / "no folder" / "verdicts.sqlite"):
+        known = KnownVerdicts(path)
+        known.add({"a": Verdict(1.0)})
+        assert known.get(["a"]) == {"a": Verdict(1.0)}
+        known.close()

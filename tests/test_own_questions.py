@@ -1,0 +1,143 @@
+"""file:PATH, questions of one's own: answers or tests, splits that are stated or follow from the texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_tasks import sandbox
+
+from sdzero_bench import registry
+from sdzero_bench.errors import NoSuchSplit, UserError
+from sdzero_bench.verifying.pool import VerifierPool
+
+SPLITS = ("train", "validation", "test")
+
+
+def own(path: Path, rows: list[dict[str, Any]] | None = None, **options: Any) -> Any:
+    if rows is not None:
+        path.write_text("\n".join(map(json.dumps, rows)))
+    cls = registry.task(f"file:{path}")
+    return cls(cls.Options(**options))
+
+
+def sums(count: int, **more: Any) -> list[dict[str, Any]]:
+    return [{"question": f"{i} + {i}?", "answer": 2 * i, **more} for i in range(count)]
+
+
+def texts(task: Any) -> dict[str, set[str]]:
+    return {split: {q.text for q in task.load(split)} for split in SPLITS}
+
+
+def test_shares_are_exact_and_follow_from_the_texts(tmp_path: Path) -> None:
+    found = texts(own(tmp_path / "a.jsonl", sums(40)))
+    assert {split: len(those) for split, those in found.items()} == {"train": 28, "validation": 4, "test": 8}
+    assert len(set.union(*found.values())) == 40
+    assert texts(own(tmp_path / "b.jsonl", sums(40)[::-1])) == found
+
+
+def test_a_field_says_what_is_what(tmp_path: Path) -> None:
+    rows = [{**row, "split": SPLITS[i % 3]} for i, row in enumerate(sums(9))]
+    task = own(tmp_path / "a.jsonl", rows)
+    assert [q.text for q in task.load("validation")] == ["1 + 1?", "4 + 4?", "7 + 7?"]
+    rows[4]["split"] = "dev"
+    with pytest.raises(UserError, match=r"b.jsonl', line 5: the field 'split' has to be one of train, validation, test"):
+        own(tmp_path / "b.jsonl", rows).load("train")
+
+
+def test_a_folder_says_it_by_its_files(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, sums(5))))
+    (tmp_path / "test.json").write_text(json.dumps(sums(9)[5:]))
+    task = own(tmp_path)
+    assert [len(task.load(split)) for split in ("train", "test")] == [5, 4]
+    with pytest.raises(NoSuchSplit, match="has no validation questions, only 5 train, 4 test"):
+        task.load("validation")
+    (tmp_path / "test.json").write_text(json.dumps(sums(5)[4:]))
+    with pytest.raises(UserError, match=r"test.json', row 1: the same question as in '.*train.jsonl', line 5"):
+        task.load("train")
+
+
+def test_all_of_it_may_be_for_testing(tmp_path: Path) -> None:
+    task = own(tmp_path / "a.jsonl", sums(5), test=1, validation=0)
+    assert len(task.load("test")) == 5
+    with pytest.raises(NoSuchSplit, match="give training questions"):
+        task.load("train")
+    with pytest.raises(UserError, match="are more than all"):
+        own(tmp_path / "a.jsonl", test=0.8, validation=0.3).load("test")
+
+
+def test_answers_prompts_and_solutions(tmp_path: Path) -> None:
+    rows = [
+        {"frage": "1/2 + 1/2?", "antwort": "1", "solution": "Two halves."},
+        {"frage": "1/4 + 1/4?", "antwort": r"\frac{1}{2}"},
+    ]
+    names = {"question": "frage", "answer": "antwort", "prompt": "Compute {question}"}
+    task = own(tmp_path / "a.jsonl", rows, test=1, validation=0, **names)
+    one, half = task.load("test")
+    assert task.prompt(one) == [{"role": "user", "content": "Compute 1/2 + 1/2?"}]
+    assert task.verify(half, r"\boxed{0.5}").reward == 1.0
+    assert task.verify(half, r"\boxed{0.4}").reward == 0.0
+    assert task.demonstration(one) == "Two halves.\nThe answer is \\boxed{1}."
+    assert task.demonstration(half) is None
+    with pytest.raises(UserError, match="the field 'question' is missing"):
+        own(tmp_path / "a.jsonl").load("test")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no question file"),
+        ('{"question": "1?"}', "line 1: the field 'answer' is missing"),
+        ('{"prompt": "Write f."}', "there is a prompt, but no tests"),
+        ("nonsense", "line 1: not JSON"),
+    ],
+)
+def test_what_cannot_be_used_is_said(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "a.jsonl").write_text(content)
+    with pytest.raises(UserError, match=message):
+        own(tmp_path / "a.jsonl", test=1, validation=0).load("test")
+
+
+def test_the_name_of_a_run_folder_comes_from_the_file(tmp_path: Path) -> None:
+    assert own(tmp_path / "my questions, 2.jsonl", sums(3)).name == "file:my-questions-2"
+
+
+PROGRAMS: list[dict[str, Any]] = [
+    {"prompt": "Write add(a, b).", "tests": ["assert add(1, 2) == 3"], "solution": "def add(a, b):\n    return a + b"},
+    {
+        "prompt": "Print the sum of two numbers.",
+        "tests": {"form": "stdio", "inputs": ["1 2\n"], "outputs": ["3\n"]},
+        "solution": "print(sum(map(int, input().split())))",
+    },
+    {"prompt": "Write neg(a).", "tests": {"form": "calls", "function": "neg", "calls": ["(1,)"], "expected": ["-1"]}},
+]
+
+
+def test_programs_are_run_on_their_tests(tmp_path: Path) -> None:
+    task = own(tmp_path / "p.jsonl", PROGRAMS, test=1, validation=0)
+    assert task.needs_sandbox
+    task.sandbox = sandbox()
+    add, total, neg = task.load("test")
+    assert task.demonstration(neg) is None
+    wrong = "```python\ndef add(a, b):\n    return a - b\n```"
+    with VerifierPool(task, workers=1, timeout_seconds=60) as pool:
+        pairs = [(add, task.demonstration(add)), (total, task.demonstration(total)), (add, wrong), (add, "no program")]
+        verdicts = pool.verify(pairs)
+    assert [v.reward for v in verdicts] == [1.0, 1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"prompt": "f", "tests": []}, "tests of question 'test-0' are malformed"),
+        ({"prompt": "f", "tests": {"form": "stdin"}}, "did you mean 'stdio'"),
+        ({"prompt": "f", "tests": ["assert f()"], "language": "cobol"}, "line 1: unknown language 'cobol'"),
+        ({"prompt": "", "tests": ["assert f()"]}, "the field 'prompt' is missing"),
+    ],
+)
+def test_tests_that_cannot_be_run_are_refused_when_loaded(tmp_path: Path, row: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        own(tmp_path / "p.jsonl", [row], test=1, validation=0).load("test")

@@ -1,0 +1,162 @@
+"""Programs run, are told from each other by how they end, and answer in data. In every tier that works on this machine."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+from sandboxes import QUICK, best, working
+
+from sdzero_bench.sandbox import Limits, Opaque, Result, Sandbox, TestUnsupportedError
+
+every_tier = pytest.mark.parametrize("sandbox", working(), ids=lambda sandbox: f"tier {sandbox.tier}")
+
+
+def outcomes(result: Result) -> list[str]:
+    return [execution.outcome for execution in result.executions]
+
+
+@every_tier
+def test_a_script_reads_and_prints(sandbox: Sandbox) -> None:
+    program = "import sys\nfirst = input()\nprint(first.upper(), sys.stdin.read(), end='')"
+    result = sandbox.stdio("python", program, ["a\nb\n", "ä\n", "x\n" + "y" * 200_000], Limits())
+    assert [execution.stdout for execution in result.executions] == ["A b\n", "Ä ", "X " + "y" * 200_000]
+    assert outcomes(result) == ["ok"] * 3
+
+
+@every_tier
+def test_each_input_has_a_fresh_process(sandbox: Sandbox) -> None:
+    program = "import os\nseen = os.path.exists('mark')\ntry: open('mark', 'w')\nexcept OSError: pass\nprint(len(input()))"
+    assert [e.stdout for e in sandbox.stdio("python", program, ["a\n", "bb\n"], QUICK).executions] == ["1\n", "2\n"]
+
+
+@every_tier
+def test_cpp(sandbox: Sandbox) -> None:
+    program = '#include <cstdio>\nint main() { int a, b; while (scanf("%d %d", &a, &b) == 2) printf("%d\\n", a + b); }'
+    result = sandbox.stdio("cpp", program, ["1 2\n3 4\n", "", "5 6"], QUICK)
+    assert [execution.stdout for execution in result.executions] == ["3\n7\n", "", "11\n"]
+    broken = sandbox.stdio("cpp", "int main() { return undefined; }", ["", ""], QUICK)
+    assert broken.executions == ()
+    assert broken.compile_error is not None
+    assert "undefined" in broken.compile_error
+
+
+@every_tier
+def test_calls_return_plain_data(sandbox: Sandbox) -> None:
+    program = "def f(*args): return list(args), {'n': len(args)}"
+    calls: list[list[Any]] = [[], [1, 2.5, None], [{"a": {1, 2}}, (b"x", "ä")], [10**5000, float("inf")]]
+    result = sandbox.calls(program, "f", calls, Limits())
+    assert [execution.value for execution in result.executions] == [(args, {"n": len(args)}) for args in calls]
+
+
+@every_tier
+def test_a_method_is_called_on_a_fresh_instance(sandbox: Sandbox) -> None:
+    program = "class Solution:\n    n = 0\n    def count(self, by):\n        self.n += by\n        return self.n"
+    assert [e.value for e in sandbox.calls(program, "Solution.count", [[1], [1], [5]], QUICK).executions] == [1, 1, 5]
+
+
+@every_tier
+@pytest.mark.parametrize(
+    ("program", "outcome", "detail"),
+    [
+        ("def f(): return 1 / 0", "exception", "ZeroDivisionError"),
+        ("def g(): pass", "exception", "no attribute 'f'"),
+        ("import sys\ndef f(): sys.exit(3)", "exit", "exit code 3"),
+        ("import os\ndef f(): os._exit(4)", "exit", "exit code 4"),
+        ("def f():\n    while True: pass", "time", "CPU"),
+        ("import time\ndef f(): time.sleep(1000)", "time", "on the CPU"),
+        ("def f(): return [0] * 10**9", "memory", "MemoryError"),
+        ("def f(): return 'x' * 100_000", "output", "64 KB"),
+        ("import ctypes\ndef f(): ctypes.string_at(0)", "signal", "SIGSEGV"),
+        ("raise ValueError('at once')\ndef f(): pass", "exception", "while it was loaded: ValueError: at once"),
+        ("while True: pass", "time", "CPU"),
+        ("import sys\nsys.exit(0)", "exit", "while it was loaded"),
+    ],
+)
+def test_how_a_call_ends(sandbox: Sandbox, program: str, outcome: str, detail: str) -> None:
+    (execution,) = sandbox.calls(program, "f", [[]], QUICK).executions
+    assert execution.outcome == outcome
+    assert detail in execution.detail
+    assert execution.value is None
+
+
+@every_tier
+@pytest.mark.parametrize(
+    ("program", "outcome", "detail"),
+    [
+        ("print('x')\nraise KeyError('k')", "exception", "KeyError: 'k' (line 2)"),
+        ("import sys\nprint('x')\nsys.exit(1)", "exit", "exit code 1"),
+        ("print('x')\nraise SystemExit", "ok", ""),
+        ("while True: print('x')", "output", "64 KB"),
+        ("x = 'x'\nwhile True: x += x", "memory", "MemoryError"),
+        ("while True: pass", "time", "CPU"),
+        ("import threading\nthreading.Thread(target=lambda: print('x')).start()", "ok", ""),
+        ("import atexit\natexit.register(print, 'x')", "ok", ""),
+        ("open(1, 'w').write('x')", "ok", ""),
+    ],
+)
+def test_how_a_script_ends(sandbox: Sandbox, program: str, outcome: str, detail: str) -> None:
+    (execution,) = sandbox.stdio("python", program, [""], QUICK).executions
+    assert execution.outcome == outcome
+    assert detail in execution.detail
+    assert outcome not in ("ok", "exception", "exit", "output") or execution.stdout.startswith("x")
+
+
+@every_tier
+@pytest.mark.parametrize("program", ["def f(:", "\0", "'\ud800'", "x = " + "(" * 5000])
+def test_what_is_no_program_is_a_compile_error(sandbox: Sandbox, program: str) -> None:
+    for result in (sandbox.calls(program, "f", [[]], QUICK), sandbox.stdio("python", program, [""], QUICK)):
+        assert result.executions == ()
+        assert result.compile_error
+
+
+@every_tier
+def test_after_its_death_a_program_passes_nothing(sandbox: Sandbox) -> None:
+    program = "import os\ndef f(n):\n    if n == 2: os._exit(0)\n    return n"
+    assert outcomes(sandbox.calls(program, "f", [[1], [2], [3]], QUICK)) == ["ok", "exit", "exit"]
+    tests = ["assert f(1) == 1", "try: f(2)\nexcept BaseException: pass", "assert True"]
+    assert outcomes(sandbox.asserts(program, tests, ["f"], QUICK)) == ["ok", "exit", "exit"]
+
+
+def test_all_tests_together_have_a_limit_too() -> None:
+    limits = Limits(cpu_seconds=0.6, total_cpu_seconds=1.0, wall_multiple=5)
+    program = "import time\ndef f():\n    end = time.process_time() + 0.4\n    while time.process_time() < end: pass"
+    result = best().calls(program, "f", [[]] * 6, limits)
+    assert outcomes(result)[0] == "ok"
+    assert outcomes(result)[-1] == "time"
+    assert "together" in result.executions[-1].detail
+
+
+def test_a_slow_machine_gives_more_time() -> None:
+    from dataclasses import replace
+
+    program = "import time\ndef f():\n    end = time.process_time() + 1.2\n    while time.process_time() < end: pass"
+    limits = Limits(cpu_seconds=0.5)
+    fast, slow = (replace(best(), slowness=slowness) for slowness in (1.0, 5.0))
+    assert outcomes(fast.calls(program, "f", [[]], limits)) == ["time"]
+    assert outcomes(slow.calls(program, "f", [[]], limits)) == ["ok"]
+    assert slow.deadline(limits) > fast.deadline(limits)
+
+
+def test_a_value_that_is_not_plain_equals_nothing() -> None:
+    (execution,) = best().calls("def f(): return object()", "f", [[]], QUICK).executions
+    assert isinstance(execution.value, Opaque)
+    assert execution.value.type_name == "object"
+    assert execution.value != execution.value
+
+
+def test_arguments_have_to_be_plain() -> None:
+    with pytest.raises(TestUnsupportedError, match="plain data"):
+        best().calls("def f(x): pass", "f", [[object()]], QUICK)
+    with pytest.raises(TestUnsupportedError, match="no tests"):
+        best().calls("def f(x): pass", "f", [], QUICK)
+
+
+def test_a_sandbox_can_be_sent_to_a_worker_and_written_into_a_record() -> None:
+    sandbox: Sandbox = pickle.loads(pickle.dumps(best()))
+    assert sandbox == best()
+    record = sandbox.as_dict()
+    assert record["tier"] == sandbox.tier
+    assert record["slowness"] >= 1
+    assert "python" in record["versions"]

@@ -1,0 +1,185 @@
+"""Assert scripts judge a program in another process as they would in their own, but for what could be forged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sandboxes import QUICK, best
+
+from sdzero_bench.sandbox import TestUnsupportedError
+from sdzero_bench.sandbox.free_names import free_names
+
+PROGRAM = """
+from collections import namedtuple
+from typing import List
+
+LIMIT = 10
+Point = namedtuple("Point", "x y")
+
+class Node:
+    def __init__(self, value, left=None):
+        self.value, self.left = value, left
+    def __len__(self): return 1 + (len(self.left) if self.left else 0)
+    def __getitem__(self, i): return [self.value][i]
+
+class Leaf(Node): pass
+
+class TooLarge(ValueError): pass
+
+def depth(node: Node) -> int: return len(node)
+def numbers(n):
+    yield from range(n)
+def half(n: int) -> float:
+    if n > LIMIT: raise TooLarge(f"{n} is too large")
+    return n / 2
+def move(p: Point, by=1) -> Point: return Point(p[0] + by, p[1])
+def sort(values: List[int]) -> List[int]: return sorted(values)
+def maker(n): return lambda m: n + m
+def own_assert(n): assert n == 0
+def tree(): return [Node(1), Node(2, Node(1))]
+"""
+
+SCRIPTS = [
+    ("assert half(4) == 2.0", "ok"),
+    ("assert half(4) == 2.5", "assertion"),
+    ("assert half(4) == 2.5, 'not quite'", "assertion"),
+    ("half(11)", "exception"),
+    ("try:\n    half(11)\n    assert False\nexcept ValueError as error:\n    assert 'too large' in str(error)", "ok"),
+    ("own_assert(1)", "exception"),
+    ("missing(1)", "exception"),
+    ("assert list(numbers(4)) == [0, 1, 2, 3] and sum(numbers(5)) == 10", "ok"),
+    ("assert numbers(2) == [0, 1]", "assertion"),
+    ("assert move((1, 2)) == (2, 2) and move((1, 2), by=5) == (6, 2)", "ok"),
+    ("assert move(Point(1, 2))[0] == 2", "ok"),
+    ("assert sort([3, 1, 2]) == [1, 2, 3] and list(map(half, [2, 4])) == [1, 2] and max([3, 9, 5], key=half) == 9", "ok"),
+    ("assert depth(Node(1, Node(2))) == 2", "ok"),
+    ("root = Node(1)\nroot.left = Node(2)\nassert depth(root) == 2 and root.left.value == 2 and len(root) == 2", "ok"),
+    ("assert isinstance(Leaf(1), Node) and not isinstance(Node(1), Leaf) and not isinstance(3, Node)", "ok"),
+    ("assert Node(5)[0] == 5 and Node(1) != Node(1)", "ok"),
+    ("assert [node.value for node in tree()] == [1, 2]", "ok"),
+    ("assert maker(3)(4) == 7", "ok"),
+    ("assert LIMIT == 10", "ok"),
+    ("import math\nassert math.isclose(half(1), 0.5)", "ok"),
+    ("def helper(n): return half(n) + 1\nassert helper(2) == 2", "ok"),
+    ("assert abs(half(3) - 1.5) < 1e-9", "ok"),
+]
+
+
+def in_process(script: str) -> str:
+    """The reference: both in one namespace, as it is commonly done."""
+    names: dict[str, Any] = {"__name__": "program"}
+    exec(PROGRAM, names)
+    inside: list[BaseException] = []
+    names["own_assert"] = _noting(names["own_assert"], inside)
+    try:
+        exec(script, names)
+    except AssertionError as error:
+        return "exception" if error in inside else "assertion"
+    except Exception:
+        return "exception"
+    return "ok"
+
+
+def _noting(function: Any, raised: list[BaseException]) -> Any:
+    def wrapper(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except AssertionError as error:
+            raised.append(error)
+            raise
+
+    return wrapper
+
+
+def test_scripts_come_out_as_they_do_in_one_process() -> None:
+    scripts = [script for script, _ in SCRIPTS]
+    found = [execution.outcome for execution in best().asserts(PROGRAM, scripts, ["half"], QUICK).executions]
+    assert found == [outcome for _, outcome in SCRIPTS]
+    assert found == [in_process(script) for script in scripts]
+
+
+def test_details_say_what_was_wrong() -> None:
+    scripts = ["assert half(4) == 2.5, 'not quite'", "\nassert half(4) == 3", "half(11)", "nobody(1)"]
+    details = [execution.detail for execution in best().asserts(PROGRAM, scripts, ["half"], QUICK).executions]
+    assert details[0] == "not quite"
+    assert "line 2" in details[1]
+    assert details[2] == "ValueError: TooLarge: 11 is too large"
+    assert "'nobody' is not defined" in details[3]
+
+
+def test_setup_and_tests_share_their_names_and_win_over_the_programs() -> None:
+    setup = "import math\nLIMIT = 3\ndef check(candidate):\n    assert candidate(LIMIT) == 1.5 and math.pi > 3"
+    program = PROGRAM + "def check(candidate): pass\ndef abs(x): return 0\n"
+    result = best().asserts(program, ["check(half)", "assert LIMIT == 3", "assert abs(-7) == 7"], ["half"], QUICK, setup)
+    assert [execution.outcome for execution in result.executions] == ["ok"] * 3
+
+
+def test_the_programs_endless_answer_ends_the_test_and_not_the_tester() -> None:
+    program = "def f():\n    while True: yield 1\ndef g(): return 1"
+    result = best().asserts(program, ["list(f())", "assert g() == 1"], ["f"], QUICK)
+    assert [execution.outcome for execution in result.executions] == ["time", "time"]
+
+
+def test_a_test_that_never_ends_by_itself_is_stopped() -> None:
+    result = best().asserts("def f(): return 1", ["while f() == 1: pass", "n = f()\nwhile n: pass"], ["f"], QUICK)
+    assert [execution.outcome for execution in result.executions] == ["time", "time"]
+
+
+@pytest.mark.parametrize(
+    ("script", "setup", "reason"),
+    [
+        ("assert f(lambda x: x)", "", "a function, which cannot leave"),
+        ("try: f(print)\nexcept BaseException: pass", "", "cannot leave"),  # not even a test that catches all
+        ("assert f(Thing())", "class Thing: pass", "a Thing, which cannot leave"),
+        ("import numpy\nassert f(1)", "", "numpy"),
+        ("f(1)", "import numpy", "numpy"),
+        ("assert f(", "", "is no Python"),
+        ("import sys\nsys.exit(f(0))", "", "SystemExit"),
+    ],
+)
+def test_a_test_that_cannot_be_run_is_not_the_programs_failure(script: str, setup: str, reason: str) -> None:
+    with pytest.raises(TestUnsupportedError, match=reason):
+        best().asserts("def f(x): return x", [script], ["f"], QUICK, setup)
+
+
+@pytest.mark.parametrize(
+    ("scripts", "names"),
+    [
+        (["assert f(x) == y"], ["f", "x", "y"]),
+        (["x = 1\nassert f(x)"], ["f"]),
+        (["import math\ndef g(a): return h(a) + math.pi\nassert len(g(1))"], ["h"]),
+        (["a = 1", "assert f(a)"], ["f"]),  # one namespace
+        (["assert all(f(i) for i in range(n))"], ["f", "n"]),
+        (["class A(Base):\n    z = other\n    def m(self): return self.z + free"], ["Base", "free", "other"]),
+        (["def g():\n    global made\n    made = f()\ng()\nassert made"], ["f"]),
+        (["assert (lambda q: q + r)(1)"], ["r"]),
+        (["try: f()\nexcept Own as e: print(e)"], ["Own", "f"]),
+    ],
+)
+def test_free_names(scripts: list[str], names: list[str]) -> None:
+    assert free_names(scripts) == names
+
+
+def test_a_program_cannot_learn_what_it_is_compared_with() -> None:
+    """It keeps all that it is asked, and returns it: what comes is the arguments, and nothing else."""
+    program = """
+heard = []
+class Spy:
+    def __getattribute__(self, name):
+        if name != "__class__":  # as isinstance asks
+            heard.append(name)
+        return object.__getattribute__(self, name)
+    def __eq__(self, other):
+        heard.append(other)
+        return True
+    __ne__ = __lt__ = __gt__ = __contains__ = __sub__ = __radd__ = __eq__
+def f(*args):
+    heard.extend(args)
+    return Spy()
+def report(): return heard
+"""
+    tests = ["assert f(1) == 'expected'", "assert f(2) != 'expected' and 'expected' != f(2)", "f(3) < 77", "'expected' in f(4)"]
+    result = best().asserts(program, [*tests, "assert report() == [1, 2, 2, 3, 4], report()"], ["f"], QUICK)
+    assert result.executions[-1].outcome == "ok", result.executions[-1].detail
+    assert result.executions[0].outcome == "assertion"
