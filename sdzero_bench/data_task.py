@@ -75,7 +75,7 @@ class DataTask(MadeTask):
     def _question(self, split: Split, number: int, row: Row) -> Question:
         fields = self.file.fields
         gold, before = gold_answer(row, fields.answer, self.file.answer)
-        name = fields.solutions and getattr(self.options, "solutions", fields.solutions[0])
+        name = getattr(self.options, "solutions", fields.solutions[0]) if fields.solutions else None
         solution = before if name == fields.answer else _solution(row, name, fields.correct) if name else None
         details = {} if solution is None else {"solution": solution}
         id = f"{split}-{number}" if fields.id is None else row.text(fields.id).strip()

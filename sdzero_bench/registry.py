@@ -56,7 +56,9 @@ def task(name: str) -> type[Task]:
     if name in tasks():
         return tasks()[name]
     prefix, colon, rest = name.partition(":")
-    if colon and prefix in task_families():
+    if colon:
+        if prefix not in task_families():
+            raise unknown("family of tasks", prefix, task_families())
         return task_families()[prefix].task(rest)
     if name.endswith((".yaml", ".yml")):
         return task_class(Path(name).expanduser())

@@ -15,6 +15,8 @@ from .humaneval import HumanEval, HumanEvalOptions, helpers_of
 class HumanEvalPlusOptions(HumanEvalOptions):
     path: str | None = None
     """File with the fields of `HumanEvalPlus.jsonl.gz`, as EvalPlus releases it; null lets the package evalplus fetch it."""
+    cpu_seconds: float = Field(10.0, gt=0)
+    total_cpu_seconds: float = Field(300.0, gt=0)
     memory_mb: int = Field(2048, gt=0)
     output_kb: int = Field(65536, gt=0)
     """Some calls have to return a million numbers."""

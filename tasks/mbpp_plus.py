@@ -16,6 +16,8 @@ from .humaneval import asking
 class MBPPPlusOptions(CodeOptions):
     path: str | None = None
     """File with the fields of `MbppPlus.jsonl.gz`, as EvalPlus releases it; null lets the package evalplus fetch it."""
+    cpu_seconds: float = Field(10.0, gt=0)
+    total_cpu_seconds: float = Field(300.0, gt=0)
     memory_mb: int = Field(2048, gt=0)
     output_kb: int = Field(65536, gt=0)
 

@@ -6,27 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from sdzero_bench.harness.math_agreement import OURS, Case, page, read_cases, verdicts
+from sdzero_bench.harness.math_agreement import OURS, Case, Said, page, read_cases, verdicts
 
 DOCS = Path(__file__).parent.parent / "docs"
 
 
 @pytest.fixture(scope="module")
-def cases() -> list[Case]:
-    return read_cases(DOCS / "math_cases.yaml")
+def judged() -> tuple[list[Case], list[Said]]:
+    cases = read_cases(DOCS / "math_cases.yaml")
+    return cases, verdicts(cases)
 
 
-def test_the_page_is_up_to_date(cases: list[Case]) -> None:
+def test_the_page_is_up_to_date(judged: tuple[list[Case], list[Said]]) -> None:
     """And every case on which a verifier is of another opinion says why: `page` raises for one that does not."""
-    assert (DOCS / "math_verifiers.md").read_text(encoding="utf-8") == page(cases), "run: make math-verifiers"
+    assert (DOCS / "math_verifiers.md").read_text(encoding="utf-8") == page(*judged), "run: make math-verifiers"
 
 
-def test_our_verifier_never_takes_wrong_for_right(cases: list[Case]) -> None:
-    accepted = [case.shown for case, said in zip(cases, verdicts(cases), strict=True) if said[OURS] and not case.right]
-    assert accepted == []
+def test_our_verifier_never_takes_wrong_for_right(judged: tuple[list[Case], list[Said]]) -> None:
+    assert [case.shown for case, said in zip(*judged, strict=True) if said[OURS] and not case.right] == []
 
 
 def test_a_contested_case_has_to_say_why() -> None:
-    silent = Case("numbers", "12", "\\boxed{13}", "13", right=True, origin="ours", why=None)
+    silent = Case("numbers", "12", "\\boxed{13}", "13", right=True, origin="ours")
     with pytest.raises(ValueError, match="do not say why"):
-        page([silent])
+        page([silent], [{OURS: False}])

@@ -6,6 +6,7 @@ import inspect
 import json
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ from small_runs import SMALL, run_json, small_run
 
 from sdzero_bench import registry
 from sdzero_bench.checking.proof import prove
-from sdzero_bench.config import make_method, resolve
+from sdzero_bench.config import make_method, make_task, resolve
 from sdzero_bench.errors import UserError
+from sdzero_bench.made_task import TaskFamily
 from sdzero_bench.method import Method
 from sdzero_bench.progress import ProgressDisplay
 from sdzero_bench.settings import VerifyingConfig
-
+from sdzero_bench.task import Task
 
 WITHOUT_SOLUTIONS = {"codeforces", "livecodebench"}
 """Their data has tests alone; tests/test_codeforces.py and tests/test_livecodebench.py have programs for a few."""
@@ -102,6 +104,48 @@ def test_two_classes_of_one_name_are_refused() -> None:
     found: dict[str, type[Method]] = {"rft": registry.method("rft")}
     with pytest.raises(UserError, match="taken twice"):
         registry._add(found, Twin)
+
+
+def test_a_plug_in_may_be_a_package_with_classes_and_task_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its entry point names the package, and all in it is found as in tasks/."""
+    (tmp_path / "plugged").mkdir()
+    (tmp_path / "plugged" / "__init__.py").write_text("")
+    (tmp_path / "plugged" / "more.py").write_text(
+        "from sdzero_bench.tasks.micro_arith import MicroArith\n\n\nclass More(MicroArith):\n    name = 'more-arith'\n"
+    )
+    (tmp_path / "plugged" / "sums.yaml").write_text(
+        "name: plugged_sums\nsummary: sums\npaper: none\nhub: {name: a/b, splits: {test: test}}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint(name="plugged", value="plugged", group="sdzero_bench.tasks")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    found = registry._find("sdzero_bench.tasks", Task)
+    assert found.keys() - registry.tasks().keys() == {"more-arith", "plugged_sums"}
+    assert found["plugged_sums"].source == "hub: a/b"
+    assert registry._find("sdzero_bench.tasks", TaskFamily).keys() == registry.task_families().keys()
+
+
+def test_a_task_of_a_family_is_set_as_any_other(tmp_path: Path) -> None:
+    config = resolve("base", task="rg:gcd", assignments=["task.config.min_numbers=3", "task.level=1", "task.train=7"])
+    assert make_task(config).options.model_dump() == {
+        **registry.task("rg:gcd").Options().model_dump(),
+        "config": {"min_numbers": 3},
+        "level": 1,
+        "train": 7,
+    }
+    with pytest.raises(UserError, match=r"did you mean 'task.config'"):
+        resolve("base", task="rg:gcd", assignments=["task.confg=1"])
+    file = tmp_path / "q.jsonl"
+    file.write_text(json.dumps({"question": "1 + 1?", "answer": "2"}))
+    assert make_task(resolve("base", task=f"file:{file}", assignments=["task.test=1.0", "task.validation=0"])).load("test")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("gsm8", "did you mean 'gsm8k'"), ("rgg:gcd", "did you mean 'rg'"), ("x.yaml", "cannot read")]
+)
+def test_an_unknown_task_is_refused_with_what_is_near(name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        registry.task(name)
 
 
 def test_listing_needs_no_torch() -> None:

@@ -89,7 +89,7 @@ def shared(sets: Sets) -> list[Finding]:
     findings = []
     pairs = [("train", "test"), ("train", "validation"), ("validation", "test")]
     for one, other in [(a, b) for a, b in pairs if a in sets and b in sets]:
-        found = overlaps(sets[one], sets[other])  # type: ignore[index]
+        found = overlaps(sets[one], sets[other])
         same = [f"{o.train} is {o.test}" for o in found if o.kind == "exact"]
         alike = [f"{o.train} and {o.test}: {o.passage}" for o in found if o.kind == "ngram"]
         name = f"{one} and {other} apart"

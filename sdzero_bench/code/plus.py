@@ -37,19 +37,21 @@ def plus_rows(
     ]
     results = expected_results(sandbox or find_sandbox(), references, arguments)
     return [
-        (
-            row,
-            {
-                "form": "calls",
-                "function": reference.function,
-                "calls": list(reference.calls),
-                "expected": values,
-                "rule": f"evalplus {data_set}",
-                "atol": row["atol"],
-            },
-        )
+        (row, _tests(data_set, row["atol"], reference, values))
         for row, reference, values in zip(found, references, results, strict=True)
     ]
+
+
+def _tests(data_set: str, atol: float, reference: Reference, results: list[str | None]) -> dict[str, Any]:
+    kept = [(call, result) for call, result in zip(reference.calls, results, strict=True) if result is not None]
+    return {
+        "form": "calls",
+        "function": reference.function,
+        "calls": [call for call, _ in kept],
+        "expected": [result for _, result in kept],
+        "rule": f"evalplus {data_set}",
+        "atol": atol,
+    }
 
 
 def plus_id(row: dict[str, Any]) -> str:
@@ -73,11 +75,10 @@ def _local(data_set: str, path: str) -> list[dict[str, Any]]:
     found = list(rows(path, "", None, (), FIELDS))
     for row in found:
         for field in ("base_input", "plus_input"):
-            calls = row.get(field)
+            calls = row.get(field) or []  # MBPP+ writes no inputs as {}
             if not isinstance(calls, list) or not all(isinstance(call, list) for call in calls):
                 raise UserError(f"{path}: the {field} of {row['task_id']} is no list of lists")
-            if data_set == "mbpp":
-                row[field] = mbpp_deserialize_inputs(row["task_id"], calls)
+            row[field] = mbpp_deserialize_inputs(row["task_id"], calls) if data_set == "mbpp" else calls
         if not isinstance(row.get("atol"), int | float):
             raise UserError(f"{path}: the atol of {row['task_id']} is no number")
     return found

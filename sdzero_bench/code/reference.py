@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..sandbox import Limits, Sandbox
+from ..sandbox import Execution, Limits, Sandbox
 from .literals import Digest, write_literal
 from .task import digest
 from .tests import DIGEST
@@ -46,16 +46,19 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sdzero-bench" / "expected"
 
 
-def expected_results(sandbox: Sandbox, references: Sequence[Reference], arguments: Sequence[Sequence[Any]]) -> list[list[str]]:
+def expected_results(
+    sandbox: Sandbox, references: Sequence[Reference], arguments: Sequence[Sequence[Any]]
+) -> list[list[str | None]]:
     """The results of each reference's calls, as literals. Takes a minute or two for a whole benchmark, once.
 
-    Raises `UserError` for a reference that fails one of its own calls.
+    None stands for a result that no program can be asked for, because it does not fit into the limits above: one of MBPP+ has
+    two million tuples. Raises `UserError` for a reference that fails one of its own calls in another way.
     """
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # the work is done by the sandbox's processes
         return list(threads.map(lambda pair: _results(sandbox, *pair), zip(references, arguments, strict=True)))
 
 
-def _results(sandbox: Sandbox, reference: Reference, arguments: Sequence[Any]) -> list[str]:
+def _results(sandbox: Sandbox, reference: Reference, arguments: Sequence[Any]) -> list[str | None]:
     path = cache_folder() / f"{reference.key}.json"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
@@ -74,21 +77,32 @@ def _results(sandbox: Sandbox, reference: Reference, arguments: Sequence[Any]) -
     return results
 
 
-def _compute(sandbox: Sandbox, reference: Reference, arguments: Sequence[Any]) -> list[str]:
-    result = sandbox.calls(reference.source, reference.function, arguments, _LIMITS)
-    where = f"the reference solution of {reference.question}"
-    if result.compile_error is not None:
-        raise UserError(f"{where} does not run: {result.compile_error}")
-    results = []
-    for number, (call, execution) in enumerate(zip(reference.calls, result.executions, strict=True), start=1):
-        if execution.outcome != "ok":
-            raise UserError(f"{where} fails its call {number}, {call[:80]}: {execution.outcome} {execution.detail}")
-        value = execution.value
-        if reference.only_presence and not isinstance(value, bool):
-            value = value is not None
-        try:
-            text = write_literal(value)
-            results.append(text if len(text) <= LONGEST else f"{DIGEST}{Digest.of(value).sha256}")
-        except TypeError as error:
-            raise UserError(f"{where} returns no plain data for call {number}: {error}") from error
+def _compute(sandbox: Sandbox, reference: Reference, arguments: Sequence[Any]) -> list[str | None]:
+    results: list[str | None] = []
+    while len(results) < len(arguments):
+        # What a call after one that failed says is not to be relied on: those are made once more.
+        result = sandbox.calls(reference.source, reference.function, arguments[len(results) :], _LIMITS)
+        if result.compile_error is not None:
+            raise UserError(f"the reference solution of {reference.question} does not run: {result.compile_error}")
+        for execution in result.executions:
+            results.append(_expected(reference, execution, len(results)))
+            if execution.outcome != "ok":
+                break
     return results
+
+
+def _expected(reference: Reference, execution: Execution, index: int) -> str | None:
+    where = f"the reference solution of {reference.question}"
+    if execution.outcome in ("memory", "output"):
+        return None
+    if execution.outcome != "ok":
+        call = f"call {index + 1}, {reference.calls[index][:80]}"
+        raise UserError(f"{where} fails its {call}: {execution.outcome} {execution.detail}")
+    value = execution.value
+    if reference.only_presence and not isinstance(value, bool):
+        value = value is not None
+    try:
+        text = write_literal(value)
+        return text if len(text) <= LONGEST else f"{DIGEST}{Digest.of(value).sha256}"
+    except TypeError as error:
+        raise UserError(f"{where} returns no plain data for call {index + 1}: {error}") from error

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from typing import Any, ClassVar
 
 from pydantic import Field
 
+from .. import __version__
 from ..questions import Question, QuestionSet
 from ..sandbox import Limits, find_sandbox
 from ..sandbox.languages import require_language
@@ -86,7 +88,8 @@ class CodeTask(Task):
         if program is None:
             return None
         sandbox = self.sandbox.name if self.sandbox else ""
-        decides = [program, digest(question.details), repr(self.limits(question)), sandbox, self.language_of(question)]
+        rules = [__version__, platform.python_version(), sandbox, repr(self.limits(question))]
+        decides = [*rules, self.language_of(question), digest(question.details), program]
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 

@@ -41,7 +41,7 @@ def evaluate(
 
     The checkpoint of a run is measured under the settings of that run. Greedy: --k 1 --set evaluation.temperature=0.
 
-    Harnesses (pip install 'sdzero-bench[harness]') bring questions, prompts, rules and sampling settings of their own; policies
+    Harnesses (pip install 'sdzero-bench\\[harness]') bring questions, prompts, rules and sampling settings of their own; policies
     are sampled by the same engine. Their figures are in the record and in reports under the harness's name and version, and are
     not ranked with ours. A task of a harness is a task like others: --harness lm-eval --tasks gsm8k is --task lm-eval:gsm8k.
 

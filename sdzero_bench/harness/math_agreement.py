@@ -1,7 +1,7 @@
 """Our math verifier beside others on the same responses, as a page: `python -m sdzero_bench.harness.math_agreement CASES PAGE`.
 
-The others are lm-eval's: minerva_math's exact match, math-verify as minerva_math calls it (lighteval builds on the same), and
-the two filters of gsm8k. The cases, and who is right, are in docs/math_cases.yaml; the page is docs/math_verifiers.md.
+The others are lm-eval's: minerva_math's exact match, math-verify as minerva_math calls it, and the two filters of gsm8k. The
+cases, and who is right, are in docs/math_cases.yaml; the page is docs/math_verifiers.md.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ LM_EVAL = {
 SOURCES = {"minerva_math_algebra": "minerva_math/minerva_math_algebra.yaml", "gsm8k": "gsm8k/gsm8k.yaml"}
 
 
+Said = dict[str, bool | None]
+"""Verifier to verdict; None where it raises."""
+
 _INTEGER = re.compile(r"-?(\d+|\d{1,3}(,\d{3})+)")
 
 
@@ -57,7 +60,7 @@ def read_cases(path: Path) -> list[Case]:
 def _case(group: str, row: dict[str, Any]) -> Case:
     answer = row.get("answer")
     response = row["response"] if answer is None else stated(answer)
-    shown, rest = row.get("response", answer), {name: row.get(name) for name in ("why", "published")}
+    shown, rest = str(row.get("response", answer)), {name: row.get(name) for name in ("why", "published")}
     return Case(group, row["gold"], response, shown, row["right"], row["from"], **rest)
 
 
@@ -67,8 +70,8 @@ def stated(answer: str) -> str:
     return f"Therefore it is $\\boxed{{{answer}}}$.\n{minerva}\n#### {answer}"
 
 
-def verdicts(cases: list[Case]) -> list[dict[str, bool | None]]:
-    """What each verifier says of each case; None where it raises. Those of GSM8K judge integers, and nothing else."""
+def verdicts(cases: list[Case]) -> list[Said]:
+    """What each verifier says of each case. Those of GSM8K judge integers, and nothing else."""
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it says on every call that it has no time limit
     tasks = {name: _task(name) for name in SOURCES}
     return [{OURS: _ours(case), **_theirs(case, tasks)} for case in cases]
@@ -81,8 +84,8 @@ def _ours(case: Case) -> bool | None:
         return None
 
 
-def _theirs(case: Case, tasks: dict[str, Any]) -> dict[str, bool | None]:
-    said: dict[str, bool | None] = {}
+def _theirs(case: Case, tasks: dict[str, Any]) -> Said:
+    said: Said = {}
     for name, task in tasks.items():
         if name == "gsm8k" and not _INTEGER.fullmatch(case.gold):
             continue
@@ -113,14 +116,17 @@ def _task(name: str) -> Any:
     return build_one(name, SOURCES[name], {"custom_dataset": lambda **_: data, "num_fewshot": 0})
 
 
-def contested(case: Case, said: dict[str, bool | None]) -> bool:
+def contested(case: Case, said: Said) -> bool:
     """Whether anybody is of another opinion than the ruling."""
     return case.published is not None or any(given != case.right for given in said.values())
 
 
-def page(cases: list[Case]) -> str:
-    """The page. Raises `ValueError` for a case on which a verifier is of another opinion and which does not say why."""
-    judged = list(zip(cases, verdicts(cases), strict=True))
+def page(cases: list[Case], judged_as: list[Said]) -> str:
+    """The page, of cases and the verdicts on them.
+
+    Raises `ValueError` for a case on which a verifier is of another opinion and which does not say why.
+    """
+    judged = list(zip(cases, judged_as, strict=True))
     disputed = [(case, said) for case, said in judged if contested(case, said)]
     if silent := [case for case, _ in disputed if not case.why]:
         raise ValueError(f"{len(silent)} contested cases do not say why, such as gold {silent[0].gold!r}: {silent[0].shown!r}")
@@ -141,7 +147,7 @@ def page(cases: list[Case]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _counts(judged: list[tuple[Case, dict[str, bool | None]]]) -> list[list[str]]:
+def _counts(judged: list[tuple[Case, Said]]) -> list[list[str]]:
     rows = []
     for label in [OURS, *LM_EVAL]:
         pairs = [(case.right, said[label]) for case, said in judged if label in said]
@@ -151,7 +157,7 @@ def _counts(judged: list[tuple[Case, dict[str, bool | None]]]) -> list[list[str]
     return rows
 
 
-def _row(case: Case, said: dict[str, bool | None]) -> list[str]:
+def _row(case: Case, said: Said) -> list[str]:
     against = [f"{label} (raises)" if given is None else label for label, given in said.items() if given != case.right]
     against += ["published"] if case.published is not None else []
     ruling = "right" if case.right else "wrong"
@@ -165,4 +171,5 @@ def _code(text: str) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(page(read_cases(Path(sys.argv[1]))), encoding="utf-8")
+    found = read_cases(Path(sys.argv[1]))
+    Path(sys.argv[2]).write_text(page(found, verdicts(found)), encoding="utf-8")
