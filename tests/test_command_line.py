@@ -74,6 +74,7 @@ def test_bad_input_is_refused_and_leaves_nothing(tmp_path: Path, arguments: list
 
 def test_a_malformed_question_file_names_the_line(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"question": "1+1?", "answer": "#### 2"}\nnonsense\n')
+    (tmp_path / "test.jsonl").write_text('{"question": "1+2?", "answer": "#### 3"}\n')
     said = refused(command("run", "--method", "rft", "--task", "gsm8k", "--set", f"task.path={tmp_path}"))
     assert "train.jsonl', line 2: not JSON" in said
 

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from sdzero_bench import registry
 from sdzero_bench.checking.proof import prove
+from sdzero_bench.checking.responses import tampered
 from sdzero_bench.progress import ProgressDisplay
 from sdzero_bench.questions import Question
 from sdzero_bench.settings import VerifyingConfig
@@ -83,7 +84,8 @@ def test_the_training_answers_of_math() -> None:
     task = published("math500")
     with VerifierPool(task, timeout_seconds=60) as pool:
         gold = pool.verify([(q, f"\\boxed{{{q.answer}}}") for q in questions])
-        others = pool.verify([(q, "\\boxed{-987654321}") for q in questions])
+        changed = [(q, tampered(q.answer, [other.answer for other in questions[:20]])) for q in questions]
+        others = pool.verify([(q, f"\\boxed{{{answer}}}") for q, answer in changed])
     assert [(q.id, q.answer) for q, v in zip(questions, gold, strict=True) if v.reward != 1.0] == []
     assert {q.answer for q, v in zip(questions, others, strict=True) if v.reward is None} == {"05\\!:\\!00"}
-    assert [q.id for q, v in zip(questions, others, strict=True) if v.reward == 1.0] == []
+    assert [(q.id, q.answer, v.answer) for q, v in zip(questions, others, strict=True) if v.reward == 1.0] == []

@@ -41,9 +41,10 @@ def evaluate(
 
     The checkpoint of a run is measured under the settings of that run. Greedy: --k 1 --set evaluation.temperature=0.
 
-    Harnesses (pip install 'sdzero-bench\\[harness]') bring questions, prompts, rules and sampling settings of their own; policies
-    are sampled by the same engine. Their figures are in the record and in reports under the harness's name and version, and are
-    not ranked with ours. A task of a harness is a task like others: --harness lm-eval --tasks gsm8k is --task lm-eval:gsm8k.
+    Harnesses (pip install 'sdzero-bench\\[harness]') bring questions, prompts, rules and sampling settings of their own;
+    policies are sampled by the same engine. Their figures are in records and reports under the harness's name and version, and
+    are not ranked with ours. A task of a harness is a task like others: --harness lm-eval --tasks gsm8k is --task
+    lm-eval:gsm8k.
 
     Without a network, give lm-eval files of the same fields, --set task.dataset_path=json --set
     'task.dataset_kwargs={data_files: {train: FILE, test: FILE}}', or YAML files of your own, --set task.include_path=DIR; give

@@ -28,7 +28,8 @@ class Script:
         self._failed: tuple[str, str] | None = None
         try:
             program.load()
-            self.names |= self._defined.names([name for name in wanted if not hasattr(builtins, name)])
+            # A function under test may be named as one of Python's: whoever set the test named it then.
+            self.names |= self._defined.names(wanted)
         except Death:
             pass
         else:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from code_tasks import code_task, rows_of, verify_all, write_rows
 from evalplus.eval import PASS, untrusted_check
+from mutants import mutants
 
 from sdzero_bench.code.evalplus_rules import matches
 from sdzero_bench.code.task import fenced
@@ -97,3 +100,33 @@ def test_a_reference_solution_that_fails_is_an_error_before_anything_is_sampled(
         rows[0] |= change
         with pytest.raises(UserError, match=message):
             code_task("humaneval_plus", write_rows(tmp_path / "rows.jsonl", rows)).load("test")
+
+
+@pytest.mark.data
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("name", "file", "count"), [("humaneval_plus", "HumanEval", 164), ("mbpp_plus", "Mbpp", 378)])
+def test_all_published_reference_solutions_pass(name: str, file: str, count: int) -> None:
+    """With the folder SDZERO_DATA: evalplus/HumanEvalPlus.jsonl.gz and MbppPlus.jsonl.gz. Takes minutes the first time."""
+    task = code_task(name, Path(os.environ["SDZERO_DATA"]) / "evalplus" / f"{file}Plus.jsonl.gz")
+    questions = list(task.load("test"))
+    assert len(questions) == count
+    right = verify_all(task, [(q, task.demonstration(q) or "") for q in questions])
+    assert [(q.id, v) for q, v in zip(questions, right, strict=True) if v.reward != 1.0] == []
+    emptied = [(q, fenced(f"def {q.details['tests']['function']}(*arguments):\n    return None")) for q in questions]
+    assert [q.id for q, v in zip(questions, verify_all(task, emptied), strict=True) if v.reward != 0.0] == []
+
+
+@pytest.mark.data
+@pytest.mark.timeout(3600)
+def test_changed_solutions_that_humaneval_lets_pass_are_mostly_caught_by_the_plus_tests() -> None:
+    """So they are broken, and their verdict there is the doing of few tests. What passes here too is of equal effect."""
+    data = Path(os.environ["SDZERO_DATA"]) / "evalplus" / "HumanEvalPlus.jsonl.gz"
+    plus = code_task("humaneval_plus", data)
+    pairs = [
+        (question, fenced(source))
+        for question in plus.load("test")
+        for _, source in mutants(question.text + question.answer, question.details["tests"]["function"])
+    ]
+    passed = sum(verdict.reward == 1.0 for verdict in verify_all(plus, pairs))
+    assert len(pairs) > 800
+    assert passed < 0.12 * len(pairs)
