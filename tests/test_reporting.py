@@ -50,7 +50,7 @@ def result(failures: int = 0, method: str = "srt", seed: int = 0) -> dict[str, A
         "model": "m",
         "folder": "f",
         "question_set": "abc",
-        "budget": {"samples": 400},
+        "budget": {"questions": 100, "samples": 400},
         "ledger": {"srt.initial": use, "evaluation.base": {**use, "verifier_failures": 0}},
         "evaluation": [entry("base", 0.5), entry("final", 0.625)],
     }
