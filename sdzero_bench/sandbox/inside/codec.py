@@ -79,10 +79,16 @@ def _put(out: bytearray, value: Any, number: _Number, deeper: int) -> None:
         _put(out, (value.start, value.stop, value.step), number, deeper)
     elif type(value).__module__ in ("decimal", "fractions") and type(value).__name__ in ("Decimal", "Fraction"):
         _bytes(out, b"D" if type(value).__name__ == "Decimal" else b"Q", str(value).encode())
+    elif isinstance(value, type) and _TYPES.get(value.__name__) is value:
+        _bytes(out, b"y", value.__name__.encode())
     else:
         out += b"o" + struct.pack("<I", number(value))
         _bytes(out, b"s", type(value).__name__[:200].encode("utf-8", "replace"))
 
+
+_PLAIN_TYPES = (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict, range)
+_TYPES = {kind.__name__: kind for kind in _PLAIN_TYPES}
+"""Types that a test may hand over, as in `without(items, int)`."""
 
 _SEQUENCES: dict[Any, bytes] = {list: b"l", tuple: b"t", set: b"e", frozenset: b"z"}
 _MAKE: dict[bytes, Callable[[Any], Any]] = {code: base for base, code in _SEQUENCES.items()}
@@ -131,6 +137,8 @@ class _Reader:
             return complex(*struct.unpack("<dd", self.take(16)))
         if code == b"r":
             return range(*self.value(deeper))
+        if code == b"y":
+            return _TYPES[self.take(self.count()).decode()]
         if code == b"o":
             (number,) = struct.unpack("<I", self.take(4))
             return self.other(number, str(self.value(1)))
