@@ -79,8 +79,8 @@ def _put(out: bytearray, value: Any, number: _Number, deeper: int) -> None:
         _put(out, (value.start, value.stop, value.step), number, deeper)
     elif type(value).__module__ in ("decimal", "fractions") and type(value).__name__ in ("Decimal", "Fraction"):
         _bytes(out, b"D" if type(value).__name__ == "Decimal" else b"Q", str(value).encode())
-    elif isinstance(value, type) and _TYPES.get(value.__name__) is value:
-        _bytes(out, b"y", value.__name__.encode())
+    elif isinstance(value, type) and any(value is kind for kind in _PLAIN_TYPES):
+        _bytes(out, b"y", type.__getattribute__(value, "__name__").encode())
     else:
         out += b"o" + struct.pack("<I", number(value))
         _bytes(out, b"s", type(value).__name__[:200].encode("utf-8", "replace"))
