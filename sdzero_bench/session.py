@@ -86,7 +86,8 @@ class Session:
     def _kept_in(self) -> str:
         if self.task.sandbox is not None:
             return f"programs run in {self.task.sandbox.name}"
-        return f"in processes killed after {self.config.verifying.timeout_seconds:g} s"
+        limit = self.task.time_limit(self.test_questions[0]) or self.config.verifying.timeout_seconds
+        return f"in processes killed after {limit:g} s"
 
     def new_folder(self, parent: Path) -> RunFolder:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")

@@ -98,6 +98,7 @@ def test_the_run_goes_on_with_the_response_that_was_begun(task: Any, tokenizer: 
             False,
         ),
         ("I cannot do that.", False, False),
+        ("def double(x: List) -> float:\n    return 2 * x", False, False),  # a name that is not imported
     ],
 )
 def test_base_and_plus_tests_decide(task: Any, code: str, base: bool, plus: bool) -> None:
@@ -120,6 +121,25 @@ def test_a_failure_of_the_verifier_is_not_counted(task: Any) -> None:
     samples = sampled(task, questions, [fenced("def double(x):\n    return 2 * x"), fenced("def third(x):\n    return x / 3")])
     samples[1] = replace(samples[1], verdict=Verdict.failed("error", "the sandbox is gone"))
     assert task.harness_figures(questions, samples)["results"]["humaneval+"] == {"pass@1": 1.0}
+
+
+def test_a_record_without_the_tests_is_not_verified_again_and_says_so(task: Any, sandbox: Sandbox) -> None:
+    from types import SimpleNamespace
+
+    from sdzero_bench.evaluating.standalone import settings_for, subject
+    from sdzero_bench.validating.reverify import Reverifier
+
+    micro = subject("package:sdzero_bench.tasks/micro_world/model")
+    config = settings_for(micro, "micro", "evalplus:humaneval", ["verifying.allow_weaker_sandbox=true"])
+    questions = task.load("test")
+    samples = sampled(task, questions, [fenced("def double(x):\n    return 2 * x"), fenced("x")])
+    of_the_record: Any = SimpleNamespace(
+        config=config, questions={"train": [], "test": questions}, details={}, samples={"evaluation.base": samples}
+    )
+    with Reverifier(workers=1) as reverifier:
+        findings, notes = reverifier.check(of_the_record)
+    assert findings == []
+    assert notes[0].startswith("journal/evaluation.base.jsonl: 2 samples cannot be verified again")
 
 
 def test_equal_answers_are_verified_once_whatever_follows_them(task: Any) -> None:

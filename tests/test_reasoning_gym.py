@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -230,13 +232,45 @@ def test_every_data_set_proves_itself_or_is_refused(name: str) -> None:
     questions = list(task.load("test"))
     assert [task.verify(q, task.stated(q.answer)).reward for q in questions] == [1.0] * 6
     answers = [q.answer for q in questions]
-    passed = 0
+    passed: list[tuple[str, str]] = []
     for i, question in enumerate(questions):
         other = [*answers[i + 1 :], *answers[:i]]
         wrong = [tampered(question.answer, other), "no idea", "0", "True", *other[:1]]
-        wrong = [text for text in wrong if text and text.lower() != question.answer.lower()]
-        passed += sum(task.verify(question, task.stated(text)).reward == 1.0 for text in wrong)
-    assert (passed > 0) == (name in UNTRUSTED), f"{passed} wrong answers pass"
+        wrong = [text for text in wrong if text and not same(text, question.answer)]
+        passed += [(text, question.answer) for text in wrong if task.verify(question, task.stated(text)).reward == 1.0]
+    assert not passed or name in UNTRUSTED
+
+
+def same(one: str, other: str) -> bool:
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return one.lower() == other.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("coin_flip", lambda answer: "0"),
+        ("game_of_life_halting", lambda answer: "no idea"),
+        ("number_sorting", lambda answer: re.sub(r"\.(\d)", lambda m: f".{(int(m.group(1)) + 5) % 10}", answer)),
+        ("puzzle24", lambda answer: "6 * 4 + 1 - 1"),
+    ],
+)
+def test_what_refused_scorers_take_for_right(name: str, wrong: Callable[[str], str]) -> None:
+    task = made(name, trust_scorer=True, test=20)
+    questions = [q for q in task.load("test") if wrong(q.answer) != q.answer]
+    assert any(task.verify(q, task.stated(wrong(q.answer))).reward == 1.0 for q in questions)
+
+
+@pytest.mark.parametrize("name", ["boxnet", "graph_color", "propositional_logic", "rubiks_cube", "rush_hour"])
+def test_refused_data_sets_without_gold_answers(name: str) -> None:
+    assert {q.answer for q in made(name, trust_scorer=True).load("test")} == {""}
+
+
+def test_everything_refused_is_shown_to_deserve_it() -> None:
+    shown = {"coin_flip", "game_of_life_halting", "number_sorting", "puzzle24"}
+    assert UNTRUSTED.keys() - shown == {"boxnet", "graph_color", "propositional_logic", "rubiks_cube", "rush_hour"}
 
 
 def test_details_can_be_recorded() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from collections import defaultdict
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -21,9 +22,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from .. import __version__
 from ..code.evalplus_rules import require_evalplus
 from ..code.plus import plus_rows
-from ..code.task import CodeOptions, CodeTask
+from ..code.task import CodeOptions, CodeTask, digest
 from ..errors import unknown
 from ..questions import Question, QuestionSet
 from ..sampling.journal import Sample
@@ -76,8 +78,9 @@ class EvalPlusTask(HarnessTask, CodeTask):
 
     def verdict_key(self, question: Question, response: str) -> str | None:
         # The sanitiser tries every pair of lines: it is for the verifier's processes.
-        decides = [answer(response), question.details, repr(self.limits(question)), self.sandbox and self.sandbox.name]
-        return hashlib.sha256(json.dumps([self.harness, *decides]).encode()).hexdigest()
+        rules = [__version__, self.harness, platform.python_version(), self.sandbox and self.sandbox.name]
+        decides = [*rules, repr(self.limits(question)), digest(question.details), answer(response)]
+        return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
     def harness_figures(self, questions: QuestionSet, samples: Sequence[Sample]) -> dict[str, Any]:
         """EvalPlus's pass@k over the samples that were verified."""

@@ -18,6 +18,9 @@ from .finding import Finding
 from .record import Record, journal_file
 
 
+NEEDS_DETAILS = "cannot be verified again: the task's verifier needs details of the questions that are not in the record"
+
+
 class DetailsNotRecorded(Exception):
     """A verifier has asked for what the record does not keep of a question."""
 
@@ -59,7 +62,12 @@ class Reverifier:
             questions = {q.id: q for q in record.questions["test" if measures(phase) else "train"]}
             known = [sample for sample in samples if sample.question_id in questions]
             asked = {id: _with_details(record, question) for id, question in questions.items()}
-            outcomes = _outcomes(known, asked, pool, advance)
+            try:
+                outcomes = _outcomes(known, asked, pool, advance)
+            except DetailsNotRecorded:  # already in the parent, where limits and keys are looked up
+                notes.append(f"{journal_file(phase)}: {len(known)} samples {NEEDS_DETAILS}")
+                advance(len(known))
+                continue
             findings += [_finding(journal_file(phase), outcomes.pop("differs"))] if "differs" in outcomes else []
             outcomes.pop("same", None)
             notes += [f"{journal_file(phase)}: {len(those)} samples {outcome}" for outcome, those in outcomes.items()]
@@ -110,7 +118,7 @@ def _outcomes(
 def _outcome(recorded: Verdict, verdict: Verdict) -> str:
     """How a verdict compares with the one of the record: "same", "differs", or words that go after "... samples"."""
     if verdict.detail.startswith(DetailsNotRecorded.__name__):
-        return "cannot be verified again: the task's verifier needs details of the questions that are not in the record"
+        return NEEDS_DETAILS
     if recorded.status != "ok":
         return "same" if verdict.status != "ok" else f"had no verdict ({recorded.status}), and have one now"
     if verdict.status == "timeout":

@@ -53,7 +53,8 @@ def settings(name: str, config: dict[str, Any], level: int | None) -> dict[str, 
         base = curriculum.generate_configuration()
     try:
         made = dataclasses.replace(base, **{key: _as(getattr(base, key), value) for key, value in config.items()})
-        made.validate()
+        if hasattr(made, "validate"):
+            made.validate()
     except (AssertionError, TypeError, ValueError) as error:
         raise UserError(f"rg:{name} refuses these options: {str(error).strip() or type(error).__name__}") from error
     return {name: getattr(made, name) for name in fields}

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from sdzero_bench.code.literals import write_literal
 from sdzero_bench.errors import UserError
 
 from .data_sets import data_set, known_data_set, settings
+from .scoring import EVALUATED
 
 CHUNK = 256
 """Items a data set is made with. A few data sets make others when asked for more, so that the size must not vary."""
@@ -95,11 +97,17 @@ def _new(name: str, items: Iterator[Item], count: int, taken: set[str]) -> list[
 
 
 def _items(name: str, config: dict[str, Any], level: int | None, first: int) -> Iterator[Item]:
+    import numpy
+
     for seed in range(first, first + RANGE, CHUNK):
+        random.seed(seed)  # a data set or two draw from the process's own generators
+        numpy.random.seed(seed)
         chunk = data_set(name, config, level, seed, CHUNK)
         for i in range(CHUNK):
             entry = chunk[i]
             answer = None if entry["answer"] is None else str(entry["answer"])
+            if answer is not None and name in EVALUATED and not EVALUATED[name](answer):
+                continue  # intermediate_integration has gold answers that repeat the question, as Integral(...)
             yield {"question": entry["question"], "answer": answer, "metadata": write_literal(_plain(entry["metadata"]))}
 
 

@@ -58,7 +58,7 @@ class Script:
                 raise watch.death
             # The test's own work has the same limit of wall time: `while not f(x)` may go on for ever.
             _signal.setitimer(_signal.ITIMER_REAL, watch.limits["wall"])
-            exec(compile(source, TESTS, "exec"), self.names)
+            exec(compile(source, TESTS, "exec", dont_inherit=True), self.names)
         except Death as death:
             outcome, detail = death.outcome, death.detail
         except AssertionError as error:

@@ -24,7 +24,7 @@ def run_script(source: str) -> None:
     code = 0
     try:
         try:
-            compiled = compile(source, FILE, "exec")
+            compiled = compile(source, FILE, "exec", dont_inherit=True)  # what this file imports of __future__ is its own
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             code = SYNTAX
             _say(error)
@@ -62,7 +62,7 @@ def serve(source: str, request: int, reply: int, keep_objects: bool, most: int) 
         return len(objects)
 
     try:
-        code = compile(source, FILE, "exec")
+        code = compile(source, FILE, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         _send(reply, encode(("syntax", _described(error))), most)
         return
