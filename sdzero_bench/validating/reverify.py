@@ -17,7 +17,6 @@ from ..verifying.verdict import Verdict
 from .finding import Finding
 from .record import Record, journal_file
 
-
 NEEDS_DETAILS = "cannot be verified again: the task's verifier needs details of the questions that are not in the record"
 
 
