@@ -103,10 +103,13 @@ def shared(sets: Sets) -> list[Finding]:
 
 
 def leaked(sets: Sets, test: QuestionSet) -> Finding:
-    """Questions that would be trained on, or all where there are none such, among the questions of a test set."""
+    """Questions that would be trained on, or all where there are none such, among those of a test set; a passage is a note."""
     questions = sets.get("train") or QuestionSet("all", tuple(q for those in sets.values() for q in those))
-    found = [f"{o.train} and {o.test} ({o.kind}): {o.passage[:100]}" for o in overlaps(questions, test)]
-    return finding(f"apart from {test.name}", f"from all {len(test):,}", f"{len(found)} overlap", found)
+    found = overlaps(questions, test)
+    same = [f"{o.train} is {o.test}" for o in found if o.kind == "exact"]
+    alike = [f"{o.train} and {o.test}: {o.passage}" for o in found if o.kind == "ngram"]
+    told = f"{len(same)} questions are in it, {len(alike)} share a passage with one"
+    return finding(f"apart from {test.name}", f"from all {len(test):,}", told, same + alike, "failed" if same else "note")
 
 
 def verified(

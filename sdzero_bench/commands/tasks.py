@@ -108,5 +108,5 @@ def _print_table(headings: list[str], rows: list[list[Any]]) -> None:
 
     table = Table(*headings)
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))  # texts of questions may look like markup
+        table.add_row(*(Text(str(cell), overflow="fold") for cell in row))  # texts of questions may look like markup
     Console().print(table)
