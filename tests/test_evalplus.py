@@ -110,6 +110,36 @@ def test_base_and_plus_tests_decide(task: Any, code: str, base: bool, plus: bool
     assert sample.right == plus
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def double(x):\n    return 2 * x",
+        "def double(x):\n    return abs(2 * x)",
+        "def double(x):\n    return 2.0 * x",
+        "def double(x):\n    return [2 * x]",
+        "def double(x):\n    raise ValueError(x)",
+        "def double(x: List):\n    return 2 * x",
+        "twice = 2",
+        "",
+    ],
+)
+def test_evalplus_own_checker_says_the_same(task: Any, code: str) -> None:
+    """Its checker runs programs with little between them and the machine: these are ours."""
+    from evalplus.eval import PASS, untrusted_check
+    from evalplus.sanitize import sanitize
+
+    questions = QuestionSet("one", (task.load("test")[0],))
+    (sample,) = sampled(task, questions, [fenced(code)])
+    ours = task.harness_figures(questions, [sample])["results"]
+    passed = True
+    for name, inputs in (("humaneval", DOUBLE["base_input"]), ("humaneval+", DOUBLE["plus_input"])):
+        expected = [2 * x for (x,) in inputs]
+        program = sanitize(answer(fenced(code)), "double")
+        status, _ = untrusted_check("humaneval", program, inputs, "double", expected, 0, [0.1] * len(inputs))
+        passed = passed and status == PASS
+        assert ours[name] == {"pass@1": float(passed)}, name
+
+
 def test_floats_are_compared_as_evalplus_does(task: Any) -> None:
     third = task.load("test")[1]
     assert task.verify(third, fenced("def third(x):\n    return x * 0.333333333")).reward == 1.0
