@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -198,27 +200,22 @@ def test_without_evalplus_the_error_says_what_to_install(monkeypatch: pytest.Mon
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", ["humaneval", "mbpp"])
-def test_every_reference_solution_of_evalplus_passes(name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of EvalPlus's problems, from SDZERO_DATA/evalplus."""
-    import importlib
-    import os
-
-    file, variable = {
-        "humaneval": ("HumanEvalPlus.jsonl.gz", "HUMANEVAL_OVERRIDE_PATH"),
-        "mbpp": ("MbppPlus.jsonl.gz", "MBPP_OVERRIDE_PATH"),
-    }[name]
+@pytest.mark.parametrize(
+    ("name", "file", "variable", "refused"),
+    [
+        ("humaneval", "HumanEvalPlus.jsonl.gz", "HUMANEVAL_OVERRIDE_PATH", set()),
+        # The sanitiser drops functions without `return`, and 630's solution has a generator: EvalPlus itself refuses it so.
+        ("mbpp", "MbppPlus.jsonl.gz", "MBPP_OVERRIDE_PATH", {"Mbpp/630"}),
+    ],
+)
+def test_every_reference_solution_of_evalplus_passes(
+    name: str, file: str, variable: str, refused: set[str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of EvalPlus's problems, from SDZERO_DATA/evalplus, each answered with EvalPlus's own solution."""
     path = Path(os.environ["SDZERO_DATA"]) / "evalplus" / file
     monkeypatch.setattr(importlib.import_module(f"evalplus.data.{name}"), variable, str(path))
     task: Any = registry.task(f"evalplus:{name}")()
     task.sandbox = sandbox
-    problems = {q.id: q.text for q in task.load("test")}
-    failed = {}
-    for question in task.load("test"):
-        # The sanitiser drops what the entry point does not need, so the whole problem is given.
-        code = question.answer if question.answer.lstrip().startswith(("def", "import", "from")) else problems[question.id]
-        whole = code if code == question.answer else f"{code}{question.answer}"
-        verdict = task.verify(question, fenced(whole))
-        if verdict.reward != 1.0:
-            failed[question.id] = verdict.detail
-    assert failed == {}
+    questions = task.load("test")
+    verdicts = {q.id: task.verify(q, fenced(q.text + q.answer)) for q in questions}
+    assert {id for id, verdict in verdicts.items() if verdict.reward != 1.0} == refused

@@ -44,6 +44,8 @@ KS = (1, 10, 100)
 class EvalPlusOptions(CodeOptions):
     memory_mb: int = Field(4096, gt=0)
     """EvalPlus's own limit."""
+    output_kb: int = Field(65_536, gt=0)
+    """EvalPlus has no limit; two of its own solutions return values of more than 8 MB."""
 
 
 class EvalPlusTask(HarnessTask, CodeTask):
