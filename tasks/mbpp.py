@@ -8,7 +8,7 @@ from typing import Any
 from sdzero_bench.code.extraction import python_statements
 from sdzero_bench.code.hub import rows
 from sdzero_bench.code.task import CodeOptions, CodeTask, fenced
-from sdzero_bench.errors import UserError
+from sdzero_bench.errors import NoSuchSplit, UserError
 from sdzero_bench.questions import Question, QuestionSet
 from sdzero_bench.task import Messages, Split
 
@@ -44,7 +44,7 @@ class MBPP(CodeTask):
         found = list(rows(self.options.path, HUB_NAME, config, ["prompt", "test", "validation", "train"], code))
         inside = [self.question(row) for row in found if task_id(row) in IDS[split]]
         if not inside:
-            raise UserError(
+            raise NoSuchSplit(
                 f"the {len(found)} rows of mbpp have no {split} question, which are those with a task_id in {IDS[split]}"
             )
         return self.checked(QuestionSet(f"{self.name}/{split}", tuple(inside)))

@@ -10,7 +10,7 @@ from local_tasks import sandbox
 from sdzero_bench.code.checking import check_program
 from sdzero_bench.code.tests import parse_tests
 from sdzero_bench.sandbox import Limits
-from sdzero_bench.verifying.verdict import TestReport, Verdict
+from sdzero_bench.verifying.verdict import ProgramReport, Verdict
 
 LIMITS = Limits(cpu_seconds=1.0)
 SUMS = {"form": "stdio", "inputs": ["1 2\n", "3 4\n", "5 6\n"], "outputs": ["3\n", "7\n", "11\n"]}
@@ -28,7 +28,7 @@ RIGHT_CPP = "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std
 
 @pytest.mark.parametrize(("program", "language"), [(RIGHT, "python"), (RIGHT_CPP, "cpp")])
 def test_a_right_program_passes(program: str, language: str) -> None:
-    assert check(program, SUMS, language) == Verdict(1.0, tests=TestReport(3, 3, None, "passed"))
+    assert check(program, SUMS, language) == Verdict(1.0, tests=ProgramReport(3, 3, None, "passed"))
 
 
 @pytest.mark.parametrize("first", ["a, b = map(int, input().split())\n"])
@@ -48,7 +48,7 @@ def test_a_right_program_passes(program: str, language: str) -> None:
 def test_a_failing_test_is_named_with_its_outcome_and_the_others_are_run(first: str, then: str, outcome: str) -> None:
     verdict = check(first + then, SUMS)
     assert (verdict.reward, verdict.status) == (0.0, "ok")
-    assert verdict.tests == TestReport(2, 3, 2, outcome)
+    assert verdict.tests == ProgramReport(2, 3, 2, outcome)
     assert verdict.detail
 
 
@@ -65,33 +65,33 @@ def test_a_failing_test_is_named_with_its_outcome_and_the_others_are_run(first: 
 )
 def test_outcomes_of_a_compiled_program(body: str, outcome: str) -> None:
     verdict = check(f"#include <iostream>\n#include <vector>\nint main() {{ {body} }}", SUMS, "cpp")
-    assert verdict.tests == TestReport(0, 3, 1, outcome)
+    assert verdict.tests == ProgramReport(0, 3, 1, outcome)
 
 
 @pytest.mark.parametrize(("program", "language"), [("print((", "python"), ("int main() { return undefined; }", "cpp")])
 def test_what_does_not_compile_passes_nothing(program: str, language: str) -> None:
     verdict = check(program, SUMS, language)
-    assert verdict.tests == TestReport(0, 3, None, "compile error")
+    assert verdict.tests == ProgramReport(0, 3, None, "compile error")
     assert "SyntaxError" in verdict.detail or "undefined" in verdict.detail
 
 
 def test_no_program_is_a_wrong_response() -> None:
-    assert check(None, ADD) == Verdict(0.0, detail="no program in the response", tests=TestReport(0, 3, None, "no program"))
+    assert check(None, ADD) == Verdict(0.0, detail="no program in the response", tests=ProgramReport(0, 3, None, "no program"))
 
 
 @pytest.mark.parametrize("tests", [ADD, ASSERTS])
 def test_functions_are_called_and_asserted_on(tests: dict[str, Any]) -> None:
-    assert check("def add(a, b):\n    return a + b", tests).tests == TestReport(3, 3, None, "passed")
+    assert check("def add(a, b):\n    return a + b", tests).tests == ProgramReport(3, 3, None, "passed")
     assert check("def add(a, b):\n    return a + b - (a == 3)", tests).reward == 0.0
     assert check("def sub(a, b):\n    return a + b", tests).reward == 0.0
     report = check("def add(a, b):\n    return a + b + [0][a == 3]", tests).tests
-    assert report == TestReport(2, 3, 2, "exception")
+    assert report == ProgramReport(2, 3, 2, "exception")
 
 
 def test_a_failed_assertion_and_a_wrong_result_are_told_apart() -> None:
     wrong = "def add(a, b):\n    return 3"
     for tests, outcome in ((ADD, "wrong answer"), (ASSERTS, "assertion")):
-        assert check(wrong, tests).tests == TestReport(1, 3, 2, outcome)
+        assert check(wrong, tests).tests == ProgramReport(1, 3, 2, outcome)
     assert check(wrong, ADD).detail == "3"
 
 
@@ -158,13 +158,13 @@ SPLITS = {"form": "stdio", "inputs": ["5\n", "9\n"], "outputs": ["2 3\n", "4 5\n
 
 
 def test_a_checker_of_the_data_accepts_any_right_output() -> None:
-    assert check("n = int(input())\nprint(1, n - 1)", SPLITS).tests == TestReport(2, 2, None, "passed")
-    assert check("n = int(input())\nprint(2, 3)", SPLITS).tests == TestReport(1, 2, 2, "wrong answer")
+    assert check("n = int(input())\nprint(1, n - 1)", SPLITS).tests == ProgramReport(2, 2, None, "passed")
+    assert check("n = int(input())\nprint(2, 3)", SPLITS).tests == ProgramReport(1, 2, 2, "wrong answer")
 
 
 def test_output_over_which_the_checker_falls_is_wrong() -> None:
     for output in ("five", "", "1", "1\n1\n1"):
-        assert check(f"print({output!r})", SPLITS).tests == TestReport(0, 2, 1, "wrong answer")
+        assert check(f"print({output!r})", SPLITS).tests == ProgramReport(0, 2, 1, "wrong answer")
 
 
 def test_a_checker_that_refuses_the_expected_output_is_the_verifiers_failure() -> None:

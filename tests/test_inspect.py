@@ -17,18 +17,18 @@ from sdzero_bench.commands.inspect import explain, inspect, outcome
 from sdzero_bench.errors import UserError
 from sdzero_bench.packing import pack, read_lines
 from sdzero_bench.sampling.journal import Journal
-from sdzero_bench.verifying.verdict import TestReport, Verdict
+from sdzero_bench.verifying.verdict import ProgramReport, Verdict
 
 FINAL = "evaluation.final"
 VERDICTS = [
-    (Verdict(1.0, tests=TestReport(5, 5, None, "passed")), "right", "right: passed 5 of 5"),
+    (Verdict(1.0, tests=ProgramReport(5, 5, None, "passed")), "right", "right: passed 5 of 5"),
     (
-        Verdict(0.0, detail="4.1 s CPU", tests=TestReport(3, 5, 4, "time")),
+        Verdict(0.0, detail="4.1 s CPU", tests=ProgramReport(3, 5, 4, "time")),
         "wrong: time",
         "wrong: passed 3 of 5; test 4: time (4.1 s CPU)",
     ),
     (
-        Verdict(0.0, detail="SyntaxError: '(' was never closed", tests=TestReport(0, 5, None, "compile error")),
+        Verdict(0.0, detail="SyntaxError: '(' was never closed", tests=ProgramReport(0, 5, None, "compile error")),
         "wrong: compile error",
         "wrong: compile error (SyntaxError: '(' was never closed)",
     ),

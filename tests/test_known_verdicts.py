@@ -10,7 +10,7 @@ from sdzero_bench.questions import Question, QuestionSet
 from sdzero_bench.task import Messages, Split, Task
 from sdzero_bench.verifying.known import KnownVerdicts
 from sdzero_bench.verifying.pool import KNOWN_VERDICTS, VerifierPool
-from sdzero_bench.verifying.verdict import TestReport, Verdict
+from sdzero_bench.verifying.verdict import ProgramReport, Verdict
 
 QUESTION = Question("q", "count", "")
 
@@ -76,7 +76,7 @@ def test_runs_of_a_sweep_share_what_they_know(question: Question, tmp_path: Path
 
 
 def test_what_is_known_comes_back_as_it_was(tmp_path: Path) -> None:
-    verdict = Verdict(0.0, detail="7", tests=TestReport(3, 8, 4, "wrong answer"))
+    verdict = Verdict(0.0, detail="7", tests=ProgramReport(3, 8, 4, "wrong answer"))
     known = KnownVerdicts(tmp_path / "verdicts.sqlite")
     known.add({"a": verdict, "b": Verdict.failed("timeout", "too long")})
     known.close()

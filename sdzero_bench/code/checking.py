@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..sandbox import Execution, Limits, Sandbox
-from ..verifying.verdict import TestOutcome, TestReport, Verdict
+from ..verifying.verdict import ProgramReport, TestOutcome, Verdict
 from .comparing import RULES, same_tokens
 from .literals import Digest
 from .tests import AssertTests, CallTests, StdioTests, Tests
@@ -110,5 +110,5 @@ def _shown(execution: Execution) -> str:
 
 
 def _verdict(outcome: TestOutcome, passed: int, total: int, first_failed: int | None, detail: str) -> Verdict:
-    report = TestReport(passed, total, first_failed, outcome)
+    report = ProgramReport(passed, total, first_failed, outcome)
     return Verdict(float(outcome == "passed"), detail=detail[:_LONGEST_DETAIL], tests=report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-from ..errors import UserError
+from ..errors import NoSuchSplit
 from ..made_task import MadeTask
 from ..questions import QuestionSet
 from ..task import Split
@@ -18,7 +18,7 @@ class HarnessTask(MadeTask):
 
     def load(self, split: Split) -> QuestionSet:
         if split != "test":
-            raise UserError(f"{self.name} has no {split} questions, only test; a harness measures policies and trains none")
+            raise NoSuchSplit(f"{self.name} has no {split} questions, only test; a harness measures policies and trains none")
         return self.load_test()
 
     @abstractmethod

@@ -21,7 +21,7 @@ TestOutcome = Literal[
 
 
 @dataclass(frozen=True)
-class TestReport:
+class ProgramReport:
     """What a program did with its tests. All of it is the program's doing: where the verifier failed there is no report."""
 
     passed: int
@@ -45,7 +45,7 @@ class Verdict:
     answer: str | None = None
     """What was taken as the response's final answer."""
     detail: str = ""
-    tests: TestReport | None = None
+    tests: ProgramReport | None = None
     """For programs."""
 
     @classmethod
@@ -62,4 +62,4 @@ class Verdict:
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> Verdict:
         tests = row.get("tests")
-        return cls(**{**row, "tests": None if tests is None else TestReport(**tests)})
+        return cls(**{**row, "tests": None if tests is None else ProgramReport(**tests)})
