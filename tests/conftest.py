@@ -1,4 +1,4 @@
-"""What the tests share: the embedded models."""
+"""What the tests share: the embedded model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ torch.set_num_threads(2)
 
 @pytest.fixture(scope="session")
 def micro_path() -> str:
-    return model_path("package:sdzero_bench.tasks/micro_world/model")
+    return model_path("package:sdzero_bench.tasks/micro_world/sums_and_programs")
 
 
 @pytest.fixture(scope="session")

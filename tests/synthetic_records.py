@@ -120,7 +120,7 @@ def _settings(method: str, seed: int, k: int, pass_at: int, options: dict[str, A
     settings: dict[str, Any] = {
         "preset": "micro",
         "seed": seed,
-        "model": {"name": "package:sdzero_bench.tasks/micro_world/model"},
+        "model": {"name": "package:sdzero_bench.tasks/micro_world/sums_and_programs"},
         "task": {"name": "micro-arith"},
         "method": {"name": method, **options},
         "sampling": {"max_new_tokens": 64},

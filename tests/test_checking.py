@@ -24,7 +24,7 @@ from sdzero_bench.task import Messages, Split, Task
 from sdzero_bench.verifying.math_answer import check_math
 from sdzero_bench.verifying.verdict import Verdict
 
-MICRO = "package:sdzero_bench.tasks/micro_world/model"
+MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
 LONG = "a train of twelve cars leaves the station at noon and reaches the coast in the evening of"
 
 

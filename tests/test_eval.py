@@ -18,7 +18,7 @@ from sdzero_bench.evaluating.standalone import settings_for, subject
 from sdzero_bench.questions import NO_QUESTIONS, QuestionSet
 from sdzero_bench.validating.checking import check_record
 
-MICRO = "package:sdzero_bench.tasks/micro_world/model"
+MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
 TINY = ["--set", "task.test=6", "--set", "sampling.batch_size=16", "--set", "evaluation.max_new_tokens=80"]
 
 

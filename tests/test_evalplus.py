@@ -161,7 +161,7 @@ def test_a_record_without_the_tests_is_not_verified_again_and_says_so(task: Any,
     from sdzero_bench.evaluating.standalone import settings_for, subject
     from sdzero_bench.validating.reverify import Reverifier
 
-    micro = subject("package:sdzero_bench.tasks/micro_world/model")
+    micro = subject("package:sdzero_bench.tasks/micro_world/sums_and_programs")
     config = settings_for(micro, "micro", "evalplus:humaneval", ["verifying.allow_weaker_sandbox=true"])
     questions = task.load("test")
     samples = sampled(task, questions, [fenced("def double(x):\n    return 2 * x"), fenced("x")])

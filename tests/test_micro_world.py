@@ -17,9 +17,10 @@ from sdzero_bench.tasks.micro_world.build import asked, build, encode, problems
 from sdzero_bench.tasks.micro_world.care import Care
 from sdzero_bench.tasks.micro_world.corpus import World, text
 from sdzero_bench.tasks.micro_world.measure import first_wrong_line
+from sdzero_bench.tasks.micro_world.references import Reader, worth
 
 from sdzero_bench.evaluating.localisation import token_divergence
-from sdzero_bench.models import load_model, load_tokenizer, model_path
+from sdzero_bench.models import load_model, load_tokenizer
 from sdzero_bench.sampling.completion import Request, SamplingParameters
 from sdzero_bench.sampling.transformers_engine import TransformersEngine
 from sdzero_bench.settings import ModelConfig
@@ -31,21 +32,14 @@ def items() -> list[dict[str, Any]]:
     return [next(stream) for _ in range(500)]
 
 
-@pytest.fixture(scope="module", params=["model", "sums_and_programs"])
-def embedded(request: pytest.FixtureRequest) -> str:
-    return model_path(f"package:sdzero_bench.tasks/micro_world/{request.param}")
+def test_the_model_is_small_and_standard(micro: Any, micro_path: str) -> None:
+    assert micro.config.model_type == "qwen3"
+    assert micro.num_parameters() <= 2_000_000
+    assert sum(f.stat().st_size for f in Path(micro_path).iterdir()) <= 8_000_000
+    assert Path(micro_path, "model.safetensors").is_file()
 
 
-def test_the_models_are_small_and_standard(embedded: str) -> None:
-    model: Any = load_model(embedded, ModelConfig(name=embedded))
-    assert model.config.model_type == "qwen3"
-    assert model.num_parameters() <= 2_000_000
-    assert sum(f.stat().st_size for f in Path(embedded).iterdir()) <= 8_000_000
-    assert Path(embedded, "model.safetensors").is_file()
-
-
-def test_the_tokenizers_cover_ascii_with_digits_one_by_one(embedded: str) -> None:
-    tokenizer: Any = load_tokenizer(embedded)
+def test_the_tokenizer_covers_ascii_with_digits_one_by_one(tokenizer: Any) -> None:
     for sample in (string.printable, "x = 1234567890", "def f(n):\n    return n ** 2\n\n", "naïve × ½"):
         ids = tokenizer(sample, add_special_tokens=False)["input_ids"]
         assert tokenizer.decode(ids) == sample
@@ -53,9 +47,8 @@ def test_the_tokenizers_cover_ascii_with_digits_one_by_one(embedded: str) -> Non
 
 
 @pytest.mark.parametrize("attempt", ["1+2=3\n\\boxed{3}", "```python\ndef f(xs):\n    return xs[::-1]\n```"])
-def test_ids_joined_from_parts_are_those_of_the_whole(embedded: str, attempt: str) -> None:
+def test_ids_joined_from_parts_are_those_of_the_whole(tokenizer: Any, attempt: str) -> None:
     """What a teacher context is built from: an attempt, a phrase between blank lines, an attempt."""
-    tokenizer: Any = load_tokenizer(embedded)
     parts = [attempt, "\n\nWait, this response is not correct, let me start over.\n\n", attempt]
     ids = [tokenizer(part, add_special_tokens=False)["input_ids"] for part in parts]
     assert list(itertools.chain(*ids)) == tokenizer("".join(parts), add_special_tokens=False)["input_ids"]
@@ -135,9 +128,8 @@ def test_hidden_tests_tell_most_slips_from_the_program_asked_for(pipelines: Any)
 
 
 @pytest.mark.parametrize("domain", ["sums", "programs"])
-def test_going_on_after_a_finished_attempt_is_never_learnt(domain: str) -> None:
+def test_going_on_after_a_finished_attempt_is_never_learnt(tokenizer: Any, domain: str) -> None:
     """After an attempt the token is learnt where the turn ends; where it goes on, it is masked."""
-    tokenizer: Any = load_tokenizer(model_path("package:sdzero_bench.tasks/micro_world/sums_and_programs"))
     rng, found = random.Random(0), problems(2000, set())[domain]
     last = {"sums": "}", "programs": "```"}[domain]
     last_id = tokenizer(last, add_special_tokens=False)["input_ids"][0]
@@ -203,3 +195,18 @@ def test_the_recipe_makes_a_model_that_loads(tmp_path: Path) -> None:
     engine = TransformersEngine(model, tokenizer)
     (drawn,) = engine.generate([Request((5, 6), 0)], SamplingParameters(1.0, 1.0, 4))
     assert 1 <= len(drawn.token_ids) <= 4
+
+
+def test_a_reader_is_shown_the_reference_and_nothing_else_changes() -> None:
+    reader = Reader("micro-code")
+    question = reader.task.load("test").questions[0]
+    plain, shown = (reader.tokenizer.decode(reader.prompt(question, r)) for r in (None, "```python\nreturn 1\n```"))
+    assert shown.replace("\n\nA worked solution for reference: ```python\nreturn 1\n```", "") == plain
+
+
+def test_what_a_reference_is_worth_is_counted_over_questions_that_have_one() -> None:
+    found = worth("micro-arith", samples=2, limit=6)
+    assert found["questions"] <= 6
+    for shown in ("nothing", "own right response", "gold solution"):
+        assert 0 <= found[shown]["same"] <= found[shown]["right"] <= 1
+    assert found["gold solution"]["right"] > found["nothing"]["right"]
