@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.progress import track
+
 from ..errors import UserError
 from ..sandbox import Execution, Limits, Sandbox
 from .literals import Digest, write_literal
@@ -54,18 +57,31 @@ def expected_results(
     None stands for a result that no program can be asked for, because it does not fit into the limits above: one of MBPP+ has
     two million tuples. Raises `UserError` for a reference that fails one of its own calls in another way.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as threads:  # the work is done by the sandbox's processes
-        return list(threads.map(lambda pair: _results(sandbox, *pair), zip(references, arguments, strict=True)))
+    results = [_kept(reference) for reference in references]
+    missing = [i for i, known in enumerate(results) if known is None]
+    if missing:
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # the work is done by the sandbox's processes
+            computing = threads.map(lambda i: _compute_and_keep(sandbox, references[i], arguments[i]), missing)
+            console = Console(stderr=True)
+            shown = track(
+                computing, "results of the reference solutions", len(missing), console=console, disable=not console.is_terminal
+            )
+            for i, computed in zip(missing, shown, strict=True):
+                results[i] = computed
+    return [known for known in results if known is not None]
 
 
-def _results(sandbox: Sandbox, reference: Reference, arguments: Sequence[Any]) -> list[str | None]:
-    path = cache_folder() / f"{reference.key}.json"
+def _kept(reference: Reference) -> list[str | None] | None:
+    """None where nothing is kept yet, or not the whole: it is computed then."""
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(known, list) and len(known) == len(reference.calls):
-            return known
+        known = json.loads((cache_folder() / f"{reference.key}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        pass  # not there yet, or not whole: computed again
+        return None
+    return known if isinstance(known, list) and len(known) == len(reference.calls) else None
+
+
+def _compute_and_keep(sandbox: Sandbox, reference: Reference, arguments: Sequence[Any]) -> list[str | None]:
+    path = cache_folder() / f"{reference.key}.json"
     results = _compute(sandbox, reference, arguments)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
