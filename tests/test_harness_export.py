@@ -16,7 +16,7 @@ from sdzero_bench.harness import exported, lm_eval_tasks
 from sdzero_bench.harness.export import export_tasks, lm_eval_name
 
 QUESTIONS = 8
-TOKENS = 80
+TOKENS = 28  # too few for the longer sums, so that some answers are wrong: greedy, the embedded model makes no slips
 
 
 @pytest.fixture
