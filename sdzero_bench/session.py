@@ -12,6 +12,7 @@ from .decontamination import Decontamination, decontaminate
 from .environment import hardware, versions
 from .errors import BudgetError, UserError
 from .evaluating.evaluation import measure, measure_revision, paired_difference
+from .gguf import is_gguf, quantisation
 from .method import Method
 from .models import device, model_path
 from .packing import journal_manifest
@@ -71,17 +72,23 @@ class Session:
         drawn = config.sampling if trains else config.evaluation
         lines = {
             "method": f"{self.method.name}: {self.method.summary} ({self.method.paper})",
-            "model": f"{config.model.name} on {device(config.model)}, seed {config.seed}",
+            "model": f"{config.model.name} on {device(config.model)}, seed {config.seed}{self._quantised()}",
             "task": f"{self.task.name}, {trained_on}{len(self.test_questions)} {config.evaluation.split} questions",
             "shown": self.method.supervision,
             "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
-            "sampler": f"transformers, temperature {drawn.temperature:g}, top-p {drawn.top_p:g}",
+            "sampler": f"{config.engine.name}, temperature {drawn.temperature:g}, top-p {drawn.top_p:g}",
             "verifier": f"{self.task.verifier}; {self._kept_in()}",
             "folder": str(folder.path),
         }
         if not trains:
             del lines["method"], lines["shown"], lines["budget"]
         return "\n".join(f"{name:>9}  {text}" for name, text in lines.items())
+
+    def _quantised(self) -> str:
+        name = self.config.model.name
+        if not is_gguf(name):
+            return ""
+        return f"; its weights were quantised ({quantisation(Path(name).expanduser())}) and are not those of the original model"
 
     def _kept_in(self) -> str:
         if self.task.sandbox is not None:

@@ -15,7 +15,7 @@ class ModelConfig(Section):
     """The base policy."""
 
     name: str
-    """A directory, `package:MODULE/PATH` for one that an installed package carries, or a name on the hub."""
+    """A directory, a GGUF file, `package:MODULE/PATH` for a directory of an installed package, or a name on the hub."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
 
@@ -40,6 +40,16 @@ class SamplingConfig(Section):
     top_p: float = Field(1.0, gt=0, le=1)
     max_new_tokens: int = Field(512, gt=0)
     batch_size: int = Field(64, gt=0)
+
+
+class EngineConfig(Section):
+    """What draws the samples. Sampling settings mean the same in each; the same seed draws different samples."""
+
+    name: Literal["transformers", "vllm"] = "transformers"
+    gpu_memory: float = Field(0.4, gt=0, lt=1)
+    """vllm: its share of the GPU's memory. The trainer needs the rest."""
+    max_model_len: int | None = Field(None, gt=0)
+    """vllm: tokens of a prompt and its completion; null: as many as the model reads."""
 
 
 class EvaluationConfig(Section):
@@ -108,6 +118,7 @@ class RunConfig(Section):
     method: dict[str, Any]
     questions: QuestionsConfig = QuestionsConfig()
     sampling: SamplingConfig = SamplingConfig()
+    engine: EngineConfig = EngineConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     budget: BudgetConfig = BudgetConfig()
     optimizer: OptimizerConfig = OptimizerConfig()

@@ -41,6 +41,8 @@ def _conditions(run: RunRecord) -> Conditions:
     budget = {name: value for name, value in run.result["budget"].items() if name != "question_set"}
     flat |= flatten({"budget": {**budget, "samples_per_question": config["budget"]["samples_per_question"]}})
     flat |= {"question set": run.manifest["question_set"], "test set": run.manifest["test_set"]}
+    # Of the engine only its name matters; records from before there was a choice do not have it.
+    flat |= {"engine": config.get("engine", {}).get("name", "transformers")}
     tuned = set(run.tuning["grid"]) if run.tuning else set()
     flat = {name: value for name, value in flat.items() if name not in NOT_CONDITIONS | tuned}
     # A method with a learning rate of its own does not share the optimiser.
@@ -72,7 +74,7 @@ def family(found: Conditions) -> Key:
 
 def measured_alike(found: Conditions) -> Key:
     """The same for runs whose policies were measured alike and began as the same model: all that concerns the base policy."""
-    concerns = ("model", "task", "evaluation", "test set", "sandbox")
+    concerns = ("model", "task", "engine", "evaluation", "test set", "sandbox")
     return json.dumps({n: v for n, v in found.items() if n.split(".")[0] in concerns}, sort_keys=True)
 
 

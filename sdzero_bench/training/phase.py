@@ -17,7 +17,7 @@ from ..questions import Question
 from ..records import RunFolder
 from ..rollouts import Prompt, Rollouts
 from ..sampling.completion import SamplingParameters
-from ..sampling.transformers_engine import TransformersEngine
+from ..sampling.engines import Engines
 from ..settings import RunConfig
 from ..task import Task
 from .arguments import trainer_arguments
@@ -37,6 +37,7 @@ class OnBehalfOf(Protocol):
     folder: RunFolder
     ledger: Ledger
     rollouts: Rollouts
+    engines: Engines
     display: ProgressDisplay
     tokenizer: Any
 
@@ -100,13 +101,13 @@ class TrainingPhase:
         run, by_id = self.run, {q.id: q for q in plan.questions}
 
         def rollout(policy: Any, step: int, rows: list[dict[str, Any]]) -> list[Attempt]:
-            engine = TransformersEngine(policy, run.tokenizer, run.config.sampling.batch_size)
+            policy_name = f"{self.name}@{step}"
+            engine = run.engines.of(policy, f"{self.work}@{step}")
             asked = [by_id[row["question_id"]] for row in rows]
             prompts = [
                 Prompt(question, tuple(run.prompt_ids(question)), index)
                 for question, index in zip(asked, plan.indices(rows), strict=True)
             ]
-            policy_name = f"{self.name}@{step}"
             samples = run.rollouts.draw(self.name, policy_name, engine, prompts, run.sampling, run.config.seed)
             run.save_ledger()
             return attempts(asked, samples, plan.group)

@@ -1,0 +1,171 @@
+"""Every engine means the same by the same parameters. Those with vLLM run in an environment of their own: make test-vllm."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from sdzero_bench.config import resolve
+from sdzero_bench.errors import UserError
+from sdzero_bench.sampling.completion import Engine, Request, SamplingParameters
+from sdzero_bench.sampling.engines import Engines, make_engines
+
+SAMPLED = SamplingParameters(temperature=1.0, top_p=1.0, max_new_tokens=48)
+GREEDY = SamplingParameters(temperature=0.0, top_p=1.0, max_new_tokens=48)
+
+
+@pytest.fixture(scope="module", params=["transformers", pytest.param("vllm", marks=pytest.mark.vllm)])
+def engines(request: pytest.FixtureRequest, tokenizer: Any, micro_path: str) -> Iterator[Engines]:
+    made = make_engines(resolve("sft", assignments=[f"engine.name={request.param}"]), tokenizer, micro_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def engine(engines: Engines, micro: Any) -> Engine:
+    return engines.of(micro, "base")
+
+
+@pytest.fixture(scope="module")
+def prompt(tokenizer: Any) -> tuple[int, ...]:
+    chat = [{"role": "user", "content": "State the final answer to the following arithmetic problem: 47 + 15 - 3 ="}]
+    return tuple(tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False))
+
+
+def log_probabilities(model: Any, context: tuple[int, ...], ids: tuple[int, ...], temperature: float = 1.0) -> torch.Tensor:
+    """Of each of `ids` after `context` and those before it, [len(ids), vocabulary]."""
+    with torch.no_grad():
+        logits = model(torch.tensor([[*context, *ids]])).logits[0, len(context) - 1 : -1]
+    return (logits / temperature).log_softmax(-1)
+
+
+def changed(model: Any, seed: int) -> Any:
+    """The same model with other weights, as after a step of training."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return model
+
+
+def test_a_completion_ends_with_the_end_token_or_at_the_limit(engine: Engine, prompt: tuple[int, ...], tokenizer: Any) -> None:
+    (whole,) = engine.generate([Request(prompt, 3)], SamplingParameters(1.0, 1.0, 200))
+    assert whole.finish == "stop"
+    assert whole.token_ids[-1] == tokenizer.eos_token_id
+    assert whole.token_ids.count(tokenizer.eos_token_id) == 1
+    (cut,) = engine.generate([Request(prompt, 3)], SamplingParameters(1.0, 1.0, 3))
+    assert (cut.finish, cut.token_ids) == ("length", whole.token_ids[:3])
+    (just,) = engine.generate([Request(prompt, 3)], SamplingParameters(1.0, 1.0, len(whole.token_ids)))
+    assert just == whole
+
+
+def test_temperature_zero_takes_the_likeliest_token(engine: Engine, prompt: tuple[int, ...], micro: Any) -> None:
+    drawn = engine.generate([Request(prompt, seed) for seed in range(4)], GREEDY)
+    assert len(set(drawn)) == 1
+    likeliest = log_probabilities(micro, prompt, drawn[0].token_ids).argmax(-1)
+    assert tuple(likeliest.tolist()) == drawn[0].token_ids
+    assert {c.token_ids for c in engine.generate([Request(prompt, 1)], SamplingParameters(1.0, 1e-6, 48))} == {
+        drawn[0].token_ids
+    }
+
+
+def test_a_seed_decides_a_sample_and_its_neighbours_do_not(engine: Engine, prompt: tuple[int, ...]) -> None:
+    requests = [Request(ids, seed) for seed in range(12) for ids in (prompt, prompt[:-3])]
+    together = engine.generate(requests, SAMPLED)
+    assert together == engine.generate(requests, SAMPLED)
+    assert together == [engine.generate([request], SAMPLED)[0] for request in requests]
+    assert len(set(together)) > 12
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.7, 1.0), (2.0, 1.0), (1.0, 0.9)])
+def test_tokens_have_the_probabilities_of_the_policy(
+    engine: Engine, prompt: tuple[int, ...], micro: Any, temperature: float, top_p: float
+) -> None:
+    """4,000 first tokens after a context where the policy is unsure, by a chi-squared test."""
+    context = (*prompt, *micro_tokens(micro, prompt))
+    p = log_probabilities(micro, context, (0,), temperature)[0].double().exp().numpy()
+    if top_p < 1:  # the smallest set of the likeliest tokens that has so much of the probability
+        order = np.argsort(-p)
+        p[order[np.searchsorted(np.cumsum(p[order]), top_p) + 1 :]] = 0.0
+        p /= p.sum()
+    drawn = engine.generate([Request(context, seed) for seed in range(4000)], SamplingParameters(temperature, top_p, 1))
+    counts = Counter(c.token_ids[0] for c in drawn)
+    assert all(p[token] > 0 for token in counts)
+    often = p * 4000 >= 5
+    observed = [counts[int(token)] for token in np.flatnonzero(often)]
+    expected = p[often] * 4000
+    # What is rarer is one class of its own.
+    observed, expected = [*observed, 4000 - sum(observed)], np.append(expected, 4000 - expected.sum() + 1e-9)
+    assert chisquare(observed, expected * (4000 / expected.sum())).pvalue > 0.001
+
+
+def micro_tokens(model: Any, prompt: tuple[int, ...]) -> tuple[int, ...]:
+    """The greedy completion up to where the policy is least sure."""
+    ids = tuple(model.generate(torch.tensor([prompt]), max_new_tokens=24, do_sample=False)[0, len(prompt) :].tolist())
+    rows = log_probabilities(model, prompt, ids)
+    entropy = -(rows.exp() * rows).sum(-1)
+    return ids[: int(entropy.argmax())]
+
+
+def test_weights_follow_the_policy_at_every_step(engines: Engines, prompt: tuple[int, ...], micro: Any) -> None:
+    """Before an update, after it, and after several: what is likeliest is what the policy in memory says, each time."""
+    seen = set()
+    for step in range(4):
+        policy = micro if step == 0 else changed(micro, step)
+        (drawn,) = engines.of(policy, f"step {step}").generate([Request(prompt, 0)], GREEDY)
+        assert tuple(log_probabilities(policy, prompt, drawn.token_ids).argmax(-1).tolist()) == drawn.token_ids
+        seen.add(drawn.token_ids)
+    assert len(seen) > 2
+
+
+@pytest.mark.vllm
+def test_vllm_gives_the_log_probabilities_of_transformers_after_every_update(
+    tokenizer: Any, micro_path: str, prompt: tuple[int, ...], micro: Any
+) -> None:
+    from vllm import SamplingParams
+    from vllm.inputs import TokensPrompt
+
+    engines = make_engines(resolve("sft", assignments=["engine.name=vllm"]), tokenizer, micro_path)
+    for step in range(4):
+        policy = micro if step == 0 else changed(micro, step)
+        engine: Any = engines.of(policy, f"step {step}")
+        asked = SamplingParams(temperature=1.0, max_tokens=32, seed=step, logprobs=0, detokenize=False)
+        output = engine.llm.generate([TokensPrompt(prompt_token_ids=list(prompt))], asked, use_tqdm=False)[0].outputs[0]
+        ids = tuple(output.token_ids)
+        theirs = torch.tensor([row[token].logprob for row, token in zip(output.logprobs, ids, strict=True)])
+        ours = log_probabilities(policy, prompt, ids).gather(-1, torch.tensor(ids)[:, None])[:, 0]
+        torch.testing.assert_close(theirs, ours, atol=1e-3, rtol=0)
+    engines.close()
+
+
+@pytest.mark.vllm
+def test_what_does_not_fit_vllms_length_is_said(tokenizer: Any, micro_path: str, prompt: tuple[int, ...], micro: Any) -> None:
+    settings = ["engine.name=vllm", "engine.max_model_len=64"]
+    engines = make_engines(resolve("sft", assignments=settings), tokenizer, micro_path)
+    with pytest.raises(UserError, match=r"raise engine\.max_model_len"):
+        engines.of(micro, "base").generate([Request(prompt, 0)], SamplingParameters(1.0, 1.0, 60))
+    engines.close()
+
+
+def test_a_missing_or_strange_vllm_is_said_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import PackageNotFoundError
+
+    from sdzero_bench.sampling import vllm_engine
+
+    config = resolve("sft", assignments=["engine.name=vllm"])
+
+    def none(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(vllm_engine, "version", none)
+    with pytest.raises(UserError, match="needs vLLM, which is not installed"):
+        make_engines(config, None, "nowhere")
+    monkeypatch.setattr(vllm_engine, "version", lambda package: "0.9.1")
+    with pytest.raises(UserError, match=r"vllm 0\.9\.1 is installed, and engine.name=vllm knows 0\.32 to below 0\.33"):
+        make_engines(config, None, "nowhere")
