@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sdzero_bench.method import Method
+from sdzero_bench.planning.lengths import Passes, Typical
 from sdzero_bench.run import Checkpoint, Run
 
 
@@ -16,6 +17,12 @@ class Base(Method):
     trains = False
 
     def plan(self, questions: int) -> dict[str, int]:
+        return {}
+
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        return {}
+
+    def measured(self, typical: Typical) -> dict[str, float]:
         return {}
 
     def train(self, run: Run) -> Checkpoint:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.planning.lengths import Passes, Typical
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.training.options import PolicyGradientOptions
 
@@ -49,6 +50,12 @@ class GRPO(Method):
 
     def plan(self, questions: int) -> dict[str, int]:
         return {"grpo": questions * self.options.group_size * self.options.epochs}
+
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        options = self.options
+        tokens = questions * options.group_size * options.epochs * (typical.prompt + typical.completion)
+        without_gradient = (options.updates > 1) + (options.kl_weight > 0)
+        return {"grpo": Passes(tokens * options.updates, forward=tokens * without_gradient)}
 
     def train(self, run: Run) -> Checkpoint:
         run.require_context(run.longest_prompt() + run.sampling.max_new_tokens, "a prompt with its response")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.planning.lengths import Passes, Typical, distilling
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.templates import SolutionTemplate
 from sdzero_bench.training.on_policy import Attempt
@@ -34,11 +35,16 @@ class OPSD(Method):
     summary = "on-policy self-distillation from the frozen base policy, which reads the gold solution"
     paper = "arXiv 2601.18734"
     supervision = "gold solutions"
+    holds_teacher = True
     Options = OPSDOptions
     options: OPSDOptions
 
     def plan(self, questions: int) -> dict[str, int]:
         return {"opsd": questions * self.options.epochs}
+
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        student = typical.prompt + typical.completion
+        return {"opsd": distilling(questions * self.options.epochs, student, student + typical.solution)}
 
     def train(self, run: Run) -> Checkpoint:
         contexts = {q.id: run.prompt_ids(q, self.options.template, solution=run.demonstration(q)) for q in run.questions}

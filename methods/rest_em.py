@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.planning.lengths import Passes, Typical, fine_tuning
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.training.supervised import Example
 
@@ -38,6 +39,15 @@ class ReSTEM(Method):
 
     def plan(self, questions: int) -> dict[str, int]:
         return {f"round{i}.sample": questions * self.options.samples for i in range(1, self.options.rounds + 1)}
+
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        kept = min(self.options.samples * typical.right, self.options.keep)
+        passes = fine_tuning(questions * kept, typical.prompt + typical.completion, self.options.epochs)
+        return {f"round{i}": passes for i in range(1, self.options.rounds + 1)}
+
+    def measured(self, typical: Typical) -> dict[str, float]:
+        rounds = [f"round{i}" for i in range(1, self.options.rounds)]
+        return dict.fromkeys([*rounds, "final"], typical.completion)
 
     def train(self, run: Run) -> Checkpoint:
         run.require_context(run.longest_prompt() + run.sampling.max_new_tokens, "a prompt with its response")

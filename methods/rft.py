@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.planning.lengths import Passes, Typical, fine_tuning
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.training.supervised import Example
 
@@ -37,6 +38,10 @@ class RFT(Method):
 
     def plan(self, questions: int) -> dict[str, int]:
         return {"rft.sample": questions * self.options.samples}
+
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        kept = self.options.samples * typical.right if self.options.keep == "all" else 1
+        return {"rft": fine_tuning(questions * kept, typical.prompt + typical.completion, self.options.epochs)}
 
     def train(self, run: Run) -> Checkpoint:
         run.require_context(run.longest_prompt() + run.sampling.max_new_tokens, "a prompt with its response")

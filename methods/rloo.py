@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.planning.lengths import Passes, Typical
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.training.options import PolicyGradientOptions
 
@@ -36,6 +37,11 @@ class RLOO(Method):
 
     def plan(self, questions: int) -> dict[str, int]:
         return {"rloo": questions * self.options.group_size * self.options.epochs}
+
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        options = self.options
+        tokens = questions * options.group_size * options.epochs * (typical.prompt + typical.completion)
+        return {"rloo": Passes(tokens, forward=tokens * (1 + (options.kl_weight > 0)))}
 
     def train(self, run: Run) -> Checkpoint:
         run.require_context(run.longest_prompt() + run.sampling.max_new_tokens, "a prompt with its response")

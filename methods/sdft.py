@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.planning.lengths import Passes, Typical, distilling
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.templates import SolutionTemplate
 from sdzero_bench.training.on_policy import Attempt
@@ -35,6 +36,7 @@ class SDFT(Method):
     name = "sdft"
     summary = "on-policy self-distillation, the teacher reads the gold solution"
     paper = "arXiv 2601.19897"
+    holds_teacher = True
     Options = SDFTOptions
     options: SDFTOptions
 
@@ -44,6 +46,10 @@ class SDFT(Method):
 
     def plan(self, questions: int) -> dict[str, int]:
         return {"sdft": questions * self.options.epochs}
+
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        student = typical.prompt + typical.completion
+        return {"sdft": distilling(questions * self.options.epochs, student, student + typical.solution)}
 
     def train(self, run: Run) -> Checkpoint:
         template, answer_only = self.options.template, self.options.teacher_sees == "answer"

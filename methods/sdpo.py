@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.planning.lengths import Passes, Typical, distilling
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.templates import FeedbackTemplate, SolutionTemplate
 from sdzero_bench.training.on_policy import Attempt
@@ -41,11 +42,19 @@ class SDPO(Method):
     name = "sdpo"
     summary = "on-policy self-distillation, the teacher reads a right rollout of the same group"
     paper = "arXiv 2601.20802"
+    holds_teacher = True
     Options = SDPOOptions
     options: SDPOOptions
 
     def plan(self, questions: int) -> dict[str, int]:
         return {"sdpo": questions * self.options.group_size * self.options.epochs}
+
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        """A rollout teaches only where there is another, right one; of a group of independent samples that is nearly each."""
+        rollouts = questions * self.options.group_size * self.options.epochs
+        taught = rollouts * (1 - (1 - typical.right) ** (self.options.group_size - 1))
+        student = typical.prompt + typical.completion
+        return {"sdpo": distilling(taught, student, student + typical.completion)}
 
     def train(self, run: Run) -> Checkpoint:
         options = self.options

@@ -8,11 +8,12 @@ from pydantic import Field
 
 from sdzero_bench.errors import UserError
 from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.planning.lengths import Passes, Typical, distilling
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import SelfDistillationOptions
 
-from .srt import SRTOptions, planned, self_revision_training
+from .srt import SRTOptions, expected, planned, self_revision_training
 
 
 class SDZeroOptions(MethodOptions):
@@ -36,6 +37,7 @@ class SDZero(Method):
     name = "sdzero"
     summary = "self-revision training, then on-policy self-distillation from the reviser"
     paper = "arXiv 2604.12002"
+    holds_teacher = True
     Options = SDZeroOptions
     options: SDZeroOptions
 
@@ -44,6 +46,16 @@ class SDZero(Method):
         if not 0 < first < questions:
             raise UserError(f"{questions} training questions are too few for SD-Zero's two phases")
         return {**planned(self.options.srt, first), "distill": (questions - first) * self.options.distill.epochs}
+
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        first = round(questions * self.options.srt_share)
+        rollouts = (questions - first) * self.options.distill.epochs
+        student = typical.prompt + typical.completion
+        passes = distilling(rollouts, student, student + typical.completion + typical.phrase)
+        return {**expected(self.options.srt, first, typical), "distill": passes}
+
+    def measured(self, typical: Typical) -> dict[str, float]:
+        return {"srt": typical.revised, "final": typical.completion}
 
     def train(self, run: Run) -> Checkpoint:
         phrases = self.options.srt.phrases

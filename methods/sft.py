@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sdzero_bench.errors import UserError
 from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.planning.lengths import Passes, Typical, fine_tuning
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.training.supervised import Example
 
@@ -33,6 +34,12 @@ class SFT(Method):
 
     def plan(self, questions: int) -> dict[str, int]:
         return {}
+
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        return {"sft": fine_tuning(questions, typical.prompt + typical.solution, self.options.epochs)}
+
+    def measured(self, typical: Typical) -> dict[str, float]:
+        return {"final": typical.solution}
 
     def train(self, run: Run) -> Checkpoint:
         examples = []

@@ -12,6 +12,7 @@ from pydantic import Field
 from sdzero_bench.errors import UserError
 from sdzero_bench.method import Method, MethodOptions
 from sdzero_bench.phrases import NAMED, PhrasesOption
+from sdzero_bench.planning.lengths import Passes, Typical
 from sdzero_bench.questions import Question, QuestionSet
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.sampling.journal import Sample
@@ -77,12 +78,28 @@ class SRT(Method):
     def plan(self, questions: int) -> dict[str, int]:
         return planned(self.options, questions)
 
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        return expected(self.options, questions, typical)
+
+    def measured(self, typical: Typical) -> dict[str, float]:
+        return {"final": typical.revised}
+
     def train(self, run: Run) -> Checkpoint:
         return self_revision_training(run, run.questions, self.options)
 
 
 def planned(options: SRTOptions, questions: int) -> dict[str, int]:
     return {"srt.initial": questions, "srt.revision": questions * options.revisions}
+
+
+def expected(options: SRTOptions, questions: int, typical: Typical) -> dict[str, Passes]:
+    """One example a tuple and loss, each with the question, a response, a phrase and its revision."""
+    losses = 2 if options.objective == "joint" and options.losses == "both" else 1
+    kept = (1.0 if options.filter == "none" else typical.revised_right) * options.revisions
+    if options.tuples == "wrong_first":
+        kept *= 1 - typical.right
+    tokens = typical.prompt + 2 * typical.completion + typical.phrase
+    return {"srt": Passes(losses * questions * kept * tokens * options.epochs, completions=2)}
 
 
 def self_revision_training(run: Run, questions: QuestionSet, options: SRTOptions) -> Checkpoint:

@@ -14,6 +14,7 @@ from sdzero_bench.commands.executing import Prepared, carry_out, fail, quiet_lib
 from sdzero_bench.commands.export import export
 from sdzero_bench.commands.inspect import inspect
 from sdzero_bench.commands.pack import pack
+from sdzero_bench.commands.plan import plan
 from sdzero_bench.commands.report import report
 from sdzero_bench.commands.sweep import sweep
 from sdzero_bench.commands.tasks import tasks
@@ -137,6 +138,7 @@ def _print_table(headings: list[str], rows: list[list[str]]) -> None:
 
 
 # Commands in files of their own
+app.command()(plan)
 app.command("eval")(evaluate)
 app.add_typer(export)
 app.command()(report)

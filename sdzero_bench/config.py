@@ -22,6 +22,10 @@ def preset_names() -> list[str]:
     return sorted(entry.name[: -len(".yaml")] for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
+NOT_SETTINGS = ("summary", "deviations", "tune", "typical", "machine")
+"""Of a preset: what it is, and where it differs from what it follows; what a sweep tries; what a plan assumes."""
+
+
 def load_preset(name: str) -> dict[str, Any]:
     if name not in preset_names():
         raise unknown("preset", name, preset_names())
@@ -43,8 +47,8 @@ def resolve(
     """
     registry.method(method)
     settings = load_preset(preset)
-    settings.pop("summary")
-    settings.pop("tune", None)  # what a sweep tries, not what a run is
+    for name in NOT_SETTINGS:
+        settings.pop(name, None)
     per_method, per_task = settings.pop("methods", {}), settings.pop("tasks", {})
     layers = [_read(file)] if file else []
     layers += [_assignment(text) for text in assignments or []]

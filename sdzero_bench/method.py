@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from .errors import UserError
+
 if TYPE_CHECKING:
+    from .planning.lengths import Passes, Typical
     from .run import Checkpoint, Run
 
 
@@ -32,6 +36,8 @@ class Method(ABC):
     Options: ClassVar[type[MethodOptions]] = MethodOptions
     trains: ClassVar[bool] = True
     """Whether it needs training questions."""
+    holds_teacher: ClassVar[bool] = False
+    """Whether a second policy, of the same size, is in memory while it trains."""
 
     def __init__(self, options: Any = None) -> None:
         self.options: Any = options if options is not None else self.Options()
@@ -42,6 +48,17 @@ class Method(ABC):
 
         Checked against the budget before anything is sampled. Raises `UserError` if there are too few questions.
         """
+
+    def expected(self, questions: int, typical: Typical) -> Mapping[str, Passes]:
+        """About how many tokens each training phase will send through a model, given what samples are like.
+
+        For `sdzero-bench plan`, which cannot plan a method without it.
+        """
+        raise UserError(f"{self.name} does not say how much it trains (Method.expected), so that it cannot be planned")
+
+    def measured(self, typical: Typical) -> dict[str, float]:
+        """The policies that are measured beside the base, and about how many tokens they answer with."""
+        return {"final": typical.completion}
 
     @abstractmethod
     def train(self, run: Run) -> Checkpoint:
