@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,12 +15,16 @@ from sdzero_bench.errors import UserError
 if TYPE_CHECKING:
     from sdzero_bench.sweeping.scheduler import Entry
 
+Launcher = Literal["local", "ray", "slurm"]
+
 
 def sweep(
     methods: Annotated[str, typer.Option(help="Methods, separated by commas, or `all`. The base is always measured too.")],
     tasks: Annotated[str | None, typer.Option(help="Tasks, separated by commas; the preset's if left out.")] = None,
     seeds: Annotated[str, typer.Option(help="How many seeds, counted from 0; or which: `0,3,7`, or `3,` for one.")] = "3",
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; the cores are shared among them.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Runs at a time. Here: 1, and the cores are shared. On a cluster: all.")
+    ] = None,
     preset: Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")] = "micro",
     model: Annotated[str | None, typer.Option(help="Base policy: a directory, or a name on the hub.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file with settings, over those of the preset.")] = None,
@@ -35,6 +39,12 @@ def sweep(
         list[str] | None,
         typer.Option(metavar="KEY=V1,V2", help="What --tune tries; repeated, the product. The preset's if left out."),
     ] = None,
+    launcher: Annotated[Launcher, typer.Option(help="Where the runs are done; --out has to be the same there.")] = "local",
+    address: Annotated[str | None, typer.Option(help="ray: of the cluster. Left out: one is started here.")] = None,
+    cpus: Annotated[int, typer.Option(min=1, help="ray, slurm: cores for each run.")] = 1,
+    gpus: Annotated[int, typer.Option(min=0, help="ray, slurm: GPUs for each run.")] = 0,
+    hours: Annotated[float, typer.Option(min=0.02, help="slurm: limit of a job.")] = 24.0,
+    partition: Annotated[str | None, typer.Option(help="slurm: the partition.")] = None,
 ) -> None:
     """Train and measure methods x tasks x seeds, each run in a process of its own.
 
@@ -52,14 +62,16 @@ def sweep(
 
     sdzero-bench sweep --methods rft,sdzero --tune --grid optimizer.learning_rate=1e-4,2e-4,4e-4
 
+    sdzero-bench sweep --methods all --launcher ray --address auto --gpus 1 --out /shared/sweep
+
     Exit code: 0 if every run is finished, 1 if one failed, 2 if nothing was started or it was interrupted.
     """
     from sdzero_bench import registry
     from sdzero_bench.records import RunFolder
     from sdzero_bench.sweeping.checks import refuse_early
-    from sdzero_bench.sweeping.children import Children
     from sdzero_bench.sweeping.display import SweepDisplay
     from sdzero_bench.sweeping.grid import Grid
+    from sdzero_bench.sweeping.launching import Place
     from sdzero_bench.sweeping.scheduler import Scheduler
     from sdzero_bench.sweeping.tuning import Tuning, grid_values
 
@@ -81,8 +93,10 @@ def sweep(
     tuning = Tuning(wanted, grid_values(grid or [], preset), out / "tuning") if tune else None
     refuse_early([*wanted.runs(out), *(tuning.runs if tuning else [])])
     _prepare(out)
-    display = SweepDisplay(jobs)
-    scheduler = Scheduler(Children(jobs, out).start, display, lambda: RunFolder(out).disk_is_full, jobs)
+    place = Place(launcher, out, jobs, address, cpus, gpus, hours, partition)
+    runs = place.open()
+    at_once = place.at_once(len(wanted.runs(out)))
+    scheduler = Scheduler(runs.start, SweepDisplay(at_once), lambda: RunFolder(out).disk_is_full, at_once)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop by the system is as good as Ctrl-C
     try:
         trials = scheduler.run(tuning.runs) if tuning else []
@@ -90,6 +104,8 @@ def sweep(
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise UserError("interrupted. Nothing is lost; the same command goes on") from None
+    finally:
+        runs.close()
     if not _tell([*trials, *entries], out):
         raise SystemExit(1)
 

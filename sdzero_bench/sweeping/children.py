@@ -33,6 +33,9 @@ class Children:
         write_atomic(plan, json.dumps(content, indent=2) + "\n")
         return Child(run, plan, self.environment(slot))
 
+    def close(self) -> None:
+        """Nothing outlives the children."""
+
     def environment(self, slot: int) -> dict[str, str]:
         """Two torch processes that each take all cores slow each other down ten times and more."""
         threads = min(self.threads, int(os.environ.get("OMP_NUM_THREADS") or self.threads))
