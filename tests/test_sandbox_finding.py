@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ from sdzero_bench.sandbox import LANGUAGES, SandboxError, find_sandbox, finding,
 from sdzero_bench.sandbox.filters import Filters, make_filters
 from sdzero_bench.sandbox.finding import calibrated, of_tier, why_not
 from sdzero_bench.sandbox.limits import Limits
+from sdzero_bench.sandbox.tiers import versions
 
 
 def test_this_machine_has_every_tier() -> None:
@@ -76,7 +78,7 @@ def test_without_namespaces_there_is_a_guard_against_accidents(tmp_path: Path, m
 
 def test_without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
     which = shutil.which
-    monkeypatch.setattr(shutil, "which", lambda tool: None if tool == "bwrap" else which(tool))
+    monkeypatch.setattr(shutil, "which", lambda tool, path=None: None if tool == "bwrap" else which(tool, path=path))
     monkeypatch.setattr("sdzero_bench.sandbox.tiers.ENVIRONMENT", {"PATH": "/nowhere"})
     with pytest.raises(UserError, match="No such file or directory: 'bwrap'"):
         find_sandbox()
@@ -146,3 +148,9 @@ def test_another_language_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_language_names_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'python'"):
         best().stdio("pyton", "", [""], Limits())
+
+
+def test_tools_outside_of_path_are_found_in_the_systems_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as in a service with a PATH of its own: the sandbox works there, and its version is known."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert re.fullmatch(r"\d[\d.]+", versions(1)["bwrap"])

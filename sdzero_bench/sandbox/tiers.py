@@ -50,8 +50,8 @@ def unshare() -> list[str]:
 
 
 def _path(tool: str) -> str:
-    """As this process's PATH has it: the command itself is started with another one."""
-    return shutil.which(tool) or tool
+    """As this process's PATH has it, or the system's own: the command itself is started with another one."""
+    return shutil.which(tool) or shutil.which(tool, path=os.defpath) or tool
 
 
 def nothing() -> list[str]:
