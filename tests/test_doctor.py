@@ -9,7 +9,8 @@ from sdzero_bench import doctor
 
 def test_everything_works_here() -> None:
     checks = {check.name: check for check in doctor.examine()}
-    assert all(check.ok for check in checks.values()), checks
+    assert all(check.ok is not False for check in checks.values()), checks
+    assert [name for name, check in checks.items() if check.ok is None] in ([], ["engine vllm"])  # vLLM is an option
     assert "tokens at" in checks["engine transformers"].found
     assert "torch" in checks["versions"].found
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
+from small_runs import command, run_json, small_run
 
 from sdzero_bench.config import resolve
 from sdzero_bench.errors import UserError
@@ -169,3 +174,52 @@ def test_a_missing_or_strange_vllm_is_said_before_anything_is_loaded(monkeypatch
     monkeypatch.setattr(vllm_engine, "version", lambda package: "0.9.1")
     with pytest.raises(UserError, match=r"vllm 0\.9\.1 is installed, and engine.name=vllm knows 0\.32 to below 0\.33"):
         make_engines(config, None, "nowhere")
+
+
+@pytest.mark.vllm
+def test_a_vllm_that_fails_while_it_samples_is_said(engines_with_vllm: Engines, micro: Any, prompt: tuple[int, ...]) -> None:
+    engine: Any = engines_with_vllm.of(micro, "base")
+
+    class Dead:
+        llm_engine = engine.llm.llm_engine
+
+        def generate(self, *_: object, **__: object) -> None:
+            raise RuntimeError("Traceback\nEngine core died")
+
+    engine.llm = Dead()
+    with pytest.raises(UserError, match="failed while it sampled: Engine core died"):
+        engine.generate([Request(prompt, 0)], SAMPLED)
+
+
+@pytest.fixture
+def engines_with_vllm(tokenizer: Any, micro_path: str) -> Iterator[Engines]:
+    made = make_engines(resolve("sft", assignments=["engine.name=vllm"]), tokenizer, micro_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.vllm
+@pytest.mark.parametrize(("method", "trained"), [("sdzero", "distill"), ("grpo", "grpo")])
+def test_a_run_with_vllm_that_is_killed_ends_as_it_would_have(method: str, trained: str, tmp_path: Path) -> None:
+    """Sampling from checkpoints and from the policy of each step, in one process with its training."""
+    settings = ["engine.name=vllm", "evaluation.revise=false"]
+    whole = run_json(small_run(method, tmp_path / "whole", *settings))
+    expected = journal(Path(whole["folder"]))
+    assert {row["engine"].split()[0] for row in expected} == {"vllm"}
+    killed = small_run(method, tmp_path / "killed", *settings)
+    process = subprocess.Popen(killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list((tmp_path / "killed").glob(f"*/journal/{trained}.jsonl")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    (folder,) = (tmp_path / "killed").iterdir()
+    resumed = run_json(command("run", "--resume", str(folder), "--json"))
+    assert resumed["evaluation"] == whole["evaluation"]
+    assert journal(folder) == expected
+
+
+def journal(folder: Path) -> list[dict[str, Any]]:
+    """Every sample, in an order that does not depend on the process that drew it."""
+    rows = [json.loads(line) for file in (folder / "journal").glob("*.jsonl") for line in file.read_text().splitlines()]
+    return sorted(rows, key=lambda row: (row["phase"], row["question_id"], row["index"]))

@@ -153,7 +153,12 @@ class VLLMEngine:
             for request in requests
         ]
         prompts = [TokensPrompt(prompt_token_ids=list(request.prompt_ids)) for request in requests]
-        drawn = self.llm.generate(prompts, asked, use_tqdm=False)
+        try:
+            drawn = self.llm.generate(prompts, asked, use_tqdm=False)
+        except RuntimeError as error:
+            # Also what vLLM raises where its core died, in this process or beside it.
+            said = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            raise UserError(f"vLLM {self.version} failed while it sampled: {said}") from error
         return [self._completion(result.outputs[0]) for result in drawn]
 
     def _completion(self, output: Any) -> Completion:
