@@ -42,6 +42,9 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as method.distill.epochs=3; repeatable."),
     ] = None,
+    report_to: Annotated[
+        str | None, typer.Option(help="Trackers for the curves of training: tensorboard, wandb, trackio, ...; commas between.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where the run's folder is made.")] = Path("runs"),
     allow_weaker_sandbox: Annotated[bool, typer.Option("--allow-weaker-sandbox", help=ALLOW_WEAKER)] = False,
     resume: Annotated[Path | None, typer.Option(help="Folder of a run that was cut off, to go on with.")] = None,
@@ -67,6 +70,7 @@ def run(
         "--seed": seed,
         "--config": config,
         "--set": assign,
+        "--report-to": report_to,
         "--allow-weaker-sandbox": allow_weaker_sandbox,
     }
 
@@ -81,6 +85,8 @@ def run(
         if method is None:
             raise UserError("which method? add --method NAME; `sdzero-bench methods` lists them")
         settings = [*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])]
+        if report_to is not None:
+            settings.append(f"tracking.report_to=[{report_to}]")
         session = Session(resolve(method, preset, config, settings, model, task, seed), display)
         return [(session, lambda: session.new_folder(out))]
 

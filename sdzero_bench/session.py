@@ -24,6 +24,7 @@ from .run import Checkpoint, Run
 from .sampling.completion import SamplingParameters
 from .settings import RunConfig
 from .task import Task
+from .training.tracking import require_trackers
 from .verifying.equipping import equip
 
 
@@ -36,6 +37,7 @@ class Session:
         self.task: Task = equip(make_task(config), config.verifying)
         self.method: Method = make_method(config)
         model_path(config.model.name)
+        require_trackers(config.tracking.report_to)
         self.tuning: dict[str, Any] | None = None
         """How settings were chosen, where they were; for the record."""
         self.origin: dict[str, Any] | None = None

@@ -100,6 +100,13 @@ class OptimizerConfig(Section):
     """Optimiser steps between the checkpoints from which a killed run resumes."""
 
 
+class TrackingConfig(Section):
+    """Where the curves of training go, beside the run's own folder."""
+
+    report_to: tuple[str, ...] = ()
+    """Trackers that transformers knows, such as tensorboard, wandb and trackio; `--report-to` sets it."""
+
+
 class VerifyingConfig(Section):
     workers: int | None = Field(None, gt=0)
     timeout_seconds: float = Field(10.0, gt=0)
@@ -123,3 +130,4 @@ class RunConfig(Section):
     budget: BudgetConfig = BudgetConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     verifying: VerifyingConfig = VerifyingConfig()
+    tracking: TrackingConfig = TrackingConfig()

@@ -36,6 +36,5 @@ def trainer_arguments(
         "save_steps": optimizer.save_every,
         "save_total_limit": 2,
         "disable_tqdm": True,
-        "report_to": "none",
         "dataloader_pin_memory": False,
     }

@@ -24,6 +24,7 @@ from .arguments import trainer_arguments
 from .callbacks import BarCallback, MarkComplete, StepLog, last_complete_checkpoint, quieten
 from .on_policy import Attempt, Plan, attempts
 from .supervised import Example, order_of_training, supervised_trainer
+from .tracking import tracker_arguments
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -117,7 +118,8 @@ class TrainingPhase:
     def _arguments(self, **optimizer: Any) -> dict[str, Any]:
         config = self.run.config
         shared = config.optimizer.model_copy(update=optimizer)
-        return trainer_arguments(shared, self.work, config.seed, *self.run.precision, learning_rate=self.learning_rate)
+        arguments = trainer_arguments(shared, self.work, config.seed, *self.run.precision, learning_rate=self.learning_rate)
+        return {**arguments, **tracker_arguments(config.tracking.report_to, self.run.folder, self.name)}
 
     def _train(self, trainer: Any, steps: int) -> None:
         started, before = time.perf_counter(), self.use.wall_seconds
