@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sdzero_bench.expected import Passes, Typical
 from sdzero_bench.method import Method
-from sdzero_bench.planning.lengths import Passes, Typical
 from sdzero_bench.run import Checkpoint, Run
 
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from sdzero_bench.expected import Passes, Typical
 from sdzero_bench.method import Method, MethodOptions
-from sdzero_bench.planning.lengths import Passes, Typical
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.training.options import PolicyGradientOptions
 

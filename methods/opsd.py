@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sdzero_bench.expected import Passes, Typical, distilling
 from sdzero_bench.method import Method, MethodOptions
-from sdzero_bench.planning.lengths import Passes, Typical, distilling
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.templates import SolutionTemplate
 from sdzero_bench.training.on_policy import Attempt

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from sdzero_bench.expected import Passes, Typical, distilling
 from sdzero_bench.method import Method, MethodOptions
-from sdzero_bench.planning.lengths import Passes, Typical, distilling
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.templates import FeedbackTemplate, SolutionTemplate
 from sdzero_bench.training.on_policy import Attempt

@@ -10,9 +10,9 @@ from typing import Literal
 from pydantic import Field
 
 from sdzero_bench.errors import UserError
+from sdzero_bench.expected import Passes, Typical
 from sdzero_bench.method import Method, MethodOptions
 from sdzero_bench.phrases import NAMED, PhrasesOption
-from sdzero_bench.planning.lengths import Passes, Typical
 from sdzero_bench.questions import Question, QuestionSet
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.sampling.journal import Sample

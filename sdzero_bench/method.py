@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from .errors import UserError
 
 if TYPE_CHECKING:
-    from .planning.lengths import Passes, Typical
+    from .expected import Passes, Typical
     from .run import Checkpoint, Run
 
 

@@ -67,3 +67,52 @@ def test_the_orders_in_the_readme_follow_from_the_leaderboard() -> None:
             mean, low, high, p = pairs[task][name]
             assert here == f"{mean:.1f} [{low:.1f}, {high:.1f}]"
             assert verdict == ("can't be told" if p >= 0.05 else "yes" if mean > 0 else "no, the other way round")
+
+
+def table_of(text: str, start: str) -> str:
+    """The first table whose first line begins so."""
+    lines = text.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith(start))
+    return "\n".join(itertools.takewhile(lambda line: line.startswith("|"), lines[first:]))
+
+
+def test_the_readme_shows_what_make_run_printed() -> None:
+    (run,) = (ROOT / "results" / "run").glob("sdzero-micro-arith-*")
+    assert table_of((run / "summary.md").read_text(), "| policy |") in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("folder", "starts"),
+    [("smol", ["| rank |", "| pair |", "| method | samples |"]), ("harnesses", ["| task |", "| harness |"])],
+)
+def test_a_page_of_records_quotes_their_report(folder: str, starts: list[str]) -> None:
+    done = subprocess.run(command("report", str(ROOT / "results" / folder)), capture_output=True, text=True, check=True)
+    page = (ROOT / "results" / folder / "README.md").read_text()
+    for start in starts:
+        assert table_of(done.stdout, start) in page
+
+
+def test_the_model_card_quotes_what_was_measured() -> None:
+    card = " ".join((ROOT / "tasks/micro_world/sums_and_programs/README.md").read_text().split())
+    worth = json.loads((ROOT / "results/run/references.json").read_text())
+    for shown in ("nothing", "own right response", "gold solution"):
+        arith, code = (f"{100 * worth[task][shown]['right']:.1f}" for task in ("micro-arith", "micro-code"))
+        assert f"| {arith} | {code} |" in card
+    found = json.loads((ROOT / "results/run/localisation.json").read_text())
+    before, after = found["before_srt"], found["after_srt"]
+    assert (
+        f"{100 * before['kl_mass']:.1f} % of kl(student, teacher) falls on the first wrong line, which has "
+        f"{100 * before['share_of_tokens']:.1f} % of the tokens ({before['nats_on_line']:.2f} nats there, "
+        f"{before['nats_elsewhere']:.2f} elsewhere); after SRT {100 * after['kl_mass']:.1f} % "
+        f"({after['nats_on_line']:.2f} nats, {after['nats_elsewhere']:.2f} elsewhere)" in card
+    )
+    bases = []
+    for task in ("micro-arith", "micro-code"):
+        (run,) = (ROOT / "results" / "run").glob(f"sdzero-{task}-*")
+        bases.append(json.loads((run / "result.json").read_text())["evaluation"][0])
+    for name, interval in (("avg_at_k", "interval"), ("pass_at_k", "pass_at_k_interval")):
+        cells = [f"{100 * base[name]:.1f} [{100 * base[interval][0]:.1f}, {100 * base[interval][1]:.1f}]" for base in bases]
+        assert f"| {' | '.join(cells)} |" in card
+    for name in ("correction_rate", "kept_rate"):
+        cells = [f"{100 * base['revision'][name]:.1f}" for base in bases]
+        assert f"| {' | '.join(cells)} |" in card

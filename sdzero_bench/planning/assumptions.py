@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from ..config import load_preset
 from ..errors import UserError
+from ..expected import Typical
 from ..settings import RunConfig
-from .lengths import Typical
 from .machine import Machine
 
 M = TypeVar("M", bound=BaseModel)

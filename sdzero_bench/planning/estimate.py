@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from ..budget import measures
 from ..config import make_method
 from ..errors import UserError
+from ..expected import Passes, Typical
 from ..settings import RunConfig
 from .architecture import Architecture, architecture
-from .lengths import Passes, Typical
 from .machine import Machine
 from .memory import memory
 

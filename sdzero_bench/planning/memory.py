@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..expected import Passes, Typical
 from ..settings import RunConfig
 from .architecture import Architecture
-from .lengths import Passes, Typical
 from .machine import Machine
 
 CHUNK = 1024
