@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from collections import Counter
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,7 @@ def dequantised(file: Path) -> Path:
     Raises `UserError` if the file is not there, the package gguf is not, or transformers cannot read it.
     """
     _require(file)
-    with file.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()[:16]
+    digest = _digest(file, file.stat().st_mtime_ns)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sdzero-bench" / "gguf"
     folder = cache / f"{file.stem}-{digest}"
     if not (folder / "config.json").is_file():
@@ -42,6 +42,13 @@ def dequantised(file: Path) -> Path:
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+@lru_cache
+def _digest(file: Path, changed: int) -> str:
+    """Of the content, in 16 hex digits. A process asks several times, and the file may have gigabytes."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
 def _require(file: Path) -> None:

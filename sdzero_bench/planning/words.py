@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 
 from .assumptions import Assumptions
 from .checking import Compared
@@ -77,8 +77,6 @@ def _all(phases: Sequence[Phase]) -> Phase:
 
 
 def _right(*names: str) -> list[Any]:
-    from rich.table import Column
-
     return [Column(name, justify="right") for name in names]
 
 

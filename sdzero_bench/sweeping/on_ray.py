@@ -12,6 +12,9 @@ from .remote import carry_out
 from .reports import Report
 from .scheduler import Ended
 
+DEATHS = 10
+"""How often a run may lose its machine or its process before it counts as failed."""
+
 
 class RayRuns:
     """Starts runs on a cluster.
@@ -42,7 +45,7 @@ class RayRuns:
             if wanted > have.get(name, 0):
                 raise UserError(f"each run wants {wanted:g} {name}, and the Ray cluster has {have.get(name, 0):g} in all")
         # Ray tries again only what died with its machine or its process; a run that fails says so in its result.
-        self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=-1)(carry_out)
+        self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=DEATHS)(carry_out)
 
     def start(self, run: PlannedRun, slot: int) -> RayAttempt:
         return RayAttempt(self._ray, self._task.options(name=run.name).remote(run, self.out))
