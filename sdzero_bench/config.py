@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from . import registry
 from .errors import UserError, unknown
 from .settings import RunConfig
+from .yaml_core import read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -29,7 +29,7 @@ NOT_SETTINGS = ("summary", "deviations", "tune", "typical", "machine")
 def load_preset(name: str) -> dict[str, Any]:
     if name not in preset_names():
         raise unknown("preset", name, preset_names())
-    return yaml.safe_load(resources.files("sdzero_bench.presets").joinpath(f"{name}.yaml").read_text())
+    return read_yaml(resources.files("sdzero_bench.presets").joinpath(f"{name}.yaml").read_text())
 
 
 def resolve(
@@ -115,7 +115,7 @@ def _without_name(section: dict[str, Any]) -> dict[str, Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(file.read_text())
+        data = read_yaml(file.read_text())
     except OSError as error:
         raise UserError(f"cannot read the config file {str(file)!r}: {error.strerror}") from error
     except yaml.YAMLError as error:
@@ -130,12 +130,9 @@ def _assignment(text: str) -> dict[str, Any]:
     if not equals or not key.strip():
         raise UserError(f"--set {text!r} is not KEY=VALUE")
     try:
-        result: Any = yaml.safe_load(value)
+        result: Any = read_yaml(value)
     except yaml.YAMLError as error:
         raise UserError(f"--set {key}: {value!r} is not a YAML value") from error
-    if isinstance(result, str):
-        with contextlib.suppress(ValueError):  # YAML 1.1 reads 1e-4 as text
-            result = float(result)
     for part in reversed(key.strip().split(".")):
         result = {part: result}
     return result

@@ -10,6 +10,7 @@ from sdzero_bench.config import load_preset, preset_names, resolve, validate
 from sdzero_bench.errors import UserError
 from sdzero_bench.models import model_path
 from sdzero_bench.registry import methods
+from sdzero_bench.yaml_core import read_yaml
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -83,3 +84,26 @@ def test_model_paths(tmp_path: Path) -> None:
         model_path(str(tmp_path / "none"))
     with pytest.raises(UserError, match=r"config\.json is missing"):
         model_path(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("off", "off"),
+        ("no", "no"),
+        ("true", True),
+        ("1e-4", 1e-4),
+        ("-2E3", -2e3),
+        ("3", 3),
+        ("0.5", 0.5),
+        ("null", None),
+        ("[a, 1]", ["a", 1]),
+    ],
+)
+def test_settings_are_read_as_yaml_1_2(text: str, value: object) -> None:
+    read = read_yaml(text)
+    assert (read, type(read)) == (value, type(value))
+
+
+def test_a_word_that_older_yaml_takes_for_false_is_a_word() -> None:
+    assert resolve("rft", assignments=["questions.decontaminate=off"]).questions.decontaminate == "off"

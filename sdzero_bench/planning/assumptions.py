@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from ..config import load_preset
 from ..errors import UserError
 from ..expected import Typical
 from ..settings import RunConfig
+from ..yaml_core import read_yaml
 from .machine import Machine
 
 M = TypeVar("M", bound=BaseModel)
@@ -45,7 +45,7 @@ def assumptions(config: RunConfig, assigned: Sequence[str] = ()) -> Assumptions:
         section, _, key = name.partition(".")
         if not equals or section not in stated or not key:
             raise UserError(f"--assume takes SECTION.KEY=VALUE, with a section of {', '.join(stated)}; given: {text!r}")
-        stated[section][key] = yaml.safe_load(value)
+        stated[section][key] = read_yaml(value)
     counts = stated["questions"]
     for split in ("train", "test"):
         if not isinstance(counts[split], int) or counts[split] < 1:
