@@ -59,13 +59,13 @@ def documents(**_):
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """YAML of the tasks `sums`, `sums_again`, `choices` and `unsafe`, of the group `both`."""
+    """YAML of the tasks `sums`, `sums_again`, `choices` and `unsafe`, of the group `both` and the tag `tagged`."""
     from lm_eval.tasks import TaskManager
 
     (tmp_path / "sums.py").write_text(PYTHON)
     for name, output, more in (
-        ("sums", "generate_until", GENERATION),
-        ("sums_again", "generate_until", GENERATION),
+        ("sums", "generate_until", GENERATION + "tag: tagged\n"),
+        ("sums_again", "generate_until", GENERATION + "tag: tagged\n"),
         ("choices", "loglikelihood", ""),
         ("unsafe", "generate_until", "unsafe_code: true" + GENERATION),
     ):
@@ -160,6 +160,15 @@ def test_the_first_questions_of_a_group_are_of_all_its_members(folder: Path) -> 
     assert [q.id for q in questions.head(4)] == ["sums/0", "sums_again/0", "sums/1", "sums_again/1"]
     samples = sampled(task, questions, ["#### 2", "#### 3", "#### 4", "#### 5", "#### 6", "#### 7"])
     assert task.harness_figures(questions, samples)["results"]["both"]["exact_match,strict"] == 0.5
+
+
+@pytest.mark.parametrize("name", ["sums", "both", "tagged"])
+def test_settings_reach_every_member_of_a_group_or_tag(folder: Path, name: str) -> None:
+    members = {"sums"} if name == "sums" else {"sums", "sums_again"}
+    for overrides, expected in (({}, 2), ({"num_fewshot": 1}, 1)):
+        loaded = lm_eval_tasks.build(name, None, overrides)
+        assert {member: task.config.num_fewshot for member, task in loaded["tasks"].items()} == dict.fromkeys(members, expected)
+        assert set(loaded["groups"]) == ({"both"} if name == "both" else set())
 
 
 def test_a_harness_is_used_to_its_own_way_of_sampling(folder: Path) -> None:

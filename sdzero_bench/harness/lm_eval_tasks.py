@@ -52,7 +52,7 @@ def build(name: str, include_path: str | None, overrides: Mapping[str, Any]) -> 
         raise UserError(f"unknown lm-eval task {name!r}; `lm_eval ls tasks` lists them")
     with quiet():
         try:
-            loaded = manager.load(_overridden(manager, name, overrides) if overrides else name)
+            loaded = _load(manager, name, overrides)
         except Exception as error:  # whatever the code of a task, or of the data's loader, raises
             raise UserError(_cannot_build(name, error)) from error
     for task in loaded["tasks"].values():
@@ -67,7 +67,7 @@ def build_one(name: str, source: str, overrides: Mapping[str, Any]) -> Any:
     folder = (_own_folder() / source).parent  # an absolute path stays what it is
     with quiet():
         manager = TaskManager(include_defaults=False, include_path=str(folder))
-        return manager.load(_overridden(manager, name, overrides) if overrides else name)["tasks"][name]
+        return _load(manager, name, overrides)["tasks"][name]
 
 
 def source_of(task: Any) -> str:
@@ -111,13 +111,10 @@ def _own_folder() -> Path:
     return Path(lm_eval.tasks.__file__).parent
 
 
-def _overridden(manager: Any, name: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """A group of our own around it: what a group says of its members goes before their YAML."""
-    entry = manager.task_index[name]
-    if entry.kind.name == "GROUP":
-        return {"group": "sdzero_bench", "task": [{"group": name, **overrides}]}
-    names = sorted(entry.tags) if entry.kind.name == "TAG" else [name]
-    return {"group": "sdzero_bench", "task": [{"task": member, **overrides} for member in names]}
+def _load(manager: Any, name: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`manager.load`, which itself takes settings for single tasks only: it reads a group's list of members as one of them."""
+    built = manager._factory.build(manager.task_index[name], overrides=dict(overrides) or None, registry=manager.task_index)
+    return manager.load(built)
 
 
 def _require_usable(task: Any) -> None:
