@@ -85,6 +85,8 @@ def draw(tables: Sequence[tuple[str, TaskTable]]) -> dict[str, bytes]:
             panel.set_title(title, fontsize=9, wrap=True)
             panel.grid(alpha=0.3)
             panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # once is enough for both images: the layout takes longer than the drawing
         images = {}
         for ending in ("png", "svg"):
             buffer = io.BytesIO()
