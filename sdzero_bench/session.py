@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .adapters import require_peft
 from .config import make_method, make_task, validate
 from .decontamination import Decontamination, decontaminate
 from .environment import hardware, versions
@@ -38,6 +39,7 @@ class Session:
         self.method: Method = make_method(config)
         model_path(config.model.name)
         require_trackers(config.tracking.report_to)
+        require_peft(config.lora)
         self.tuning: dict[str, Any] | None = None
         """How settings were chosen, where they were; for the record."""
         self.origin: dict[str, Any] | None = None

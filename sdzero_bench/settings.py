@@ -100,6 +100,18 @@ class OptimizerConfig(Section):
     """Optimiser steps between the checkpoints from which a killed run resumes."""
 
 
+class LoraConfig(Section):
+    """Low-rank adapters in the place of all weights (peft). They want a learning rate some ten times as high."""
+
+    rank: int | None = Field(None, gt=0)
+    """null: all weights are trained."""
+    alpha: int = Field(32, gt=0)
+    """Adapters are scaled by alpha / rank."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: str | tuple[str, ...] = "all-linear"
+    """Names of the layers that are adapted; all-linear: each but the output head."""
+
+
 class TrackingConfig(Section):
     """Where the curves of training go, beside the run's own folder."""
 
@@ -129,5 +141,6 @@ class RunConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     budget: BudgetConfig = BudgetConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    lora: LoraConfig = LoraConfig()
     verifying: VerifyingConfig = VerifyingConfig()
     tracking: TrackingConfig = TrackingConfig()

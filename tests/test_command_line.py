@@ -131,7 +131,7 @@ def test_interrupting_the_training_of_a_method_that_draws_no_samples_loses_nothi
     ("method", "more"),
     [
         ("grpo", ("method.updates=2",)),
-        ("sdpo", ()),  # an EMA teacher, groups of rollouts
+        ("sdpo", ("lora.rank=4",)),  # an EMA teacher, groups of rollouts, adapters
         ("sdft", ("method.epochs=2", "method.teacher.weights=sync_on_plateau", "method.teacher.patience=2")),
     ],
 )

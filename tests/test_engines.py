@@ -16,10 +16,12 @@ import torch
 from scipy.stats import chisquare
 from small_runs import command, run_json, small_run
 
+from sdzero_bench.adapters import adapted
 from sdzero_bench.config import resolve
 from sdzero_bench.errors import UserError
 from sdzero_bench.sampling.completion import Engine, Request, SamplingParameters
 from sdzero_bench.sampling.engines import Engines, make_engines
+from sdzero_bench.settings import LoraConfig
 
 SAMPLED = SamplingParameters(temperature=1.0, top_p=1.0, max_new_tokens=48)
 GREEDY = SamplingParameters(temperature=0.0, top_p=1.0, max_new_tokens=48)
@@ -127,6 +129,18 @@ def test_weights_follow_the_policy_at_every_step(engines: Engines, prompt: tuple
         assert tuple(log_probabilities(policy, prompt, drawn.token_ids).argmax(-1).tolist()) == drawn.token_ids
         seen.add(drawn.token_ids)
     assert len(seen) > 2
+
+
+def test_weights_follow_a_policy_with_adapters(engines: Engines, prompt: tuple[int, ...], micro: Any) -> None:
+    (before,) = engines.of(micro, "plain").generate([Request(prompt, 0)], GREEDY)
+    policy = adapted(micro, LoraConfig(rank=4), seed=0)
+    with torch.no_grad():
+        for name, parameter in policy.named_parameters():
+            if "lora_B" in name:
+                parameter.copy_(0.1 * torch.randn_like(parameter))
+    (drawn,) = engines.of(policy, "adapted").generate([Request(prompt, 0)], GREEDY)
+    assert drawn != before
+    assert tuple(log_probabilities(policy, prompt, drawn.token_ids).argmax(-1).tolist()) == drawn.token_ids
 
 
 @pytest.mark.vllm

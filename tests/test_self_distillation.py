@@ -16,6 +16,8 @@ from trl import DistillationConfig
 from trl.experimental.sdft import loss_utils as sdft_losses
 from trl.experimental.sdpo import loss_utils as sdpo_losses
 
+from sdzero_bench.adapters import adapted, weights_of
+from sdzero_bench.settings import LoraConfig
 from sdzero_bench.training.divergence import top_k_divergence
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import DivergenceOptions, TeacherOptions
@@ -257,6 +259,7 @@ def test_cut_responses_are_counted_and_end_without_an_end_token(tokenizer: Any, 
     assert trainer._metrics["train"]["cut"] == [1]
 
 
+@pytest.mark.parametrize("rank", [None, 3], ids=["all weights", "adapters"])
 @pytest.mark.parametrize(
     ("options", "synchronised"),
     [
@@ -267,30 +270,37 @@ def test_cut_responses_are_counted_and_end_without_an_end_token(tokenizer: Any, 
     ],
     ids=lambda o: getattr(o, "weights", ""),
 )
-def test_teacher_weights(tokenizer: Any, tmp_path: Path, options: TeacherOptions, synchronised: list[int]) -> None:
+def test_teacher_weights(
+    tokenizer: Any, tmp_path: Path, options: TeacherOptions, synchronised: list[int], rank: int | None
+) -> None:
     """Frozen stays, sync copies at its steps, a plateau of constant rewards is found, ema follows its formula."""
-    student, teacher = tiny_model(tokenizer, 0), tiny_model(tokenizer, 0)
+    student, teacher = adapted(tiny_model(tokenizer, 0), LoraConfig(rank=rank), 0), tiny_model(tokenizer, 0)
     settings = {"max_steps": 5, "logging_steps": 1, "save_strategy": "no"}
     trainer = make_trainer(tokenizer, tmp_path, student, teacher, lambda q, ids: second_copy(tokenizer, q, ids), **settings)
     trainer.teacher_weights.options = options
     inner, history = trainer.rollout, []
 
+    def weights_now(model: Any) -> dict[str, torch.Tensor]:
+        return {name: weight.detach().clone() for name, weight in weights_of(model)}
+
     def watch(model: Any, step: int, rows: list[dict[str, Any]]) -> Sequence[Attempt]:
-        history.append([p.detach().clone() for p in model.parameters()])
+        history.append(weights_now(model))
         return inner(model, step, rows)
 
     trainer.rollout = watch
     trainer.train()
-    history.append([p.detach().clone() for p in student.parameters()])
+    history.append(weights_now(student))
     assert trainer.teacher_weights.synchronised == synchronised
+    assert any(not torch.equal(history[0][name], history[5][name]) for name in history[0])
     expected = history[0]
     for step in range(1, 6):
         if options.weights == "ema":
-            expected = [0.9 * e + 0.1 * h for e, h in zip(expected, history[step], strict=True)]
+            expected = {name: 0.9 * e + 0.1 * history[step][name] for name, e in expected.items()}
         elif step in synchronised:
             expected = history[step]
-    for got, want in zip(teacher.parameters(), expected, strict=True):
-        torch.testing.assert_close(got.detach(), want, rtol=1e-5, atol=1e-6)
+    assert expected.keys() == teacher.state_dict().keys()
+    for name, got in teacher.state_dict().items():
+        torch.testing.assert_close(got, expected[name], rtol=1e-5, atol=1e-6)
 
 
 def test_the_policy_that_samples_at_step_n_is_the_policy_of_step_n(tokenizer: Any, tmp_path: Path) -> None:

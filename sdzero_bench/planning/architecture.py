@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..adapters import adapted
 from ..errors import UserError
 from ..models import model_path
+from ..settings import LoraConfig
 
 
 @dataclass(frozen=True)
 class Architecture:
     parameters: int
+    trained: int
+    """Those of the adapters, where there are any; else all."""
     layers: int
     hidden: int
     key_value: int
@@ -69,8 +73,13 @@ KNOWN: dict[str, dict[str, Any]] = {
 """Configurations of the presets' models, as their authors publish them, so that a plan needs no network."""
 
 
-def architecture(name: str) -> Architecture:
-    """Of a model in a directory or on the hub. Raises `UserError` if its configuration cannot be had."""
+NO_ADAPTERS = LoraConfig()
+
+
+def architecture(name: str, lora: LoraConfig = NO_ADAPTERS) -> Architecture:
+    """Of a model in a directory or on the hub. Raises `UserError` if its configuration cannot be had, or if it has no layers
+    of the names that are to be adapted.
+    """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -84,11 +93,14 @@ def architecture(name: str) -> Architecture:
             raise UserError(f"no configuration could be loaded from {path!r}: {str(error).strip().splitlines()[0]}") from error
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
+        parameters = model.num_parameters()
+        trained = adapted(model, lora, seed=0).num_parameters(only_trainable=True)
     text = config.get_text_config()
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     return Architecture(
-        parameters=model.num_parameters(),
+        parameters=parameters,
+        trained=trained,
         layers=text.num_hidden_layers,
         hidden=text.hidden_size,
         key_value=2 * heads * head,

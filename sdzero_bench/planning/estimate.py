@@ -67,7 +67,7 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
 
     Raises `UserError` for a method that does not say what it trains on, or a sample that is longer than the model reads.
     """
-    method, shape = make_method(config), architecture(config.model.name)
+    method, shape = make_method(config), architecture(config.model.name, config.lora)
     longest = typical.prompt + config.sampling.max_new_tokens
     if longest > shape.context:
         raise UserError(
@@ -87,8 +87,8 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
             name = f"evaluation.{label}.revision"
             phases.append(_phase(shape, machine, typical, name, samples, typical.completion, None))
     # A trainer keeps two states to resume from, each with the optimiser's two moments.
-    weights = 4.0 * shape.parameters
-    checkpoints = weights * len(policies) + (2 * 3 * weights if passes else 0.0)
+    states = 2 * 3 * 4.0 * shape.trained if passes else 0.0
+    checkpoints = 4.0 * shape.parameters * len(policies) + states
     return Plan(
         shape,
         machine,

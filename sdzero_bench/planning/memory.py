@@ -32,7 +32,8 @@ def memory(
     passes = list(passes)
     activations = 0.0
     if passes:
-        parts |= {"gradients": weights, "optimiser": 2 * weights}
+        trained = float(wide * shape.trained)
+        parts |= {"gradients": trained, "optimiser": 2 * trained}
         tokens = max(typical.prompt + p.completions * config.sampling.max_new_tokens for p in passes)
         tokens *= min(config.optimizer.micro_batch_size, config.optimizer.batch_size)
         a_layer = 34.0 * tokens * shape.hidden * (wide / 2 if machine.computes_in_weights else 1)

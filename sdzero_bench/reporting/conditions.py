@@ -43,6 +43,8 @@ def _conditions(run: RunRecord) -> Conditions:
     flat |= {"question set": run.manifest["question_set"], "test set": run.manifest["test_set"]}
     # Of the engine only its name matters; records from before there was a choice do not have it.
     flat |= {"engine": config.get("engine", {}).get("name", "transformers")}
+    if (lora := config.get("lora", {})).get("rank") is not None:  # records from before there were adapters do not have it
+        flat |= flatten({"lora": lora})
     tuned = set(run.tuning["grid"]) if run.tuning else set()
     flat = {name: value for name, value in flat.items() if name not in NOT_CONDITIONS | tuned}
     # A method with a learning rate of its own does not share the optimiser.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..adapters import weights_of
 from ..errors import UserError
 from ..models import device
 from ..settings import RunConfig
@@ -108,7 +109,7 @@ class VLLMEngines:
 def follow(llm: Any, policy: PreTrainedModel) -> None:
     """Gives the engine the weights of `policy`, and forgets what it has computed with others."""
     worker = llm.llm_engine.model_executor.driver_worker.worker
-    worker.reload_weights(weights_iterator=iter(policy.state_dict().items()))
+    worker.reload_weights(weights_iterator=weights_of(policy))
     if policy.device.type == "cpu" and policy.config.get_text_config().tie_word_embeddings:
         # On CPUs lm_head has a packed copy of its weights, which reloading leaves as it was.
         from vllm.model_executor.layers.utils import dispatch_cpu_unquantized_gemm

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from datasets import Dataset
 
+from ..adapters import adapted, merged
 from ..budget import Ledger
 from ..errors import UserError
 from ..progress import ProgressDisplay
@@ -58,7 +59,7 @@ class TrainingPhase:
     def __init__(self, run: OnBehalfOf, name: str, model: PreTrainedModel, learning_rate: float | None) -> None:
         self.run = run
         self.name = name
-        self.model = model
+        self.model = adapted(model, run.config.lora, run.config.seed)
         self.learning_rate = learning_rate
         self.work: Path = run.folder.checkpoints / f".{name}.trainer"
         self.use = run.ledger.phase(name)
@@ -140,7 +141,7 @@ class TrainingPhase:
 
     def _finish(self) -> str:
         partial = self.run.folder.begin_checkpoint(self.name)
-        self.model.save_pretrained(partial)
+        merged(self.model).save_pretrained(partial)
         self.run.tokenizer.save_pretrained(partial)
         self.run.save_ledger()
         path = self.run.folder.finish_checkpoint(self.name)

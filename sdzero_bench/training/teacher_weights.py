@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import torch
+from accelerate.utils import is_peft_model
 from safetensors.torch import load_model, save_model
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl.trainer.callbacks import SyncRefModelCallback
 
+from ..adapters import weights_of
 from .callbacks import checkpoint_folder
 from .options import TeacherOptions
 
@@ -67,7 +70,15 @@ class TeacherWeights(TrainerCallback):
         self.synchronised.append(step)
 
     def _move(self, share: float) -> None:
-        SyncRefModelCallback.sync_target_model(self._student(), self._teacher(), share)
+        student, teacher = self._student(), self._teacher()
+        if not is_peft_model(student):
+            SyncRefModelCallback.sync_target_model(student, teacher, share)
+            return
+        # The teacher has no adapters: it moves to the weights that the student's come to.
+        own = teacher.state_dict()
+        with torch.no_grad():
+            for name, weight in weights_of(student):
+                own[name].lerp_(weight, share)
 
     def _teacher(self) -> Any:
         return self.trainer.accelerator.unwrap_model(self.trainer.teacher_model)
