@@ -37,7 +37,7 @@ test-data: $(VENV)/installed
 	touch $@
 
 test-vllm: .venv-vllm
-	.venv-vllm/bin/python -m pytest -m vllm $(EXTRA)
+	.venv-vllm/bin/python -m pytest -m vllm -n 0 $(EXTRA)
 
 # Programs checked a second in each tier of the sandbox that works here, beside evalplus's own checker.
 bench: $(VENV)/installed

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+# Two threads in each of two processes on two cores slow each other down; this holds for the processes of tests too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
 
 from sdzero_bench.models import model_path
-
-# Two torch processes on two cores slow each other down; the tests have work for one.
-torch.set_num_threads(2)
 
 
 @pytest.fixture(scope="session")
