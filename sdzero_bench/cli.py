@@ -13,6 +13,7 @@ from sdzero_bench.commands.eval import evaluate
 from sdzero_bench.commands.executing import Prepared, carry_out, fail, quiet_libraries
 from sdzero_bench.commands.export import export
 from sdzero_bench.commands.inspect import inspect
+from sdzero_bench.commands.launchers import launchers
 from sdzero_bench.commands.pack import pack
 from sdzero_bench.commands.plan import plan
 from sdzero_bench.commands.report import report
@@ -74,20 +75,20 @@ def run(
         "--allow-weaker-sandbox": allow_weaker_sandbox,
     }
 
-    def prepare(display: Any) -> Prepared:
+    def prepare(display: Any, ranks: Any) -> Prepared:
         from sdzero_bench.session import Session, resume_session
 
         if resume is not None:
             if left_over := [name for name, value in given.items() if value]:
                 raise UserError(f"--resume goes on with the run's own settings; leave out {', '.join(left_over)}")
-            session, folder = resume_session(resume, display)
+            session, folder = resume_session(resume, display, ranks)
             return [(session, lambda: folder)]
         if method is None:
             raise UserError("which method? add --method NAME; `sdzero-bench methods` lists them")
         settings = [*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])]
         if report_to is not None:
             settings.append(f"tracking.report_to=[{report_to}]")
-        session = Session(resolve(method, preset, config, settings, model, task, seed), display)
+        session = Session(resolve(method, preset, config, settings, model, task, seed), display, ranks)
         return [(session, lambda: session.new_folder(out))]
 
     carry_out(prepare, as_json)
@@ -149,6 +150,7 @@ app.command("eval")(evaluate)
 app.add_typer(export)
 app.command()(report)
 app.command()(compare)
+app.command()(launchers)
 app.command()(pack)
 app.command()(validate)
 app.command()(inspect)

@@ -27,8 +27,8 @@ class PhaseBar:
 
 
 class ProgressDisplay:
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+    def __init__(self, console: Console | None = None, quiet: bool = False) -> None:
+        self.console = console or Console(stderr=True, quiet=quiet)
 
     @contextmanager
     def phase(self, name: str, total: int, unit: str = "samples") -> Iterator[PhaseBar]:

@@ -50,10 +50,11 @@ def write_atomic(path: Path, text: str) -> None:
 
 
 class RunFolder:
-    """The files of one run."""
+    """The files of one run. Of several processes of a run, one alone `writes`; nothing happens in what the others write."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, writes: bool = True) -> None:
         self.path = path
+        self.writes = writes
         self._lock: Any = None
 
     @classmethod
@@ -73,17 +74,19 @@ class RunFolder:
             raise _unwritable(parent, error) from error
 
     @classmethod
-    def open(cls, path: Path) -> RunFolder:
+    def open(cls, path: Path, writes: bool = True) -> RunFolder:
         """An existing run. Raises `UserError` if the folder is no run."""
         if not (path / "manifest.json").is_file():
             raise UserError(f"{str(path)!r} is no run folder: manifest.json is missing")
-        return cls(path)
+        return cls(path, writes)
 
     def lock(self) -> None:
         """Hold the folder, made if it is not there, until this process ends, however it ends: one process works on a run.
 
         Raises `LockedError` if another process holds it, and `UserError` if it can't be written.
         """
+        if not self.writes:
+            return
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.path / ".lock", timeout=0)
@@ -124,10 +127,12 @@ class RunFolder:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def write(self, name: str, content: Any) -> None:
-        write_atomic(self.path / name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        if self.writes:
+            write_atomic(self.path / name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
     def write_lines(self, name: str, rows: Iterable[Any]) -> None:
-        write_atomic(self.path / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        if self.writes:
+            write_atomic(self.path / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
     def require_space(self, needed: int) -> None:
         """Raise `NoRoomError` if the disk has fewer than `needed` bytes left."""
@@ -145,6 +150,8 @@ class RunFolder:
 
     def start_session(self, manifest: dict[str, Any]) -> None:
         """Write the manifest of a new run, or note in an old one that it goes on."""
+        if not self.writes:
+            return
         known = self.read("manifest.json") or {**manifest, "sessions": []}
         now = datetime.now(UTC).isoformat(timespec="seconds")
         known["sessions"].append({"started": now, **{k: manifest[k] for k in ("versions", "hardware")}})
@@ -153,11 +160,13 @@ class RunFolder:
 
     def finish(self, journal: dict[str, Any]) -> None:
         """Mark the run as finished; `journal` says how many samples each phase has, and their digest."""
+        if not self.writes:
+            return
         self.write("manifest.json", {**self.read("manifest.json"), "journal": journal, "state": "finished"})
 
     def discard_if_unused(self) -> None:
         """Remove the folder of a run that was refused before its first sample and its first step."""
-        if not any(folder.is_dir() for folder in (self.journal, self.training, self.checkpoints)):
+        if self.writes and not any(folder.is_dir() for folder in (self.journal, self.training, self.checkpoints)):
             shutil.rmtree(self.path, ignore_errors=True)
 
     def begin_checkpoint(self, name: str) -> Path:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .budget import Ledger
 from .progress import PhaseBar
 from .questions import Question
+from .ranks import ALONE, Ranks
 from .sampling.completion import Completion, Engine, Request, SamplingParameters, sample_seed
 from .sampling.journal import Journal, Sample
 from .verifying.pool import VerifierPool
@@ -46,12 +47,14 @@ class Rollouts:
         verifier: VerifierPool,
         decode: Callable[[Sequence[int]], str],
         accelerators: int = 0,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.journal = journal
         self.ledger = ledger
         self.verifier = verifier
         self.decode = decode
         self.accelerators = accelerators
+        self.ranks = ranks
 
     def draw(
         self,
@@ -68,21 +71,23 @@ class Rollouts:
 
         Raises `BudgetError`, before anything is drawn, if those that are not in the journal exceed the budget.
         Batches are formed over all prompts, journaled or not: a resumed run then repeats the batches of the run that
-        was cut off, and with them its samples to the last bit.
+        was cut off, and with them its samples to the last bit. Of several processes each draws every so-manieth batch, and the
+        first verifies and journals them all; all are given the same prompts, and return the same samples.
         """
         known = {p.key for p in prompts if self.journal.get(phase, p.key) is not None}
         self.ledger.require(phase, len(prompts) - len(known))
         by_length = sorted(prompts, key=lambda p: len(p.ids))
-        for start in range(0, len(by_length), engine.batch_size):
-            batch = by_length[start : start + engine.batch_size]
+        at_once = engine.batch_size * self.ranks.count
+        for start in range(0, len(by_length), at_once):
+            batch = by_length[start : start + at_once]
             if not all(p.key in known for p in batch):
-                self._draw_batch(phase, policy, engine, batch, parameters, seed, known, stream or phase)
+                self._draw_batches(phase, policy, engine, batch, parameters, seed, known, stream or phase)
             if bar is not None:
                 drawn = [self.journal.phases[phase][p.key] for p in batch]
                 bar.advance(len(batch), rewards=[s.verdict.reward for s in drawn])
         return [self.journal.phases[phase][p.key] for p in prompts]
 
-    def _draw_batch(
+    def _draw_batches(
         self,
         phase: str,
         policy: str,
@@ -95,11 +100,16 @@ class Rollouts:
     ) -> None:
         started = time.perf_counter()
         seeds = [sample_seed(seed, stream, p.question.id, p.index) for p in batch]
-        requests = [Request(p.ids, s) for p, s in zip(batch, seeds, strict=True)]
-        completions = engine.generate(requests, parameters)
-        fresh = [row for row in zip(batch, seeds, completions, strict=True) if row[0].key not in known]
+        own = slice(self.ranks.index * engine.batch_size, (self.ranks.index + 1) * engine.batch_size)
+        drawn: list[Completion] = []
+        if not all(p.key in known for p in batch[own]):
+            requests = [Request(p.ids, s) for p, s in zip(batch[own], seeds[own], strict=True)]
+            drawn = engine.generate(requests, parameters)
+        completions = dict(self.ranks.gather([(p.key, c) for p, c in zip(batch[own], drawn, strict=bool(drawn))]))
+        fresh = [(p, s, completions[p.key]) for p, s in zip(batch, seeds, strict=True) if p.key not in known]
         texts = [self.decode(completion.token_ids) for _, _, completion in fresh]
-        verdicts = self.verifier.verify([(p.question, text) for (p, _, _), text in zip(fresh, texts, strict=True)])
+        asked = [(p.question, text) for (p, _, _), text in zip(fresh, texts, strict=True)]
+        verdicts = self.ranks.from_first(self.verifier.verify(asked) if self.ranks.first else [])
         samples = [
             self._sample(phase, policy, engine, prompt, sample_seed_, completion, text, verdict)
             for (prompt, sample_seed_, completion), text, verdict in zip(fresh, texts, verdicts, strict=True)

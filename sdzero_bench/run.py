@@ -12,6 +12,7 @@ from .errors import UserError
 from .models import device, load_model, load_tokenizer, model_path
 from .progress import ProgressDisplay
 from .questions import Question, QuestionSet
+from .ranks import ALONE, Ranks
 from .records import RunFolder
 from .rollouts import Prompt, Rollouts
 from .sampling.completion import SamplingParameters
@@ -43,13 +44,20 @@ class Run:
     """The shared parts, bound to one configuration, one question set and one run folder."""
 
     def __init__(
-        self, config: RunConfig, task: Task, questions: QuestionSet, folder: RunFolder, display: ProgressDisplay
+        self,
+        config: RunConfig,
+        task: Task,
+        questions: QuestionSet,
+        folder: RunFolder,
+        display: ProgressDisplay,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.config = config
         self.task = task
         self.questions = questions
         self.folder = folder
         self.display = display
+        self.ranks = ranks
         self.base = Checkpoint("base", model_path(config.model.name))
         self.tokenizer: Any = load_tokenizer(self.base.path)
         self.engines = make_engines(config, self.tokenizer, self.base.path)
@@ -60,14 +68,15 @@ class Run:
             new_tokens_per_sample=config.sampling.max_new_tokens,
             training_tokens=config.budget.training_tokens,
         )
-        self.journal = Journal(folder.journal)
+        with ranks.first_goes_first():  # it mends what a crash has torn
+            self.journal = Journal(folder.journal, ranks.first)
         self.ledger = Ledger.recount(self.budget, self.journal.phases, folder.read("ledger.json") or {})
         self.verifier = VerifierPool(task, config.verifying.workers, config.verifying.timeout_seconds)
         self.kept: dict[str, Checkpoint] = {}
         self.trained = False
         """Whether the method is done, and policies may be measured."""
         self._loaded: tuple[str, PreTrainedModel] | None = None
-        self.rollouts = Rollouts(self.journal, self.ledger, self.verifier, self.decode, self.accelerators)
+        self.rollouts = Rollouts(self.journal, self.ledger, self.verifier, self.decode, self.accelerators, ranks)
 
     # Text and tokens
 
@@ -241,7 +250,7 @@ class Run:
 
     @property
     def accelerators(self) -> int:
-        return 0 if device(self.config.model) == "cpu" else 1
+        return 0 if device(self.config.model) == "cpu" else self.ranks.count
 
     def save_ledger(self) -> None:
         self.folder.write("ledger.json", self.ledger.as_dict())

@@ -20,6 +20,7 @@ from .packing import journal_manifest
 from .phrases import NAMED
 from .progress import ProgressDisplay
 from .questions import NO_QUESTIONS, QuestionSet
+from .ranks import ALONE, Ranks, require_supported
 from .records import RunFolder
 from .run import Checkpoint, Run
 from .sampling.completion import SamplingParameters
@@ -32,7 +33,9 @@ from .verifying.equipping import equip
 class Session:
     """A configured run whose questions are loaded and whose plan fits its budget; nothing is written before that."""
 
-    def __init__(self, config: RunConfig, display: ProgressDisplay) -> None:
+    def __init__(self, config: RunConfig, display: ProgressDisplay, ranks: Ranks = ALONE) -> None:
+        require_supported(config, ranks)
+        self.ranks = ranks
         self.config = config
         self.display = display
         self.task: Task = equip(make_task(config), config.verifying)
@@ -103,9 +106,13 @@ class Session:
     def new_folder(self, parent: Path) -> RunFolder:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         kind = "eval" if self.config.questions.measure_only else self.method.name
-        folder = RunFolder.create(parent, f"{kind}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}")
-        folder.lock()
-        return folder
+        name = f"{kind}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}"
+        folder = None
+        if self.ranks.first:
+            folder = RunFolder.create(parent, name)
+            folder.lock()
+        path = self.ranks.from_first(folder.path if folder else parent)
+        return folder or RunFolder(path, writes=False)
 
     def execute(self, folder: RunFolder) -> dict[str, Any]:
         """Train, measure, write everything; the result is the document of `--json`. Repeatable on its own folder."""
@@ -123,11 +130,11 @@ class Session:
                 "origin": self.origin,
                 "harness": self.task.harness,
                 "versions": versions(),
-                "hardware": hardware(),
+                "hardware": {**hardware(), "processes": self.ranks.count},
                 "sandbox": self.task.sandbox and self.task.sandbox.as_dict(),
             }
         )
-        run = Run(self.config, self.task, self.train_questions, folder, self.display)
+        run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         try:
             run.require_context(
                 run.longest_prompt(self.test_questions) + self.config.evaluation.max_new_tokens,
@@ -206,6 +213,8 @@ class Session:
             "ledger": run.ledger.as_dict(),
             "evaluation": [{k: v for k, v in entry.items() if k != "per_question"} for entry in evaluation],
         }
+        if not self.ranks.first:
+            return result
         folder.write("result.json", result)
         markdown_summary(folder, result)
         draw_learning_curve(folder, run.journal.phases, result)
@@ -213,22 +222,22 @@ class Session:
         return result
 
 
-def resume_session(path: Path, display: ProgressDisplay) -> tuple[Session, RunFolder]:
+def resume_session(path: Path, display: ProgressDisplay, ranks: Ranks = ALONE) -> tuple[Session, RunFolder]:
     """The session of an existing run folder, which it locks. Raises `UserError` as `session_in` and `RunFolder.lock` do.
 
     A packed record is refused: it has no policies to go on with.
     """
     if any((path / "journal").glob("*.xz")):
         raise UserError(f"{str(path)!r} is a packed record, and finished; only a run's own folder can be resumed")
-    folder = RunFolder.open(path)
+    folder = RunFolder.open(path, ranks.first)
     folder.lock()
-    return session_in(folder, display), folder
+    return session_in(folder, display, ranks), folder
 
 
-def session_in(folder: RunFolder, display: ProgressDisplay) -> Session:
+def session_in(folder: RunFolder, display: ProgressDisplay, ranks: Ranks = ALONE) -> Session:
     """The session of a run that has begun. Raises `UserError` if its questions are no longer what they were."""
     manifest = folder.read("manifest.json")
-    session = Session(validate(manifest["config"]), display)
+    session = Session(validate(manifest["config"]), display, ranks)
     for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
         if manifest[name] != questions.fingerprint:
             raise UserError(f"the {name} of {str(folder.path)!r} has changed since the run began; start a new run")

@@ -73,13 +73,13 @@ def evaluate(
         raise UserError("--tasks names none; separate names with commas")
     assignments = [*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])]
 
-    def prepare(display: Any) -> Prepared:
+    def prepare(display: Any, ranks: Any) -> Prepared:
         from sdzero_bench.evaluating.standalone import settings_for, subject
         from sdzero_bench.session import Session
 
         measured, prepared = subject(policy), []
         for name in dict.fromkeys(names):
-            session = Session(settings_for(measured, preset, name, assignments, k, limit, split), display)
+            session = Session(settings_for(measured, preset, name, assignments, k, limit, split), display, ranks)
             session.origin = measured.origin
             prepared.append((session, lambda session=session: session.new_folder(out)))
         return prepared

@@ -14,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from sdzero_bench.progress import ProgressDisplay
+    from sdzero_bench.ranks import Ranks
     from sdzero_bench.records import RunFolder
     from sdzero_bench.session import Session
 
@@ -27,38 +28,44 @@ def fail(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def carry_out(prepare: Callable[[ProgressDisplay], Prepared], as_json: bool) -> None:
+def carry_out(prepare: Callable[[ProgressDisplay, Ranks], Prepared], as_json: bool) -> None:
     """Prepare all runs, so that what is wrong with any of them is said before the first, and execute them.
 
-    With `as_json` standard output is one document: the result, or a list of them where there are several.
+    With `as_json` standard output is one document: the result, or a list of them where there are several. Of several processes
+    of a run, the first alone speaks of what goes well.
     """
     from sdzero_bench.errors import UserError
+    from sdzero_bench.ranks import ALONE, launched
 
-    folder = None
+    folder, ranks = None, ALONE
     with quiet_libraries(), _standard_output_for(as_json) as output:
         try:
             _import_heavy()
             from sdzero_bench.progress import ProgressDisplay
 
-            display = ProgressDisplay()
+            ranks = launched()
+            display = ProgressDisplay(quiet=not ranks.first)
             results = []
-            for session, open_folder in prepare(display):
+            for session, open_folder in prepare(display, ranks):
                 folder = open_folder()
                 display.say(session.describe(folder))
                 results.append(session.execute(folder))
+            ranks.close()
         except UserError as error:
-            fail(str(error) + _how_to_resume(folder))
+            fail(ranks.name + str(error) + _how_to_resume(folder))
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            fail("interrupted" + _how_to_resume(folder))
+            fail(ranks.name + "interrupted" + _how_to_resume(folder))
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
-            fail(f"{error.strerror or error}{where}" + _how_to_resume(folder))
+            fail(f"{ranks.name}{error.strerror or error}{where}" + _how_to_resume(folder))
         except Exception:
             # safetensors, torch and pyarrow each have an error of their own for a full disk.
             if folder is not None and folder.disk_is_full:
                 fail(f"the disk of {folder.path} is full; make room" + _how_to_resume(folder))
             raise
+        if not ranks.first:
+            return
         if as_json:
             print(json.dumps(results[0] if len(results) == 1 else results), file=output, flush=True)
             return

@@ -59,8 +59,10 @@ class Sample:
 class Journal:
     """Append-only JSON lines, one file a phase, each sample once. A line torn by a crash is dropped, to be drawn again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, writes: bool = True) -> None:
+        """Of several processes of a run, one alone `writes`; the others keep what they append in memory."""
         self.folder = folder
+        self.writes = writes
         self._phases: dict[str, dict[str, Sample]] = {}
         self._files: dict[str, IO[str]] = {}
         for path in sorted(folder.glob("*.jsonl")):
@@ -81,9 +83,10 @@ class Journal:
             known = self._phases.setdefault(sample.phase, {})
             if sample.key in known:
                 raise ValueError(f"sample {sample.key} of phase {sample.phase} is already in the journal")
-            self._file(sample.phase).write(sample.to_json() + "\n")
+            if self.writes:
+                self._file(sample.phase).write(sample.to_json() + "\n")
+                touched.add(sample.phase)
             known[sample.key] = sample
-            touched.add(sample.phase)
         for phase in touched:
             self._files[phase].flush()
             os.fsync(self._files[phase].fileno())

@@ -5,15 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from ..settings import OptimizerConfig
 
 
 def trainer_arguments(
-    optimizer: OptimizerConfig, output: Path, seed: int, bf16: bool, cpu: bool, learning_rate: float | None
+    optimizer: OptimizerConfig, processes: int, output: Path, seed: int, bf16: bool, cpu: bool, learning_rate: float | None
 ) -> dict[str, Any]:
-    """Keyword arguments for any TRL config. `learning_rate` replaces the shared one where a method sets its own."""
+    """Keyword arguments for any TRL config. `learning_rate` replaces the shared one where a method sets its own.
+
+    Raises `UserError` for a batch that the processes cannot share evenly.
+    """
+    batch, rest = divmod(optimizer.batch_size, processes)
+    if rest:
+        raise UserError(f"a batch of {optimizer.batch_size} cannot be shared evenly by {processes} processes")
     # The largest size that divides the batch: an optimiser step is over `batch_size` sequences, no more and no fewer.
-    batch = optimizer.batch_size
     micro = max(size for size in range(1, min(optimizer.micro_batch_size, batch) + 1) if batch % size == 0)
     return {
         "output_dir": str(output),
@@ -37,4 +43,5 @@ def trainer_arguments(
         "save_total_limit": 2,
         "disable_tqdm": True,
         "dataloader_pin_memory": False,
+        "ddp_find_unused_parameters": False,
     }

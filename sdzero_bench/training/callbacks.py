@@ -11,6 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import PrinterCallback
 
 from ..progress import PhaseBar
+from ..ranks import ALONE, Ranks
 from ..records import write_atomic
 
 COMPLETE = "COMPLETE"
@@ -19,14 +20,18 @@ COMPLETE = "COMPLETE"
 class StepLog(TrainerCallback):
     """One JSON line an optimiser step, and word of all steps so far to `each`. Resuming drops those that will be done again."""
 
-    def __init__(self, path: Path, each: Callable[[Sequence[dict[str, Any]]], None] = lambda steps: None) -> None:
+    def __init__(
+        self, path: Path, each: Callable[[Sequence[dict[str, Any]]], None] = lambda steps: None, writes: bool = True
+    ) -> None:
         self.path = path
         self.each = each
+        self.writes = writes
         self.steps: list[dict[str, Any]] = []
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         kept = [row for row in read_steps(self.path) if row["step"] <= state.global_step]
-        write_atomic(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+        if self.writes:
+            write_atomic(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         self.steps = kept
         if kept:
             self.each(kept)  # a run that was cut off may not have booked the last of them
@@ -36,8 +41,9 @@ class StepLog(TrainerCallback):
     ) -> None:
         if "loss" in logs:  # the other entry is the trainer's summary at its end
             row = {"step": state.global_step, **{k: float(v) for k, v in logs.items()}}
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            if self.writes:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
             self.steps.append(row)
             self.each(self.steps)
 
@@ -69,8 +75,13 @@ class BarCallback(TrainerCallback):
 class MarkComplete(TrainerCallback):
     """Writes a marker into a checkpoint once all of it is there: one without it was cut off while it was written."""
 
+    def __init__(self, ranks: Ranks = ALONE) -> None:
+        self.ranks = ranks
+
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        (checkpoint_folder(args, state) / COMPLETE).touch()
+        self.ranks.wait()  # each process has a part of its own in it
+        if self.ranks.first:
+            (checkpoint_folder(args, state) / COMPLETE).touch()
 
 
 def checkpoint_folder(args: TrainingArguments, state: TrainerState) -> Path:

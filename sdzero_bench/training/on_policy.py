@@ -13,9 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from accelerate.utils import gather_object
+
 from ..errors import UserError
 from ..questions import Question, QuestionSet
 from ..sampling.journal import Sample
+from .sharding import is_sharded, whole_copy
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class JournaledRollouts:
     rollout: Rollout
     rows: list[dict[str, Any]]
     attempts: Sequence[Attempt] = ()
+    _whole: Any = None
 
     # What TRL's trainers have
     model: Any
@@ -117,17 +121,20 @@ class JournaledRollouts:
         with self._policy_for_generation() as policy:
             self.attempts = self.rollout(policy, self.state.global_step, self.rows)
         rewards = [a.sample.verdict.reward for a in self.attempts if a.sample.verdict.reward is not None]
-        self.log_step(
-            reward=sum(rewards) / len(rewards) if rewards else 0.0,
-            rollouts=len(self.attempts),
-            unverified=len(self.attempts) - len(rewards),
-        )
+        verified, drawn = self.total(len(rewards)), self.total(len(self.attempts))
+        reward = self.total(sum(rewards)) / verified if verified else 0.0
+        self.log_step(reward=reward, rollouts=drawn, unverified=drawn - verified)
         return self.attempts
 
     @contextmanager
     def _policy_for_generation(self) -> Iterator[Any]:
         from trl.models.utils import unwrap_model_for_generation
 
+        if is_sharded(self.model):
+            # A rollout takes another number of steps in each process, and no process can step with a part of the weights.
+            self._whole = whole_copy(self.model, self._whole)
+            yield self._whole
+            return
         with unwrap_model_for_generation(
             self.model_wrapped,
             self.accelerator,
@@ -136,6 +143,12 @@ class JournaledRollouts:
         ) as policy:
             yield policy
 
+    @staticmethod
+    def total(of_this_process: float) -> float:
+        """Over all processes."""
+        return sum(gather_object([of_this_process]))
+
     def log_step(self, **figures: float) -> None:
+        """Figures of the batch as a whole, whichever process asks."""
         for name, value in figures.items():
             self._metrics["train"][name].append(value)

@@ -15,6 +15,7 @@ from ..budget import Ledger
 from ..errors import UserError
 from ..progress import ProgressDisplay
 from ..questions import Question
+from ..ranks import Ranks
 from ..records import RunFolder
 from ..rollouts import Prompt, Rollouts
 from ..sampling.completion import SamplingParameters
@@ -24,6 +25,7 @@ from ..task import Task
 from .arguments import trainer_arguments
 from .callbacks import BarCallback, MarkComplete, StepLog, last_complete_checkpoint, quieten
 from .on_policy import Attempt, Plan, attempts
+from .sharding import whole_weights
 from .supervised import Example, order_of_training, supervised_trainer
 from .tracking import tracker_arguments
 
@@ -42,6 +44,7 @@ class OnBehalfOf(Protocol):
     engines: Engines
     display: ProgressDisplay
     tokenizer: Any
+    ranks: Ranks
 
     @property
     def sampling(self) -> SamplingParameters: ...
@@ -75,7 +78,7 @@ class TrainingPhase:
         order = order_of_training([len(e) for e in examples], epochs, optimizer.batch_size, seed)
         tokens = sum(len(examples[i]) for i in order)
         self.run.ledger.require_tokens(self.name, tokens)
-        trainer = supervised_trainer(self.model, self.run.tokenizer, examples, order, self._arguments())
+        trainer = supervised_trainer(self.model, self.run.tokenizer, examples, order, self._arguments(), self.run.ranks.count)
         self._train(trainer, steps=-(-len(order) // optimizer.batch_size))
         self.use.backward_tokens = tokens
         return self._finish()
@@ -105,28 +108,32 @@ class TrainingPhase:
         def rollout(policy: Any, step: int, rows: list[dict[str, Any]]) -> list[Attempt]:
             policy_name = f"{self.name}@{step}"
             engine = run.engines.of(policy, f"{self.work}@{step}")
-            asked = [by_id[row["question_id"]] for row in rows]
+            everyones = run.ranks.gather([{name: row[name] for name in ("question_id", "epoch")} for row in rows])
+            asked = [by_id[row["question_id"]] for row in everyones]
             prompts = [
                 Prompt(question, tuple(run.prompt_ids(question)), index)
-                for question, index in zip(asked, plan.indices(rows), strict=True)
+                for question, index in zip(asked, plan.indices(everyones), strict=True)
             ]
             samples = run.rollouts.draw(self.name, policy_name, engine, prompts, run.sampling, run.config.seed)
             run.save_ledger()
-            return attempts(asked, samples, plan.group)
+            own = slice(run.ranks.index * len(rows), (run.ranks.index + 1) * len(rows))
+            return attempts(asked, samples, plan.group)[own]
 
         return rollout
 
     def _arguments(self, **optimizer: Any) -> dict[str, Any]:
         config = self.run.config
         shared = config.optimizer.model_copy(update=optimizer)
-        arguments = trainer_arguments(shared, self.work, config.seed, *self.run.precision, learning_rate=self.learning_rate)
+        arguments = trainer_arguments(
+            shared, self.run.ranks.count, self.work, config.seed, *self.run.precision, learning_rate=self.learning_rate
+        )
         return {**arguments, **tracker_arguments(config.tracking.report_to, self.run.folder, self.name)}
 
     def _train(self, trainer: Any, steps: int) -> None:
         started, before = time.perf_counter(), self.use.wall_seconds
         with self.run.display.phase(self.name, steps, unit="steps") as bar:
-            log = StepLog(self.run.folder.training / f"{self.name}.jsonl", self._book)
-            quieten(trainer, log, MarkComplete(), BarCallback(bar))
+            log = StepLog(self.run.folder.training / f"{self.name}.jsonl", self._book, self.run.ranks.first)
+            quieten(trainer, log, MarkComplete(self.run.ranks), BarCallback(bar))
             trainer.train(resume_from_checkpoint=last_complete_checkpoint(self.work))
         # Rollouts booked their own seconds meanwhile; they are part of the whole.
         self.use.wall_seconds = before + time.perf_counter() - started
@@ -140,10 +147,16 @@ class TrainingPhase:
         self.run.ledger.require_tokens(self.name, self.use.backward_tokens + self.use.forward_tokens)
 
     def _finish(self) -> str:
-        partial = self.run.folder.begin_checkpoint(self.name)
-        merged(self.model).save_pretrained(partial)
-        self.run.tokenizer.save_pretrained(partial)
+        weights = whole_weights(self.model)  # by all processes together
         self.run.save_ledger()
-        path = self.run.folder.finish_checkpoint(self.name)
-        shutil.rmtree(self.work, ignore_errors=True)
-        return str(path)
+        if self.run.ranks.first:
+            partial = self.run.folder.begin_checkpoint(self.name)
+            if weights is None:
+                merged(self.model).save_pretrained(partial)
+            else:
+                self.model.save_pretrained(partial, state_dict=weights)
+            self.run.tokenizer.save_pretrained(partial)
+            self.run.folder.finish_checkpoint(self.name)
+            shutil.rmtree(self.work, ignore_errors=True)
+        self.run.ranks.wait()
+        return str(self.run.folder.checkpoints / self.name)

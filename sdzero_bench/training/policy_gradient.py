@@ -34,7 +34,7 @@ class _Verified(JournaledRollouts):
         return [list(attempt.sample.token_ids) for attempt in self.draw()]
 
     def log_tokens(self, output: dict[str, Any], forward_passes: int) -> None:
-        tokens = float(output["prompt_mask"].sum() + output["completion_mask"].sum())
+        tokens = self.total(float(output["prompt_mask"].sum() + output["completion_mask"].sum()))
         # Logged once for a batch of rollouts, which is trained on `num_iterations` times.
         self.log_step(backward_tokens=tokens * self.num_iterations, forward_tokens=tokens * forward_passes)
 

@@ -93,7 +93,7 @@ class SelfDistillationTrainer(JournaledRollouts, DistillationTrainer):
             # A teacher context that leaves no room keeps one token, masked below: TRL has no empty completions.
             kept.append(ids or drawn[:1])
             self._prefixes.append(prefix if teaches and ids else None)
-        self.log_step(cut=cut, taught=sum(p is not None for p in self._prefixes))
+        self.log_step(cut=self.total(cut), taught=self.total(sum(p is not None for p in self._prefixes)))
         return kept
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -113,8 +113,8 @@ class SelfDistillationTrainer(JournaledRollouts, DistillationTrainer):
         output["teacher_ids"] = pad(tensors, padding_value=self._tokenizer.pad_token_id, padding_side="left").to(device)
         output["teacher_mask"] = pad([torch.ones_like(t) for t in tensors], padding_value=0, padding_side="left").to(device)
         self.log_step(
-            backward_tokens=float(output["prompt_mask"].sum() + completion_mask.sum()),
-            forward_tokens=float(output["teacher_mask"].sum() + completion_mask.sum()),
+            backward_tokens=self.total(float(output["prompt_mask"].sum() + completion_mask.sum())),
+            forward_tokens=self.total(float(output["teacher_mask"].sum() + completion_mask.sum())),
         )
         return output
 

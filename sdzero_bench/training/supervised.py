@@ -51,11 +51,18 @@ def supervised_trainer(
     examples: Sequence[Example],
     order: Sequence[int],
     arguments: dict[str, Any],
+    processes: int = 1,
 ) -> Any:
     """An SFTTrainer whose loss is the mean over the target tokens of a batch; `order` indexes the examples, for all epochs."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
+    # The last batch is filled up with an example of which nothing is learnt, so that each process has as many: accelerate
+    # would fill it with examples of the first.
+    lacking = -len(order) % (processes * arguments["per_device_train_batch_size"]) if processes > 1 else 0
+    shortest = min(examples, key=len)
+    nothing = Example((*shortest.context, *shortest.target), ())
+    order, examples = [*order, *[len(examples)] * lacking], [*examples, nothing]
     rows = Dataset.from_dict(
         {
             "input_ids": [[*e.context, *e.target] for e in examples],

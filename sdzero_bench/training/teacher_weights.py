@@ -43,7 +43,7 @@ class TeacherWeights(TrainerCallback):
             self.synchronised = json.loads(saved.with_name(STEPS_FILE).read_text())
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if self.options.weights != "frozen":
+        if self.options.weights != "frozen" and state.is_world_process_zero:
             save_model(self._teacher(), str(checkpoint_folder(args, state) / TEACHER_FILE))
             (checkpoint_folder(args, state) / STEPS_FILE).write_text(json.dumps(self.synchronised))
 

@@ -1,0 +1,158 @@
+"""Runs of two processes: the same questions, samples, totals and losses as in one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_runs import SMALL, run_json, small_run
+
+from sdzero_bench.config import resolve
+from sdzero_bench.errors import UserError
+from sdzero_bench.ranks import Ranks, require_supported
+from sdzero_bench.sampling.journal import Journal
+from sdzero_bench.training.supervised import Example, supervised_trainer
+
+SHORT = ("evaluation.revise=false", "method.srt.epochs=1", "method.distill.epochs=1")
+
+
+def launched(launcher: str, *arguments: str, processes: int = 2) -> list[str]:
+    """The command under `accelerate launch`, with the package's own configuration."""
+    config = Path(__file__).parent.parent / "sdzero_bench" / "launchers" / f"{launcher}.yaml"
+    program = [str(Path(__file__).with_name("shards_on_cpus.py"))] if launcher == "fsdp2" else ["-m", "sdzero_bench"]
+    options = ["--config_file", str(config), "--num_processes", str(processes), "--main_process_port", "0"]
+    return [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", *options, *program, *arguments]
+
+
+def folder_in(path: Path) -> Path:
+    (folder,) = path.iterdir()
+    return folder
+
+
+def check_alike(one: Path, two: Path) -> None:
+    """Journals to the last sample, logged losses and weights within rounding."""
+    journals = [Journal(run / "journal").phases for run in (one, two)]
+    assert journals[0] == journals[1]
+    assert [list(samples) for samples in journals[0].values()] == [list(samples) for samples in journals[1].values()]
+    logs = sorted(path.name for path in (one / "training").iterdir())
+    assert logs == sorted(path.name for path in (two / "training").iterdir())
+    for name in logs:
+        steps = [[json.loads(line) for line in (run / "training" / name).read_text().splitlines()] for run in (one, two)]
+        assert len(steps[0]) == len(steps[1])
+        for a, b in zip(*steps, strict=True):
+            for figure in ("loss", "grad_norm", "reward", "rollouts", "backward_tokens", "forward_tokens", "taught"):
+                assert (figure in a) == (figure in b)
+                assert a.get(figure, 0) == pytest.approx(b.get(figure, 0), rel=1e-3, abs=1e-5), (name, a["step"], figure)
+    for checkpoint in (one / "checkpoints").glob("[!.]*"):
+        weights = [load_file(run / "checkpoints" / checkpoint.name / "model.safetensors") for run in (one, two)]
+        for key, value in weights[0].items():
+            torch.testing.assert_close(weights[1][key], value, rtol=1e-3, atol=1e-5)
+
+
+def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
+    return {phase: {k: v for k, v in use.items() if "seconds" not in k} for phase, use in result["ledger"].items()}
+
+
+@pytest.mark.parametrize(
+    ("launcher", "method", "more"),
+    [
+        ("ddp", "sdzero", SHORT),
+        (
+            "ddp",
+            "grpo",
+            ("evaluation.revise=false", "method.group_size=8", "budget.samples_per_question=8"),
+        ),  # groups are torn between the processes
+        ("fsdp2", "sdzero", SHORT),
+    ],
+)
+def test_two_processes_do_what_one_does(launcher: str, method: str, more: tuple[str, ...], tmp_path: Path) -> None:
+    whole = run_json(small_run(method, tmp_path / "one", *more))
+    result = run_json(launched(launcher, *small_run(method, tmp_path / "two", *more)[3:]))
+    one, two = folder_in(tmp_path / "one"), folder_in(tmp_path / "two")
+    assert (one / "questions.jsonl").read_bytes() == (two / "questions.jsonl").read_bytes()
+    assert without_seconds(whole) == without_seconds(result)
+    assert whole["evaluation"] == result["evaluation"]
+    assert json.loads((two / "manifest.json").read_text())["hardware"]["processes"] == 2
+    check_alike(one, two)
+
+
+@pytest.mark.parametrize(("launcher", "teacher"), [("ddp", "ema"), pytest.param("fsdp2", "frozen", marks=pytest.mark.slow)])
+def test_two_processes_that_are_killed_end_as_they_would_have(launcher: str, teacher: str, tmp_path: Path) -> None:
+    more = ("evaluation.revise=false", "evaluation.base=false", "method.epochs=2", f"method.teacher.weights={teacher}")
+    whole = run_json(launched(launcher, *small_run("sdft", tmp_path / "whole", *more)[3:]))
+    arguments = launched(launcher, *small_run("sdft", tmp_path / "cut", *more)[3:])
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    log, until = tmp_path / "cut", time.monotonic() + 200
+    while sum(len(path.read_text().splitlines()) for path in log.glob("*/training/sdft.jsonl")) < 4:
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    subprocess.run(["pkill", "-KILL", "-f", str(tmp_path / "cut")], check=False)  # the launcher gave them sessions of their own
+    cut = folder_in(tmp_path / "cut")
+    resumed = run_json(launched(launcher, "run", "--resume", str(cut), "--json"))
+    assert without_seconds(resumed) == without_seconds(whole)
+    assert resumed["evaluation"] == whole["evaluation"]
+    check_alike(folder_in(tmp_path / "whole"), cut)
+
+
+def test_what_two_processes_cannot_follow_is_said_in_one_line(tmp_path: Path) -> None:
+    settings = [part for text in (*SMALL, "optimizer.batch_size=7") for part in ("--set", text)]
+    arguments = launched("ddp", "run", "--method", "rft", "--out", str(tmp_path / "runs"), *settings)
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("sdzero-bench: optimizer.batch_size is 7, which 2")]
+    assert len(said) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "said"),
+    [
+        (["engine.name=vllm"], {}, "samples in one process"),
+        ([], {"ACCELERATE_USE_DEEPSPEED": "true"}, "share the weights out with FSDP2"),
+        (["lora.rank=4"], {"ACCELERATE_USE_FSDP": "true"}, "DDP fits"),
+        (
+            ["method.distill.teacher.weights=ema"],
+            {"ACCELERATE_USE_FSDP": "true"},
+            r"method\.distill\.teacher\.weights has to be",
+        ),
+    ],
+)
+def test_what_is_not_supported_is_refused(
+    settings: list[str], environment: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    config = resolve("sdzero", assignments=settings)
+    require_supported(config, Ranks())
+    with pytest.raises(UserError, match=said):
+        require_supported(config, Ranks(1, 2))
+
+
+def test_the_last_batch_is_filled_up_with_nothing_to_learn(tokenizer: Any, micro: Any, tmp_path: Path) -> None:
+    examples = [Example((5, 6), (7, 8, 9)), Example((5,), (6, 7)), Example((5, 6, 7), (8,))]
+    arguments = {"output_dir": str(tmp_path), "per_device_train_batch_size": 2, "use_cpu": True, "report_to": "none"}
+    trainer = supervised_trainer(micro, tokenizer, examples, [2, 0, 1], arguments, processes=2)
+    labels = trainer.train_dataset["labels"]
+    assert [sum(label != -100 for label in row) for row in labels] == [1, 3, 2, 0]
+
+
+def test_launchers_are_found_by_name_and_their_files_are_what_accelerate_reads() -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    for name in ("ddp", "fsdp2"):
+        done = subprocess.run(
+            [sys.executable, "-m", "sdzero_bench", "launchers", name], capture_output=True, text=True, check=True
+        )
+        assert load_config_from_file(done.stdout.strip()).num_processes == 8
