@@ -17,6 +17,7 @@ from sdzero_bench.commands.launchers import launchers
 from sdzero_bench.commands.pack import pack
 from sdzero_bench.commands.plan import plan
 from sdzero_bench.commands.report import report
+from sdzero_bench.commands.serve import serve
 from sdzero_bench.commands.sweep import sweep
 from sdzero_bench.commands.tasks import tasks
 from sdzero_bench.commands.validate import validate
@@ -154,6 +155,7 @@ app.command()(launchers)
 app.command()(pack)
 app.command()(validate)
 app.command()(inspect)
+app.command()(serve)
 app.command()(sweep)
 app.add_typer(tasks, name="tasks")
 

@@ -98,7 +98,7 @@ def require_supported(config: RunConfig, ranks: Ranks) -> None:
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
         raise UserError("DeepSpeed is not supported; share the weights out with FSDP2 (`sdzero-bench launchers`)")
     if config.engine.name == "vllm":
-        raise UserError("engine.name=vllm samples in one process; with several take engine.name=transformers")
+        raise UserError("engine.name=vllm samples in one process; with several take engine.name=vllm-server or transformers")
     if config.optimizer.batch_size % ranks.count:
         raise UserError(
             f"optimizer.batch_size is {config.optimizer.batch_size}, which {ranks.count} processes cannot share evenly; "

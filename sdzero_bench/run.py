@@ -60,7 +60,7 @@ class Run:
         self.ranks = ranks
         self.base = Checkpoint("base", model_path(config.model.name))
         self.tokenizer: Any = load_tokenizer(self.base.path)
-        self.engines = make_engines(config, self.tokenizer, self.base.path)
+        self.engines = make_engines(config, self.tokenizer, self.base.path, ranks)
         self.budget = Budget(
             question_set=questions.fingerprint,
             questions=len(questions),

@@ -45,7 +45,13 @@ class SamplingConfig(Section):
 class EngineConfig(Section):
     """What draws the samples. Sampling settings mean the same in each; the same seed draws different samples."""
 
-    name: Literal["transformers", "vllm"] = "transformers"
+    name: Literal["transformers", "vllm", "vllm-server"] = "transformers"
+    """vllm: in the run's own process. vllm-server: `sdzero-bench serve`, on this machine or others."""
+    urls: tuple[str, ...] = ()
+    """vllm-server: addresses, such as [http://10.0.0.7:8000]; samples are shared out over them."""
+    exchange: str | None = None
+    """vllm-server: a folder that the run and the servers' machines share, through which weights travel; null: the system's for
+    temporary files, which servers on this machine read."""
     gpu_memory: float = Field(0.4, gt=0, lt=1)
     """vllm: its share of the GPU's memory. The trainer needs the rest."""
     max_model_len: int | None = Field(None, gt=0)

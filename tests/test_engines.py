@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -12,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import requests
 import torch
 from scipy.stats import chisquare
 from small_runs import command, run_json, small_run
@@ -27,9 +31,41 @@ SAMPLED = SamplingParameters(temperature=1.0, top_p=1.0, max_new_tokens=48)
 GREEDY = SamplingParameters(temperature=0.0, top_p=1.0, max_new_tokens=48)
 
 
-@pytest.fixture(scope="module", params=["transformers", pytest.param("vllm", marks=pytest.mark.vllm)])
+@pytest.fixture(scope="module")
+def server(micro_path: str) -> Iterator[str]:
+    """The address of a vLLM server, in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(command("serve", "--model", micro_path, "--port", str(port)), start_new_session=True)
+    address, until = f"http://127.0.0.1:{port}", time.monotonic() + 300
+    while not answers(address):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    yield address
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def answers(address: str) -> bool:
+    try:
+        return requests.get(f"{address}/health", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+WITH_VLLM = [pytest.param(name, marks=pytest.mark.vllm) for name in ("vllm", "vllm-server")]
+
+
+def settings_of(name: str, request: pytest.FixtureRequest) -> list[str]:
+    settings = [f"engine.name={name}"]
+    return [*settings, f"engine.urls=[{request.getfixturevalue('server')}]"] if name == "vllm-server" else settings
+
+
+@pytest.fixture(scope="module", params=["transformers", *WITH_VLLM])
 def engines(request: pytest.FixtureRequest, tokenizer: Any, micro_path: str) -> Iterator[Engines]:
-    made = make_engines(resolve("sft", assignments=[f"engine.name={request.param}"]), tokenizer, micro_path)
+    made = make_engines(resolve("sft", assignments=settings_of(request.param, request)), tokenizer, micro_path)
     yield made
     made.close()
 
@@ -186,7 +222,7 @@ def test_a_missing_or_strange_vllm_is_said_before_anything_is_loaded(monkeypatch
     with pytest.raises(UserError, match="needs vLLM, which is not installed"):
         make_engines(config, None, "nowhere")
     monkeypatch.setattr(vllm_engine, "version", lambda package: "0.9.1")
-    with pytest.raises(UserError, match=r"vllm 0\.9\.1 is installed, and engine.name=vllm knows 0\.32 to below 0\.33"):
+    with pytest.raises(UserError, match=r"vllm is installed as 0\.9\.1, and versions 0\.32 to below 0\.33 are known here"):
         make_engines(config, None, "nowhere")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..ranks import ALONE, Ranks
 from ..settings import RunConfig
 from .completion import Engine
 
@@ -41,13 +42,17 @@ class TransformersEngines:
         pass
 
 
-def make_engines(config: RunConfig, tokenizer: Any, base: str) -> Engines:
+def make_engines(config: RunConfig, tokenizer: Any, base: str, ranks: Ranks = ALONE) -> Engines:
     """The engine that `engine.name` names, for policies of the architecture of the model at `base`.
 
-    Raises `UserError` where it is not installed, of another version, or cannot hold the model.
+    Raises `UserError` where it is not installed or not reached, of another version, or cannot hold the model.
     """
     if config.engine.name == "transformers":
         return TransformersEngines(tokenizer, config.sampling.batch_size)
+    if config.engine.name == "vllm-server":
+        from .server_engine import ServerEngines
+
+        return ServerEngines(config, tokenizer, ranks)
     from .vllm_engine import VLLMEngines
 
     return VLLMEngines(config, tokenizer, base)

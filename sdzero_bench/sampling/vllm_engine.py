@@ -19,12 +19,15 @@ from ..models import device
 from ..settings import RunConfig
 from .completion import Completion, Request, SamplingParameters
 from .transformers_engine import end_tokens
+from .vllm_worker import take_over
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 LOWEST, BELOW = (0, 32), (0, 33)
 """Versions between which the interface used here is known to be there."""
+
+WORKER = "sdzero_bench.sampling.vllm_worker.PolicyWorker"
 
 WHERE = "on a GPU machine: pip install 'sdzero-bench[vllm]'; on CPUs: make .venv-vllm"
 
@@ -36,12 +39,17 @@ def installed_version() -> str:
             found = version(package)
         except PackageNotFoundError:
             continue
-        numbers = tuple(int(part) for part in found.split(".")[:2])
-        if not LOWEST <= numbers < BELOW:
-            known = " to below ".join(".".join(map(str, v)) for v in (LOWEST, BELOW))
-            raise UserError(f"{package} {found} is installed, and engine.name=vllm knows {known}; {WHERE}")
+        require_known(f"{package} is installed as", found)
         return found
     raise UserError(f"engine.name=vllm needs vLLM, which is not installed; {WHERE}; or leave engine.name=transformers")
+
+
+def require_known(what: str, found: str) -> None:
+    """Raise `UserError` for a version of vLLM that this package was not written for."""
+    numbers = tuple(int(part) for part in found.split(".")[:2])
+    if not LOWEST <= numbers < BELOW:
+        known = " to below ".join(".".join(map(str, v)) for v in (LOWEST, BELOW))
+        raise UserError(f"{what} {found}, and versions {known} are known here; {WHERE}")
 
 
 class VLLMEngines:
@@ -70,9 +78,7 @@ class VLLMEngines:
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         if on_cpu:
-            cores = sorted(os.sched_getaffinity(0))[: torch.get_num_threads()]
-            os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", ",".join(map(str, cores)))
-            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+            prepare_cpus()
         from vllm import LLM
 
         if on_cpu:
@@ -108,14 +114,29 @@ class VLLMEngines:
 
 def follow(llm: Any, policy: PreTrainedModel) -> None:
     """Gives the engine the weights of `policy`, and forgets what it has computed with others."""
-    worker = llm.llm_engine.model_executor.driver_worker.worker
-    worker.reload_weights(weights_iterator=weights_of(policy))
-    if policy.device.type == "cpu" and policy.config.get_text_config().tie_word_embeddings:
-        # On CPUs lm_head has a packed copy of its weights, which reloading leaves as it was.
-        from vllm.model_executor.layers.utils import dispatch_cpu_unquantized_gemm
-
-        dispatch_cpu_unquantized_gemm(worker.model_runner.get_model().lm_head, remove_weight=False)
+    take_over(llm.llm_engine.model_executor.driver_worker.worker, weights_of(policy))
     llm.reset_prefix_cache()
+
+
+def server_options(path: str, dtype: str, max_model_len: int | None, gpu_memory: float, tensor_parallel: int) -> list[str]:
+    """Arguments of vLLM's API server, with which a server samples as an engine in the run's process does."""
+    options = ["--model", path, "--dtype", dtype, "--generation-config", "vllm", "--worker-extension-cls", WORKER]
+    if max_model_len is not None:
+        options += ["--max-model-len", str(max_model_len)]
+    if torch.cuda.is_available():
+        return [*options, "--gpu-memory-utilization", str(gpu_memory), "--tensor-parallel-size", str(tensor_parallel)]
+    prepare_cpus()
+    from transformers import AutoConfig
+
+    longest = max_model_len or AutoConfig.from_pretrained(path).get_text_config().max_position_embeddings
+    on_cpus = ["--enforce-eager", "--no-enable-chunked-prefill", "--max-num-batched-tokens", str(max(2048, longest))]
+    return [*options, *on_cpus]
+
+
+def prepare_cpus() -> None:
+    cores = sorted(os.sched_getaffinity(0))[: torch.get_num_threads()]
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", ",".join(map(str, cores)))
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 
 
 class VLLMEngine:

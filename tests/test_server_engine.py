@@ -1,0 +1,138 @@
+"""What a run says of servers that it cannot use. Real ones are held to the other engines in test_engines.py."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from tiny import tiny_model
+
+from sdzero_bench.config import resolve
+from sdzero_bench.errors import UserError
+from sdzero_bench.sampling.completion import Completion, Request, SamplingParameters
+from sdzero_bench.sampling.engines import make_engines
+from sdzero_bench.sampling.server_engine import ServerEngines
+
+
+class Stub(ThreadingHTTPServer):
+    """Answers as vLLM does, with what `answers` holds by path; a server that samples the prompt's last token twice."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers: dict[str, Any] = {
+            "/version": {"version": "0.32.0"},
+            "/v1/models": {"data": [{"id": "m", "max_model_len": 16}]},
+            "/reset_prefix_cache": None,
+        }
+        self.held = ""
+        self.asked: list[dict[str, Any]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Stub
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or "{}")
+        status, answer = 200, self.server.answers.get(self.path)
+        if self.path == "/collective_rpc" and self.path not in self.server.answers:
+            if body["method"] == "load_policy":
+                self.server.held = body["kwargs"]["name"]
+            answer = {"results": [{"policy": self.server.held, "dtype": "float32"}]}
+        elif self.path == "/v1/completions":
+            self.server.asked.append(body)
+            answer = {"choices": [{"token_ids": [body["prompt"][-1]] * 2}]}
+        if isinstance(answer, int):
+            status, answer = answer, {"error": "out of\nmemory"}
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def servers() -> Iterator[list[Stub]]:
+    made = [Stub(), Stub()]
+    for server in made:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield made
+    for server in made:
+        server.shutdown()
+        server.server_close()
+
+
+def engines(tokenizer: Any, *urls: str) -> ServerEngines:
+    config = resolve("sft", assignments=["engine.name=vllm-server", f"engine.urls=[{','.join(urls)}]"])
+    made = make_engines(config, tokenizer, "unused")
+    assert isinstance(made, ServerEngines)
+    return made
+
+
+PARAMETERS = SamplingParameters(0.7, 0.9, 8)
+
+
+def test_requests_are_shared_out_and_answers_come_back_in_order(servers: list[Stub], tokenizer: Any) -> None:
+    engine = engines(tokenizer, *(server.url for server in servers)).of(tiny_model(tokenizer, 0), "base")
+    drawn = engine.generate([Request((5, token), seed=token) for token in range(10, 20)], PARAMETERS)
+    assert drawn == [Completion((token, token), "length") for token in range(10, 20)]
+    assert [len(server.asked) for server in servers] == [5, 5]
+    body = next(body for body in servers[0].asked if body["seed"] == 10)
+    assert {key: body[key] for key in ("temperature", "top_p", "max_tokens", "prompt")} == {
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "max_tokens": 8,
+        "prompt": [5, 10],
+    }
+    assert tokenizer.eos_token_id in body["stop_token_ids"]
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "said"),
+    [
+        ("/version", {"version": "0.9.1"}, r"runs vLLM 0\.9\.1, and versions 0\.32 to below 0\.33 are known here"),
+        ("/version", 500, r"refused /version \(500\): .*out of\\nmemory"),
+        ("/collective_rpc", 404, r"cannot follow a policy; start it with `sdzero-bench serve`"),
+        ("/collective_rpc", {"results": [{"policy": "", "dtype": "bfloat16"}]}, r"start it with --dtype float32"),
+        ("/v1/models", {"data": [{"id": "m", "max_model_len": 8}]}, r"may take 10 tokens .* larger --max-model-len"),
+    ],
+)
+def test_a_server_that_cannot_be_used_is_named(servers: list[Stub], tokenizer: Any, path: str, answer: Any, said: str) -> None:
+    servers[0].answers[path] = answer
+    with pytest.raises(UserError, match=said) as raised:
+        engines(tokenizer, servers[0].url).of(tiny_model(tokenizer, 0), "base").generate([Request((5, 6), 0)], PARAMETERS)
+    assert servers[0].url in str(raised.value)
+
+
+def test_weights_that_another_run_has_set_are_found_out(servers: list[Stub], tokenizer: Any) -> None:
+    model = tiny_model(tokenizer, 0)
+    mine = engines(tokenizer, servers[0].url).of(model, "base")
+    engines(tokenizer, servers[0].url).of(model, "base")
+    with pytest.raises(UserError, match="holds the weights of another run"):
+        mine.generate([Request((5, 6), 0)], PARAMETERS)
+
+
+def test_a_server_that_is_not_there_or_dies_is_said_with_what_to_do(servers: list[Stub], tokenizer: Any) -> None:
+    with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9 does not answer .*`sdzero-bench serve`, or mend engine\.urls"):
+        engines(tokenizer, "http://127.0.0.1:9")
+    with pytest.raises(UserError, match=r"set engine\.urls="):
+        engines(tokenizer)
+    engine = engines(tokenizer, servers[0].url).of(tiny_model(tokenizer, 0), "base")
+    servers[0].shutdown()
+    servers[0].server_close()
+    with pytest.raises(UserError, match="does not answer"):
+        engine.generate([Request((5, 6), 0)], PARAMETERS)
