@@ -124,21 +124,20 @@ def collect(run: Run, questions: QuestionSet, options: SRTOptions) -> list[Revis
     """One initial response a question, verified; revisions of each, verified; those that the options keep."""
     initial = run.sample("srt.initial", run.base, run.ask(questions, 1))
     by_id = {question.id: question for question in questions}
-    verified = [s for s in initial if s.verdict.reward is not None]
     prompts, origins = [], []
-    for first in verified:
+    for number, first in enumerate(initial):
+        if first.verdict.reward is None:
+            continue
         inserted = options.phrases.after(first.verdict.reward or 0.0)
         for i in range(options.revisions):
             prompts.append(run.continue_after(by_id[first.question_id], first, inserted, str(i)))
-            origins.append(first)
-    revisions = run.sample("srt.revision", run.base, prompts)
-    pairs = [
-        (first, revised)
-        for first, revised in zip(origins, revisions, strict=True)
-        if (revised.right if options.filter == "right" else revised.verdict.reward is not None)
-        and not (options.tuples == "wrong_first" and first.right)
-    ]
-    tuples = [_tuple(run, by_id[first.question_id], first, revised, options) for first, revised in pairs]
+            origins.append(number)
+    tuples = []
+    for number, revised in zip(origins, run.sample("srt.revision", run.base, prompts), strict=True):
+        first = initial[number]
+        kept = revised.right if options.filter == "right" else revised.verdict.reward is not None
+        if kept and not (options.tuples == "wrong_first" and first.right):
+            tuples.append(_tuple(run, by_id[first.question_id], first, revised, options))
     return [t for t in tuples if t is not None]
 
 

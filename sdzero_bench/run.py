@@ -17,7 +17,7 @@ from .records import RunFolder
 from .rollouts import Prompt, Rollouts
 from .sampling.completion import SamplingParameters
 from .sampling.engines import make_engines
-from .sampling.journal import Journal, Sample
+from .sampling.journal import Journal, PrivateJournal, Sample
 from .settings import RunConfig
 from .task import Task
 from .training.on_policy import Plan
@@ -69,7 +69,7 @@ class Run:
             training_tokens=config.budget.training_tokens,
         )
         with ranks.first_goes_first():  # it mends what a crash has torn
-            self.journal = Journal(folder.journal, ranks.first)
+            self.journal = Journal(folder.journal) if ranks.first else PrivateJournal(folder.journal)
         self.ledger = Ledger.recount(self.budget, self.journal.phases, folder.read("ledger.json") or {})
         self.verifier = VerifierPool(task, config.verifying.workers, config.verifying.timeout_seconds)
         self.kept: dict[str, Checkpoint] = {}
@@ -134,7 +134,7 @@ class Run:
     def longest_prompt(self, questions: QuestionSet | None = None) -> int:
         return max(len(self.prompt_ids(q)) for q in questions or self.questions)
 
-    def sample(self, phase: str, policy: Checkpoint, prompts: Sequence[Prompt]) -> list[Sample]:
+    def sample(self, phase: str, policy: Checkpoint, prompts: Sequence[Prompt]) -> Sequence[Sample]:
         """One verified training sample a prompt, in order, charged to the budget.
 
         Raises `BudgetError`, before drawing, if the budget does not allow it; `ValueError` if a question is not in the run's
@@ -146,7 +146,7 @@ class Run:
 
     def measure(
         self, label: str, policy: Checkpoint, prompts: Sequence[Prompt], parameters: SamplingParameters, seed: int, stream: str
-    ) -> list[Sample]:
+    ) -> Sequence[Sample]:
         """One verified sample a prompt, for evaluating; not charged. Labels of one `stream` share their random numbers.
 
         Raises `ValueError` while the method still trains: it is for whoever measures what came of it.
@@ -163,7 +163,7 @@ class Run:
         parameters: SamplingParameters,
         seed: int,
         stream: str | None,
-    ) -> list[Sample]:
+    ) -> Sequence[Sample]:
         engine = self.engines.of(self._model(policy), policy.path)
         with self.display.phase(phase, len(prompts)) as bar:
             drawn = self.rollouts.draw(phase, policy.name, engine, prompts, parameters, seed, bar, stream)

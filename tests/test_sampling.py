@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 import torch
 
 from sdzero_bench.budget import Budget, Ledger
-from sdzero_bench.errors import BudgetError
+from sdzero_bench.errors import BudgetError, UserError
 from sdzero_bench.questions import Question
 from sdzero_bench.rollouts import Prompt, Rollouts
 from sdzero_bench.sampling.completion import Completion, Request, SamplingParameters, sample_seed
@@ -137,7 +139,7 @@ def ask(n: int) -> list[Prompt]:
 
 def test_an_interrupted_phase_goes_on_with_the_same_samples_and_charges_each_once(tmp_path: Path) -> None:
     whole = rollouts(tmp_path / "whole", 10)
-    expected = whole.draw("p", "base", StubEngine(), ask(10), PARAMETERS, 0)
+    expected = list(whole.draw("p", "base", StubEngine(), ask(10), PARAMETERS, 0))
 
     cut = rollouts(tmp_path / "cut", 10)
     cut.draw("p", "base", StubEngine(), ask(10), PARAMETERS, 0)
@@ -148,13 +150,66 @@ def test_an_interrupted_phase_goes_on_with_the_same_samples_and_charges_each_onc
 
     resumed, engine = rollouts(tmp_path / "cut", 10), StubEngine()
     assert resumed.ledger.training_samples == 6
-    assert resumed.draw("p", "base", engine, ask(10), PARAMETERS, 0) == expected
+    assert list(resumed.draw("p", "base", engine, ask(10), PARAMETERS, 0)) == expected
     # Batches of 4: the first was whole, the second is drawn again as it was, two of it known; the third is fresh.
     assert [len(b) for b in engine.batches] == [4, 2]
     assert resumed.ledger.phases == {"p": resumed.ledger.phase("p")}
     use = resumed.ledger.phase("p")
     assert (use.samples, use.generated_tokens, use.verifier_calls) == (10, 20, 10)
     assert use.prompt_tokens == whole.ledger.phase("p").prompt_tokens
+
+
+def test_a_batch_is_verified_while_the_next_is_drawn(tmp_path: Path) -> None:
+    """Each waits for the other to begin; one after the other, they would wait until the time is up."""
+    second_batch, first_verified = threading.Event(), threading.Event()
+    drawer, engine = rollouts(tmp_path, 8), StubEngine()
+    generate, verify = engine.generate, drawer.verifier.verify
+
+    def generating(requests: Any, parameters: SamplingParameters) -> list[Completion]:
+        if engine.batches:
+            second_batch.set()
+            assert first_verified.wait(20)
+        return generate(requests, parameters)
+
+    def verifying(pairs: Any) -> list[Verdict]:
+        assert second_batch.wait(20)
+        first_verified.set()
+        return verify(pairs)
+
+    engine.generate, drawer.verifier.verify = generating, verifying  # type: ignore[method-assign]
+    assert len(drawer.draw("p", "base", engine, ask(8), PARAMETERS, 0)) == 8
+    assert drawer.ledger.training_samples == 8
+
+
+def test_a_verifier_that_raises_ends_the_drawing_and_journals_nothing_unverified(tmp_path: Path) -> None:
+    drawer = rollouts(tmp_path, 8)
+
+    def raises(pairs: Any) -> list[Verdict]:
+        raise UserError("no sandbox")
+
+    drawer.verifier.verify = raises  # type: ignore[method-assign]
+    with pytest.raises(UserError, match="no sandbox"):
+        drawer.draw("p", "base", StubEngine(), ask(8), PARAMETERS, 0)
+    assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_samples_stay_on_disk_and_in_memory_is_where_they_are(tmp_path: Path) -> None:
+    """A sample of 500 tokens takes 20 KB as an object; drawn, and read again, it must not stay."""
+    held = {}
+    for n in (200, 1200):
+        drawer = rollouts(tmp_path / str(n), n)
+        prompts = ask(n)
+        tracemalloc.start()
+        drawn = drawer.draw("p", "base", LongEngine(), prompts, PARAMETERS, 0)
+        assert sum(len(s.token_ids) for s in drawn) == 500 * n
+        held[n] = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+    assert (held[1200] - held[200]) / 1000 < 600
+
+
+class LongEngine(StubEngine):
+    def generate(self, requests: Any, parameters: SamplingParameters) -> list[Completion]:
+        return [Completion(tuple(range(r.seed % 100, r.seed % 100 + 500)), "stop") for r in requests]
 
 
 def test_overspending_is_refused_before_anything_is_drawn(tmp_path: Path) -> None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import UserError
 from ..sampling.journal import Sample
+from ..verifying.verdict import Verdict
 from .estimators import majority_at_k, mean_over_questions, pass_at_k
+
+
+class _Measured(NamedTuple):
+    """Of a sample, what figures are made of."""
+
+    verdict: Verdict
+    right: bool
+    tokens: int
+    truncated: bool
 
 
 def measure(samples: Sequence[Sample], k: int) -> dict[str, Any]:
@@ -19,10 +29,10 @@ def measure(samples: Sequence[Sample], k: int) -> dict[str, Any]:
     maj@n is None where no sample has an answer to vote with, as in code. Raises `UserError` if k samples were not even drawn,
     or if none of a question's samples could be verified.
     """
-    by_question: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        by_question[sample.question_id].append(sample)
-    votes = any(sample.verdict.answer is not None for sample in samples)
+    by_question: dict[str, list[_Measured]] = defaultdict(list)
+    for sample in samples:  # once: they may be read from a file
+        by_question[sample.question_id].append(_Measured(sample.verdict, sample.right, len(sample.token_ids), sample.truncated))
+    votes = any(s.verdict.answer is not None for drawn in by_question.values() for s in drawn)
     figures: dict[str, dict[str, float]] = {name: {} for name in ("avg", "pass", "maj", "tokens", "truncated")}
     for question_id, drawn in by_question.items():
         verified = [s for s in drawn if s.verdict.reward is not None]
@@ -37,7 +47,7 @@ def measure(samples: Sequence[Sample], k: int) -> dict[str, Any]:
         figures["avg"][question_id] = right / len(verified)
         figures["pass"][question_id] = pass_at_k(len(verified), right, min(k, len(verified)))
         figures["maj"][question_id] = majority_at_k([(s.verdict.answer, s.right) for s in verified])
-        figures["tokens"][question_id] = sum(len(s.token_ids) for s in drawn) / len(drawn)
+        figures["tokens"][question_id] = sum(s.tokens for s in drawn) / len(drawn)
         figures["truncated"][question_id] = sum(s.truncated for s in drawn) / len(drawn)
     estimates = {name: mean_over_questions(list(values.values())) for name, values in figures.items()}
     return {
@@ -54,7 +64,7 @@ def measure(samples: Sequence[Sample], k: int) -> dict[str, Any]:
         "mean_tokens_interval": estimates["tokens"].interval,
         "truncated": estimates["truncated"].mean,
         "truncated_interval": estimates["truncated"].interval,
-        "unverified": sum(s.verdict.reward is None for s in samples),
+        "unverified": sum(s.verdict.reward is None for drawn in by_question.values() for s in drawn),
         "per_question": {
             "avg": figures["avg"],
             "pass": figures["pass"],
@@ -70,19 +80,19 @@ def measure_revision(first: Sequence[Sample], revised: Sequence[Sample]) -> dict
     `correction_rate`: of the wrong first answers, the share whose revision is right. `kept_rate`: of the right ones, the
     share whose revision still is. None where there are no such answers.
     """
-    pairs = [
-        (before, after)
-        for before, after in zip(first, revised, strict=True)
-        if before.verdict.reward is not None and after.verdict.reward is not None
-    ]
-    wrong = [after.right for before, after in pairs if not before.right]
-    right = [after.right for before, after in pairs if before.right]
+    pairs, tokens = [], 0
+    for before, after in zip(first, revised, strict=True):
+        tokens += len(after.token_ids)
+        if before.verdict.reward is not None and after.verdict.reward is not None:
+            pairs.append((before.right, after.right))
+    wrong = [after for before, after in pairs if not before]
+    right = [after for before, after in pairs if before]
     return {
-        "accuracy_first": sum(before.right for before, _ in pairs) / len(pairs),
-        "accuracy_revised": sum(after.right for _, after in pairs) / len(pairs),
+        "accuracy_first": sum(before for before, _ in pairs) / len(pairs),
+        "accuracy_revised": sum(after for _, after in pairs) / len(pairs),
         "correction_rate": sum(wrong) / len(wrong) if wrong else None,
         "kept_rate": sum(right) / len(right) if right else None,
-        "mean_tokens": sum(len(s.token_ids) for s in revised) / len(revised),
+        "mean_tokens": tokens / len(revised),
     }
 
 

@@ -27,9 +27,10 @@ def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sam
     for name in result["ledger"]:
         if measures(name) or name not in phases:
             continue
-        samples = list(phases[name].values())
+        samples = phases[name]
         # Only where the policy moves does the order of the samples mean anything.
-        rewards = np.array([s.verdict.reward for s in samples if s.verdict.reward is not None and "@" in s.policy])
+        on_policy = (s.verdict.reward for s in samples.values() if "@" in s.policy)
+        rewards = np.array([reward for reward in on_policy if reward is not None])
         if len(rewards) >= WINDOW:
             mean = np.convolve(rewards, np.ones(WINDOW) / WINDOW, mode="valid")
             axes.plot(drawn + np.arange(WINDOW, WINDOW + len(mean)), mean, linewidth=1, label=f"{name} (training)")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, overload
 
 from ..verifying.verdict import Verdict
 from .completion import FinishReason
@@ -56,59 +58,128 @@ class Sample:
         return cls(**{**row, "token_ids": tuple(row["token_ids"]), "verdict": Verdict.from_dict(row["verdict"])})
 
 
+class PhaseSamples(Mapping[str, Sample]):
+    """Samples of one phase by key, in the order in which they were drawn. Each is read from its file when it is asked for; in
+    memory is where it begins.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """A line torn by a crash is cut off the file, so that the next append starts on a line of its own."""
+        self.path = path
+        self._starts: dict[str, int] = {}
+        self._reader: IO[bytes] | None = None
+        self._writer: IO[bytes] | None = None
+        if path.is_file():
+            self._index()
+
+    def _index(self) -> None:
+        end = 0
+        with self.path.open("r+b") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    file.truncate(end)
+                    break
+                self._starts[Sample.from_dict(json.loads(line)).key] = end
+                end += len(line)
+
+    def __getitem__(self, key: str) -> Sample:
+        start = self._starts[key]
+        if self._reader is None:
+            self._reader = self.path.open("rb")
+        self._reader.seek(start)
+        return Sample.from_dict(json.loads(self._reader.readline()))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._starts)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._starts
+
+    def append(self, sample: Sample) -> None:
+        """Raises `ValueError` for a sample that is there already. `sync` has to follow before anything is read."""
+        if sample.key in self._starts:
+            raise ValueError(f"sample {sample.key} of phase {sample.phase} is already in the journal")
+        if self._writer is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = self.path.open("ab")
+        self._starts[sample.key] = self._writer.tell()
+        self._writer.write(sample.to_json().encode() + b"\n")
+
+    def sync(self) -> None:
+        if self._writer is not None:
+            self._writer.flush()
+            os.fsync(self._writer.fileno())
+
+    def close(self) -> None:
+        for file in (self._reader, self._writer):
+            if file is not None:
+                file.close()
+        self._reader = self._writer = None
+
+
+class Drawn(Sequence[Sample]):
+    """Samples of a phase in the order in which they were asked for, each read from the journal when it is looked at."""
+
+    def __init__(self, samples: Mapping[str, Sample], keys: Sequence[str]) -> None:
+        self._samples = samples
+        self._keys = keys
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
+        if isinstance(index, slice):
+            return [self._samples[key] for key in self._keys[index]]
+        return self._samples[self._keys[index]]
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
 class Journal:
     """Append-only JSON lines, one file a phase, each sample once. A line torn by a crash is dropped, to be drawn again."""
 
-    def __init__(self, folder: Path, writes: bool = True) -> None:
-        """Of several processes of a run, one alone `writes`; the others keep what they append in memory."""
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.writes = writes
-        self._phases: dict[str, dict[str, Sample]] = {}
-        self._files: dict[str, IO[str]] = {}
-        for path in sorted(folder.glob("*.jsonl")):
-            self._phases[path.stem] = _read(path)
+        self._phases = {path.stem: PhaseSamples(path) for path in sorted(folder.glob("*.jsonl"))}
 
     @property
-    def phases(self) -> dict[str, dict[str, Sample]]:
+    def phases(self) -> Mapping[str, Mapping[str, Sample]]:
         """Samples by phase and key, in the order in which they were drawn."""
         return self._phases
 
-    def get(self, phase: str, key: str) -> Sample | None:
-        return self._phases.get(phase, {}).get(key)
+    def has(self, phase: str, key: str) -> bool:
+        return key in self._phases.get(phase, ())
 
     def append(self, samples: Iterable[Sample]) -> None:
         """Write and sync. Raises `ValueError` for a sample that is in the journal already."""
         touched = set()
         for sample in samples:
-            known = self._phases.setdefault(sample.phase, {})
-            if sample.key in known:
-                raise ValueError(f"sample {sample.key} of phase {sample.phase} is already in the journal")
-            if self.writes:
-                self._file(sample.phase).write(sample.to_json() + "\n")
-                touched.add(sample.phase)
-            known[sample.key] = sample
+            if sample.phase not in self._phases:
+                self._phases[sample.phase] = PhaseSamples(self.folder / f"{sample.phase}.jsonl")
+            self._phases[sample.phase].append(sample)
+            touched.add(sample.phase)
         for phase in touched:
-            self._files[phase].flush()
-            os.fsync(self._files[phase].fileno())
-
-    def _file(self, phase: str) -> IO[str]:
-        if phase not in self._files:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._files[phase] = (self.folder / f"{phase}.jsonl").open("a", encoding="utf-8")
-        return self._files[phase]
+            self._phases[phase].sync()
 
     def close(self) -> None:
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
+        for samples in self._phases.values():
+            samples.close()
 
 
-def _read(path: Path) -> dict[str, Sample]:
-    """Samples of one file. A torn last line is cut off the file, so that the next append starts on a line of its own."""
-    data = path.read_bytes()
-    end = data.rfind(b"\n") + 1
-    if end < len(data):
-        with path.open("r+b") as file:
-            file.truncate(end)
-    samples = (Sample.from_dict(json.loads(line)) for line in data[:end].splitlines())
-    return {sample.key: sample for sample in samples}
+class PrivateJournal(Journal):
+    """A copy of a journal for one of several processes of a run: all of them hold what was drawn, and one writes the record."""
+
+    def __init__(self, folder: Path) -> None:
+        self._copy = tempfile.TemporaryDirectory(prefix="sdzero-bench-journal-")
+        for path in folder.glob("*.jsonl"):
+            shutil.copy(path, self._copy.name)
+        super().__init__(Path(self._copy.name))
+
+    def close(self) -> None:
+        super().close()
+        self._copy.cleanup()

@@ -13,12 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from accelerate.utils import gather_object
-
 from ..errors import UserError
 from ..questions import Question, QuestionSet
 from ..sampling.journal import Sample
-from .sharding import is_sharded, whole_copy
 
 
 @dataclass(frozen=True)
@@ -130,6 +127,8 @@ class JournaledRollouts:
     def _policy_for_generation(self) -> Iterator[Any]:
         from trl.models.utils import unwrap_model_for_generation
 
+        from .sharding import is_sharded, whole_copy
+
         if is_sharded(self.model):
             # A rollout takes another number of steps in each process, and no process can step with a part of the weights.
             self._whole = whole_copy(self.model, self._whole)
@@ -146,6 +145,8 @@ class JournaledRollouts:
     @staticmethod
     def total(of_this_process: float) -> float:
         """Over all processes."""
+        from accelerate.utils import gather_object
+
         return sum(gather_object([of_this_process]))
 
     def log_step(self, **figures: float) -> None:

@@ -114,7 +114,7 @@ class TrainingPhase:
                 Prompt(question, tuple(run.prompt_ids(question)), index)
                 for question, index in zip(asked, plan.indices(everyones), strict=True)
             ]
-            samples = run.rollouts.draw(self.name, policy_name, engine, prompts, run.sampling, run.config.seed)
+            samples = list(run.rollouts.draw(self.name, policy_name, engine, prompts, run.sampling, run.config.seed))
             run.save_ledger()
             own = slice(run.ranks.index * len(rows), (run.ranks.index + 1) * len(rows))
             return attempts(asked, samples, plan.group)[own]
