@@ -16,6 +16,7 @@ from sdzero_bench.commands.inspect import inspect
 from sdzero_bench.commands.launchers import launchers
 from sdzero_bench.commands.pack import pack
 from sdzero_bench.commands.plan import plan
+from sdzero_bench.commands.push import push
 from sdzero_bench.commands.report import report
 from sdzero_bench.commands.serve import serve
 from sdzero_bench.commands.sweep import sweep
@@ -47,6 +48,9 @@ def run(
     report_to: Annotated[
         str | None, typer.Option(help="Trackers for the curves of training: tensorboard, wandb, trackio, ...; commas between.")
     ] = None,
+    push_to_hub: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="Publish the policy there in the end, as `sdzero-bench push` does.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where the run's folder is made.")] = Path("runs"),
     allow_weaker_sandbox: Annotated[bool, typer.Option("--allow-weaker-sandbox", help=ALLOW_WEAKER)] = False,
     resume: Annotated[Path | None, typer.Option(help="Folder of a run that was cut off, to go on with.")] = None,
@@ -77,8 +81,11 @@ def run(
     }
 
     def prepare(display: Any, ranks: Any) -> Prepared:
+        from sdzero_bench.publishing import require_login
         from sdzero_bench.session import Session, resume_session
 
+        if push_to_hub is not None:
+            require_login()
         if resume is not None:
             if left_over := [name for name, value in given.items() if value]:
                 raise UserError(f"--resume goes on with the run's own settings; leave out {', '.join(left_over)}")
@@ -92,7 +99,13 @@ def run(
         session = Session(resolve(method, preset, config, settings, model, task, seed), display, ranks)
         return [(session, lambda: session.new_folder(out))]
 
-    carry_out(prepare, as_json)
+    def publish(result: dict[str, Any]) -> None:
+        from sdzero_bench.publishing import push
+
+        if push_to_hub is not None:
+            typer.echo(push(Path(result["folder"]), push_to_hub, private=False), err=True)
+
+    carry_out(prepare, as_json, publish)
 
 
 @app.command("methods")
@@ -149,6 +162,7 @@ def _print_table(headings: list[str], rows: list[list[str]]) -> None:
 app.command()(plan)
 app.command("eval")(evaluate)
 app.add_typer(export)
+app.command()(push)
 app.command()(report)
 app.command()(compare)
 app.command()(launchers)

@@ -28,11 +28,15 @@ def fail(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def carry_out(prepare: Callable[[ProgressDisplay, Ranks], Prepared], as_json: bool) -> None:
+def carry_out(
+    prepare: Callable[[ProgressDisplay, Ranks], Prepared],
+    as_json: bool,
+    afterwards: Callable[[dict[str, Any]], None] = lambda result: None,
+) -> None:
     """Prepare all runs, so that what is wrong with any of them is said before the first, and execute them.
 
     With `as_json` standard output is one document: the result, or a list of them where there are several. Of several processes
-    of a run, the first alone speaks of what goes well.
+    of a run, the first alone speaks of what goes well. `afterwards` is called with each result once it has been shown.
     """
     from sdzero_bench.errors import UserError
     from sdzero_bench.ranks import ALONE, launched
@@ -68,9 +72,10 @@ def carry_out(prepare: Callable[[ProgressDisplay, Ranks], Prepared], as_json: bo
             return
         if as_json:
             print(json.dumps(results[0] if len(results) == 1 else results), file=output, flush=True)
-            return
         for result in results:
-            _show(result, output)
+            if not as_json:
+                _show(result, output)
+            afterwards(result)
 
 
 def _how_to_resume(folder: RunFolder | None) -> str:
