@@ -1,0 +1,233 @@
+"""One step of on-policy self-distillation: tokens a second, share of the device's peak, and peak memory, with random weights.
+
+    python benchmarks/distillation_step.py [--shape qwen3-4b|small] [--peak-tflops 989] [--json FILE]
+
+Beside the package's step, the same divergence as TRL's SDPO code computes it: from the logits of student and teacher, whole in
+memory (trl.experimental.sdpo.loss_utils). Both have the same batch, gradient checkpointing and AdamW; each runs in a process of
+its own. Then how fast the engine `transformers` samples. On a GPU the shape is Qwen3-4B's in bfloat16, with 8,192 tokens of the
+student and 16,640 of the teacher; on CPUs a small one in float32, which shows that both run and agree, and nothing of a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+STEPS = 3
+"""Measured, after one that is not."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    config: dict[str, Any]
+    student: int
+    """Tokens of the student's input, and of the teacher's."""
+    teacher: int
+    prompt: int
+    sampled: tuple[int, int]
+    """Sequences, and new tokens of each, that are sampled."""
+
+
+SHAPES = {
+    "qwen3-4b": Shape({}, 8192, 16640, 192, (64, 512)),
+    "small": Shape(
+        {
+            "model_type": "qwen3",
+            "vocab_size": 32_000,
+            "hidden_size": 128,
+            "intermediate_size": 384,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 32,
+            "max_position_embeddings": 4096,
+            "tie_word_embeddings": True,
+        },
+        2048,
+        4128,
+        32,
+        (8, 32),
+    ),
+}
+
+
+def models(shape: Shape, count: int) -> list[Any]:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from sdzero_bench.planning.architecture import KNOWN
+
+    on = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(0)
+    made = []
+    for _ in range(count):
+        with torch.device(on):
+            config = AutoConfig.for_model(**(shape.config or KNOWN["Qwen/Qwen3-4B-Instruct-2507"]))
+            model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16 if on == "cuda" else torch.float32)
+        made.append(model)
+    return made
+
+
+def tokenizer() -> Any:
+    from sdzero_bench.models import load_tokenizer, model_path
+
+    return load_tokenizer(model_path("package:sdzero_bench.tasks/micro_world/sums_and_programs"))
+
+
+def step(name: str, kind: str) -> dict[str, float]:
+    """Seconds of a step and the peak of memory; `kind` is ours, or whole logits."""
+    os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
+    from datasets import Dataset
+    from trl.experimental.sdpo.loss_utils import compute_full_logit_self_distillation_loss
+
+    from sdzero_bench.questions import Question
+    from sdzero_bench.sampling.journal import Sample
+    from sdzero_bench.training.on_policy import Attempt
+    from sdzero_bench.training.options import SelfDistillationOptions
+    from sdzero_bench.training.self_distillation import self_distillation_trainer
+    from sdzero_bench.verifying.verdict import Verdict
+
+    shape = SHAPES[name]
+    student, teacher = models(shape, 2)
+    student.gradient_checkpointing_enable({"use_reentrant": False})
+    completion = [5 + i % 50 for i in range(shape.student - shape.prompt)]
+    before = [5 + i % 50 for i in range(shape.teacher - len(completion))]
+    sample = Sample("p", "q", "0", 0, "base", "0", shape.prompt, tuple(completion), "", "length", Verdict(1.0), "none")
+    with tempfile.TemporaryDirectory() as folder:
+        trainer: Any = self_distillation_trainer(
+            SelfDistillationOptions(),
+            lambda attempt, ids: before,
+            teacher,
+            len(completion),
+            {
+                "output_dir": folder,
+                "per_device_train_batch_size": 1,
+                "bf16": False,
+                "use_cpu": not torch.cuda.is_available(),
+                "report_to": "none",
+            },
+            model=student,
+            train_dataset=Dataset.from_list([{"prompt": [{"role": "user", "content": "x"}], "question_id": "q"}]),
+            processing_class=tokenizer(),
+            rollout=lambda model, number, rows: [Attempt(Question("q", "x", "1"), sample)],
+        )
+        batch = trainer._generate_and_score_completions([trainer.train_dataset[0]])
+    # A prompt of the length that is asked for.
+    ids = torch.tensor([[5 + i % 50 for i in range(shape.prompt)]], device=student.device)
+    batch |= {"prompt_ids": ids, "prompt_mask": torch.ones_like(ids)}
+    student.train()
+
+    def whole_logits() -> torch.Tensor:
+        hidden = []
+        for model, seen in ((student, "prompt"), (teacher, "teacher")):
+            with torch.set_grad_enabled(model is student):
+                output = model(
+                    torch.cat([batch[f"{seen}_ids"], batch["completion_ids"]], dim=1),
+                    attention_mask=torch.cat([batch[f"{seen}_mask"], batch["completion_mask"]], dim=1),
+                )
+                hidden.append(output.logits[:, -len(completion) - 1 : -1][batch["completion_mask"].bool()])
+        return compute_full_logit_self_distillation_loss(*hidden, distillation_alpha=1.0).mean()
+
+    optimizer = torch.optim.AdamW(student.parameters(), lr=1e-6)
+    seconds, loss = [], 0.0
+    for _ in range(STEPS + 1):
+        _synchronise()
+        started = time.perf_counter()
+        value = trainer.compute_loss(student, batch) if kind == "ours" else whole_logits()
+        value.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        _synchronise()
+        seconds.append(time.perf_counter() - started)
+        loss = loss or value.item()
+    return {"loss": loss, "seconds": sorted(seconds[1:])[STEPS // 2], "peak_gb": _peak_gb()}
+
+
+def sampling(name: str) -> float:
+    """New tokens a second of the engine `transformers`."""
+    from sdzero_bench.sampling.completion import Request, SamplingParameters
+    from sdzero_bench.sampling.transformers_engine import TransformersEngine
+
+    shape = SHAPES[name]
+    (model,) = models(shape, 1)
+    sequences, new = shape.sampled
+    engine = TransformersEngine(model, tokenizer(), sequences)
+    requests = [Request(tuple(5 + i % 50 for i in range(shape.prompt)), seed) for seed in range(sequences)]
+    engine.generate(requests, SamplingParameters(1.0, 1.0, 4))
+    started = time.perf_counter()
+    drawn = engine.generate(requests, SamplingParameters(1.0, 1.0, new))
+    _synchronise()
+    return sum(len(c.token_ids) for c in drawn) / (time.perf_counter() - started)
+
+
+def _synchronise() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _peak_gb() -> float:
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def operations(name: str) -> float:
+    """Of one step without what checkpointing computes again: the student forward and backward, the teacher forward."""
+    from transformers import AutoConfig
+
+    from sdzero_bench.planning.architecture import KNOWN, Architecture
+
+    shape = SHAPES[name]
+    config: Any = AutoConfig.for_model(**(shape.config or KNOWN["Qwen/Qwen3-4B-Instruct-2507"]))
+    (model,) = models(Shape(shape.config, 0, 0, 0, (0, 0)), 1)
+    size = model.num_parameters()
+    a = Architecture(size, size, config.num_hidden_layers, config.hidden_size, 0, config.vocab_size, 0)
+    return shape.student * a.flops(shape.student, backward=True) + shape.teacher * a.flops(shape.teacher, backward=False)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    on_gpu = torch.cuda.is_available()
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="qwen3-4b" if on_gpu else "small")
+    parser.add_argument("--peak-tflops", type=float, help="of the device, dense bfloat16: 989 for an H100 or H200")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    options = parser.parse_args()
+    tokens = SHAPES[options.shape].student
+    device = torch.cuda.get_device_name() if on_gpu else "CPU"
+    table = Table("step", "loss", "seconds", "student tokens a second", "% of peak", "peak memory, GB", title=device)
+    figures: dict[str, Any] = {"device": device, "shape": options.shape, "torch": torch.__version__}
+    work = operations(options.shape)
+    for kind in ("ours", "whole logits"):
+        with multiprocessing.get_context("spawn").Pool(1) as alone:
+            try:
+                found = alone.apply(step, (options.shape, kind))
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                table.add_row(kind, "-", "-", "-", "-", "does not fit" if "memory" in str(error) else str(error)[:60])
+                figures[kind] = {"error": str(error)[:200]}
+                continue
+        used = 100 * work / found["seconds"] / (options.peak_tflops * 1e12) if options.peak_tflops else None
+        figures[kind] = {**found, "tokens_per_second": tokens / found["seconds"], "percent_of_peak": used}
+        said = "-" if used is None else f"{used:.1f}"
+        speed, memory = f"{tokens / found['seconds']:,.0f}", f"{found['peak_gb']:.2f}"
+        table.add_row(kind, f"{found['loss']:.4f}", f"{found['seconds']:.2f}", speed, said, memory)
+    Console().print(table)
+    with multiprocessing.get_context("spawn").Pool(1) as alone:
+        figures["sampled_tokens_per_second"] = alone.apply(sampling, (options.shape,))
+    print(f"sampling: {figures['sampled_tokens_per_second']:,.0f} tokens a second")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
