@@ -39,7 +39,12 @@ def sweep(
         list[str] | None,
         typer.Option(metavar="KEY=V1,V2", help="What --tune tries; repeated, the product. The preset's if left out."),
     ] = None,
-    launcher: Annotated[Launcher, typer.Option(help="Where the runs are done; --out has to be the same there.")] = "local",
+    launcher: Annotated[
+        Launcher, typer.Option(help="Where the runs are done; --out has to be the same there, or --storage given.")
+    ] = "local",
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="ray, slurm: keeps the runs, if machines share no folder; s3://...")
+    ] = None,
     address: Annotated[str | None, typer.Option(help="ray: of the cluster. Left out: one is started here.")] = None,
     cpus: Annotated[int, typer.Option(min=1, help="ray, slurm: cores for each run.")] = 1,
     gpus: Annotated[int, typer.Option(min=0, help="ray, slurm: GPUs for each run.")] = 0,
@@ -93,7 +98,8 @@ def sweep(
     tuning = Tuning(wanted, grid_values(grid or [], preset), out / "tuning") if tune else None
     refuse_early([*wanted.runs(out), *(tuning.runs if tuning else [])])
     _prepare(out)
-    place = Place(launcher, out, jobs, address, cpus, gpus, hours, partition)
+    place = Place(launcher, out, jobs, address, cpus, gpus, hours, partition, storage)
+    place.recall([*wanted.runs(out), *(tuning.runs if tuning else [])])
     runs = place.open()
     at_once = place.at_once(len(wanted.runs(out)))
     scheduler = Scheduler(runs.start, SweepDisplay(at_once), lambda: RunFolder(out).disk_is_full, at_once)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -9,7 +10,8 @@ from typing import Literal, Protocol
 from ..errors import UserError
 from .children import Children
 from .grid import PlannedRun
-from .scheduler import Attempt
+from .scheduler import Attempt, Ended
+from .storage import Storage
 
 
 class Runs(Protocol):
@@ -30,21 +32,68 @@ class Place:
     gpus: int
     hours: float
     partition: str | None
+    storage: str | None = None
+    """URL where runs are kept between machines that do not share `out`."""
 
     def open(self) -> Runs:
         """Raises `UserError` if the cluster cannot be had, or cannot hold a run; or for options that have no effect."""
         for option, value, owner in (("--address", self.address, "ray"), ("--partition", self.partition, "slurm")):
             if value is not None and self.launcher != owner:
                 raise UserError(f"{option} has no effect with --launcher {self.launcher}; it is for --launcher {owner}")
+        if self.launcher == "local":
+            if self.storage is not None:
+                raise UserError("--storage has no effect with --launcher local; it is for ray and slurm")
+            return Children(self.jobs or 1, self.out)
         if self.launcher == "ray":
             from .on_ray import RayRuns
 
-            return RayRuns(self.out, self.address, self.cpus, self.gpus)
-        if self.launcher == "slurm":
+            runs: Runs = RayRuns(self.out, self.address, self.cpus, self.gpus, self.storage)
+        else:
             from .on_slurm import SlurmRuns
 
-            return SlurmRuns(self.out, "slurm", self.cpus, self.gpus, self.hours, self.partition)
-        return Children(self.jobs or 1, self.out)
+            runs = SlurmRuns(self.out, "slurm", self.cpus, self.gpus, self.hours, self.partition, self.storage)
+        return runs if self.storage is None else StoredRuns(runs, Storage(self.storage))
+
+    def recall(self, runs: Iterable[PlannedRun]) -> None:
+        """Fetch the records of those that storage has finished already."""
+        if self.storage is not None:
+            storage = Storage(self.storage)
+            for run in runs:
+                storage.recall(run)
 
     def at_once(self, runs: int) -> int:
         return self.jobs or (1 if self.launcher == "local" else max(1, runs))
+
+
+class StoredRuns:
+    """Runs whose records are fetched from storage as they end."""
+
+    def __init__(self, runs: Runs, storage: Storage) -> None:
+        self._runs = runs
+        self._storage = storage
+
+    def start(self, run: PlannedRun, slot: int) -> Attempt:
+        return StoredAttempt(self._runs.start(run, slot), run, self._storage)
+
+    def close(self) -> None:
+        self._runs.close()
+
+
+class StoredAttempt:
+    def __init__(self, attempt: Attempt, run: PlannedRun, storage: Storage) -> None:
+        self.report = attempt.report
+        self._attempt = attempt
+        self._run = run
+        self._storage = storage
+
+    def poll(self) -> Ended | None:
+        ended = self._attempt.poll()
+        if ended is not None:
+            self._storage.recall(self._run)
+        return ended
+
+    def stop(self) -> None:
+        self._attempt.stop()
+
+    def kill(self) -> None:
+        self._attempt.kill()

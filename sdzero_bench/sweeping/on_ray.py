@@ -25,12 +25,12 @@ class RayRuns:
         What each run gets.
     """
 
-    def __init__(self, out: Path, address: str | None, cpus: int, gpus: float) -> None:
+    def __init__(self, out: Path, address: str | None, cpus: int, gpus: float, storage: str | None = None) -> None:
         try:
             import ray
         except ImportError as error:
             raise UserError("--launcher ray needs Ray: pip install 'sdzero-bench[cluster]'") from error
-        self.out = out.resolve()
+        self.out, self.storage = out.resolve(), storage
         try:
             _require_listener(address)
             ray.init(address=address, log_to_driver=False, configure_logging=False, include_dashboard=False)
@@ -45,10 +45,10 @@ class RayRuns:
             if wanted > have.get(name, 0):
                 raise UserError(f"each run wants {wanted:g} {name}, and the Ray cluster has {have.get(name, 0):g} in all")
         # Ray tries again only what died with its machine or its process; a run that fails says so in its result.
-        self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=DEATHS)(carry_out)
+        self._task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=DEATHS)(carry_out)
 
     def start(self, run: PlannedRun, slot: int) -> RayAttempt:
-        return RayAttempt(self._ray, self._task.options(name=run.name).remote(run, self.out))
+        return RayAttempt(self._ray, self._task.options(name=run.name).remote(run, self.out, self.storage))
 
     def close(self) -> None:
         self._ray.shutdown()

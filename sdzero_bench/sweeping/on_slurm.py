@@ -21,12 +21,21 @@ class SlurmRuns:
         After so many Slurm ends a job; the same sweep then goes on with the run.
     """
 
-    def __init__(self, out: Path, cluster: str, cpus: int, gpus: int, hours: float, partition: str | None) -> None:
+    def __init__(
+        self,
+        out: Path,
+        cluster: str,
+        cpus: int,
+        gpus: int,
+        hours: float,
+        partition: str | None,
+        storage: str | None = None,
+    ) -> None:
         try:
             import submitit
         except ImportError as error:
             raise UserError("--launcher slurm needs submitit: pip install 'sdzero-bench[cluster]'") from error
-        self.out = out.resolve()
+        self.out, self.storage = out.resolve(), storage
         try:
             self._executor: Any = submitit.AutoExecutor(folder=self.out / "logs" / "slurm", cluster=cluster)
         except RuntimeError as error:
@@ -38,7 +47,7 @@ class SlurmRuns:
             self._executor.update_parameters(slurm_partition=partition)
 
     def start(self, run: PlannedRun, slot: int) -> SlurmAttempt:
-        return SlurmAttempt(self._executor.submit(carry_out, run, self.out))
+        return SlurmAttempt(self._executor.submit(carry_out, run, self.out, self.storage))
 
     def close(self) -> None:
         pass
