@@ -10,7 +10,7 @@ import typer
 from sdzero_bench.commands.allow_weaker import ALLOW_WEAKER, ALLOW_WEAKER_SETTING
 from sdzero_bench.commands.compare import compare
 from sdzero_bench.commands.eval import evaluate
-from sdzero_bench.commands.executing import Prepared, carry_out, fail, quiet_libraries
+from sdzero_bench.commands.executing import Prepared, carry_out, fail, import_heavy, quiet_libraries
 from sdzero_bench.commands.export import export
 from sdzero_bench.commands.inspect import inspect
 from sdzero_bench.commands.launchers import launchers
@@ -140,6 +140,7 @@ def doctor(
     from sdzero_bench.doctor import attack_sandbox, examine
 
     with quiet_libraries():
+        import_heavy()
         checks = attack_sandbox() if sandbox else examine()
     _print_table(
         ["check", "", "what was found"], [[c.name, {True: "ok", False: "FAILED", None: "-"}[c.ok], c.found] for c in checks]
@@ -155,7 +156,7 @@ def _print_table(headings: list[str], rows: list[list[str]]) -> None:
     table = Table(*headings)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    Console(markup=False).print(table)  # 'sdzero-bench[lora]' is no markup
 
 
 # Commands in files of their own

@@ -73,6 +73,8 @@ def examine() -> list[Check]:
         ("verifier time limit", _verifier_limits),
         ("sandbox", _sandbox),
         ("languages", _languages),
+        ("several devices", _several_devices),
+        ("adapters", _adapters),
         ("launchers", _launchers),
         ("methods and tasks", _registry),
         ("writing here", _writing),
@@ -147,6 +149,20 @@ def _sampled(engine_name: str, temperature: float) -> tuple[int, float, list[Com
     seconds = time.perf_counter() - started
     engines.close()
     return sum(len(completion.token_ids) for completion in drawn), seconds, drawn
+
+
+def _several_devices() -> str:
+    found = hardware()["accelerators"]
+    if len(found) < 2:
+        raise NotInstalled(f"{len(found)} GPUs here; with more, `sdzero-bench launchers` says how a run uses all of them")
+    return f"{len(found)} GPUs; `sdzero-bench launchers` says how a run uses all of them"
+
+
+def _adapters() -> str:
+    try:
+        return f"peft {version('peft')}: --set lora.rank=16 trains low-rank adapters"
+    except PackageNotFoundError as error:
+        raise NotInstalled("lora.rank needs peft: pip install 'sdzero-bench[lora]'") from error
 
 
 def _launchers() -> str:

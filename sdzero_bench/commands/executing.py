@@ -44,7 +44,7 @@ def carry_out(
     folder, ranks = None, ALONE
     with quiet_libraries(), _standard_output_for(as_json) as output:
         try:
-            _import_heavy()
+            import_heavy()
             from sdzero_bench.progress import ProgressDisplay
 
             ranks = launched()
@@ -98,7 +98,7 @@ def _show(result: dict[str, Any], output: Any) -> None:
     console.print(f"Everything is in {result['folder']}: start with summary.md", highlight=False, soft_wrap=True)
 
 
-def _import_heavy() -> None:
+def import_heavy() -> None:
     """Libraries that take seconds, with their own chatter about it switched off."""
     import transformers.utils.logging as chatter
 
