@@ -148,7 +148,7 @@ def _tuple(run: Run, question: Question, first: Sample, revised: Sample, options
         if (text := trim_repeating_tail(first.text)) != first.text:
             first_ids = run.encode(text)
         if (text := trim_repeating_tail(strip_opening(revised.text))) != revised.text:
-            if revised.right and run.verifier.verify([(question, text)])[0].reward != 1.0:
+            if revised.right and run.verify(question, text).reward != 1.0:
                 return None
             revised_ids = run.encode(text) + revised_ids[len(run.body(revised_ids)) :]
     phrase = run.encode(options.phrases.after(first.verdict.reward or 0.0))

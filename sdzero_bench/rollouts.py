@@ -87,6 +87,8 @@ class Rollouts:
         Of several processes each draws every so-manieth batch, and the first verifies and journals them all; all of them are
         given the same prompts, and return the same samples.
         """
+        if not prompts:
+            return []
         known = {p.key for p in prompts if self.journal.has(phase, p.key)}
         self.ledger.require(phase, len(prompts) - len(known))
         by_length = sorted(prompts, key=lambda p: len(p.ids))
@@ -120,7 +122,7 @@ class Rollouts:
             keep()
         finally:
             aside.shutdown(wait=False, cancel_futures=True)
-        return Drawn(self.journal.phases[phase], [p.key for p in prompts]) if prompts else []
+        return Drawn(self.journal.phases[phase], [p.key for p in prompts])
 
     def _generate(
         self,

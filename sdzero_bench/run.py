@@ -24,6 +24,7 @@ from .training.on_policy import Plan
 from .training.options import PolicyGradientOptions, SelfDistillationOptions
 from .training.supervised import Example
 from .verifying.pool import VerifierPool
+from .verifying.verdict import Verdict
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -178,6 +179,10 @@ class Run:
         """The prompt in which the assistant's turn goes on: question, sample, inserted text."""
         ids = (*self.prompt_ids(question), *self.body(sample.token_ids), *self.encode(inserted))
         return Prompt(question, ids, index, prefix=sample.text + inserted)
+
+    def verify(self, question: Question, text: str) -> Verdict:
+        """Of a text that is no sample, such as one that was cleaned. Of several processes the first verifies it for all."""
+        return self.ranks.from_first(self.verifier.verify([(question, text)]) if self.ranks.first else [])[0]
 
     # Training: a checkpoint that is finished is not trained again
 
