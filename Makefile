@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
 
-.PHONY: run test test-slow test-data test-vllm bench lint micro-model leaderboard report math-verifiers clean
+.PHONY: run test test-slow test-data test-vllm bench bench-costs bench-step lint micro-model leaderboard report math-verifiers clean
 .DEFAULT_GOAL := run
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -42,6 +42,14 @@ test-vllm: .venv-vllm
 # Programs checked a second in each tier of the sandbox that works here, beside evalplus's own checker.
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/sandbox_throughput.py $(EXTRA)
+
+# What keeping the books costs: journal, ledger and reports at up to 100,000 samples and 10,000 records.
+bench-costs: $(VENV)/installed
+	$(BIN)/python benchmarks/costs_at_scale.py $(EXTRA)
+
+# A distillation step beside one on whole logits, at the shape of Qwen3-4B on a GPU and a small one on CPUs.
+bench-step: $(VENV)/installed
+	$(BIN)/python benchmarks/distillation_step.py $(EXTRA)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

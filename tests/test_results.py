@@ -116,3 +116,18 @@ def test_the_model_card_quotes_what_was_measured() -> None:
     for name in ("correction_rate", "kept_rate"):
         cells = [f"{100 * base['revision'][name]:.1f}" for base in bases]
         assert f"| {' | '.join(cells)} |" in card
+
+
+def test_the_readme_quotes_the_benchmarks() -> None:
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    measured = json.loads((ROOT / "results" / "sandbox_throughput.json").read_text())["measured"]
+    tier_1 = [row for row in measured if row["checker"].startswith("tier 1")]
+    rates = [row["programs_per_second"] for row in tier_1 if "C++" not in row["workload"]]
+    assert len(rates) == 3
+    assert f"{min(rates):.0f} to {max(rates):.0f} in Python at tier 1" in readme
+    costs = json.loads((ROOT / "results" / "costs_at_scale.json").read_text())
+    most, report = costs["journal"][-1], costs["report"]
+    assert f"takes {most['journal_ms_a_sample']:.2f} ms a sample of {costs['tokens']} tokens" in readme
+    assert f"{most['memory_grown_mb']:.0f} MB at {most['samples']:,} samples" in readme
+    assert f"over {report['records']:,} records takes {report['seconds']:.0f} s and {report['peak_mb'] / 1000:.1f} GB" in readme
+    assert max(row["share_of_sampling_percent"] for row in costs["journal"]) < 2
