@@ -45,7 +45,7 @@ def adapted(model: PreTrainedModel, options: LoraConfig, seed: int) -> Any:
     try:
         return peft.get_peft_model(model, config)
     except ValueError as error:
-        raise UserError(f"lora.target_modules: {' '.join(str(error).split())}") from error
+        raise UserError(f"lora.target_modules: {' '.join(str(error).split()).rstrip('.')}") from error
 
 
 def merged(model: Any) -> PreTrainedModel:

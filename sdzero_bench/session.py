@@ -18,6 +18,7 @@ from .method import Method
 from .models import device, model_path
 from .packing import journal_manifest
 from .phrases import NAMED
+from .planning.architecture import architecture
 from .progress import ProgressDisplay
 from .questions import NO_QUESTIONS, QuestionSet
 from .ranks import ALONE, Ranks, require_supported
@@ -43,6 +44,8 @@ class Session:
         model_path(config.model.name)
         require_trackers(config.tracking.report_to)
         require_peft(config.lora)
+        if config.lora.rank is not None:
+            architecture(config.model.name, config.lora)  # whether it has the layers, said before anything is drawn
         self.tuning: dict[str, Any] | None = None
         """How settings were chosen, where they were; for the record."""
         self.origin: dict[str, Any] | None = None

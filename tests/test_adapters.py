@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,14 @@ def test_a_missing_peft_is_said_before_anything_is_loaded(monkeypatch: pytest.Mo
     require_peft(resolve("sft").lora)
     with pytest.raises(UserError, match=r"pip install 'sdzero-bench\[lora\]'"):
         require_peft(resolve("sft", assignments=["lora.rank=8"]).lora)
+
+
+def test_layers_that_the_model_has_not_are_said_before_anything_is_drawn(tmp_path: Path) -> None:
+    arguments = small_run("rft", tmp_path / "runs", "lora.rank=4", "lora.target_modules=[q_prooj]")
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("sdzero-bench: lora.target_modules: ")
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
