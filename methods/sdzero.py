@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 
@@ -21,6 +22,15 @@ class SDZeroOptions(MethodOptions):
     distill: SelfDistillationOptions = SelfDistillationOptions()
     srt_share: float = Field(0.4, gt=0, lt=1)
     """Share of the questions for SRT; the others are for distillation. The paper's best split is 6K : 9K."""
+    phases: Literal["both", "distill"] = "both"
+    """distill: without SRT, the base policy is its own reviser, on the same questions of phase 2 (the paper's Table 12)."""
+    teacher_told: Literal["reward", "opposite", "right", "wrong"] = "reward"
+    """Which P_r the teacher of phase 2 reads: the one of the reward, the other one, or always the same. All but the first are
+    controls: does it matter what the phrase says?"""
+
+    def told(self, reward: float) -> float:
+        """The reward that the teacher is told of."""
+        return {"reward": reward, "opposite": 1.0 - reward, "right": 1.0, "wrong": 0.0}[self.teacher_told]
 
 
 class SDZero(Method):
@@ -31,7 +41,7 @@ class SDZero(Method):
     by the verifier.
     Departures: the loss is the mean over the tokens of a batch (TRL's), not a sum; the divergence is exact over the
     vocabulary by default, where the public code takes the top 64 and mixes both directions. No question serves both
-    phases.
+    phases. Without SRT (an option) the questions of phase 1 are left unasked, so that phase 2 is the same.
     """
 
     name = "sdzero"
@@ -45,16 +55,20 @@ class SDZero(Method):
         first = round(questions * self.options.srt_share)
         if not 0 < first < questions:
             raise UserError(f"{questions} training questions are too few for SD-Zero's two phases")
-        return {**planned(self.options.srt, first), "distill": (questions - first) * self.options.distill.epochs}
+        srt = planned(self.options.srt, first) if self.options.phases == "both" else {}
+        return {**srt, "distill": (questions - first) * self.options.distill.epochs}
 
     def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
         first = round(questions * self.options.srt_share)
         rollouts = (questions - first) * self.options.distill.epochs
         student = typical.prompt + typical.completion
         passes = distilling(rollouts, student, student + typical.completion + typical.phrase)
-        return {**expected(self.options.srt, first, typical), "distill": passes}
+        srt = expected(self.options.srt, first, typical) if self.options.phases == "both" else {}
+        return {**srt, "distill": passes}
 
     def measured(self, typical: Typical) -> dict[str, float]:
+        if self.options.phases == "distill":
+            return super().measured(typical)
         return {"srt": typical.revised, "final": typical.completion}
 
     def train(self, run: Run) -> Checkpoint:
@@ -63,12 +77,14 @@ class SDZero(Method):
         longest = run.longest_prompt() + 2 * run.sampling.max_new_tokens + inserted
         run.require_context(min(longest, self.options.distill.max_teacher_tokens), "a teacher's prompt with two responses")
         for_srt, for_distillation = run.questions.split(self.options.srt_share)
-        reviser = self_revision_training(run, for_srt, self.options.srt)
-        run.keep("srt", reviser)
+        reviser = run.base
+        if self.options.phases == "both":
+            reviser = self_revision_training(run, for_srt, self.options.srt)
+            run.keep("srt", reviser)
 
         def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int]:
             """x, y, P_r: what the teacher reads before the second copy of y."""
-            inserted = run.encode(phrases.after(attempt.sample.verdict.reward or 0.0))
+            inserted = run.encode(phrases.after(self.options.told(attempt.sample.verdict.reward or 0.0)))
             return [*run.prompt_ids(attempt.question), *run.body(ids), *inserted]
 
         return run.self_distill("distill", reviser, for_distillation, teacher_context, self.options.distill)

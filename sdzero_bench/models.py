@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,27 @@ def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
     return tokenizer
+
+
+def switch_thinking(tokenizer: Any, thinking: bool | None) -> Any:
+    """The tokenizer, whose chat template thinks or does not whoever asks it, a trainer of TRL included; None: as it is.
+
+    Raises `UserError` for a chat template that has no such switch.
+    """
+    if thinking is None:
+        return tokenizer
+    template = _SWITCHED.sub("", tokenizer.chat_template)
+    if "enable_thinking" not in template:
+        raise UserError(
+            "model.thinking is set, but this model's chat template knows no enable_thinking; leave it out, or take a model "
+            "that thinks on demand, such as Qwen/Qwen3-4B"
+        )
+    tokenizer.chat_template = f"{{%- set enable_thinking = {str(thinking).lower()} %}}{template}"
+    return tokenizer
+
+
+_SWITCHED = re.compile(r"^\{%- set enable_thinking = (?:true|false) %\}")
+"""What a policy that was trained that way has in front of its template."""
 
 
 def load_model(path: str, config: ModelConfig) -> PreTrainedModel:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .budget import EVALUATION, Budget, Ledger, measures
 from .errors import UserError
-from .models import device, load_model, load_tokenizer, model_path
+from .models import device, load_model, load_tokenizer, model_path, switch_thinking
 from .progress import ProgressDisplay
 from .questions import Question, QuestionSet
 from .ranks import ALONE, Ranks
@@ -60,7 +60,7 @@ class Run:
         self.display = display
         self.ranks = ranks
         self.base = Checkpoint("base", model_path(config.model.name))
-        self.tokenizer: Any = load_tokenizer(self.base.path)
+        self.tokenizer: Any = switch_thinking(load_tokenizer(self.base.path), config.model.thinking)
         self.engines = make_engines(config, self.tokenizer, self.base.path, ranks)
         self.budget = Budget(
             question_set=questions.fingerprint,

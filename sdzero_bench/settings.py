@@ -18,6 +18,8 @@ class ModelConfig(Section):
     """A directory, a GGUF file, `package:MODULE/PATH` for a directory of an installed package, or a name on the hub."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
+    thinking: bool | None = None
+    """Think before answering, or not, where the chat template has that switch (`enable_thinking`); null: as it does unasked."""
 
 
 class QuestionsConfig(Section):

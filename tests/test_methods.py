@@ -10,6 +10,7 @@ from sdzero_bench.methods.opsd import OPSD
 from sdzero_bench.methods.rest_em import ReSTEM, ReSTEMOptions
 from sdzero_bench.methods.sdft import SDFT, SDFTOptions
 from sdzero_bench.methods.sdpo import SDPO, SDPOOptions
+from sdzero_bench.methods.sdzero import SDZero, SDZeroOptions
 from sdzero_bench.methods.sft import SFT
 from tiny import attempt
 
@@ -50,8 +51,11 @@ class FakeRun:
     def longest_prompt(self) -> int:
         return 1
 
+    def body(self, ids: list[int]) -> list[int]:
+        return ids
+
     def self_distill(self, name: str, start: Any, questions: Any, context: Any, options: Any, group: int = 1) -> str:
-        self.contexts, self.group = context, group
+        self.contexts, self.group, self.started = context, group, (start, len(questions))
         return name
 
     def finetune(self, name: str, start: Any, examples: list[Any], epochs: float, learning_rate: float | None) -> str:
@@ -100,6 +104,28 @@ def test_without_gold_solutions_it_is_said_before_anything_is_trained(method: An
     with pytest.raises(UserError, match="no gold solution of question 'q0', and this method needs them"):
         train(method, run)
     assert (run.contexts, run.trained) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("told", "after_right", "after_wrong"),
+    [("reward", "rephrase", "start over"), ("opposite", "start over", "rephrase"), ("wrong", "start over", "start over")],
+)
+def test_what_sdzeros_teacher_is_told_of_the_reward(told: Any, after_right: str, after_wrong: str) -> None:
+    run, method = FakeRun(), SDZero(SDZeroOptions(phases="distill", teacher_told=told))
+    train(method, run)
+    for reward, phrase in ((1.0, after_right), (0.0, after_wrong)):
+        first, *_, inserted = run.contexts(Attempt(QUESTIONS[1], attempt("q1", [5], reward).sample), [5])
+        assert first == "1 + 1 = ?"
+        assert phrase in inserted
+
+
+def test_sdzero_without_srt_distils_on_the_same_questions_from_the_base() -> None:
+    run, method = FakeRun(), SDZero(SDZeroOptions(phases="distill", srt_share=0.34))
+    train(method, run)
+    assert run.started == (run.base, 2)
+    assert (run.trained, run.kept) == ([], [])
+    assert method.plan(100) == {"distill": 66}
+    assert SDZero(SDZeroOptions(srt_share=0.34)).plan(100) == {"srt.initial": 34, "srt.revision": 102, "distill": 66}
 
 
 def rollouts(*rewards: float | None) -> list[Any]:

@@ -45,6 +45,8 @@ def _conditions(run: RunRecord) -> Conditions:
     flat |= {"engine": config.get("engine", {}).get("name", "transformers")}
     if (lora := config.get("lora", {})).get("rank") is not None:  # records from before there were adapters do not have it
         flat |= flatten({"lora": lora})
+    if flat.get("model.thinking") is None:  # as the model does by itself; older records do not have it
+        flat.pop("model.thinking", None)
     tuned = set(run.tuning["grid"]) if run.tuning else set()
     flat = {name: value for name, value in flat.items() if name not in NOT_CONDITIONS | tuned}
     # A method with a learning rate of its own does not share the optimiser.
