@@ -10,6 +10,7 @@ from pydantic import Field
 from sdzero_bench.errors import UserError
 from sdzero_bench.expected import Passes, Typical, distilling
 from sdzero_bench.method import Method, MethodOptions
+from sdzero_bench.phrases import ControlPhrases
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import SelfDistillationOptions
@@ -71,8 +72,12 @@ class SDZero(Method):
             return super().measured(typical)
         return {"srt": typical.revised, "final": typical.completion}
 
+    @property
+    def phrases(self) -> ControlPhrases:  # type: ignore[override]
+        return self.options.srt.phrases
+
     def train(self, run: Run) -> Checkpoint:
-        phrases = self.options.srt.phrases
+        phrases = self.phrases
         inserted = max(len(run.encode(phrases.after(reward))) for reward in (0.0, 1.0))
         longest = run.longest_prompt() + 2 * run.sampling.max_new_tokens + inserted
         run.require_context(min(longest, self.options.distill.max_teacher_tokens), "a teacher's prompt with two responses")
@@ -84,7 +89,7 @@ class SDZero(Method):
 
         def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int]:
             """x, y, P_r: what the teacher reads before the second copy of y."""
-            inserted = run.encode(phrases.after(self.options.told(attempt.sample.verdict.reward or 0.0)))
-            return [*run.prompt_ids(attempt.question), *run.body(ids), *inserted]
+            reward = self.options.told(attempt.sample.verdict.reward or 0.0)
+            return run.reviser_context(attempt.question, ids, phrases.after(reward))
 
         return run.self_distill("distill", reviser, for_distillation, teacher_context, self.options.distill)

@@ -12,7 +12,7 @@ from pydantic import Field
 from sdzero_bench.errors import UserError
 from sdzero_bench.expected import Passes, Typical
 from sdzero_bench.method import Method, MethodOptions
-from sdzero_bench.phrases import NAMED, PhrasesOption
+from sdzero_bench.phrases import NAMED, ControlPhrases, PhrasesOption
 from sdzero_bench.questions import Question, QuestionSet
 from sdzero_bench.run import Checkpoint, Run
 from sdzero_bench.sampling.journal import Sample
@@ -83,6 +83,10 @@ class SRT(Method):
 
     def measured(self, typical: Typical) -> dict[str, float]:
         return {"final": typical.revised}
+
+    @property
+    def phrases(self) -> ControlPhrases:  # type: ignore[override]
+        return self.options.phrases
 
     def train(self, run: Run) -> Checkpoint:
         return self_revision_training(run, run.questions, self.options)

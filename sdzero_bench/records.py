@@ -7,6 +7,7 @@ ledger.json             what was used, by phase
 checkpoints/NAME/       policies
 training/NAME.jsonl     training logs, a line a step
 evaluation.json         the measured policies
+localisation.json       where the reviser disagrees, token by token (with evaluation.localise)
 summary.md, learning_curve.png, learning_curve.svg
 """
 
@@ -126,9 +127,9 @@ class RunFolder:
         path = self.path / name
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
-    def write(self, name: str, content: Any) -> None:
+    def write(self, name: str, content: Any, indent: int | None = 2) -> None:
         if self.writes:
-            write_atomic(self.path / name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+            write_atomic(self.path / name, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
 
     def write_lines(self, name: str, rows: Iterable[Any]) -> None:
         if self.writes:

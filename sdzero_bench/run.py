@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from .budget import EVALUATION, Budget, Ledger, measures
+from .contexts import Contexts
 from .errors import UserError
 from .models import device, load_model, load_tokenizer, model_path, switch_thinking
 from .progress import ProgressDisplay
@@ -41,7 +42,7 @@ class Checkpoint:
     path: str
 
 
-class Run:
+class Run(Contexts):
     """The shared parts, bound to one configuration, one question set and one run folder."""
 
     def __init__(
@@ -79,28 +80,7 @@ class Run:
         self._loaded: tuple[str, PreTrainedModel] | None = None
         self.rollouts = Rollouts(self.journal, self.ledger, self.verifier, self.decode, self.accelerators, ranks)
 
-    # Text and tokens
-
-    def encode(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True)
-
-    def prompt_ids(self, question: Question, template: str | None = None, **fields: str) -> list[int]:
-        """Token ids of the chat up to the assistant's turn, through the model's own chat template; or up to where that turn
-        has got, where the task has begun it.
-
-        `template` rewrites the user's turn: {prompt} stands for the turn as it is, the other fields for what is added.
-        """
-        chat = self.task.prompt(question)
-        if template is not None:
-            *before, last = chat
-            chat = [*before, {**last, "content": template.format(prompt=last["content"], **fields)}]
-        begun = chat[-1]["role"] == "assistant"
-        return self.tokenizer.apply_chat_template(
-            chat, add_generation_prompt=not begun, continue_final_message=begun, tokenize=True, return_dict=False
-        )
+    # Text and tokens: what `Contexts` has, and
 
     def demonstration(self, question: Question) -> str:
         """The task's gold solution. Raises `UserError` if it has none."""
@@ -112,12 +92,11 @@ class Run:
             )
         return solution
 
-    def body(self, ids: Sequence[int]) -> list[int]:
-        """A completion without the token that ends it, to be continued within the same turn."""
+    @cached_property
+    def ends(self) -> set[int]:  # type: ignore[override]
         from .sampling.transformers_engine import end_tokens
 
-        ends = end_tokens(self._model(self.base), self.tokenizer)
-        return list(ids[:-1]) if ids and ids[-1] in ends else list(ids)
+        return end_tokens(self.weights(self.base), self.tokenizer)
 
     # Sampling
 
@@ -126,11 +105,14 @@ class Run:
         settings = self.config.sampling
         return SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
 
-    def require_context(self, tokens: int, what: str) -> None:
-        """Raise `UserError` if a sequence of so many tokens does not fit the model: said before the first sample."""
-        limit = getattr(self._model(self.base).config.get_text_config(), "max_position_embeddings", None)
+    def require_context(self, tokens: int, what: str, setting: str = "sampling.max_new_tokens") -> None:
+        """Raise `UserError` if a sequence of so many tokens does not fit the model: said before the first sample.
+
+        `setting` is what has to be lower then.
+        """
+        limit = getattr(self.weights(self.base).config.get_text_config(), "max_position_embeddings", None)
         if limit is not None and tokens > limit:
-            raise UserError(f"{what} may take {tokens} tokens, but the model reads {limit}; lower sampling.max_new_tokens")
+            raise UserError(f"{what} may take {tokens} tokens, but the model reads {limit}; lower {setting}")
 
     def longest_prompt(self, questions: QuestionSet | None = None) -> int:
         return max(len(self.prompt_ids(q)) for q in questions or self.questions)
@@ -165,7 +147,7 @@ class Run:
         seed: int,
         stream: str | None,
     ) -> Sequence[Sample]:
-        engine = self.engines.of(self._model(policy), policy.path)
+        engine = self.engines.of(self.weights(policy), policy.path)
         with self.display.phase(phase, len(prompts)) as bar:
             drawn = self.rollouts.draw(phase, policy.name, engine, prompts, parameters, seed, bar, stream)
         self.save_ledger()
@@ -177,8 +159,8 @@ class Run:
 
     def continue_after(self, question: Question, sample: Sample, inserted: str, index: str) -> Prompt:
         """The prompt in which the assistant's turn goes on: question, sample, inserted text."""
-        ids = (*self.prompt_ids(question), *self.body(sample.token_ids), *self.encode(inserted))
-        return Prompt(question, ids, index, prefix=sample.text + inserted)
+        ids = self.reviser_context(question, sample.token_ids, inserted)
+        return Prompt(question, tuple(ids), index, prefix=sample.text + inserted)
 
     def verify(self, question: Question, text: str) -> Verdict:
         """Of a text that is no sample, such as one that was cleaned. Of several processes the first verifies it for all."""
@@ -257,6 +239,12 @@ class Run:
     def accelerators(self) -> int:
         return 0 if device(self.config.model) == "cpu" else self.ranks.count
 
+    def weights(self, checkpoint: Checkpoint) -> PreTrainedModel:
+        """The checkpoint's weights, to be read; the last one asked for stays in memory."""
+        if self._loaded is None or self._loaded[0] != checkpoint.path:
+            self._loaded = (checkpoint.path, self._fresh_model(checkpoint))
+        return self._loaded[1]
+
     def save_ledger(self) -> None:
         self.folder.write("ledger.json", self.ledger.as_dict())
 
@@ -289,12 +277,6 @@ class Run:
         own = set(self.questions)
         if strange := [q.id for q in questions if q not in own]:
             raise ValueError(f"{len(strange)} questions are not in the run's question set, such as {strange[0]!r}")
-
-    def _model(self, checkpoint: Checkpoint) -> PreTrainedModel:
-        """The checkpoint's weights, for sampling; the last one asked for stays in memory."""
-        if self._loaded is None or self._loaded[0] != checkpoint.path:
-            self._loaded = (checkpoint.path, self._fresh_model(checkpoint))
-        return self._loaded[1]
 
     def _fresh_model(self, checkpoint: Checkpoint) -> PreTrainedModel:
         self._loaded = None  # one policy in memory at a time, beside what a trainer holds

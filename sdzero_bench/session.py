@@ -13,6 +13,8 @@ from .decontamination import Decontamination, decontaminate
 from .environment import hardware, versions
 from .errors import BudgetError, UserError
 from .evaluating.evaluation import measure, measure_revision, paired_difference
+from .evaluating.localising import FILE as LOCALISATION
+from .evaluating.localising import localise
 from .gguf import is_gguf, quantisation
 from .method import Method
 from .models import device, model_path
@@ -142,7 +144,9 @@ class Session:
             run.require_context(
                 run.longest_prompt(self.test_questions) + self.config.evaluation.max_new_tokens,
                 "a test prompt with its response",
+                "evaluation.max_new_tokens",
             )
+            self._require_room_to_localise(run)
             final = self.method.train(run)
             run.trained = True
             policies = {"base": run.base, **run.kept, "final": final}
@@ -151,6 +155,7 @@ class Session:
             elif not self.config.evaluation.base:
                 del policies["base"]
             evaluation = [self._evaluate(run, label, policy) for label, policy in policies.items()]
+            self._localise(run, policies)
         finally:
             run.close()
         return self._write_up(run, folder, evaluation)
@@ -187,6 +192,20 @@ class Session:
         prompts = [run.continue_after(by_id[s.question_id], s, NAMED["paper"].after(s.verdict.reward), s.index) for s in first]
         revised = run.measure(f"{label}.revision", policy, prompts, parameters, self.config.evaluation.seed, ".revision")
         return measure_revision(first, revised)
+
+    def _require_room_to_localise(self, run: Run) -> None:
+        if not self.config.evaluation.localise:
+            return
+        phrases = max(len(run.encode(self.method.phrases.after(reward))) for reward in (0.0, 1.0))
+        longest = run.longest_prompt(self.test_questions) + 2 * self.config.evaluation.max_new_tokens + phrases
+        what = "a test prompt with its response twice, which evaluation.localise needs,"
+        run.require_context(longest, what, "evaluation.max_new_tokens")
+
+    def _localise(self, run: Run, policies: dict[str, Checkpoint]) -> None:
+        """Write localisation.json, where it is asked for. A resumed run does it again: it takes no samples."""
+        if count := self.config.evaluation.localise:
+            found = localise(run, self.test_questions, policies, self.method.phrases, count)
+            run.folder.write(LOCALISATION, found, indent=None)
 
     def _write_up(self, run: Run, folder: RunFolder, evaluation: list[dict[str, Any]]) -> dict[str, Any]:
         from .reporting.learning_curve import draw_learning_curve

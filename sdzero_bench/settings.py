@@ -80,6 +80,9 @@ class EvaluationConfig(Section):
     revise: bool = True
     """Also let every policy revise its own answers, and measure how many it corrects and how many it keeps. The control
     phrase is the paper's for every policy, whatever its method trained with."""
+    localise: int = Field(0, ge=0)
+    """Responses of each policy whose divergence from the reviser is measured token by token (the paper's Figure 4): those of
+    the policy that was taught to revise, where the method keeps one, and of the final one. 0: none."""
 
 
 class BudgetConfig(Section):

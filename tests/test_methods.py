@@ -51,8 +51,8 @@ class FakeRun:
     def longest_prompt(self) -> int:
         return 1
 
-    def body(self, ids: list[int]) -> list[int]:
-        return ids
+    def reviser_context(self, question: Question, ids: list[int], inserted: str) -> list[Any]:
+        return [question.text, *ids, inserted]
 
     def self_distill(self, name: str, start: Any, questions: Any, context: Any, options: Any, group: int = 1) -> str:
         self.contexts, self.group, self.started = context, group, (start, len(questions))

@@ -93,7 +93,8 @@ def settings_for(
         if own["task"]["name"] == name:
             layers |= _dotted({"task": own["task"]})
     layers |= {"evaluation.split": "test"}
-    asked: dict[str, Any] = {"questions.measure_only": True, "evaluation.base": True, "evaluation.revise": False}
+    asked: dict[str, Any] = {"questions.measure_only": True, "evaluation.base": True}
+    asked |= {"evaluation.revise": False, "evaluation.localise": 0}
     if k is not None:
         asked |= {"evaluation.samples": k, "evaluation.pass_at": k}
     asked |= {key: value for key, value in {"questions.test": limit, "evaluation.split": split}.items() if value is not None}

@@ -1,7 +1,7 @@
 """Under which conditions a run was made: runs stand in one table only where these are the same.
 
 A condition is a dotted name and its value, such as `optimizer.learning_rate`. What does not decide a figure is left out:
-devices, whether revision was measured too, whether the base was measured in the same run.
+devices, whether revision or localisation was measured too, whether the base was measured in the same run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .records import RunRecord
 Conditions = dict[str, Any]
 Key = str
 
-NOT_CONDITIONS = {"evaluation.revise", "evaluation.base", "model.device"}
+NOT_CONDITIONS = {"evaluation.revise", "evaluation.base", "evaluation.localise", "model.device"}
 
 PART = ("questions.train", "question set", "budget.questions", "budget.samples")
 """What differs between a run and the same run on the first part of its questions."""

@@ -40,7 +40,7 @@ class PlannedRun:
         manifest = RunFolder(self.folder).read("manifest.json")
         if manifest is None:
             return False
-        if manifest["config"] != self.config.model_dump(mode="json"):
+        if deciding(manifest["config"]) != deciding(self.config.model_dump(mode="json")):
             raise UserError(f"{str(self.folder)!r} holds a run with other settings than its name says; move it away")
         return manifest["state"] == "finished"
 
@@ -55,9 +55,30 @@ def planned(config: RunConfig, out: Path, tuning: dict[str, Any] | None = None, 
 
 def digest(config: RunConfig, tuning: Mapping[str, Any] | None = None) -> str:
     """8 hex digits of SHA-256 over the settings without the seed, and over the grid that they were chosen from."""
-    settings = config.model_dump(mode="json", exclude={"seed"})
+    settings = deciding(config.model_dump(mode="json", exclude={"seed"}))
     decides = {"config": settings, "grid": tuning and tuning["grid"]}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:8]
+
+
+LATER: dict[str, dict[str, Any]] = {
+    "evaluation": {"localise": 0},
+    "model": {"thinking": None},
+    "method": {"phases": "both", "teacher_told": "reward"},
+}
+"""Settings that came after there were records, and the value at which they change nothing."""
+
+
+def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without those of `LATER` that change nothing, so that a sweep finds the runs that were made before there were
+    such."""
+    kept = dict(settings)
+    for section, later in LATER.items():
+        if section in kept:
+            kept[section] = {name: value for name, value in kept[section].items() if later.get(name, _UNSET) != value}
+    return kept
+
+
+_UNSET = object()
 
 
 def changed(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:

@@ -15,9 +15,16 @@ from .figures import check_figures
 from .finding import Finding
 from .journals import check_journals, check_questions
 from .ledgers import check_ledger
+from .localisation import check_localisation
 from .record import Record, load, read_json
 
-CHECKS: tuple[Callable[[Record], Iterator[Finding]], ...] = (check_questions, check_journals, check_ledger, check_figures)
+CHECKS: tuple[Callable[[Record], Iterator[Finding]], ...] = (
+    check_questions,
+    check_journals,
+    check_ledger,
+    check_figures,
+    check_localisation,
+)
 
 
 @dataclass
