@@ -18,6 +18,7 @@ from sdzero_bench.commands.pack import pack
 from sdzero_bench.commands.plan import plan
 from sdzero_bench.commands.push import push
 from sdzero_bench.commands.report import report
+from sdzero_bench.commands.reproduce import reproduce
 from sdzero_bench.commands.serve import serve
 from sdzero_bench.commands.sweep import sweep
 from sdzero_bench.commands.tasks import tasks
@@ -170,6 +171,7 @@ app.command()(launchers)
 app.command()(pack)
 app.command()(validate)
 app.command()(inspect)
+app.command()(reproduce)
 app.command()(serve)
 app.command()(sweep)
 app.add_typer(tasks, name="tasks")

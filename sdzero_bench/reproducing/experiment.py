@@ -1,0 +1,124 @@
+"""An experiment: the question, the runs that answer it, and what is reported of them. One YAML file each."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from ..errors import UserError, unknown
+from ..settings import Section
+from ..yaml_core import read_yaml
+
+Column = Literal[
+    "avg",
+    "over",
+    "pass",
+    "tokens",
+    "revised",
+    "revised_tokens",
+    "correction",
+    "broken",
+    "samples",
+    "generated",
+    "trained",
+    "hours",
+]
+Figure = Literal["length", "localisation", "steps", "words"]
+
+
+class Variant(Section):
+    """A row: a method with some of its options set."""
+
+    method: str
+    policy: str = "final"
+    """Which of the policies that the run measured."""
+    set: dict[str, Any] = {}
+    """Settings by dotted key, over those of the experiment."""
+
+
+class PaperFigures(Section):
+    """What the paper has in the place of our figures."""
+
+    setting: str
+    """Model and benchmarks, in words."""
+    presets: tuple[str, ...] = ()
+    """Presets that are this setting: only there do the paper's figures stand beside ours."""
+    columns: dict[str, dict[str, float]]
+    """Heading to variant to figure."""
+
+
+class OnPreset(Section):
+    """What is particular to a preset."""
+
+    tasks: tuple[str | None, ...] = (None,)
+    """None is the preset's own."""
+    set: dict[str, Any] = {}
+    variants: dict[str, dict[str, Any]] = {}
+    """Settings of single variants, over those of the others."""
+    skip: str | None = None
+    """Why it cannot be done there."""
+
+
+class Experiment(Section):
+    name: str
+    title: str
+    question: str
+    order: int
+    seeds: int = Field(3, gt=0)
+    set: dict[str, Any] = {}
+    """Settings of every run, by dotted key."""
+    variants: dict[str, Variant]
+    reference: str
+    """The variant that differences are taken to."""
+    columns: tuple[Column, ...]
+    phases: bool = False
+    """Also a table of what each phase used."""
+    figure: Figure | None = None
+    caption: str = ""
+    """Of the figure."""
+    paper: PaperFigures | None = None
+    presets: dict[str, OnPreset] = {}
+    notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _of_its_variants(self) -> Experiment:
+        named = {self.reference} | {v for column in (self.paper.columns if self.paper else {}).values() for v in column}
+        named |= {v for on in self.presets.values() for v in on.variants}
+        if missing := named - set(self.variants):
+            raise ValueError(f"there is no variant {sorted(missing)[0]!r}")
+        return self
+
+    def on(self, preset: str) -> OnPreset:
+        return self.presets.get(preset, OnPreset())
+
+
+def parse(name: str, text: str) -> Experiment:
+    """Raises `UserError` for a file that is no experiment; it says where."""
+    try:
+        return Experiment(**{**read_yaml(text), "name": name})
+    except yaml.YAMLError as error:
+        raise UserError(f"the experiment {name!r} is not YAML: {' '.join(str(error).split())}") from error
+    except (ValidationError, TypeError) as error:
+        raise UserError(f"the experiment {name!r}: {' '.join(str(error).split())}") from error
+
+
+@cache
+def experiments() -> dict[str, Experiment]:
+    """All that come with the package, by name, in the order of the paper."""
+    folder = resources.files("sdzero_bench.experiments")
+    files = [path for path in folder.iterdir() if path.name.endswith(".yaml") and path.name != "claims.yaml"]
+    found = [parse(path.name.removesuffix(".yaml"), path.read_text(encoding="utf-8")) for path in files]
+    return {e.name: e for e in sorted(found, key=lambda e: (e.order, e.name))}
+
+
+def named(names: list[str]) -> list[Experiment]:
+    """Those of these names; `all` is every one. Raises `UserError` for a name that there is not."""
+    known = experiments()
+    for name in names:
+        if name not in known and name != "all":
+            raise unknown("experiment", name, ["all", *known])
+    return [e for e in known.values() if "all" in names or e.name in names]

@@ -1,0 +1,60 @@
+"""Runs that are there already, whoever made them: found by what decides their figures, not by their names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import validate
+from ..errors import UserError
+from ..reporting.records import RunRecord, load_runs
+from ..settings import RunConfig
+from .cells import Cell, covers, identity, measured_besides, needed
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A run that has yet to be made."""
+
+    config: RunConfig
+    for_experiments: tuple[str, ...]
+
+
+class Shelf:
+    """Finished runs and packed records at or below some folders; of those that are one run, the first folder's counts."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._runs: dict[str, list[tuple[RunRecord, dict[str, int]]]] = defaultdict(list)
+        self.strange: list[str] = []
+        """Records that this version cannot read the settings of, such as those of a plug-in that is not installed."""
+        for folder in folders:
+            if folder.is_dir() and any(folder.rglob("manifest.json")):
+                for run in load_runs(folder):
+                    if run.finished and not run.measured_alone and run.tuning is None:
+                        self._put(run)
+
+    def _put(self, run: RunRecord) -> None:
+        try:
+            config = validate(run.config)
+        except UserError as error:
+            self.strange.append(f"{run.folder}: {error}")
+            return
+        self._runs[identity(config)].append((run, measured_besides(config)))
+
+    def find(self, config: RunConfig) -> RunRecord | None:
+        """A finished run whose figures are those of `config`, and that measured all that it asks for."""
+        wants = measured_besides(config)
+        return next((run for run, has in self._runs.get(identity(config), ()) if covers(has, wants)), None)
+
+    def missing(self, found: Iterable[Cell]) -> list[Missing]:
+        """What has yet to be run for these cells; those that share a run name it once."""
+        found = list(found)
+        lacking = [cell for cell in found if self.find(cell.config) is None]
+        shared: dict[str, list[str]] = defaultdict(list)
+        for cell in lacking:
+            names = shared[identity(cell.config)]
+            if cell.experiment not in names:
+                names.append(cell.experiment)
+        return [Missing(config, tuple(shared[key])) for key, config in needed(lacking).items()]

@@ -1,0 +1,81 @@
+"""The files of experiments: Markdown, LaTeX, CSV and JSON of each, figures with their data, and one page of all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..records import write_atomic
+from ..reporting.blocks import Block, Heading
+from ..reporting.formats import html, latex, markdown
+from ..reporting.report import write_bytes
+from .section import Section
+
+WRITTEN_BY = "<!-- Written by `sdzero-bench reproduce`; what is edited here is lost. -->"
+PAGE, CLAIMS = "index.html", "README.md"
+
+
+def write(sections: Sequence[Section], out: Path, claims: Sequence[Block] = ()) -> list[Path]:
+    """Write all; `claims` are the blocks of README.md. Returns the paths.
+
+    Raises `UserError`, before anything is written, if there is a README.md that this did not write.
+    """
+    readme = out / CLAIMS
+    if claims and readme.is_file() and not readme.read_text(encoding="utf-8").startswith(WRITTEN_BY):
+        raise UserError(f"{str(readme)!r} was not written by this command; move it, or choose another folder with --out")
+    out.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for made in sections:
+        for name, text in _texts(made).items():
+            write_atomic(out / name, text)
+            paths.append(out / name)
+        for ending, image in made.images.items():
+            write_bytes(out / f"{made.experiment.name}.{ending}", image)
+            paths.append(out / f"{made.experiment.name}.{ending}")
+    title = "SD-Zero: tables and figures"
+    page = [Heading(1, title), *claims, *(block for made in sections for block in made.blocks)]
+    svgs = {made.experiment.name: made.images["svg"].decode() for made in sections if made.images}
+    write_atomic(out / PAGE, html(page, svgs, title=title, folder=out))
+    paths.append(out / PAGE)
+    if claims:
+        write_atomic(readme, _marked(markdown([*claims, *_contents(sections)])))
+        paths.append(readme)
+    return paths
+
+
+def _texts(made: Section) -> dict[str, str]:
+    name = made.experiment.name
+    data = {"experiment": name, "question": made.experiment.question, "rows": made.rows, "figure": made.curve}
+    texts = {
+        f"{name}.md": _marked(markdown(made.blocks)),
+        f"{name}.tex": latex(made.blocks),
+        f"{name}.csv": _csv(made.rows),
+        f"{name}.json": json.dumps(data, indent=2, ensure_ascii=False) + "\n",
+    }
+    return {**texts, f"{name}.data.csv": _csv(made.curve)} if made.curve else texts
+
+
+def _contents(sections: Sequence[Section]) -> list[Block]:
+    from ..reporting.blocks import Table
+
+    rows = [[made.experiment.title, made.experiment.question, f"{made.experiment.name}.md"] for made in sections]
+    return [Heading(2, "Tables and figures"), Table(["", "question", "file"], rows, left=3)]
+
+
+def _marked(text: str) -> str:
+    """With our own first line in the place of the report's."""
+    return "\n".join([WRITTEN_BY, *text.splitlines()[1:]]) + "\n"
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
