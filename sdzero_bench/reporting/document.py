@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from . import words
+from .blocks import DASH, Bars, Block, Figure, Heading, Notes, Record, Table
 from .conditions import differing, in_words
 from .grouping import Collection, Group
-from .leaderboard import TaskTable, overall
+from .leaderboard import Standing, TaskTable, overall
 from .summary import percent, with_interval
 
-DASH = "-"
-
-
-@dataclass(frozen=True)
-class Heading:
-    level: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells are plain text; the first `left` columns are names, the others figures."""
-
-    headings: list[str]
-    rows: list[list[str]]
-    left: int = 1
-
-
-@dataclass(frozen=True)
-class Notes:
-    lines: list[str]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """The sample-efficiency curves, drawn by efficiency.py."""
-
-    alternative: str
-
-
-Block = Heading | Table | Notes | Figure
 Board = Sequence[TaskTable]
+
+EFFICIENCY = "efficiency"
+"""Name of the figure that efficiency.py draws."""
 
 
 def document(collection: Collection, boards: Sequence[Board]) -> list[Block]:
@@ -54,7 +26,8 @@ def document(collection: Collection, boards: Sequence[Board]) -> list[Block]:
     for board in boards:
         blocks += _board(board, boards)
     if boards:
-        blocks += [Heading(2, "Sample efficiency"), Figure("avg@k against training samples drawn"), Notes(words.of_the_curve())]
+        figure = Figure(EFFICIENCY, "avg@k against training samples drawn")
+        blocks += [Heading(2, "Sample efficiency"), figure, Notes(words.of_the_curve())]
     if lines := words.of_the_runs(collection):
         blocks += [Heading(2, "Not ranked, or to be looked at"), Notes(lines)]
     return blocks
@@ -135,7 +108,7 @@ def _standings(table: TaskTable) -> Table:
                 s.supervision,
             ]
         )
-    return Table(headings, rows, left=2)
+    return Table(headings, rows, left=2, bars=_bars(table, [2]), records=[_records(s) for s in table.standings])
 
 
 def _pairs(table: TaskTable) -> Table:
@@ -148,7 +121,8 @@ def _pairs(table: TaskTable) -> Table:
         ]
         for pair in reversed(table.pairs)
     ]
-    return Table(["pair", "difference, points", "p (Holm)", "p (raw)"], rows)
+    bars = Bars([1], mark=0.0, marked="no difference")
+    return Table(["pair", "difference, points", "p (Holm)", "p (raw)"], rows, bars=bars)
 
 
 def _costs(table: TaskTable) -> Table:
@@ -171,4 +145,15 @@ def _parts(table: TaskTable) -> Table:
         [label, *(with_interval(p.avg[label].mean, p.avg[label].interval) if label in p.avg else DASH for p in table.parts)]
         for label in labels
     ]
-    return Table(["method", *(f"{part.questions:,} questions" for part in table.parts)], rows)
+    headings = ["method", *(f"{part.questions:,} questions" for part in table.parts)]
+    return Table(headings, rows, bars=_bars(table, range(1, len(headings))))
+
+
+def _bars(table: TaskTable, columns: Sequence[int]) -> Bars:
+    """Of columns of avg@k, with a mark at the row that differences are taken to."""
+    reference = table.standing(table.reference) if table.reference else None
+    return Bars(columns, 100 * reference.avg.mean, reference.label) if reference else Bars(columns)
+
+
+def _records(standing: Standing) -> list[Record]:
+    return [Record(str(run.seed), run.run_id, run.folder) for run in standing.row.runs]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .document import DASH, Block, Heading, Notes, Table
+from .blocks import DASH, Block, Heading, Notes, Record, Table
 from .records import BASE, RunRecord
 from .summary import with_interval
 
@@ -36,7 +36,8 @@ def blocks(runs: Sequence[RunRecord]) -> Iterator[Block]:
         return
     yield Heading(2, "Policies measured by themselves")
     headings = ["task", "harness", "policy", "avg %", "pass %", "maj %", "tokens", "samples", "questions", "unverified"]
-    yield Table(headings, [_row(run) for run in in_order(runs)], left=3)
+    records = [[Record(str(run.seed), run.run_id, run.folder)] for run in in_order(runs)]
+    yield Table(headings, [_row(run) for run in in_order(runs)], left=3, records=records)
     yield Notes(NOTES)
     rows = [[data["harness"], *cells] for data in map(as_data, in_order(runs)) for cells in _harness_rows(data)]
     if rows:

@@ -1,12 +1,15 @@
-"""The document of a report as Markdown, LaTeX or HTML. Names of methods and tasks are text of others: all of it is escaped."""
+"""The document of a report in each of its formats. Names of methods and tasks are text of others: all of it is escaped."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from .document import Block, Figure, Heading, Notes, Table
+from .blocks import Block, Figure, Heading, Notes, Table
+from .page import html
 from .summary import markdown_table
+
+__all__ = ["html", "latex", "markdown"]
 
 WRITTEN_BY = "<!-- Written by `sdzero-bench report`; what is edited here is lost. -->"
 
@@ -15,25 +18,12 @@ ROWS_A_PAGE = 40
 
 
 def markdown(blocks: Sequence[Block]) -> str:
-    """GitHub's Markdown; the figure is efficiency.svg beside it."""
+    """GitHub's Markdown; a figure is the SVG file of its name beside it."""
     return "\n\n".join([WRITTEN_BY, *map(_markdown_block, blocks)]) + "\n"
 
 
-def html(blocks: Sequence[Block], svg: str) -> str:
-    """One self-contained page, light and dark, with the figure in it."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    loader = PackageLoader("sdzero_bench.reporting")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    image = Markup(svg[max(svg.find("<svg"), 0) :])  # without the XML declaration, which a page must not have in its middle
-    return environment.get_template("leaderboard.html.j2").render(
-        blocks=[{"kind": type(block).__name__, "content": block} for block in blocks], image=image
-    )
-
-
 def latex(blocks: Sequence[Block]) -> str:
-    """A document with booktabs tables, each of which can be lifted into another; the figure is efficiency.png beside it."""
+    """A document with booktabs tables, each of which can be lifted into another; a figure is the PNG of its name beside it."""
     return "\n\n".join([LATEX_HEAD, *map(_latex_block, blocks), "\\end{document}\n"])
 
 
@@ -75,8 +65,8 @@ def _markdown_block(block: Block) -> str:
             )
         case Notes(lines):
             return "\n".join(f"- {_escape_markdown(line)}" for line in lines)
-        case Figure(alternative):
-            return f"![{_escape_markdown(alternative)}](efficiency.svg)"
+        case Figure(name, alternative):
+            return f"![{_escape_markdown(alternative)}]({name}.svg)"
 
 
 def _escape_markdown(text: str) -> str:
@@ -95,8 +85,8 @@ def _latex_block(block: Block) -> str:
         case Notes(lines):
             items = "\n".join(f"  \\item {escape_latex(line)}" for line in lines)
             return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"
-        case Figure():
-            return "\\IfFileExists{efficiency.png}{\\includegraphics[width=\\linewidth]{efficiency.png}}{}"
+        case Figure(name):
+            return f"\\IfFileExists{{{name}.png}}{{\\includegraphics[width=\\linewidth]{{{name}.png}}}}{{}}"
 
 
 def _latex_table(table: Table, rows: list[list[str]]) -> str:

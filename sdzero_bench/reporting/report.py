@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from ..errors import UserError
 from ..records import write_atomic
 from . import evaluations
-from .document import document, heading
+from .document import EFFICIENCY, document, heading
 from .efficiency import draw
 from .figures import as_csv, as_data
 from .formats import WRITTEN_BY, html, latex, markdown
@@ -42,19 +42,20 @@ class Report:
 
     @cached_property
     def images(self) -> dict[str, bytes]:
-        """The sample-efficiency figure as `png` and `svg`; none where nothing was trained."""
+        """The figures by the names of their files, each as PNG and SVG; none where nothing was trained."""
         tables = [(self._title(board, table), table) for board in self.boards for table in board]
-        return draw(tables) if tables else {}
+        return {f"{EFFICIENCY}.{ending}": image for ending, image in draw(tables).items()} if tables else {}
 
-    def text(self, format: Format) -> dict[str, str]:
-        """The files of one format: name to content."""
+    def text(self, format: Format, out: Path | None = None) -> dict[str, str]:
+        """The files of one format: name to content. In a page that will lie in `out`, rows link to their records near it."""
         match format:
             case "md":
                 return {"README.md": markdown(self.blocks)}
             case "csv":
                 return as_csv(self.collection, self.boards)
             case "html":
-                return {"leaderboard.html": html(self.blocks, self.images.get("svg", b"").decode())}
+                svgs = {name.removesuffix(".svg"): data.decode() for name, data in self.images.items() if name.endswith(".svg")}
+                return {"leaderboard.html": html(self.blocks, svgs, folder=out)}
             case "latex":
                 return {"leaderboard.tex": latex(self.blocks)}
             case "json":
@@ -63,19 +64,19 @@ class Report:
         raise UserError(f"unknown format {format!r}; there are: {', '.join(FORMATS)}")
 
     def write(self, out: Path, formats: Iterable[Format]) -> list[Path]:
-        """Write the files of these formats, and efficiency.png and .svg. Returns their paths.
+        """Write the files of these formats, and the figures as PNG and SVG. Returns their paths.
 
         Raises `UserError`, before anything is written, if there is a README.md that this did not write.
         """
         readme = out / "README.md"
-        files = {name: text for format in formats for name, text in self.text(format).items()}
+        files = {name: text for format in formats for name, text in self.text(format, out).items()}
         if "README.md" in files and readme.is_file() and not readme.read_text(encoding="utf-8").startswith(WRITTEN_BY):
             raise UserError(f"{str(readme)!r} was not written by a report; move it, or choose another folder with --out")
         for name, text in files.items():
             write_atomic(out / name, text)
-        for ending, data in self.images.items():
-            _write_bytes(out / f"efficiency.{ending}", data)
-        return [out / name for name in files] + [out / f"efficiency.{ending}" for ending in self.images]
+        for name, data in self.images.items():
+            _write_bytes(out / name, data)
+        return [out / name for name in [*files, *self.images]]
 
     def _title(self, board: Sequence[TaskTable], table: TaskTable) -> str:
         title = heading(board, self.boards)
