@@ -15,6 +15,7 @@ import torch
 
 from ..adapters import weights_of
 from ..errors import UserError
+from ..memory import ran_out
 from ..models import device
 from ..settings import RunConfig
 from .completion import Completion, Request, SamplingParameters
@@ -181,6 +182,8 @@ class VLLMEngine:
         try:
             drawn = self.llm.generate(prompts, asked, use_tqdm=False)
         except RuntimeError as error:
+            if ran_out(error):
+                raise  # whoever samples says what to do
             # Also what vLLM raises where its core died, in this process or beside it.
             said = (str(error).strip() or type(error).__name__).splitlines()[-1]
             raise UserError(f"vLLM {self.version} failed while it sampled: {said}") from error
