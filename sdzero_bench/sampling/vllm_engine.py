@@ -120,7 +120,12 @@ def follow(llm: Any, policy: PreTrainedModel) -> None:
 
 
 def server_options(path: str, dtype: str, max_model_len: int | None, gpu_memory: float, tensor_parallel: int) -> list[str]:
-    """Arguments of vLLM's API server, with which a server samples as an engine in the run's process does."""
+    """Arguments of vLLM's API server, with which a server samples as an engine in the run's process does.
+
+    Raises `UserError` if the model is to be shared out over more GPUs than there are.
+    """
+    if tensor_parallel > max(1, gpus := torch.cuda.device_count()):
+        raise UserError(f"--tensor-parallel {tensor_parallel} needs so many GPUs, and {gpus} are here")
     options = ["--model", path, "--dtype", dtype, "--generation-config", "vllm", "--worker-extension-cls", WORKER]
     if max_model_len is not None:
         options += ["--max-model-len", str(max_model_len)]
