@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
 from .gguf import dequantised, is_gguf
+from .memory import LOADING, memory_for
 from .settings import ModelConfig
 
 if TYPE_CHECKING:
@@ -91,10 +92,11 @@ def load_model(path: str, config: ModelConfig) -> PreTrainedModel:
 
     dtype = torch.bfloat16 if config.dtype == "bfloat16" else torch.float32
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+        with memory_for(f"loading {path!r}", LOADING):
+            model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+            return model.to(device(config))
     except (OSError, ValueError) as error:
         raise UserError(f"no model could be loaded from {path!r}: {_first_line(error)}") from error
-    return model.to(device(config))
 
 
 def _first_line(error: Exception) -> str:

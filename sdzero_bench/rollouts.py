@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from .budget import Ledger
+from .memory import SAMPLING, memory_for
 from .progress import PhaseBar
 from .questions import Question
 from .ranks import ALONE, Ranks
@@ -115,7 +116,8 @@ class Rollouts:
                     rewards = [self.journal.phases[phase][key].verdict.reward for key in journaled]
                     bar.advance(len(journaled), rewards=rewards)
                 if not all(p.key in known for p in batch):
-                    fresh = self._generate(engine, batch, parameters, seed, known, stream or phase)
+                    with memory_for(f"sampling for {phase}", SAMPLING):
+                        fresh = self._generate(engine, batch, parameters, seed, known, stream or phase)
                     verdicts = aside.submit(self._verify, fresh)
                     keep()
                     before = fresh, verdicts

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .budget import EVALUATION, Budget, Ledger, measures
 from .contexts import Contexts
 from .errors import UserError
+from .memory import TRAINING, memory_for
 from .models import device, load_model, load_tokenizer, model_path, switch_thinking
 from .progress import ProgressDisplay
 from .questions import Question, QuestionSet
@@ -265,7 +266,8 @@ class Run(Contexts):
         self._require_charged(name)
         if done := self.folder.checkpoint(name):
             return Checkpoint(name, str(done))
-        return Checkpoint(name, train(TrainingPhase(self, name, self._fresh_model(start), learning_rate)))
+        with memory_for(f"training {name}", TRAINING):
+            return Checkpoint(name, train(TrainingPhase(self, name, self._fresh_model(start), learning_rate)))
 
     @staticmethod
     def _require_charged(phase: str) -> None:

@@ -89,7 +89,7 @@ class Session:
             "shown": self.method.supervision,
             "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
             "sampler": f"{config.engine.name}, temperature {drawn.temperature:g}, top-p {drawn.top_p:g}",
-            "verifier": f"{self.task.verifier}; {self._kept_in()}",
+            "verifier": f"{self.task.verifier}; {self._kept_in()}{self._less_tests()}",
             "folder": str(folder.path),
         }
         if not trains:
@@ -101,6 +101,13 @@ class Session:
         if not is_gguf(name):
             return ""
         return f"; its weights were quantised ({quantisation(Path(name).expanduser())}) and are not those of the original model"
+
+    def _left_out(self) -> int:
+        return self.task.left_out(self.train_questions) + self.task.left_out(self.test_questions)
+
+    def _less_tests(self) -> str:
+        count = self._left_out()
+        return f"; without {count} tests of the data, whose results do not fit the limits" if count else ""
 
     def _kept_in(self) -> str:
         if self.task.sandbox is not None:
@@ -134,6 +141,7 @@ class Session:
                 "tuning": self.tuning,
                 "origin": self.origin,
                 "harness": self.task.harness,
+                "left_out_tests": self._left_out(),
                 "versions": versions(),
                 "hardware": {**hardware(), "processes": self.ranks.count},
                 "sandbox": self.task.sandbox and self.task.sandbox.as_dict(),
@@ -231,6 +239,7 @@ class Session:
             "tuning": self.tuning,
             "origin": self.origin,
             "harness": self.task.harness,
+            "left_out_tests": self._left_out(),
             "budget": run.budget.as_dict(),
             "ledger": run.ledger.as_dict(),
             "evaluation": [{k: v for k, v in entry.items() if k != "per_question"} for entry in evaluation],

@@ -68,6 +68,10 @@ class Task(ABC):
         """Seconds after which verifying one response is given up and counted as failed; None: as the run is configured."""
         return None
 
+    def left_out(self, questions: QuestionSet) -> int:
+        """How many tests the data has of these questions that `verify` does not make: said before a run, and in its record."""
+        return 0
+
     def verdict_key(self, question: Question, response: str) -> str | None:
         """A digest of all that decides the verdict: program, tests, limits, sandbox. Where it is equal, verdicts are shared,
         over the runs of a sweep too. None: this response is verified on its own.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from code_tasks import code_task, rows_of, verify_all, write_rows
 from evalplus.eval import PASS, untrusted_check
 from mutants import mutants
+from small_runs import command
 
 from sdzero_bench.code.evalplus_rules import matches
 from sdzero_bench.code.task import fenced
@@ -100,6 +103,42 @@ def test_a_reference_solution_that_fails_is_an_error_before_anything_is_sampled(
         rows[0] |= change
         with pytest.raises(UserError, match=message):
             code_task("humaneval_plus", write_rows(tmp_path / "rows.jsonl", rows)).load("test")
+
+
+TOO_LARGE = "    if numbers == [12345]:\n        return bytearray(3 << 30)\n"
+"""More than the memory that reference solutions have, for one of the calls."""
+
+
+def test_calls_whose_results_exceed_the_limits_are_left_out_counted_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first, second = rows_of("humaneval_plus")[:2]
+    first["canonical_solution"] = TOO_LARGE + first["canonical_solution"]
+    first["plus_input"] = [[[12345]], *first["plus_input"], [[12345]]]
+    file = write_rows(tmp_path / "rows.jsonl", [first, second])
+
+    questions = code_task("humaneval_plus", file).load("test")
+    calls = len(first["base_input"]) + len(first["plus_input"])
+    assert (len(questions[0].details["tests"]["calls"]), questions[0].details["tests"]["left_out"]) == (calls - 2, 2)
+    assert "left_out" not in questions[1].details["tests"]
+
+    settings = ["--set", f"task.path={file}", "--allow-weaker-sandbox"]
+    checked = subprocess.run(command("tasks", "check", "humaneval_plus", "--json", *settings), capture_output=True, text=True)
+    (finding,) = [f for f in json.loads(checked.stdout)["findings"] if f["check"] == "tests left out"]
+    assert (finding["state"], finding["found"]) == ("note", "2 of test: what they have to return does not fit the limits")
+
+    model, small = (
+        "package:sdzero_bench.tasks/micro_world/sums_and_programs",
+        ["--k", "1", "--set", "evaluation.max_new_tokens=8"],
+    )
+    asked = command("eval", model, "--task", "humaneval_plus", *small, *settings, "--out", str(tmp_path / "runs"), "--json")
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert "without 2 tests of the data, whose results do not fit the limits" in done.stderr
+    result = json.loads(done.stdout)
+    folder = Path(result["folder"])
+    assert result["left_out_tests"] == json.loads((folder / "manifest.json").read_text())["left_out_tests"] == 2
+    assert "- 2 tests of the data were not made" in (folder / "summary.md").read_text()
 
 
 @pytest.mark.data

@@ -112,6 +112,18 @@ def test_base_and_plus_tests_decide(task: Any, code: str, base: bool, plus: bool
     assert sample.right == plus
 
 
+def test_base_tests_whose_results_exceed_the_limits_are_not_counted_among_them(
+    task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DOUBLE, "base_input", [[1], [3 << 30]])
+    monkeypatch.setitem(DOUBLE, "canonical_solution", "    return bytearray(x) if x > 9 else 2 * x\n")
+    questions = QuestionSet("one", (task.load("test")[0],))
+    assert task.left_out(questions) == 1
+    (sample,) = sampled(task, questions, [fenced("def double(x):\n    return abs(2 * x)")])
+    results = task.harness_figures(questions, [sample])["results"]
+    assert results == {"humaneval": {"pass@1": 1.0}, "humaneval+": {"pass@1": 0.0}}
+
+
 @pytest.mark.parametrize(
     "code",
     [

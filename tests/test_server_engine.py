@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tiny import tiny_model
 
+from sdzero_bench.commands.serve import serve
 from sdzero_bench.config import resolve
 from sdzero_bench.errors import UserError
+from sdzero_bench.sampling import vllm_engine
 from sdzero_bench.sampling.completion import Completion, Request, SamplingParameters
 from sdzero_bench.sampling.engines import make_engines
 from sdzero_bench.sampling.server_engine import ServerEngines
+from sdzero_bench.sampling.vllm_worker import _saved
 
 
 class Stub(ThreadingHTTPServer):
@@ -31,6 +39,8 @@ class Stub(ThreadingHTTPServer):
             "/reset_prefix_cache": None,
         }
         self.held = ""
+        self.folder = Path()
+        self.weights: dict[str, Any] = {}
         self.asked: list[dict[str, Any]] = []
 
     @property
@@ -50,6 +60,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/collective_rpc" and self.path not in self.server.answers:
             if body["method"] == "load_policy":
                 self.server.held = body["kwargs"]["name"]
+                self.server.folder = Path(body["kwargs"]["folder"])
+                self.server.weights = dict(_saved(self.server.folder))
             answer = {"results": [{"policy": self.server.held, "dtype": "float32"}]}
         elif self.path == "/v1/completions":
             self.server.asked.append(body)
@@ -76,8 +88,8 @@ def servers() -> Iterator[list[Stub]]:
         server.server_close()
 
 
-def engines(tokenizer: Any, *urls: str) -> ServerEngines:
-    config = resolve("sft", assignments=["engine.name=vllm-server", f"engine.urls=[{','.join(urls)}]"])
+def engines(tokenizer: Any, *urls: str, more: tuple[str, ...] = ()) -> ServerEngines:
+    config = resolve("sft", assignments=["engine.name=vllm-server", f"engine.urls=[{','.join(urls)}]", *more])
     made = make_engines(config, tokenizer, "unused")
     assert isinstance(made, ServerEngines)
     return made
@@ -136,3 +148,53 @@ def test_a_server_that_is_not_there_or_dies_is_said_with_what_to_do(servers: lis
     servers[0].server_close()
     with pytest.raises(UserError, match="does not answer"):
         engine.generate([Request((5, 6), 0)], PARAMETERS)
+
+
+def test_weights_travel_through_the_folder_of_engine_exchange(servers: list[Stub], tokenizer: Any, tmp_path: Path) -> None:
+    policy = tiny_model(tokenizer, 0)
+    urls = [server.url for server in servers]
+    engines(tokenizer, *urls, more=(f"engine.exchange={tmp_path}",)).of(policy, "base")
+    expected = dict(policy.named_parameters())  # a weight of two names once
+    for server in servers:
+        assert server.folder.parent == tmp_path
+        assert server.weights.keys() == expected.keys()
+        assert all(torch.equal(weight, expected[name]) for name, weight in server.weights.items())
+    assert list(tmp_path.iterdir()) == []  # what has arrived is removed
+
+
+def test_an_exchange_that_is_not_there_is_said_before_anything_is_loaded(servers: list[Stub], tokenizer: Any) -> None:
+    with pytest.raises(UserError, match=r"engine\.exchange: there is no folder '/no/such/folder'; make it"):
+        engines(tokenizer, servers[0].url, more=("engine.exchange=/no/such/folder",))
+
+
+def served(monkeypatch: pytest.MonkeyPatch, gpus: int, **options: Any) -> dict[str, str]:
+    """The options, by name, of the server that `serve` becomes on a machine with so many GPUs."""
+    started: list[list[str]] = []
+    monkeypatch.setattr(vllm_engine, "installed_version", lambda: "0.32.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(os, "execv", lambda program, command: started.append(command))
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    serve("package:sdzero_bench.tasks/micro_world/sums_and_programs", **options)
+    (command,) = started
+    assert command[:3] == [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
+    assert os.environ["VLLM_SERVER_DEV_MODE"] == "1"
+    return {name: value for name, value in pairwise(command) if name.startswith("--")}
+
+
+def test_serve_shares_a_model_out_over_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = served(monkeypatch, 4, host="10.0.0.7", port=8001, dtype="bfloat16", gpu_memory=0.8, tensor_parallel=4)
+    assert options["--tensor-parallel-size"] == "4"
+    assert options["--gpu-memory-utilization"] == "0.8"
+    assert options["--worker-extension-cls"] == "sdzero_bench.sampling.vllm_worker.PolicyWorker"
+    assert (options["--dtype"], options["--host"], options["--port"]) == ("bfloat16", "10.0.0.7", "8001")
+    assert Path(options["--model"], "config.json").is_file()
+
+
+def test_serve_on_cpus_reads_whole_prompts_and_shares_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = served(monkeypatch, 0, max_model_len=4096)
+    assert (options["--max-model-len"], options["--max-num-batched-tokens"]) == ("4096", "4096")
+    assert {"--enforce-eager", "--no-enable-chunked-prefill"} <= options.keys()
+    assert not {"--tensor-parallel-size", "--gpu-memory-utilization"} & options.keys()
+    with pytest.raises(UserError, match="--tensor-parallel 2 needs so many GPUs, and 0 are here"):
+        served(monkeypatch, 0, tensor_parallel=2)

@@ -42,7 +42,7 @@ def prove(
     findings, sets = load(task)
     if not sets:
         return findings
-    findings += [repeated(sets), *shared(sets)]
+    findings += [repeated(sets), *shared(sets), *left_out(task, sets)]
     asked = {split: questions[:limit] for split, questions in sets.items()}
     findings += verified(task, asked, settings, display)
     findings.append(lengths(task, [q for questions in sets.values() for q in questions], model))
@@ -100,6 +100,13 @@ def shared(sets: Sets) -> list[Finding]:
                 finding(name, "no question and no passage in common", f"{len(alike)} share a passage", alike, "note")
             )
     return findings
+
+
+def left_out(task: Task, sets: Sets) -> list[Finding]:
+    """Of the tests that the data has, where there are such."""
+    counts = {split: task.left_out(questions) for split, questions in sets.items()}
+    told = ", ".join(f"{count} of {split}" for split, count in counts.items() if count)
+    return [Finding("tests left out", "note", f"{told}: what they have to return does not fit the limits")] if told else []
 
 
 def leaked(sets: Sets, test: QuestionSet) -> Finding:

@@ -19,8 +19,9 @@ def plus_rows(
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Each row with its tests, which are of the form "calls", from a local file or from what the package evalplus fetches.
 
-    The reference solutions run in the sandbox. Raises `UserError` where evalplus is not installed, and for rows that lack a
-    field or whose reference solution fails.
+    The reference solutions run in the sandbox. Calls whose results do not fit its limits are left out and counted;
+    `base_calls` of the row says how many of the tests are its base inputs. Raises `UserError` where evalplus is not installed,
+    and for rows that lack a field or whose reference solution fails.
     """
     require_evalplus()
     found = _fetched(data_set) if path is None else _local(data_set, path)
@@ -37,9 +38,13 @@ def plus_rows(
     ]
     results = expected_results(sandbox or find_sandbox(), references, arguments)
     return [
-        (row, _tests(data_set, row["atol"], reference, values))
+        ({**row, "base_calls": _made(values[: len(row["base_input"])])}, _tests(data_set, row["atol"], reference, values))
         for row, reference, values in zip(found, references, results, strict=True)
     ]
+
+
+def _made(results: list[str | None]) -> int:
+    return sum(result is not None for result in results)
 
 
 def _tests(data_set: str, atol: float, reference: Reference, results: list[str | None]) -> dict[str, Any]:
@@ -51,6 +56,8 @@ def _tests(data_set: str, atol: float, reference: Reference, results: list[str |
         "expected": [result for _, result in kept],
         "rule": f"evalplus {data_set}",
         "atol": atol,
+        # Named where there are some: the tests of other questions stay as they are in older records.
+        **({"left_out": left_out} if (left_out := len(results) - _made(results)) else {}),
     }
 
 

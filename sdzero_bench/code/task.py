@@ -71,6 +71,10 @@ class CodeTask(Task):
             self.tests(question)
         return questions
 
+    def left_out(self, questions: QuestionSet) -> int:
+        tests = [question.details.get("tests") for question in questions]
+        return sum(those.get("left_out", 0) for those in tests if isinstance(those, dict))
+
     def verify(self, question: Question, response: str) -> Verdict:
         if self.sandbox is None:
             raise RuntimeError("no sandbox was set; verifying.equipping.equip finds one")

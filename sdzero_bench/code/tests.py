@@ -63,6 +63,8 @@ class CallTests(_Form):
     """How a result is compared: a name in comparing.RULES."""
     atol: float = Field(0.0, ge=0)
     """Allowed difference of floats, beside a relative one of 1e-7; 0: none."""
+    left_out: int = Field(0, ge=0)
+    """Calls that the data has beside these and that are not made, since what they return does not fit the limits."""
 
     @model_validator(mode="after")
     def _readable(self) -> CallTests:

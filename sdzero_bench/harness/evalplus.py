@@ -61,7 +61,7 @@ class EvalPlusTask(HarnessTask, CodeTask):
         return self.checked(QuestionSet(self.name, tuple(self._question(row, tests) for row, tests in rows)))
 
     def _question(self, row: dict[str, Any], tests: dict[str, Any]) -> Question:
-        details = {"tests": tests, "function": row["entry_point"], "base": len(row["base_input"])}
+        details = {"tests": tests, "function": row["entry_point"], "base": row["base_calls"]}
         return Question(row["task_id"], row["prompt"], row["canonical_solution"], details)
 
     def usual_evaluation(self) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Report:
         for name, text in files.items():
             write_atomic(out / name, text)
         for name, data in self.images.items():
-            _write_bytes(out / name, data)
+            write_bytes(out / name, data)
         return [out / name for name in [*files, *self.images]]
 
     def _title(self, board: Sequence[TaskTable], table: TaskTable) -> str:
@@ -83,7 +83,7 @@ class Report:
         return title if len(board) == 1 else f"{table.group.task}, of {title}"
 
 
-def _write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -89,6 +89,8 @@ def notes(result: dict[str, Any]) -> list[str]:
         lines.append(
             f"The verifier failed on {failures} samples (time-outs or errors); they count neither as right nor as wrong."
         )
+    if left_out := result.get("left_out_tests"):  # older records do not say
+        lines.append(f"{left_out} tests of the data were not made: what they have to return does not fit the limits.")
     if cut := sum(use.get("cut_responses", 0) for use in result["ledger"].values()):
         lines.append(f"{cut} responses were cut, for student and teacher alike, to fit the teacher's limit of tokens.")
     return lines

@@ -106,6 +106,8 @@ class ServerEngines:
         if len(versions := {server.version for server in self.servers}) > 1:
             raise UserError(f"the servers of engine.urls run different versions of vLLM: {', '.join(sorted(versions))}")
         self.exchange = Path(config.engine.exchange or tempfile.gettempdir())
+        if not self.exchange.is_dir():
+            raise UserError(f"engine.exchange: there is no folder {str(self.exchange)!r}; make it where the servers see it too")
         self.threads = ThreadPoolExecutor(IN_FLIGHT * len(self.servers))
         self.run = ranks.from_first(uuid4().hex)
         self._held: str | None = None

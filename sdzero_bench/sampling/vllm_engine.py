@@ -15,6 +15,7 @@ import torch
 
 from ..adapters import weights_of
 from ..errors import UserError
+from ..memory import ran_out
 from ..models import device
 from ..settings import RunConfig
 from .completion import Completion, Request, SamplingParameters
@@ -119,7 +120,12 @@ def follow(llm: Any, policy: PreTrainedModel) -> None:
 
 
 def server_options(path: str, dtype: str, max_model_len: int | None, gpu_memory: float, tensor_parallel: int) -> list[str]:
-    """Arguments of vLLM's API server, with which a server samples as an engine in the run's process does."""
+    """Arguments of vLLM's API server, with which a server samples as an engine in the run's process does.
+
+    Raises `UserError` if the model is to be shared out over more GPUs than there are.
+    """
+    if tensor_parallel > max(1, gpus := torch.cuda.device_count()):
+        raise UserError(f"--tensor-parallel {tensor_parallel} needs so many GPUs, and {gpus} are here")
     options = ["--model", path, "--dtype", dtype, "--generation-config", "vllm", "--worker-extension-cls", WORKER]
     if max_model_len is not None:
         options += ["--max-model-len", str(max_model_len)]
@@ -181,6 +187,8 @@ class VLLMEngine:
         try:
             drawn = self.llm.generate(prompts, asked, use_tqdm=False)
         except RuntimeError as error:
+            if ran_out(error):
+                raise  # whoever samples says what to do
             # Also what vLLM raises where its core died, in this process or beside it.
             said = (str(error).strip() or type(error).__name__).splitlines()[-1]
             raise UserError(f"vLLM {self.version} failed while it sampled: {said}") from error
