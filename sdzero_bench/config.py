@@ -63,8 +63,10 @@ def resolve(
         section = layer.get("task")
         chosen = section.get("name", chosen) if isinstance(section, dict) else chosen
     registry.task(chosen)
-    merged = _merge(_merge(settings, {"task": {"name": chosen}}), per_task.get(chosen, {}))
     # Options of another method or task than the preset's must not linger.
+    if chosen != settings["task"]["name"]:
+        settings["task"] = {"name": chosen}
+    merged = _merge(settings, per_task.get(chosen, {}))
     merged = _merge(merged, {"preset": preset, "method": {"name": method, **per_method.get(method, {})}})
     for layer in layers:
         merged = _merge(merged, layer)

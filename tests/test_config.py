@@ -64,6 +64,11 @@ def test_unknown_names() -> None:
         resolve("srt", assignments=["method.phrases=mine"])
 
 
+def test_options_of_the_presets_own_task_do_not_go_over_to_another() -> None:
+    assert resolve("rft", "smol").task["max_terms"] == 2
+    assert "max_terms" not in resolve("rft", "smol", task="countdown").task
+
+
 def test_own_phrases() -> None:
     config = resolve("srt", assignments=["method.phrases={right: Good., wrong: Bad.}"])
     assert config.method["phrases"] == {"right": "Good.", "wrong": "Bad."}

@@ -98,21 +98,21 @@ def _list(chosen: list[Experiment], setting: Setting, shelf: Shelf) -> None:
     from sdzero_bench.reproducing.expected import hours
 
     console = Console(highlight=False)
-    table = Table("name", "question", "runs", "missing", "hours", box=None, header_style="bold")
+    table = Table("name", "what", "runs", "missing", "hours", box=None, header_style="bold")
     for experiment in chosen:
         found = cells(experiment, setting)
         missing = shelf.missing(found)
         if (skip := experiment.on(setting.preset).skip) is not None:
-            table.add_row(experiment.name, experiment.question, "-", f"not here: {skip}", "-", style="dim")
+            table.add_row(experiment.name, f"{experiment.title} (not here: {skip})", "-", "-", "-", style="dim")
             continue
         style = "green" if not missing else None
         cost = hours([lacking.config for lacking in missing])
-        table.add_row(experiment.name, experiment.question, str(len(found)), str(len(missing)), cost, style=style)
+        table.add_row(experiment.name, experiment.title, str(len(found)), str(len(missing)), cost, style=style)
     console.print(table)
     whole = _missing(chosen, setting, shelf)
     console.print(
-        f"\nPreset {setting.preset}. All of them: {len(whole)} runs missing, as experiments share runs; "
-        f"{hours([lacking.config for lacking in whole])} hours at the preset's throughput, verifying and start-up not counted.\n"
+        f"\nPreset {setting.preset}. All of them: {len(whole)} runs missing, as experiments share runs, and "
+        f"{hours([lacking.config for lacking in whole])} hours at the preset's throughput; verifying is not counted.\n"
         "sdzero-bench reproduce NAME makes one, sdzero-bench reproduce all makes all."
     )
 

@@ -1,1 +1,1 @@
-"""One YAML file for each table and figure of the paper, and for each question that it leaves open; claims.yaml: what it says."""
+"""One YAML file for each table and figure of the paper, and for each question it leaves open; claims.yaml: what it says."""

@@ -99,7 +99,9 @@ def covers(has: Mapping[str, int], wants: Mapping[str, int]) -> bool:
 
 def _both(one: RunConfig, other: RunConfig) -> RunConfig:
     a, b = measured_besides(one), measured_besides(other)
-    more: dict[str, Any] = {f"evaluation.{name}": type(getattr(one.evaluation, name))(b[name]) for name in b if b[name] > a[name]}
+    more: dict[str, Any] = {
+        f"evaluation.{name}": type(getattr(one.evaluation, name))(b[name]) for name in b if b[name] > a[name]
+    }
     return changed(one, more) if more else one
 
 

@@ -108,12 +108,12 @@ def blocks(setting: Setting, shelf: Shelf) -> list[Block]:
     """The page: claims, then questions."""
     of_claims, of_questions = (findings(c, setting, shelf) for c in (claims().claims, claims().questions))
     notes = [
-        "after - before, in points or tokens, paired over the same test questions, with a 95 % interval over questions and seeds. "
-        "A claim holds if all of its interval lies above what it says, does not hold if all of it lies below, and else can't be "
-        "told.",
-        f"Each interval stands by itself: of {len(of_claims) + len(of_questions)}, one in twenty will miss by chance.",
-        "Revision: accuracy of revised minus first answers of the same policy. Concentration: Gini coefficient of the token KLs "
-        "of wrong minus right responses. Correction rates are compared over questions, the seeds taken together.",
+        "after - before, in points or tokens, paired over the same test questions, with a 95 % interval over questions and "
+        "seeds. A claim holds if all of its interval lies above what it says, does not hold if all of it lies below, and else "
+        "can't be told.",
+        f"Each of the {len(of_claims) + len(of_questions)} intervals stands by itself: one in twenty misses by chance.",
+        "Revision: accuracy of revised minus first answers of the same policy. Concentration: Gini coefficient of the token "
+        "KLs of wrong minus right responses. Correction rates are compared over questions, the seeds taken together.",
     ]
     claimed = [[*_row(f), f.claim.paper, f.shown, str(f.seeds), f.verdict] for f in of_claims]
     asked = [[*_row(f), f.shown, str(f.seeds), f.answer] for f in of_questions]
@@ -165,7 +165,7 @@ def _correction(after: Measured, before: Measured) -> Estimate | None:
 
 def _concentration(after: Measured, _: Measured | None) -> Estimate | None:
     found = concentrations(after)
-    return found and found.difference
+    return found.difference if found else None
 
 
 COMPARED: dict[str, Callable[..., Estimate | None]] = {

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..evaluating.estimators import Estimate
-from ..reporting.costs import cost
 from ..reporting.blocks import DASH
+from ..reporting.costs import cost
 from ..reporting.statistics import LEVEL, RESAMPLES, Scores, estimate
 from ..reporting.summary import with_interval
 from .experiment import Column

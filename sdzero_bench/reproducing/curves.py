@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean as mean
 from typing import Any
 
 import numpy as np
@@ -64,14 +65,14 @@ def _localisation(figures: TaskFigures) -> Rows:
         for right, found in localised(row).items():
             found = [response for response in found if sum(response["kl"]) > 0]  # without any there are no shares
             shares = [buckets(response["kl"]) for response in found]
-            for bucket, mean in enumerate(np.mean(shares, axis=0) if shares else []):
+            for bucket, share in enumerate(np.mean(shares, axis=0) if shares else []):
                 rows.append(
                     {
                         "task": figures.task,
                         "variant": row.label,
                         "responses": "right" if right else "wrong",
                         "bucket": bucket + 1,
-                        "share": round(float(mean), 6),
+                        "share": round(float(share), 6),
                         "count": len(shares),
                     }
                 )
@@ -141,8 +142,8 @@ def _words(figures: TaskFigures) -> Rows:
         lengths, words = [], []
         for run in row.row.runs:
             points = list(_points(run))
-            lengths.append([np.mean([len(sample["token_ids"]) for sample in point]) for point in points])
-            words.append([np.mean([bool(OPEN_REVISION.search(sample["text"])) for sample in point]) for point in points])
+            lengths.append([mean(len(sample["token_ids"]) for sample in point) for point in points])
+            words.append([mean(bool(OPEN_REVISION.search(sample["text"])) for sample in point) for point in points])
         tokens = _over_seeds(figures.task, row.label, "point", lengths, "tokens")
         shares = _over_seeds(figures.task, row.label, "point", words, "words")
         rows += [{**a, **b} for a, b in zip(tokens, shares, strict=True)]
@@ -170,9 +171,7 @@ def _running_mean(values: Sequence[float]) -> list[float]:
     return np.convolve(values, np.ones(width) / width, mode="valid").tolist()
 
 
-def _over_seeds(
-    task: str, label: str, axis: str, by_seed: Sequence[Sequence[float]], name: str, first: int = 0
-) -> Rows:
+def _over_seeds(task: str, label: str, axis: str, by_seed: Sequence[Sequence[float]], name: str, first: int = 0) -> Rows:
     """Mean over seeds with the lowest and the highest, as far as all seeds go."""
     values = np.array([seed[: min(map(len, by_seed))] for seed in by_seed])
     return [

@@ -18,7 +18,7 @@ def draw(rows: Rows, kind: Figure) -> dict[str, bytes]:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    settings = {"svg.hashsalt": "sdzero-bench", "svg.fonttype": "path", "figure.facecolor": "white", "font.size": 9}
+    settings: Any = {"svg.hashsalt": "sdzero-bench", "svg.fonttype": "path", "figure.facecolor": "white", "font.size": 9}
     with matplotlib.rc_context(settings):
         tasks = list(dict.fromkeys(row["task"] for row in rows))
         columns = len(tasks) * (2 if kind == "words" else 1)
@@ -81,8 +81,8 @@ def _words(panels: Any, rows: Rows) -> None:
     ):
         _bands(panel, rows, "point", name, scale)
         last = max(row["point"] for row in rows)
-        panel.set_xticks([0, 1, *range(2, last + 1, max(1, (last - 1) // 4))])
-        panel.set_xticklabels(["base", "SRT", *(str(n - 1) for n in panel.get_xticks()[2:])])
+        rollouts = range(4, last + 1, max(1, (last - 1) // 4))
+        panel.set_xticks([0, 1, *rollouts], ["base", "\nSRT", *(str(n - 1) for n in rollouts)])
         panel.set(xlabel="policy, then rollouts of distillation, 64 at a time", ylabel=label, ylim=(0, None))
 
 

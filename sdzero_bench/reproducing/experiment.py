@@ -36,7 +36,7 @@ class Variant(Section):
     method: str
     policy: str = "final"
     """Which of the policies that the run measured."""
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     """Settings by dotted key, over those of the experiment."""
 
 
@@ -56,8 +56,8 @@ class OnPreset(Section):
 
     tasks: tuple[str | None, ...] = (None,)
     """None is the preset's own."""
-    set: dict[str, Any] = {}
-    variants: dict[str, dict[str, Any]] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of single variants, over those of the others."""
     skip: str | None = None
     """Why it cannot be done there."""
@@ -69,7 +69,7 @@ class Experiment(Section):
     question: str
     order: int
     seeds: int = Field(3, gt=0)
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     """Settings of every run, by dotted key."""
     variants: dict[str, Variant]
     reference: str
@@ -81,7 +81,7 @@ class Experiment(Section):
     caption: str = ""
     """Of the figure."""
     paper: PaperFigures | None = None
-    presets: dict[str, OnPreset] = {}
+    presets: dict[str, OnPreset] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")

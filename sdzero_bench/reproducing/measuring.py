@@ -130,9 +130,7 @@ def measure(experiment: Experiment, cells: Sequence[Cell], shelf: Shelf) -> list
     return [_of_task(experiment, task, by_variant) for task, by_variant in by_task.items()]
 
 
-def _of_task(
-    experiment: Experiment, task: str, by_variant: dict[str, list[tuple[Cell, RunRecord | None]]]
-) -> TaskFigures:
+def _of_task(experiment: Experiment, task: str, by_variant: dict[str, list[tuple[Cell, RunRecord | None]]]) -> TaskFigures:
     rows, absent, incomplete = [], [], []
     for label, variant in experiment.variants.items():
         wanted = by_variant[label]
@@ -175,7 +173,8 @@ def _revisions(run: RunRecord, policy: str) -> Revisions:
         was_right = before == 1.0
         counts[2 if was_right else 0, i] += 1
         counts[3 if was_right else 1, i] += (after == 1.0) != was_right
-    return Revisions(*counts, tokens / np.maximum(drawn, 1))
+    wrong, fixed, right, broken = counts
+    return Revisions(wrong, fixed, right, broken, tokens / np.maximum(drawn, 1))
 
 
 def _reward(row: dict[str, Any]) -> float | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..reporting.blocks import Bars, Block, Figure, Heading, Notes, Record, Table
+from ..evaluating.estimators import Estimate
+from ..reporting.blocks import DASH, Bars, Block, Figure, Heading, Notes, Record, Table
 from ..reporting.costs import CPU, cost
 from ..reporting.leaderboard import SIGNIFICANT
+from ..reporting.summary import with_interval
 from .cells import Setting, cells
 from .columns import Shown, shown
 from .curves import Rows, concentrations, curve
@@ -16,7 +18,6 @@ from .drawing import draw
 from .experiment import Experiment
 from .measuring import Measured, TaskFigures, measure
 from .shelf import Shelf
-
 
 
 @dataclass
@@ -39,6 +40,8 @@ def section(experiment: Experiment, setting: Setting, shelf: Shelf) -> Section:
         return Section(experiment, [*heading, Notes([f"Not with the preset {setting.preset}: {skip}."]), *_paper(experiment)])
     tasks = measure(experiment, cells(experiment, setting), shelf)
     made = Section(experiment, heading)
+    if len(tasks) > 1 and "avg" in experiment.columns:
+        made.blocks.append(_overview(experiment, tasks))
     for figures in tasks:
         if len(tasks) > 1:
             made.blocks.append(Heading(3, figures.task))
@@ -63,15 +66,28 @@ def _of_task(made: Section, figures: TaskFigures, beside: bool) -> list[Block]:
     paper = experiment.paper.columns if beside and experiment.paper else {}
     table = []
     for row in figures.rows:
-        theirs = [_plain(values.get(row.label)) for values in paper.values()]
-        table.append([row.label, *(column.text(row.label) for column in columns), *theirs, str(len(row.seeds))])
+        table.append([row.label, *(column.text(row.label) for column in columns), str(len(row.seeds))])
         made.rows.append(_flat(figures, row, columns))
-    headings = ["", *(column.heading for column in columns), *(f"paper: {name}" for name in paper), "seeds"]
+    theirs = [_aligned(values, [row.label for row in figures.rows]) for values in paper.values()]
+    table = [[*cells, *beside] for cells, *beside in zip(table, *theirs, strict=True)]
+    headings = ["row", *(column.heading for column in columns), "seeds", *(f"paper: {name}" for name in paper)]
     blocks: list[Block] = [Table(headings, table, bars=_bars(figures, columns), records=[_records(r) for r in figures.rows])]
     if experiment.phases:
         blocks.append(_phases(figures))
     blocks.append(Notes(_said(figures, columns)))
     return blocks
+
+
+def _overview(experiment: Experiment, tasks: Sequence[TaskFigures]) -> Table:
+    """Accuracy on each task, and the mean over tasks of the rows that have all of them."""
+    averages = [figures.estimates("avg") for figures in tasks]
+    rows = []
+    for label in experiment.variants:
+        found = [average[label] for average in averages if label in average]
+        mean = f"{100 * sum(e.mean for e in found) / len(found):.1f}" if len(found) == len(tasks) else DASH
+        shown = [with_interval(a[label].mean, a[label].interval) if label in a else DASH for a in averages]
+        rows.append([label, mean, *shown])
+    return Table(["row", "mean %", *(f"{figures.task} avg %" for figures in tasks)], rows)
 
 
 def _said(figures: TaskFigures, columns: Sequence[Shown]) -> list[str]:
@@ -82,12 +98,13 @@ def _said(figures: TaskFigures, columns: Sequence[Shown]) -> list[str]:
         f"{budget['questions']:,} training questions, {budget['samples']:,} samples of at most "
         f"{budget['new_tokens_per_sample']:,} new tokens, unless a row says otherwise."
     ]
-    said = "Intervals: 95 %, BCa bootstrap over questions and seeds; differences are paired."
+    if any(isinstance(value, Estimate) for column in columns for value in column.values.values()):
+        lines.append("Intervals: 95 %, BCa bootstrap over questions, and over seeds where there are several.")
     if "over" in experiment.columns:
-        said += (
-            f" over {experiment.reference}: in points; * marks p < {SIGNIFICANT:g}, Holm-corrected over the rows of this table."
+        lines.append(
+            f"over {experiment.reference}: points, paired over the questions; * marks p < {SIGNIFICANT:g}, Holm-corrected over "
+            f"the rows of this table."
         )
-    lines.append(said)
     if any(name in experiment.columns for name in ("revised", "correction", "broken")):
         lines.append("Intervals of revised, corrected and broken are over questions alone, the seeds of each taken together.")
     if "avg" in experiment.columns:
@@ -132,7 +149,7 @@ def _phases(figures: TaskFigures) -> Table:
 
             trained = mean("forward_tokens", "backward_tokens")
             rows.append([row.label, phase, mean("samples"), mean("generated_tokens"), trained])
-    return Table(["", "phase", "samples", "generated tokens", "trained tokens"], rows, left=2)
+    return Table(["row", "phase", "samples", "generated tokens", "trained tokens"], rows, left=2)
 
 
 def _bars(figures: TaskFigures, columns: Sequence[Shown]) -> Bars | None:
@@ -141,7 +158,7 @@ def _bars(figures: TaskFigures, columns: Sequence[Shown]) -> Bars | None:
     mark = columns[at[0] - 1].values.get(figures.experiment.reference) if at else None
     if not at:
         return None
-    return Bars(at) if mark is None else Bars(at, 100 * getattr(mark, "mean", 0.0), figures.experiment.reference)
+    return Bars(at, 100 * mark.mean, figures.experiment.reference) if isinstance(mark, Estimate) else Bars(at)
 
 
 def _records(row: Measured) -> list[Record]:
@@ -152,7 +169,7 @@ def _flat(figures: TaskFigures, row: Measured, columns: Sequence[Shown]) -> dict
     flat: dict[str, Any] = {"task": figures.task, "variant": row.label, "seeds": " ".join(map(str, row.seeds))}
     for name, column in zip(figures.experiment.columns, columns, strict=True):
         value = column.values.get(row.label)
-        if hasattr(value, "mean"):
+        if isinstance(value, Estimate):
             flat |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
         else:
             flat[name] = value
@@ -171,12 +188,13 @@ def _paper(experiment: Experiment) -> list[Block]:
     if experiment.paper is None:
         return []
     labels = [label for label in experiment.variants if any(label in v for v in experiment.paper.columns.values())]
-    rows = [[label, *(_plain(v.get(label)) for v in experiment.paper.columns.values())] for label in labels]
+    columns = [_aligned(values, labels) for values in experiment.paper.columns.values()]
+    rows = [[label, *cells] for label, *cells in zip(labels, *columns, strict=True)]
     said = f"The paper's figures, of another setting: {experiment.paper.setting}."
-    return [Notes([said]), Table(["", *experiment.paper.columns], rows)]
+    return [Notes([said]), Table(["row", *experiment.paper.columns], rows)]
 
 
-def _plain(value: float | None) -> str:
-    return "-" if value is None else f"{value:,g}"
-
-
+def _aligned(values: Mapping[str, float], labels: Sequence[str]) -> list[str]:
+    """A column of the paper's, with a digit after the point in all cells or in none."""
+    digits = 0 if all(float(value).is_integer() for value in values.values()) else 1
+    return [f"{values[label]:,.{digits}f}" if label in values else DASH for label in labels]

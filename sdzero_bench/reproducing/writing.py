@@ -11,13 +11,13 @@ from typing import Any
 
 from ..errors import UserError
 from ..records import write_atomic
-from ..reporting.blocks import Block, Heading
+from ..reporting.blocks import Block, Heading, Table
 from ..reporting.formats import html, latex, markdown
 from ..reporting.report import write_bytes
 from .section import Section
 
 WRITTEN_BY = "<!-- Written by `sdzero-bench reproduce`; what is edited here is lost. -->"
-PAGE, CLAIMS = "index.html", "README.md"
+PAGE, CLAIMS, TABLES = "index.html", "README.md", "tables"
 
 
 def write(sections: Sequence[Section], out: Path, claims: Sequence[Block] = ()) -> list[Path]:
@@ -28,15 +28,16 @@ def write(sections: Sequence[Section], out: Path, claims: Sequence[Block] = ()) 
     readme = out / CLAIMS
     if claims and readme.is_file() and not readme.read_text(encoding="utf-8").startswith(WRITTEN_BY):
         raise UserError(f"{str(readme)!r} was not written by this command; move it, or choose another folder with --out")
-    out.mkdir(parents=True, exist_ok=True)
+    tables = out / TABLES
+    tables.mkdir(parents=True, exist_ok=True)
     paths = []
     for made in sections:
         for name, text in _texts(made).items():
-            write_atomic(out / name, text)
-            paths.append(out / name)
+            write_atomic(tables / name, text)
+            paths.append(tables / name)
         for ending, image in made.images.items():
-            write_bytes(out / f"{made.experiment.name}.{ending}", image)
-            paths.append(out / f"{made.experiment.name}.{ending}")
+            write_bytes(tables / f"{made.experiment.name}.{ending}", image)
+            paths.append(tables / f"{made.experiment.name}.{ending}")
     title = "SD-Zero: tables and figures"
     page = [Heading(1, title), *claims, *(block for made in sections for block in made.blocks)]
     svgs = {made.experiment.name: made.images["svg"].decode() for made in sections if made.images}
@@ -61,10 +62,8 @@ def _texts(made: Section) -> dict[str, str]:
 
 
 def _contents(sections: Sequence[Section]) -> list[Block]:
-    from ..reporting.blocks import Table
-
-    rows = [[made.experiment.title, made.experiment.question, f"{made.experiment.name}.md"] for made in sections]
-    return [Heading(2, "Tables and figures"), Table(["", "question", "file"], rows, left=3)]
+    rows = [[m.experiment.title, m.experiment.question, f"{TABLES}/{m.experiment.name}.md"] for m in sections]
+    return [Heading(2, "Tables and figures"), Table(["what", "question", "file"], rows, left=3)]
 
 
 def _marked(text: str) -> str:

@@ -1,0 +1,257 @@
+"""From finished runs to the tables and figures of experiments; runs that are there are not made again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_runs import SMALL, command
+from synthetic_records import write_record
+
+from sdzero_bench.config import validate
+from sdzero_bench.errors import UserError
+from sdzero_bench.packing import pack
+from sdzero_bench.reporting.records import load_run
+from sdzero_bench.reproducing import claims, curves
+from sdzero_bench.reproducing.cells import Cell, Setting, identity
+from sdzero_bench.reproducing.claims import Claim, Finding
+from sdzero_bench.reproducing.columns import ratio, shown
+from sdzero_bench.reproducing.experiment import Experiment, parse
+from sdzero_bench.reproducing.measuring import TaskFigures, measure
+from sdzero_bench.reproducing.section import section
+from sdzero_bench.reproducing.shelf import Shelf
+from sdzero_bench.reproducing.writing import write
+from sdzero_bench.settings import RunConfig
+
+EXPERIMENT = parse(
+    "mine",
+    """
+title: "Mine"
+question: Is SD-Zero better than RFT?
+order: 1
+variants:
+  base: {method: base}
+  rft: {method: rft}
+  srt: {method: sdzero, policy: srt}
+  sdzero: {method: sdzero}
+reference: rft
+columns: [avg, over, pass, tokens, samples, generated, trained, hours]
+figure: length
+paper:
+  setting: a large model
+  presets: [paper-qwen3-4b]
+  columns:
+    points: {rft: 54.3, sdzero: 60}
+""",
+)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    folder = tmp_path / "records"
+    write_record(folder / "base", "base", 0, 0.25, intervals=False)
+    for seed in range(3):
+        write_record(folder / f"rft-s{seed}", "rft", seed, 0.6, intervals=False)
+        write_record(folder / f"sdzero-s{seed}", "sdzero", seed, 0.9, intermediate={"srt": 0.7}, intervals=False)
+    return folder
+
+
+def cells_of(experiment: Experiment, records: Path, seeds: int = 3) -> list[Cell]:
+    """The cells that the synthetic records are the runs of."""
+    made = []
+    for label, variant in experiment.variants.items():
+        for seed in range(1 if variant.method == "base" else seeds):
+            folder = records / ("base" if variant.method == "base" else f"{variant.method}-s{seed}")
+            config = validate(load_run(folder if folder.is_dir() else records / f"{variant.method}-s0").config)
+            made.append(Cell(experiment.name, label, "micro-arith", seed, config.model_copy(update={"seed": seed})))
+    return made
+
+
+def figures_of(records: Path, seeds: int = 3) -> TaskFigures:
+    (figures,) = measure(EXPERIMENT, cells_of(EXPERIMENT, records, seeds), Shelf([records]))
+    return figures
+
+
+def test_rows_are_the_means_of_their_records(records: Path) -> None:
+    figures = figures_of(records)
+    assert [row.label for row in figures.rows] == ["base", "rft", "srt", "sdzero"]
+    entries = [json.loads((records / f"sdzero-s{s}" / "evaluation.json").read_text()) for s in range(3)]
+    by_policy = {e["policy"]: e["avg_at_k"] for e in entries[0]}
+    averages = figures.estimates("avg")
+    assert averages["sdzero"].mean == pytest.approx(np.mean([e[-1]["avg_at_k"] for e in entries]))
+    assert averages["srt"].mean == pytest.approx(np.mean([e[0]["avg_at_k"] for e in entries]))
+    assert by_policy.keys() == {"srt", "final"}
+    over = figures.differences["sdzero"]
+    assert over.difference.mean == pytest.approx(averages["sdzero"].mean - averages["rft"].mean)
+    assert over.significant
+    assert "rft" not in figures.differences
+
+
+def test_a_policy_on_the_way_has_the_samples_drawn_until_then(records: Path) -> None:
+    figures = figures_of(records)
+    samples = shown("samples", figures)
+    assert samples.values["base"] == 0
+    assert samples.values["srt"] == samples.values["sdzero"] / 2  # one of its two sampling phases
+    assert shown("trained", figures).text("srt") == "-"
+
+
+def test_a_packed_record_is_as_good_as_a_run_wherever_it_lies_and_whatever_it_is_called(records: Path, tmp_path: Path) -> None:
+    for folder in list(records.iterdir()):
+        pack(folder, tmp_path / "packed")
+        shutil.rmtree(folder)
+    (tmp_path / "packed" / "rft-s1").rename(tmp_path / "packed" / "other")
+    shelf = Shelf([tmp_path / "nowhere", tmp_path / "packed"])
+    (tmp_path / "records").rmdir()
+    config = validate(load_run(tmp_path / "packed" / "other").config)
+    assert shelf.find(config).folder.name == "other"
+    assert shelf.find(config.model_copy(update={"seed": 7})) is None
+
+
+def test_what_is_missing_is_named_once_for_all_that_need_it(records: Path) -> None:
+    shutil.rmtree(records / "sdzero-s2")
+    cells = cells_of(EXPERIMENT, records)
+    others = [replace(cell, experiment="other") for cell in cells]
+    (missing,) = Shelf([records]).missing([*cells, *others])
+    assert (missing.config.method["name"], missing.config.seed, missing.for_experiments) == ("sdzero", 2, ("mine", "other"))
+    figures = figures_of(records)
+    assert figures.incomplete == ("srt", "sdzero")
+
+
+def test_runs_that_were_measured_on_other_questions_are_refused(records: Path) -> None:
+    path = records / "rft-s1" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "test_set": "another"}))
+    with pytest.raises(UserError, match="different questions"):
+        figures_of(records)
+
+
+def test_the_files_of_an_experiment(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sdzero_bench.reproducing.section.cells", lambda e, s: cells_of(e, records))
+    made = section(EXPERIMENT, Setting(), Shelf([records]))
+    paths = {path.name: path for path in write([made], tmp_path / "out")}
+    assert set(paths) == {f"mine.{e}" for e in ("md", "tex", "csv", "json", "data.csv", "png", "svg")} | {"index.html"}
+    text = paths["mine.md"].read_text()
+    assert "Is SD-Zero better than RFT?" in text
+    assert "| rft | 54.3 |" in text  # the paper's figures, apart from ours
+    assert "of another setting: a large model" in text
+    rows = list(csv.DictReader(paths["mine.csv"].open()))
+    data = json.loads(paths["mine.json"].read_text())
+    assert [row["variant"] for row in rows] == ["base", "rft", "srt", "sdzero"] == [r["variant"] for r in data["rows"]]
+    assert float(rows[3]["avg"]) == pytest.approx(data["rows"][3]["avg"])
+    assert "mine.png" in paths["mine.tex"].read_text()
+    before = {path: path.read_bytes() for path in paths.values()}
+    write([section(EXPERIMENT, Setting(), Shelf([records]))], tmp_path / "out")
+    assert before == {path: path.read_bytes() for path in paths.values()}  # the same records, the same bytes
+
+
+def test_the_papers_figures_stand_beside_ours_where_the_setting_is_the_papers(
+    records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdzero_bench.reproducing.section.cells", lambda e, s: cells_of(e, records))
+    made = section(EXPERIMENT, Setting("paper-qwen3-4b"), Shelf([records]))
+    (table,) = [block for block in made.blocks if type(block).__name__ == "Table"]
+    assert table.headings[-1] == "paper: points"
+    assert [row[-1] for row in table.rows] == ["-", "54.3", "-", "60.0"]
+
+
+def test_a_readme_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    write([], tmp_path)  # without claims there is no README
+    with pytest.raises(UserError, match="was not written by this command"):
+        write([], tmp_path, claims=[claims.Heading(2, "x")])
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_ratio_and_its_interval_against_a_plain_bootstrap() -> None:
+    rng = np.random.default_rng(1)
+    whole = rng.integers(0, 8, (3, 200)).astype(float)
+    part = rng.binomial(whole.astype(int), 0.3).astype(float)
+    found = ratio(part, whole)
+    assert found.mean == part.sum() / whole.sum()
+    picked = rng.integers(0, 200, (4000, 200))
+    plain = part.sum(0)[picked].sum(1) / whole.sum(0)[picked].sum(1)
+    assert [found.low, found.high] == pytest.approx(np.quantile(plain, [0.025, 0.975]), abs=0.01)
+    assert ratio(np.zeros((1, 3)), np.zeros((1, 3))) is None
+
+
+@pytest.mark.parametrize(
+    ("interval", "exceeds", "verdict"),
+    [
+        ((0.11, 0.15), 10, "holds"),
+        ((0.08, 0.15), 10, "can't be told"),
+        ((0.01, 0.09), 10, "does not hold"),
+        ((-0.05, -0.01), 0, "does not hold"),
+    ],
+)
+def test_when_a_claim_holds(interval: tuple[float, float], exceeds: float, verdict: str) -> None:
+    claim = Claim(claim="c", experiment="table1", after="sdzero", before="base", exceeds=exceeds)
+    assert Finding(claim, "t", claims.Estimate(0.1, *interval)).verdict == verdict
+    assert Finding(claim, "t", None).verdict == "not run"
+
+
+def test_words_of_open_revision() -> None:
+    for text in ("Wait, this response is not correct, let me start over.", "let me check that", "I will try again"):
+        assert curves.OPEN_REVISION.search(text)
+    for text in ("3 + 4 = 7, so \\boxed{7}", "the waiter redoes it"):
+        assert not curves.OPEN_REVISION.search(text)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command("reproduce", *arguments), capture_output=True, text=True, check=False)
+
+
+def test_figure_4_and_table_12_from_nothing_and_again(tmp_path: Path) -> None:
+    """Three small runs, of which both need one: reviser, KL and revisions are measured for real."""
+    small = [part for text in SMALL for part in ("--set", text)]
+    where = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--seeds", "1", "--jobs", "2", *small]
+    done = run("figure4", "table12", *where)
+    assert done.returncode == 0, done.stderr[-3000:]
+    made = sorted(path.parent.name for path in (tmp_path / "runs").glob("*/result.json"))
+    assert [name.split("-")[0] for name in made] == ["base", "sdzero", "sdzero"]
+
+    figure = list(csv.DictReader((tmp_path / "out" / "tables" / "figure4.data.csv").open()))
+    for kind in ("right", "wrong"):
+        shares = [float(row["share"]) for row in figure if row["responses"] == kind]
+        if shares:
+            assert sum(shares) == pytest.approx(1, abs=1e-4)
+            assert shares == sorted(shares, reverse=True)
+    rows: dict[str, Any] = {r["variant"]: r for r in csv.DictReader((tmp_path / "out" / "tables" / "table12.csv").open())}
+    folder = next(path for path in (tmp_path / "runs").glob("base-*"))
+    (entry,) = json.loads((folder / "evaluation.json").read_text())
+    assert float(rows["base"]["correction"]) == pytest.approx(entry["revision"]["correction_rate"])
+    assert float(rows["base"]["broken"]) == pytest.approx(1 - entry["revision"]["kept_rate"])
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*.json")}
+    again = run("table12", "--no-runs", *where)
+    assert again.returncode == 0, again.stderr
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*.json")}
+    lacking = run("table13", "--no-runs", *where)
+    assert lacking.returncode == 1
+    assert "2 runs are missing" in lacking.stderr
+
+
+def test_the_list_says_what_is_missing_and_what_it_costs(tmp_path: Path) -> None:
+    done = run("--runs", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
+    assert lines["table13"][-3:-1] == ["9", "9"]
+    assert 0.1 < float(lines["table13"][-1]) < 1
+    assert "not here" in " ".join(lines["table14"])
+
+
+def test_settings_that_an_experiment_decides_are_refused() -> None:
+    done = run("table1", "--set", "seed=3")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "use --seeds" in done.stderr
+    assert run("table99").returncode == 2
+
+
+def test_identity_is_of_the_resolved_settings() -> None:
+    config = RunConfig(preset="a", model={"name": "m"}, task={"name": "t"}, method={"name": "rft"})
+    assert identity(config) == identity(config.model_copy(update={"preset": "b"}))
