@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sdzero_bench.commands.inspect_tokens import show_tokens
+from sdzero_bench.reporting.verdicts import FAILED, RIGHT, colour, explain, outcome
+
 if TYPE_CHECKING:
     from sdzero_bench.sampling.journal import Sample
-    from sdzero_bench.verifying.verdict import Verdict
-
-RIGHT, WRONG, FAILED = "right", "wrong", "verifier failed"
 
 
 def inspect(
@@ -23,6 +23,10 @@ def inspect(
     sample: Annotated[str | None, typer.Option(metavar="ID", help="One sample, QUESTION/INDEX, or all of a question.")] = None,
     wrong: Annotated[bool, typer.Option(help="Only samples that did not earn a reward.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Samples to show at most.")] = 5,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Colour each token of one --sample by what its reviser makes of it.")
+    ] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what --tokens shows as a page of its own.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document, with all samples.")] = False,
 ) -> None:
     """Show the samples of a run: question, response, and why the verifier judged as it did.
@@ -31,6 +35,9 @@ def inspect(
     verifier itself failed, the sample is neither right nor wrong, and is counted apart. With --phase, --sample or --wrong,
     samples are shown below it.
 
+    With --tokens one response is coloured by log student - log reviser of each token (the paper's Figure 4), beside its
+    revision where there is one. That takes the run's checkpoints, or a record made with evaluation.localise.
+
     Examples:
 
     sdzero-bench inspect runs/sdzero-micro-code-s0-20260101-120000
@@ -38,6 +45,8 @@ def inspect(
     sdzero-bench inspect results/micro/rft-s0 --phase evaluation.final --wrong --limit 20
 
     sdzero-bench inspect runs/rft-s0 --sample test-17/0
+
+    sdzero-bench inspect runs/sdzero-s0 --sample test-17/0 --phase evaluation.srt --tokens --html response.html
     """
     from sdzero_bench.errors import unknown
     from sdzero_bench.packing import phases_in
@@ -48,6 +57,9 @@ def inspect(
     by_phase = {name: list(_samples(run, name)) for name in ([phase] if phase else phases)}
     chosen = [s for samples in by_phase.values() for s in samples if _is_chosen(s, sample, wrong)]
     _require(run, by_phase, sample, chosen)
+    if tokens or html:
+        show_tokens(run, sample, chosen, lambda name: _samples(run, name) if name in phases else (), html, as_json)
+        return
     counts = {name: Counter(outcome(s.verdict) for s in samples) for name, samples in by_phase.items()}
     if as_json:
         document = {"phases": counts, "samples": [{**json.loads(s.to_json()), "outcome": outcome(s.verdict)} for s in chosen]}
@@ -56,30 +68,6 @@ def inspect(
     _show_counts(counts)
     if phase or sample or wrong:
         _show_samples(chosen, _questions(run), limit)
-
-
-def outcome(verdict: Verdict) -> str:
-    """right; the verifier failed; or why it is wrong, as far as the verdict says."""
-    if verdict.reward is None:
-        return FAILED
-    if verdict.reward == 1.0:
-        return RIGHT
-    return WRONG if verdict.tests is None else f"{WRONG}: {verdict.tests.outcome}"
-
-
-def explain(verdict: Verdict) -> str:
-    """A verdict in one line, such as "wrong: passed 3 of 5; test 4: time (4.1 s CPU, 4.2 s)"."""
-    detail = f" ({verdict.detail})" if verdict.detail else ""
-    if verdict.reward is None:
-        return f"the verifier failed: {verdict.status}{detail}"
-    if (tests := verdict.tests) is None:
-        said = "" if verdict.answer is None else f": {verdict.answer}"
-        return (RIGHT if verdict.reward == 1.0 else WRONG) + said + detail
-    if tests.outcome == "passed":
-        return f"{RIGHT}: passed {tests.passed} of {tests.total}"
-    if tests.first_failed is None:
-        return f"{WRONG}: {tests.outcome}{detail}"
-    return f"{WRONG}: passed {tests.passed} of {tests.total}; test {tests.first_failed}: {tests.outcome}{detail}"
 
 
 def _samples(run: Path, phase: str) -> Iterator[Sample]:
@@ -142,11 +130,12 @@ def _show_samples(samples: list[Sample], questions: Mapping[str, Mapping[str, An
     from rich.rule import Rule
     from rich.text import Text
 
+    from sdzero_bench.reporting.printable import printable
+
     console = Console(highlight=False)
     for sample in samples[:limit]:
         console.print(Rule(Text(f"{sample.phase}  {sample.key}", style="bold"), align="left"))
         question = questions.get(sample.question_id, {}).get("text", "(the run has not written its questions)")
-        style = {RIGHT: "green", FAILED: "yellow"}.get(outcome(sample.verdict), "red")
         shown: list[tuple[str, str, str | None]] = [
             ("question", question, None),
             ("before", sample.prefix, None),
@@ -154,11 +143,10 @@ def _show_samples(samples: list[Sample], questions: Mapping[str, Mapping[str, An
         ]
         if sample.truncated:
             shown.append(("", "(cut off at the limit of tokens)", "dim"))
-        for name, text, colour in [*shown, ("verdict", explain(sample.verdict), style)]:
+        for name, text, style in [*shown, ("verdict", explain(sample.verdict), colour(sample.verdict))]:
             if text:
-                # What a model wrote may hold escape sequences: they are not for the terminal.
-                safe = "".join(c if c in "\n\t" or c.isprintable() else repr(c)[1:-1] for c in text.strip("\n"))
-                console.print(Text(f"{name:>9}  " + safe.replace("\n", "\n" + 11 * " "), style=colour or ""))
+                safe = printable(text.strip("\n")).replace("\n", "\n" + 11 * " ")
+                console.print(Text(f"{name:>9}  {safe}", style=style or ""))
     if len(samples) > limit:
         console.print(f"{len(samples) - limit:,} more samples; --limit {len(samples)} shows them")
     elif not samples:
