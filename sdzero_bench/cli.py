@@ -133,16 +133,29 @@ def list_presets() -> None:
 @app.command()
 def doctor(
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Attack the sandbox instead, in every way of its suite.")] = False,
+    server: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="Ask this vLLM server instead what it is; repeatable.")
+    ] = None,
 ) -> None:
-    """Try what a run needs, and say what works here.
+    """Try what a run needs, and say what works here. Exit code 1 if anything failed.
 
     With --sandbox, programs try to get out of the best sandbox that works here: half a minute on 2 cores.
+
+    With --server, a server of `sdzero-bench serve` says its model, its version of vLLM, and whether it is free:
+    sdzero-bench doctor --server http://10.0.0.7:8000
     """
-    from sdzero_bench.doctor import attack_sandbox, examine
+    from sdzero_bench.doctor import attack_sandbox, examine, examine_server
+    from sdzero_bench.errors import UserError
+
+    if sandbox and server:
+        raise UserError("--sandbox and --server are looked at one at a time; leave one of them out")
 
     with quiet_libraries():
         import_heavy()
-        checks = attack_sandbox() if sandbox else examine()
+        if server:
+            checks = [check for url in server for check in examine_server(url)]
+        else:
+            checks = attack_sandbox() if sandbox else examine()
     _print_table(
         ["check", "", "what was found"], [[c.name, {True: "ok", False: "FAILED", None: "-"}[c.ok], c.found] for c in checks]
     )

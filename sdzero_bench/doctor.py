@@ -69,6 +69,7 @@ def examine() -> list[Check]:
         ("device", _device),
         ("engine transformers", _transformers_engine),
         ("engine vllm", _vllm_engine),
+        ("vLLM servers", _servers),
         ("verifier math-verify", _math_verifier),
         ("verifier time limit", _verifier_limits),
         ("sandbox", _sandbox),
@@ -102,6 +103,22 @@ def attack_sandbox() -> list[Check]:
     checks = [Check(f.probe, f.held, f.expects if f.held else f.found) for f in run_conformance(sandbox)]
     limits = [Check("not covered by any tier", None, what) for what in NOT_COVERED]
     return [Check("sandbox", True, sandbox.name), *checks, *limits]
+
+
+def examine_server(url: str) -> list[Check]:
+    """What the vLLM server at this address is, and whether a run has set its weights."""
+    from .sampling.server_engine import Server
+
+    try:
+        server = Server(url, answer_seconds=30.0)
+        holds = server.call("held_policy")
+    except UserError as error:
+        return [Check(f"server {url}", False, str(error))]
+    model = f"{server.model} in {holds['dtype']}, up to {server.fits:,} tokens; vLLM {server.version}"
+    if not holds["policy"]:
+        return [Check(f"server {url}", True, model), Check("free", True, "no run has set its weights yet")]
+    taken = "a run has set its weights; if that run goes on, another one here would end it"
+    return [Check(f"server {url}", True, model), Check("free", None, taken)]
 
 
 def _versions() -> str:
@@ -149,6 +166,16 @@ def _sampled(engine_name: str, temperature: float) -> tuple[int, float, list[Com
     seconds = time.perf_counter() - started
     engines.close()
     return sum(len(completion.token_ids) for completion in drawn), seconds, drawn
+
+
+def _servers() -> str:
+    from .sampling.vllm_engine import WHERE, installed_version
+
+    elsewhere = "`sdzero-bench doctor --server URL` asks one that runs elsewhere"
+    try:
+        return f"`sdzero-bench serve` starts one here, with vLLM {installed_version()}; {elsewhere}"
+    except UserError as error:
+        raise NotInstalled(f"`sdzero-bench serve` needs vLLM here ({WHERE}); {elsewhere}, which needs nothing here") from error
 
 
 def _several_devices() -> str:

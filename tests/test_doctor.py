@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
+from small_runs import command
+from vllm_stub import serving
 
 from sdzero_bench import doctor
 from sdzero_bench.cli import _print_table
@@ -11,7 +15,11 @@ from sdzero_bench.cli import _print_table
 def test_everything_works_here() -> None:
     checks = {check.name: check for check in doctor.examine()}
     assert all(check.ok is not False for check in checks.values()), checks
-    assert {name for name, check in checks.items() if check.ok is None} <= {"engine vllm", "several devices"}  # options
+    assert {name for name, check in checks.items() if check.ok is None} <= {
+        "engine vllm",
+        "vLLM servers",
+        "several devices",
+    }  # options
     assert "tokens at" in checks["engine transformers"].found
     assert "torch" in checks["versions"].found
 
@@ -27,3 +35,39 @@ def test_what_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not checks["device"].ok
     assert "ZeroDivisionError" in checks["device"].found
     assert checks["writing here"].ok
+
+
+def test_a_server_says_what_it_is_and_whether_it_is_free() -> None:
+    with serving() as server:
+        found, free = doctor.examine_server(server.url)
+        assert (found.name, found.ok) == (f"server {server.url}", True)
+        assert found.found == "m in float32, up to 16 tokens; vLLM 0.32.0"
+        assert (free.ok, free.found) == (True, "no run has set its weights yet")
+        server.held = "a run's policy"
+        taken = doctor.examine_server(server.url)[1]
+        assert taken.ok is None
+        assert "a run has set its weights; if that run goes on" in taken.found
+        server.answers["/collective_rpc"] = 404
+        (plain,) = doctor.examine_server(server.url)
+        assert not plain.ok
+        assert "cannot follow a policy; start it with `sdzero-bench serve`" in plain.found
+
+
+def test_a_server_that_cannot_be_reached_is_exit_code_1() -> None:
+    with serving() as server:
+        asked = command("doctor", "--server", server.url, "--server", "http://127.0.0.1:9")
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "up to 16 tokens" in done.stdout
+    assert "http://127.0.0.1:9 does not answer" in " ".join(done.stdout.replace("│", " ").split())
+
+
+def test_servers_need_vllm_where_they_run_and_nothing_where_the_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sdzero_bench.sampling import vllm_engine
+
+    monkeypatch.setattr(vllm_engine, "installed_version", lambda: "0.32.0")
+    assert doctor._servers().startswith("`sdzero-bench serve` starts one here, with vLLM 0.32.0; ")
+    monkeypatch.undo()
+    monkeypatch.setattr(vllm_engine, "version", lambda package: "0.9.1")
+    with pytest.raises(doctor.NotInstalled, match=r"needs vLLM here \(.*pip install 'sdzero-bench\[vllm\]'.*--server URL"):
+        doctor._servers()

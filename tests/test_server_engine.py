@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from tiny import tiny_model
+from vllm_stub import Stub, serving
 
 from sdzero_bench.commands.serve import serve
 from sdzero_bench.config import resolve
@@ -23,69 +21,12 @@ from sdzero_bench.sampling import vllm_engine
 from sdzero_bench.sampling.completion import Completion, Request, SamplingParameters
 from sdzero_bench.sampling.engines import make_engines
 from sdzero_bench.sampling.server_engine import ServerEngines
-from sdzero_bench.sampling.vllm_worker import _saved
-
-
-class Stub(ThreadingHTTPServer):
-    """Answers as vLLM does, with what `answers` holds by path; a server that samples the prompt's last token twice."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers: dict[str, Any] = {
-            "/version": {"version": "0.32.0"},
-            "/v1/models": {"data": [{"id": "m", "max_model_len": 16}]},
-            "/reset_prefix_cache": None,
-        }
-        self.held = ""
-        self.folder = Path()
-        self.weights: dict[str, Any] = {}
-        self.asked: list[dict[str, Any]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Stub
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or "{}")
-        status, answer = 200, self.server.answers.get(self.path)
-        if self.path == "/collective_rpc" and self.path not in self.server.answers:
-            if body["method"] == "load_policy":
-                self.server.held = body["kwargs"]["name"]
-                self.server.folder = Path(body["kwargs"]["folder"])
-                self.server.weights = dict(_saved(self.server.folder))
-            answer = {"results": [{"policy": self.server.held, "dtype": "float32"}]}
-        elif self.path == "/v1/completions":
-            self.server.asked.append(body)
-            answer = {"choices": [{"token_ids": [body["prompt"][-1]] * 2}]}
-        if isinstance(answer, int):
-            status, answer = answer, {"error": "out of\nmemory"}
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(answer).encode())
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 @pytest.fixture
 def servers() -> Iterator[list[Stub]]:
-    made = [Stub(), Stub()]
-    for server in made:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield made
-    for server in made:
-        server.shutdown()
-        server.server_close()
+    with serving() as one, serving() as other:
+        yield [one, other]
 
 
 def engines(tokenizer: Any, *urls: str, more: tuple[str, ...] = ()) -> ServerEngines:
@@ -120,6 +61,7 @@ def test_requests_are_shared_out_and_answers_come_back_in_order(servers: list[St
         ("/version", 500, r"refused /version \(500\): .*out of\\nmemory"),
         ("/collective_rpc", 404, r"cannot follow a policy; start it with `sdzero-bench serve`"),
         ("/collective_rpc", {"results": [{"policy": "", "dtype": "bfloat16"}]}, r"start it with --dtype float32"),
+        ("/version", "<html>", r"answers, but not as vLLM does; start a server with `sdzero-bench serve`"),
         ("/v1/models", {"data": [{"id": "m", "max_model_len": 8}]}, r"may take 10 tokens .* larger --max-model-len"),
     ],
 )

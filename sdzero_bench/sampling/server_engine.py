@@ -35,14 +35,18 @@ CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 3600.0
 class Server:
     """One server. Every failure is a `UserError` that names it and says what to do."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, answer_seconds: float = ANSWER_SECONDS) -> None:
         self.url = url.rstrip("/")
+        self.answer_seconds = answer_seconds
         self.http = requests.Session()
         self.http.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=IN_FLIGHT))
-        self.version = str(self._get("/version")["version"])
-        require_known(f"the server {self.url} runs vLLM", self.version)
-        model = self._get("/v1/models")["data"][0]
-        self.model, self.fits = str(model["id"]), int(model["max_model_len"])
+        try:
+            self.version = str(self._get("/version")["version"])
+            require_known(f"the server {self.url} runs vLLM", self.version)
+            model = self._get("/v1/models")["data"][0]
+            self.model, self.fits = str(model["id"]), int(model["max_model_len"])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise UserError(f"{self.url} answers, but not as vLLM does; start a server with `sdzero-bench serve`") from error
 
     def call(self, method: str, **arguments: str) -> Any:
         """Of the worker (vllm_worker.py)."""
@@ -78,7 +82,7 @@ class Server:
 
     def _answer(self, verb: str, path: str, body: Any) -> Any:
         try:
-            answer = self.http.request(verb, self.url + path, json=body, timeout=(CONNECT_SECONDS, ANSWER_SECONDS))
+            answer = self.http.request(verb, self.url + path, json=body, timeout=(CONNECT_SECONDS, self.answer_seconds))
         except requests.RequestException as error:
             raise UserError(
                 f"the server {self.url} does not answer ({type(error).__name__}); start it with `sdzero-bench serve`, or mend "
