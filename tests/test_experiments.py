@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sdzero_bench.config import preset_names
@@ -113,3 +115,14 @@ def test_a_name_that_there_is_not_gets_the_near_one() -> None:
         named(["table-12"])
     assert [e.name for e in named(["figure4", "table1"])] == ["table1", "figure4"]
     assert named(["all"]) == ALL
+
+
+def test_an_experiment_of_ones_own_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("title: x\nquestion: x\norder: 1\nvariants: {a: {method: rft}}\nreference: a\ncolumns: [avg]\n")
+    assert [e.name for e in named([str(path), "table3"])] == ["table3", "mine"]
+    with pytest.raises(UserError, match="cannot read"):
+        named([str(tmp_path / "none.yaml")])
+    path.rename(tmp_path / "table1.yaml")
+    with pytest.raises(UserError, match="give it another"):
+        named([str(tmp_path / "table1.yaml")])

@@ -14,6 +14,9 @@ def report(
         list[str] | None, typer.Option(help="md, csv, html, latex or json, or several: `md,html`. Default: md.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write files here, with the figure; DIR itself will do.")] = None,
+    experiments: Annotated[
+        bool, typer.Option("--experiments", help="Also the paper's tables and figures that these runs are enough for.")
+    ] = False,
     reference: Annotated[str | None, typer.Option(help="Row that differences are taken to. Default: base.")] = None,
 ) -> None:
     """Rank the methods of all finished runs below a folder, with intervals over questions and seeds, and what they cost.
@@ -38,6 +41,12 @@ def report(
         if name not in FORMATS:
             raise unknown("format", name, FORMATS)
     made = Report(folder, reference)
+    if experiments:
+        from sdzero_bench.reproducing.complete import complete
+
+        for section in complete(folder):
+            name = section.experiment.name
+            made.add(section.blocks, {f"{name}.{ending}": image for ending, image in section.images.items()})
     if out is None:
         for name in formats:
             typer.echo("\n".join(made.text(name).values()), nl=False)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def reproduce(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Experiments, or `all`; none: list them.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Experiments, `all`, or YAML files of your own; none: list them."),
     ] = None,
     preset: Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")] = "micro",
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds of every run. Default: each experiment's own.")] = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from ..errors import UserError
 from ..records import write_atomic
 from . import evaluations
+from .blocks import Block
 from .document import EFFICIENCY, document, heading
 from .efficiency import draw
 from .figures import as_csv, as_data
@@ -62,6 +63,11 @@ class Report:
                 data = as_data(self.collection, self.boards)
                 return {"leaderboard.json": json.dumps(data, indent=2, ensure_ascii=False) + "\n"}
         raise UserError(f"unknown format {format!r}; there are: {', '.join(FORMATS)}")
+
+    def add(self, blocks: Iterable[Block], images: Mapping[str, bytes]) -> None:
+        """What else its documents say, below the leaderboard; `images` by the names of their files."""
+        self.blocks += blocks
+        self.images.update(images)
 
     def write(self, out: Path, formats: Iterable[Format]) -> list[Path]:
         """Write the files of these formats, and the figures as PNG and SVG. Returns their paths.

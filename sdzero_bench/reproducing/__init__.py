@@ -10,5 +10,6 @@ curves.py      what a figure shows, as rows of data
 drawing.py     the same as pictures
 section.py     title, table, figure and notes of an experiment
 writing.py     its files
+complete.py    the experiments that a folder has all runs of
 claims.py      what the paper says, and whether it holds in these runs
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -116,9 +117,22 @@ def experiments() -> dict[str, Experiment]:
 
 
 def named(names: list[str]) -> list[Experiment]:
-    """Those of these names; `all` is every one. Raises `UserError` for a name that there is not."""
+    """Those of these names; `all` is every one that comes with the package, a path with .yaml one of your own.
+
+    Raises `UserError` for a name that there is not, and for a file that cannot be read.
+    """
     known = experiments()
+    own = [Path(name) for name in names if name.endswith((".yaml", ".yml"))]
     for name in names:
-        if name not in known and name != "all":
+        if name not in known and name != "all" and Path(name) not in own:
             raise unknown("experiment", name, ["all", *known])
-    return [e for e in known.values() if "all" in names or e.name in names]
+    return [*(e for e in known.values() if "all" in names or e.name in names), *map(_read, own)]
+
+
+def _read(path: Path) -> Experiment:
+    if path.stem in experiments():
+        raise UserError(f"{str(path)!r} has the name of an experiment that comes with the package; give it another")
+    try:
+        return parse(path.stem, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the experiment {str(path)!r}: {error.strerror}") from error

@@ -43,6 +43,11 @@ class Shelf:
             return
         self._runs[identity(config)].append((run, measured_besides(config)))
 
+    @property
+    def presets(self) -> list[str]:
+        """Those that its runs were made with."""
+        return sorted({run.config["preset"] for runs in self._runs.values() for run, _ in runs})
+
     def find(self, config: RunConfig) -> RunRecord | None:
         """A finished run whose figures are those of `config`, and that measured all that it asks for."""
         wants = measured_besides(config)
