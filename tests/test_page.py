@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+from synthetic_records import write_record
 
 from sdzero_bench.reporting.bars import MARGIN, WIDTH, draw_bars
 from sdzero_bench.reporting.blocks import Bars, Figure, Heading, Notes, Record, Table
 from sdzero_bench.reporting.cells import CellFigure, figure, sort_keys
 from sdzero_bench.reporting.formats import html, latex, markdown
+from sdzero_bench.reporting.report import Report
 
 SVG = '<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path id="a" d="M0 0"/></svg>'
 
@@ -84,3 +86,11 @@ def test_any_blocks_make_a_page_and_figures_go_by_their_names() -> None:
 
 def test_one_section_needs_no_table_of_contents() -> None:
     assert "<nav" not in html([Heading(1, "All"), Heading(2, "One"), Notes(["text"])], {})
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_in_the_figure_are_no_formulas_and_leave_room_for_it(tmp_path: Path) -> None:
+    for method, accuracy in (("$\\nonsense{$ " + "m" * 80, 0.6), ("srt", 0.8)):
+        odd = {"task": {"name": "$\\nonsense{$ and _b"}}
+        write_record(tmp_path / f"{accuracy}", method, 0, accuracy, base=0.5, config=odd, intervals=False)
+    assert Report(tmp_path).images["efficiency.png"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..evaluating.estimators import Estimate
+from .figure_text import as_written, in_lines
 from .grouping import Row
 from .leaderboard import TaskTable
 from .records import BASE, FINAL, RunRecord
@@ -82,7 +83,7 @@ def draw(tables: Sequence[tuple[str, TaskTable]]) -> dict[str, bytes]:
                 _line(panel, curve(table, standing.label), standing.label, labels)
             _base(panel, table)
             panel.set(xlabel="training samples drawn", ylabel=f"avg@{table.samples_per_question} %")
-            panel.set_title(title, fontsize=9, wrap=True)
+            panel.set_title(as_written(title), fontsize=9, wrap=True)
             panel.grid(alpha=0.3)
             panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
         figure.draw_without_rendering()
@@ -120,14 +121,16 @@ def _line(panel, points: list[Point], label: str, labels: list[str]) -> None:
     bars[:, [p.policy == BASE for p in line]] = 0  # the base's own bar is drawn once
     x = np.where(x > 0, x + aside, x)
     shown = {"capsize": 2, "elinewidth": 0.8, **style}
-    panel.errorbar(x, y, yerr=bars, linestyle=LINES[number % len(LINES)], markersize=5, label=label, **shown)
+    panel.errorbar(x, y, yerr=bars, linestyle=LINES[number % len(LINES)], markersize=5, label=in_lines(label), **shown)
     way = [point for point in points if point.policy not in (BASE, FINAL)]
     if way:
         x, y, bars = _arrays(way)
         x = x + aside
         panel.errorbar(x, y, yerr=bars, linestyle="none", markersize=6, markerfacecolor="white", **shown)
         for at, height, point in zip(x, y, way, strict=True):
-            panel.annotate(f"{point.policy}, of {label}", (at, height), textcoords="offset points", xytext=(6, -11), fontsize=7)
+            panel.annotate(
+                as_written(f"{point.policy}, of {label}"), (at, height), textcoords="offset points", xytext=(6, -11), fontsize=7
+            )
 
 
 def _base(panel, table: TaskTable) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from ..budget import measures
 from ..records import RunFolder
 from ..sampling.journal import Sample
+from .figure_text import as_written
 
 WINDOW = 200
 """Rollouts over which the training accuracy is averaged."""
@@ -33,7 +34,7 @@ def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sam
         rewards = np.array([reward for reward in on_policy if reward is not None])
         if len(rewards) >= WINDOW:
             mean = np.convolve(rewards, np.ones(WINDOW) / WINDOW, mode="valid")
-            axes.plot(drawn + np.arange(WINDOW, WINDOW + len(mean)), mean, linewidth=1, label=f"{name} (training)")
+            axes.plot(drawn + np.arange(WINDOW, WINDOW + len(mean)), mean, linewidth=1, label=as_written(f"{name} (training)"))
         drawn += len(samples)
         ends[name.split(".")[0]] = drawn
     points = [(ends.get(entry["policy"], drawn), entry) for entry in result["evaluation"]]
@@ -41,13 +42,13 @@ def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sam
     errors = np.abs(np.array([p[1]["interval"] for p in points]).T - np.array(y))
     axes.errorbar(x, y, yerr=errors, fmt="o-", color="black", capsize=4, label="test questions, 95 % interval")
     for at, entry in points:
-        axes.annotate(entry["policy"], (at, entry["avg_at_k"]), textcoords="offset points", xytext=(6, -12))
+        axes.annotate(as_written(entry["policy"]), (at, entry["avg_at_k"]), textcoords="offset points", xytext=(6, -12))
     samples_per_question = result["evaluation"][0]["samples_per_question"]
     axes.set(
         xlabel="training samples drawn",
         ylabel=f"avg@{samples_per_question}",
         ylim=(0, 1),
-        title=f"{result['method']} on {result['task']}, seed {result['seed']}",
+        title=as_written(f"{result['method']} on {result['task']}, seed {result['seed']}"),
     )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

@@ -1,0 +1,179 @@
+"""The report page in a real browser: it loads alone, sorts, filters, fits a phone, turns dark, prints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import launched, opened
+from synthetic_records import write_comparison, write_record
+
+from sdzero_bench.reporting.blocks import Heading, Table
+from sdzero_bench.reporting.page import html
+from sdzero_bench.reporting.report import Report
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>" + "long" * 40
+PHONE = {"viewport": {"width": 400, "height": 800}}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a report on a leaderboard with several seeds and another with names that mean harm."""
+    folder = tmp_path_factory.mktemp("report")
+    write_comparison(folder / "runs")
+    odd = {"supervision": HOSTILE, "config": {"model": {"name": HOSTILE}}, "intervals": False}
+    for number, method in enumerate(("rft", "<b>&" + "m" * 80)):
+        write_record(folder / "runs" / f"odd {number} #1?", method, 0, 0.6 + 0.2 * number, base=0.5, **odd)
+    Report(folder / "runs").write(folder / "page", ["html"])
+    return folder / "page" / "leaderboard.html"
+
+
+@pytest.fixture
+def sortable(tmp_path: Path) -> Path:
+    """Rows whose order as text is not their order as figures; in none of the columns are they in order."""
+    rows = [
+        ["1", "b", "9.5 [9.0, 10.0]", "1,000", "0.5"],
+        ["10", "a", "-", "900", "< 0.0001"],
+        ["2", "c", "-20.0 [-30.0, -1.0]", "20", "0.0001"],
+        ["3", "A2", "100.0 [99.0, 100.0]*", "3", "0.06"],
+    ]
+    (tmp_path / "page.html").write_text(html([Heading(1, "T"), Table(["rank", "name", "avg", "n", "p"], rows, left=2)], {}))
+    return tmp_path / "page.html"
+
+
+def names(page: Any) -> str:
+    return " ".join(page.locator("tbody th").all_inner_texts())
+
+
+def test_it_loads_alone_and_silently_and_names_that_mean_harm_do_none(browser: Any, report: Path) -> None:
+    with opened(browser, report) as page:
+        page.on("dialog", lambda dialog: pytest.fail(f"a name of others ran: {dialog.message}"))
+        assert page.title() == "Leaderboard"
+        assert page.locator("table").count() >= 4
+        assert page.get_by_text("alert(1)").count() > 0
+        assert page.evaluate("[...document.images].map((i) => i.complete && i.naturalWidth > 100)") == [True]
+
+
+def test_a_script_that_got_in_all_the_same_is_not_run(browser: Any, report: Path, tmp_path: Path) -> None:
+    """The page's policy is the second wall, behind the escaping."""
+    broken = tmp_path / "broken.html"
+    broken.write_text(report.read_text().replace("</h1>", "</h1><script>document.title = 'run'</script>", 1))
+    page = browser.new_page()
+    page.goto(broken.as_uri())
+    assert page.title() == "Leaderboard"
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("heading", "first", "second"),
+    [
+        ("rank", "b c A2 a", "a A2 c b"),
+        ("name", "a A2 b c", "c b A2 a"),
+        ("avg", "A2 b c a", "c b A2 a"),  # what has no figure is last either way
+        ("n", "b a c A2", "A2 c a b"),
+        ("p", "b A2 c a", "a c A2 b"),
+    ],
+)
+def test_a_heading_sorts_by_figures_both_ways(browser: Any, sortable: Path, heading: str, first: str, second: str) -> None:
+    with opened(browser, sortable) as page:
+        head = page.locator("thead th", has_text=re.compile(f"^{heading}$"))
+        ways = ["descending", "ascending"] if heading in ("avg", "n", "p") else ["ascending", "descending"]
+        assert head.get_attribute("aria-sort") == "none"
+        head.get_by_role("button").click()
+        assert (names(page), head.get_attribute("aria-sort")) == (first, ways[0])
+        head.get_by_role("button").click()
+        assert (names(page), head.get_attribute("aria-sort")) == (second, ways[1])
+
+
+def test_the_keyboard_sorts_and_one_heading_at_a_time_says_so(browser: Any, sortable: Path) -> None:
+    with opened(browser, sortable) as page:
+        page.get_by_role("button", name="name").press("Enter")
+        page.get_by_role("button", name="avg").press("Space")
+        assert names(page) == "A2 b c a"
+        assert page.evaluate("[...document.querySelectorAll('th')].filter((t) => /ending/.test(t.ariaSort)).length") == 1
+
+
+def test_the_filter_leaves_the_rows_of_the_methods_that_it_names(browser: Any, report: Path) -> None:
+    with opened(browser, report) as page:
+        every = page.locator("tbody tr").count()
+        page.get_by_role("searchbox").fill("SDzero, no such")
+        shown = page.locator("tbody tr:visible th").all_inner_texts()
+        assert 0 < len(shown) < every
+        assert all("sdzero" in name for name in shown)
+        assert page.locator("output").inner_text() == f"{len(shown)} of {every} rows"
+        page.get_by_role("searchbox").fill("1")  # a rank is no name
+        assert page.locator("tbody tr:visible").count() == 0
+        page.get_by_role("searchbox").fill("")
+        assert page.locator("tbody tr:visible").count() == every
+
+
+def test_on_a_phone_the_tables_scroll_and_the_page_does_not(browser: Any, report: Path) -> None:
+    with opened(browser, report, **PHONE) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") == 400
+        box = page.locator(".wide").first
+        assert box.evaluate("(box) => box.scrollWidth > box.clientWidth")
+        box.evaluate("(box) => box.scrollLeft = 200")
+        name = box.locator("tbody th").first
+        assert name.bounding_box()["x"] == pytest.approx(box.bounding_box()["x"], abs=2)
+        widths = page.evaluate("[...document.querySelectorAll('tbody th')].map((t) => t.offsetWidth)")
+        assert max(widths) < 200  # of the 400, however long a name is
+
+
+def test_dark_is_dark_for_figures_too_and_light_is_light(browser: Any, report: Path) -> None:
+    def brightness(scheme: str) -> list[float]:
+        """Of a corner of the page, of its text, and of the corner of the figure as it is painted."""
+        from io import BytesIO
+
+        from PIL import Image
+
+        with opened(browser, report, color_scheme=scheme) as page:
+            text = page.evaluate("getComputedStyle(document.body).color")
+            painted = [Image.open(BytesIO(shot)) for shot in (page.screenshot(), page.locator("figure img").screenshot())]
+            values = [sum(image.convert("RGB").getpixel((3, 3))) / 3 for image in painted]
+        return [values[0], sum(map(int, re.findall(r"\d+", text)[:3])) / 3, values[1]]
+
+    ground, text, figure = brightness("dark")
+    assert ground < 60 < 180 < text
+    assert figure < 60
+    ground, text, figure = brightness("light")
+    assert text < 60 < 180 < ground
+    assert figure > 180
+
+
+def test_it_prints_light_and_whole_from_a_dark_screen(browser: Any, report: Path) -> None:
+    with opened(browser, report, color_scheme="dark") as page:
+        assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert not page.get_by_role("searchbox").is_visible()
+        assert page.evaluate(
+            "[...document.querySelectorAll('.wide')].every((b) => getComputedStyle(b).overflowY === 'visible')"
+        )
+
+
+def test_without_scripts_everything_is_there_but_the_filter(browser: Any, report: Path) -> None:
+    with opened(browser, report, java_script_enabled=False) as page:
+        assert page.locator("tbody th", has_text=re.compile("^sdzero$")).first.is_visible()
+        assert not page.locator(".filter").is_visible()
+        assert page.locator("thead button").count() == 0
+
+
+def test_links_lead_to_the_records_and_contents_to_the_sections(browser: Any, report: Path) -> None:
+    with opened(browser, report) as page:
+        found = page.evaluate("[...document.querySelectorAll('td a')].map((a) => decodeURIComponent(new URL(a.href).pathname))")
+        folders = {Path(path) for path in found}
+        assert folders == {path.parent for path in (report.parent.parent / "runs").rglob("result.json")}
+        targets = page.evaluate("[...document.querySelectorAll('nav a')].map((a) => document.querySelector(a.hash).tagName)")
+        assert len(targets) >= 3
+        assert set(targets) <= {"H2", "H3"}
