@@ -236,6 +236,34 @@ def test_figure_4_and_table_12_from_nothing_and_again(tmp_path: Path) -> None:
     assert "2 runs are missing" in lacking.stderr
 
 
+def test_policies_are_measured_on_further_benchmarks(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        """
+title: Mine
+question: Does what is learnt on sums help on programs?
+order: 1
+seeds: 1
+set: {evaluation.revise: false}
+variants: {base: {method: base}, srt: {method: sdzero, policy: srt}}
+reference: base
+columns: [avg, over, samples]
+presets: {micro: {benchmarks: {micro-arith: [micro-code]}}}
+"""
+    )
+    small = [part for text in SMALL for part in ("--set", text)]
+    where = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), *small]
+    done = run(str(tmp_path / "mine.yaml"), *where)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = list(csv.DictReader((tmp_path / "out" / "tables" / "mine.csv").open()))
+    assert [(row["task"], row["variant"]) for row in rows] == [
+        (task, row) for task in ("micro-arith", "micro-code") for row in ("base", "srt")
+    ]
+    assert [row["samples"] != "" for row in rows] == [True, True, False, False]  # what training cost is said once
+    records = [json.loads(path.read_text()) for path in (tmp_path / "runs").glob("base-micro-code-*/manifest.json")]
+    assert sorted(record["origin"]["checkpoint"] for record in records) == ["base", "srt"]
+    assert run(str(tmp_path / "mine.yaml"), "--no-runs", *where).returncode == 0
+
+
 def test_the_list_says_what_is_missing_and_what_it_costs(tmp_path: Path) -> None:
     done = run("--runs", str(tmp_path))
     assert done.returncode == 0, done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ from sdzero_bench.commands.executing import quiet_libraries
 if TYPE_CHECKING:
     from sdzero_bench.reproducing.cells import Setting
     from sdzero_bench.reproducing.experiment import Experiment
-    from sdzero_bench.reproducing.shelf import Missing, Shelf
+    from sdzero_bench.reproducing.shelf import Shelf
 
 
 def reproduce(
@@ -58,6 +57,7 @@ def reproduce(
     """
     from sdzero_bench.reproducing.cells import Setting, require_own
     from sdzero_bench.reproducing.experiment import experiments, named
+    from sdzero_bench.reproducing.running import missing_measurements, missing_runs, run_missing
     from sdzero_bench.reproducing.shelf import Shelf
 
     given = [*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])]
@@ -72,22 +72,18 @@ def reproduce(
         if not names:
             _list(chosen, setting, shelf)
             return
-        missing = _missing(chosen, setting, shelf)
-        if missing and not no_runs:
-            _run(missing, runs, jobs)
+        if not no_runs:
+            for entry in run_missing(chosen, setting, folders, runs, jobs):
+                if entry.state == "failed":
+                    typer.echo(f"{entry.run.label} failed: {entry.reason}", err=True)
             shelf = Shelf(folders)
         paths = _write(chosen, setting, shelf, out, with_claims="all" in names)
     for path in paths:
         typer.echo(str(path))
-    if lacking := _missing(chosen, setting, shelf):
-        typer.echo(f"{len(lacking)} runs are missing, and the rows that need them; the same command tries again", err=True)
+    lacking = len(missing_runs(chosen, setting, shelf)) + len(missing_measurements(chosen, setting, shelf))
+    if lacking:
+        typer.echo(f"{lacking} runs are missing, and the rows that need them; the same command tries again", err=True)
         raise SystemExit(1)
-
-
-def _missing(chosen: list[Experiment], setting: Setting, shelf: Shelf) -> list[Missing]:
-    from sdzero_bench.reproducing.cells import cells
-
-    return shelf.missing(cell for experiment in chosen for cell in cells(experiment, setting))
 
 
 def _list(chosen: list[Experiment], setting: Setting, shelf: Shelf) -> None:
@@ -97,8 +93,9 @@ def _list(chosen: list[Experiment], setting: Setting, shelf: Shelf) -> None:
 
     from sdzero_bench.reproducing.cells import cells
     from sdzero_bench.reproducing.expected import hours
+    from sdzero_bench.reproducing.running import missing_runs
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     table = Table("name", "what", "runs", "missing", "hours", box=None, header_style="bold")
     for experiment in chosen:
         found = cells(experiment, setting)
@@ -110,40 +107,12 @@ def _list(chosen: list[Experiment], setting: Setting, shelf: Shelf) -> None:
         cost = hours([lacking.config for lacking in missing])
         table.add_row(experiment.name, experiment.title, str(len(found)), str(len(missing)), cost, style=style)
     console.print(table)
-    whole = _missing(chosen, setting, shelf)
+    whole = missing_runs(chosen, setting, shelf)
     console.print(
         f"\nPreset {setting.preset}. All of them: {len(whole)} runs missing, as experiments share runs, and "
         f"{hours([lacking.config for lacking in whole])} hours at the preset's throughput; verifying is not counted.\n"
         "sdzero-bench reproduce NAME makes one, sdzero-bench reproduce all makes all."
     )
-
-
-def _run(missing: list[Missing], out: Path, jobs: int) -> None:
-    from sdzero_bench.errors import UserError
-    from sdzero_bench.records import RunFolder
-    from sdzero_bench.sweeping.checks import refuse_early
-    from sdzero_bench.sweeping.children import Children
-    from sdzero_bench.sweeping.display import SweepDisplay, counts
-    from sdzero_bench.sweeping.grid import planned
-    from sdzero_bench.sweeping.scheduler import Scheduler
-
-    wanted = [planned(one.config, out, note=f"({one.for_experiments[0]})") for one in missing]
-    refuse_early(wanted)
-    out.mkdir(parents=True, exist_ok=True)
-    children = Children(jobs, out)
-    scheduler = Scheduler(children.start, SweepDisplay(jobs), lambda: RunFolder(out).disk_is_full, jobs)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop by the system is as good as Ctrl-C
-    try:
-        entries = scheduler.run(wanted)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise UserError("interrupted. Nothing is lost; the same command goes on") from None
-    finally:
-        children.close()
-    typer.echo(counts(entries), err=True)
-    for entry in entries:
-        if entry.state == "failed":
-            typer.echo(f"{entry.run.label} failed: {entry.reason}", err=True)
 
 
 def _write(chosen: list[Experiment], setting: Setting, shelf: Shelf, out: Path, with_claims: bool) -> list[Path]:

@@ -60,6 +60,8 @@ class OnPreset(Section):
     set: dict[str, Any] = Field(default_factory=dict)
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of single variants, over those of the others."""
+    benchmarks: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """By the task that was trained on: further tasks on which its policies are measured."""
     skip: str | None = None
     """Why it cannot be done there."""
 

@@ -43,10 +43,7 @@ class Measured:
 
     label: str
     row: Row
-
-    @property
-    def seeds(self) -> list[int]:
-        return [run.seed for run in self.row.runs]
+    seeds: tuple[int, ...]
 
     @property
     def samples(self) -> float:
@@ -89,6 +86,8 @@ class TaskFigures:
     """Variants without a finished run."""
     incomplete: tuple[str, ...]
     """Variants that lack seeds."""
+    trained_on: str | None = None
+    """The task that the policies were trained on, if it is another."""
 
     def row(self, label: str) -> Measured | None:
         return next((row for row in self.rows if row.label == label), None)
@@ -122,35 +121,42 @@ def differences(rows: Sequence[Measured], pairs: Sequence[tuple[str, str]]) -> d
     }
 
 
+Found = Sequence[tuple[Cell, RunRecord | None]]
+"""Cells of one task, each with its record if there is one."""
+
+
 def measure(experiment: Experiment, cells: Sequence[Cell], shelf: Shelf) -> list[TaskFigures]:
     """One for each task. Raises `UserError` if runs that are to be compared were measured on different questions."""
-    by_task: dict[str, dict[str, list[tuple[Cell, RunRecord | None]]]] = defaultdict(lambda: defaultdict(list))
+    by_task: dict[str, list[tuple[Cell, RunRecord | None]]] = defaultdict(list)
     for cell in cells:
-        by_task[cell.task][cell.variant].append((cell, shelf.find(cell.config)))
-    return [_of_task(experiment, task, by_variant) for task, by_variant in by_task.items()]
+        by_task[cell.task].append((cell, shelf.find(cell.config)))
+    return [of_task(experiment, task, found) for task, found in by_task.items()]
 
 
-def _of_task(experiment: Experiment, task: str, by_variant: dict[str, list[tuple[Cell, RunRecord | None]]]) -> TaskFigures:
+def of_task(experiment: Experiment, task: str, found: Found, benchmark: bool = False) -> TaskFigures:
+    """On one task; `benchmark`: the records measured a policy and nothing else. Raises `UserError` as `measure` does."""
     rows, absent, incomplete = [], [], []
     for label, variant in experiment.variants.items():
-        wanted = by_variant[label]
-        runs = tuple(run for _, run in wanted if run is not None)
+        wanted = [(cell.seed, run) for cell, run in found if cell.variant == label]
+        there = [(seed, run) for seed, run in wanted if run is not None]
+        runs = tuple(run for _, run in there)
         if not runs:
             absent.append(label)
             continue
         if len(runs) < len(wanted):
             incomplete.append(label)
-        policy = BASE if variant.method == BASE else variant.policy
+        policy = BASE if benchmark or variant.method == BASE else variant.policy
         for run in runs:
             if run.entry(policy) is None:
-                there = ", ".join(entry["policy"] for entry in run.evaluation)
-                raise UserError(f"{str(run.folder)!r} measured no policy {policy!r}, but {there}")
-        rows.append(Measured(label, Row(label, policy, runs)))
+                others = ", ".join(entry["policy"] for entry in run.evaluation)
+                raise UserError(f"{str(run.folder)!r} measured no policy {policy!r}, but {others}")
+        rows.append(Measured(label, Row(label, policy, runs), tuple(seed for seed, _ in there)))
     sets = {run.manifest["test_set"]: run.folder for row in rows for run in row.row.runs}
     if len(sets) > 1:
         one, other, *_ = map(str, sets.values())
         raise UserError(f"{one!r} and {other!r} were measured on different questions; make one of them anew")
-    return TaskFigures(experiment, task, tuple(rows), tuple(absent), tuple(incomplete))
+    trained_on = found[0][0].task if benchmark else None
+    return TaskFigures(experiment, task, tuple(rows), tuple(absent), tuple(incomplete), trained_on)
 
 
 def _revisions(run: RunRecord, policy: str) -> Revisions:

@@ -8,16 +8,19 @@ from typing import Any
 
 from ..evaluating.estimators import Estimate
 from ..reporting.blocks import DASH, Bars, Block, Figure, Heading, Notes, Record, Table
-from ..reporting.costs import CPU, cost
-from ..reporting.leaderboard import SIGNIFICANT
 from ..reporting.summary import with_interval
+from .benchmarks import on_benchmarks
 from .cells import Setting, cells
 from .columns import Shown, shown
-from .curves import Rows, concentrations, curve
+from .curves import Rows, curve
 from .drawing import draw
-from .experiment import Experiment
+from .experiment import Column, Experiment
 from .measuring import Measured, TaskFigures, measure
 from .shelf import Shelf
+from .words import said
+
+OF_A_POLICY = ("avg", "over", "pass", "tokens")
+"""Columns that any measurement of a policy has."""
 
 
 @dataclass
@@ -38,7 +41,8 @@ def section(experiment: Experiment, setting: Setting, shelf: Shelf) -> Section:
     heading: list[Block] = [Heading(2, experiment.title), Notes([experiment.question])]
     if (skip := experiment.on(setting.preset).skip) is not None:
         return Section(experiment, [*heading, Notes([f"Not with the preset {setting.preset}: {skip}."]), *_paper(experiment)])
-    tasks = measure(experiment, cells(experiment, setting), shelf)
+    found = cells(experiment, setting)
+    tasks = [*measure(experiment, found, shelf), *on_benchmarks(experiment, found, setting, shelf)]
     made = Section(experiment, heading)
     if len(tasks) > 1 and "avg" in experiment.columns:
         made.blocks.append(_overview(experiment, tasks))
@@ -46,7 +50,7 @@ def section(experiment: Experiment, setting: Setting, shelf: Shelf) -> Section:
         if len(tasks) > 1:
             made.blocks.append(Heading(3, figures.task))
         made.blocks += _of_task(made, figures, beside=_beside(experiment, setting))
-    complete = [figures for figures in tasks if figures.rows]
+    complete = [figures for figures in tasks if figures.rows and not figures.trained_on]
     if experiment.figure is not None and complete:
         made.curve = [row for figures in complete for row in curve(figures, experiment.figure)]
         made.images = draw(made.curve, experiment.figure)
@@ -62,19 +66,21 @@ def _of_task(made: Section, figures: TaskFigures, beside: bool) -> list[Block]:
     experiment = figures.experiment
     if not figures.rows:
         return [Notes([f"No run on {figures.task} is finished yet: sdzero-bench reproduce {experiment.name}"])]
-    columns = [shown(column, figures) for column in experiment.columns]
+    # A policy's costs are in the table of the task that it was trained on.
+    names = [name for name in experiment.columns if not figures.trained_on or name in OF_A_POLICY]
+    columns = [shown(name, figures) for name in names]
     paper = experiment.paper.columns if beside and experiment.paper else {}
     table = []
     for row in figures.rows:
         table.append([row.label, *(column.text(row.label) for column in columns), str(len(row.seeds))])
-        made.rows.append(_flat(figures, row, columns))
+        made.rows.append(_flat(figures, row, dict(zip(names, columns, strict=True))))
     theirs = [_aligned(values, [row.label for row in figures.rows]) for values in paper.values()]
     table = [[*cells, *beside] for cells, *beside in zip(table, *theirs, strict=True)]
     headings = ["row", *(column.heading for column in columns), "seeds", *(f"paper: {name}" for name in paper)]
     blocks: list[Block] = [Table(headings, table, bars=_bars(figures, columns), records=[_records(r) for r in figures.rows])]
-    if experiment.phases:
+    if experiment.phases and not figures.trained_on:
         blocks.append(_phases(figures))
-    blocks.append(Notes(_said(figures, columns)))
+    blocks.append(Notes(said(figures, columns)))
     return blocks
 
 
@@ -88,52 +94,6 @@ def _overview(experiment: Experiment, tasks: Sequence[TaskFigures]) -> Table:
         shown = [with_interval(a[label].mean, a[label].interval) if label in a else DASH for a in averages]
         rows.append([label, mean, *shown])
     return Table(["row", "mean %", *(f"{figures.task} avg %" for figures in tasks)], rows)
-
-
-def _said(figures: TaskFigures, columns: Sequence[Shown]) -> list[str]:
-    experiment = figures.experiment
-    measured, budget = figures.rows[0].row.entries[0], figures.rows[-1].row.runs[0].result["budget"]
-    lines = [
-        f"{figures.task}: {measured['questions']:,} test questions, {measured['samples_per_question']} samples each; "
-        f"{budget['questions']:,} training questions, {budget['samples']:,} samples of at most "
-        f"{budget['new_tokens_per_sample']:,} new tokens, unless a row says otherwise."
-    ]
-    if any(isinstance(value, Estimate) for column in columns for value in column.values.values()):
-        lines.append("Intervals: 95 %, BCa bootstrap over questions, and over seeds where there are several.")
-    if "over" in experiment.columns:
-        lines.append(
-            f"over {experiment.reference}: points, paired over the questions; * marks p < {SIGNIFICANT:g}, Holm-corrected over "
-            f"the rows of this table."
-        )
-    if any(name in experiment.columns for name in ("revised", "correction", "broken")):
-        lines.append("Intervals of revised, corrected and broken are over questions alone, the seeds of each taken together.")
-    if "avg" in experiment.columns:
-        by_seed = "; ".join(f"{row.label} {', '.join(f'{100 * s.mean():.1f}' for s in row.row.avg)}" for row in figures.rows)
-        lines.append(f"Seed by seed, avg %: {by_seed}.")
-    if experiment.figure == "localisation":
-        lines += [line for row in figures.rows for line in _concentration(row)]
-    if "hours" in experiment.columns:
-        units = {cost(row.row, 0.0, None).unit for row in figures.rows}
-        lines.append("hours: of CPU threads." if units == {CPU} else "hours: of accelerators.")
-    if failures := sum(entry["unverified"] for row in figures.rows for entry in row.row.entries):
-        lines.append(f"The verifier failed on {failures:,} evaluation samples, which count neither as right nor as wrong.")
-    lines += [f"{label}: no run is finished yet." for label in figures.absent]
-    lines += [f"{label}: not all seeds are finished yet." for label in figures.incomplete]
-    return lines
-
-
-def _concentration(row: Measured) -> list[str]:
-    found = concentrations(row)
-    if found is None:
-        return [f"{row.label}: too few right or wrong responses for a comparison."]
-
-    def said(value: Any) -> str:
-        return f"{value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]"
-
-    return [
-        f"Concentration index: wrong responses {said(found.wrong)}, right ones {said(found.right)}, difference "
-        f"{said(found.difference)} (95 % BCa over responses)."
-    ]
 
 
 def _phases(figures: TaskFigures) -> Table:
@@ -165,9 +125,9 @@ def _records(row: Measured) -> list[Record]:
     return [Record(str(run.seed), run.run_id, run.folder) for run in row.row.runs]
 
 
-def _flat(figures: TaskFigures, row: Measured, columns: Sequence[Shown]) -> dict[str, Any]:
+def _flat(figures: TaskFigures, row: Measured, columns: Mapping[Column, Shown]) -> dict[str, Any]:
     flat: dict[str, Any] = {"task": figures.task, "variant": row.label, "seeds": " ".join(map(str, row.seeds))}
-    for name, column in zip(figures.experiment.columns, columns, strict=True):
+    for name, column in columns.items():
         value = column.values.get(row.label)
         if isinstance(value, Estimate):
             flat |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
@@ -190,8 +150,8 @@ def _paper(experiment: Experiment) -> list[Block]:
     labels = [label for label in experiment.variants if any(label in v for v in experiment.paper.columns.values())]
     columns = [_aligned(values, labels) for values in experiment.paper.columns.values()]
     rows = [[label, *cells] for label, *cells in zip(labels, *columns, strict=True)]
-    said = f"The paper's figures, of another setting: {experiment.paper.setting}."
-    return [Notes([said]), Table(["row", *experiment.paper.columns], rows)]
+    setting = f"The paper's figures, of another setting: {experiment.paper.setting}."
+    return [Notes([setting]), Table(["row", *experiment.paper.columns], rows)]
 
 
 def _aligned(values: Mapping[str, float], labels: Sequence[str]) -> list[str]:

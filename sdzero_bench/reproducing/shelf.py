@@ -27,12 +27,15 @@ class Shelf:
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._runs: dict[str, list[tuple[RunRecord, dict[str, int]]]] = defaultdict(list)
+        self._measured: dict[tuple[str, str, str], list[RunRecord]] = defaultdict(list)
         self.strange: list[str] = []
         """Records that this version cannot read the settings of, such as those of a plug-in that is not installed."""
         for folder in folders:
             if folder.is_dir() and any(folder.rglob("manifest.json")):
                 for run in load_runs(folder):
-                    if run.finished and not run.measured_alone and run.tuning is None:
+                    if run.finished and run.measured_alone and (origin := run.manifest.get("origin")):
+                        self._measured[origin["run_id"], origin["checkpoint"], run.task].append(run)
+                    elif run.finished and not run.measured_alone and run.tuning is None:
                         self._put(run)
 
     def _put(self, run: RunRecord) -> None:
@@ -52,6 +55,14 @@ class Shelf:
         """A finished run whose figures are those of `config`, and that measured all that it asks for."""
         wants = measured_besides(config)
         return next((run for run, has in self._runs.get(identity(config), ()) if covers(has, wants)), None)
+
+    def measured(self, run: RunRecord, checkpoint: str, task: str) -> RunRecord | None:
+        """That checkpoint of the run, measured on another task in the way in which the run measured its own."""
+        ways = ("samples", "pass_at", "temperature", "top_p", "max_new_tokens", "seed")
+        for found in self._measured.get((run.run_id, checkpoint, task), ()):
+            if all(found.config["evaluation"][way] == run.config["evaluation"][way] for way in ways):
+                return found
+        return None
 
     def missing(self, found: Iterable[Cell]) -> list[Missing]:
         """What has yet to be run for these cells; those that share a run name it once."""

@@ -30,6 +30,8 @@ class PlannedRun:
     """A short name for people."""
     tuning: dict[str, Any] | None = None
     """How its settings were chosen, for the manifest: see tuning.py."""
+    origin: dict[str, Any] | None = None
+    """The run whose policy it measures, for the manifest."""
 
     @property
     def name(self) -> str:
@@ -45,12 +47,18 @@ class PlannedRun:
         return manifest["state"] == "finished"
 
 
-def planned(config: RunConfig, out: Path, tuning: dict[str, Any] | None = None, note: str = "") -> PlannedRun:
+def planned(
+    config: RunConfig,
+    out: Path,
+    tuning: dict[str, Any] | None = None,
+    note: str = "",
+    origin: dict[str, Any] | None = None,
+) -> PlannedRun:
     """The run of `config` below `out`. Its folder is named by what decides the run, so that the same run is found again."""
     method, task = config.method["name"], config.task["name"]
     name = f"{method}-{task}-s{config.seed}".replace(":", "-").replace("/", "-")
     label = f"{method} {task} s{config.seed}{note and ' ' + note}"
-    return PlannedRun(config, out / f"{name}-{digest(config, tuning)}", label, tuning)
+    return PlannedRun(config, out / f"{name}-{digest(config, tuning)}", label, tuning, origin)
 
 
 def digest(config: RunConfig, tuning: Mapping[str, Any] | None = None) -> str:

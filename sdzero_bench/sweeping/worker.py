@@ -1,7 +1,8 @@
 """One run of a sweep, in a process of its own: `python -m sdzero_bench.sweeping.worker FOLDER PLAN`.
 
-PLAN is a JSON file with the run's settings (`config`) and how they were chosen (`tuning`). The run begins, or goes on, in
-FOLDER. Standard input is a pipe that ends when the sweep does; standard output carries reports; standard error is the log.
+PLAN is a JSON file with the run's settings (`config`), how they were chosen (`tuning`) and, where a policy is only measured,
+the run that it is from (`origin`). The run begins, or goes on, in FOLDER. Standard input is a pipe that ends when the sweep
+does; standard output carries reports; standard error is the log.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def _work(folder: RunFolder, plan: dict, display: ReportingDisplay) -> None:
 
     if manifest is None:
         session = Session(validate(plan["config"]), display)
-        session.tuning = plan["tuning"]
+        session.tuning, session.origin = plan["tuning"], plan.get("origin")
     else:
         session = session_in(folder, display)
     display.say(session.describe(folder))
