@@ -13,7 +13,12 @@ def report(
     format: Annotated[
         list[str] | None, typer.Option(help="md, csv, html, latex or json, or several: `md,html`. Default: md.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write files here, with the figure; DIR itself will do.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write files here, with the figure; DIR itself will do. A page links to the records below or beside it."
+        ),
+    ] = None,
     reference: Annotated[str | None, typer.Option(help="Row that differences are taken to. Default: base.")] = None,
 ) -> None:
     """Rank the methods of all finished runs below a folder, with intervals over questions and seeds, and what they cost.
