@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
 
-.PHONY: run test test-slow test-data test-vllm bench bench-costs bench-step lint micro-model leaderboard reproduce report math-verifiers clean
+.PHONY: run test test-slow test-data test-vllm bench bench-costs bench-step lint micro-model leaderboard reproduce report
+.PHONY: screenshot math-verifiers clean
 .DEFAULT_GOAL := run
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -82,6 +83,11 @@ reproduce: $(VENV)/installed
 report: $(VENV)/installed
 	$(BIN)/sdzero-bench report results/micro --out results/micro --format md,csv,html,latex,json
 	$(BIN)/sdzero-bench validate results/micro
+
+# docs/report.png: the page of the committed records, made again and opened in a headless Chromium.
+screenshot: $(VENV)/installed
+	$(BIN)/sdzero-bench report results/micro --out results/micro --format html
+	$(BIN)/python docs/screenshot.py results/micro/leaderboard.html docs/report.png
 
 # docs/math_verifiers.md: our math verifier beside others, on the cases of docs/math_cases.yaml.
 math-verifiers: $(VENV)/installed

@@ -77,3 +77,8 @@ def test_a_figure_higher_than_the_page_is_made_to_fit(tmp_path: Path) -> None:
 )
 def test_escaping(text: str, expected: str) -> None:
     assert escape_latex(text) == expected
+
+
+def test_only_long_words_may_be_broken_and_no_number() -> None:
+    said = latex([Notes(["Holm-corrected p of 1,234.5 in some/folder_of/a_model-with/a-long.name"])])
+    assert r"Holm-corrected p of 1,234.5 in some/folder\_of/a\_\allowbreak{}model-with/a-long.\allowbreak{}name" in said

@@ -13,7 +13,12 @@ def report(
     format: Annotated[
         list[str] | None, typer.Option(help="md, csv, html, latex or json, or several: `md,html`. Default: md.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write files here, with the figure; DIR itself will do.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write files here, with the figure; DIR itself will do. A page links to the records below or beside it."
+        ),
+    ] = None,
     experiments: Annotated[
         bool, typer.Option("--experiments", help="Also the paper's tables and figures that these runs are enough for.")
     ] = False,

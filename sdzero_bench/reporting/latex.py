@@ -12,7 +12,7 @@ ROWS_A_PAGE = 40
 """Of a table; longer ones go on in another."""
 
 LONG_WORD = 20
-"""Characters from which on a word in running text may be broken: TeX hyphenates no paths and no names."""
+"""Characters that a word in running text is broken after, at the latest: TeX hyphenates no paths and no names."""
 
 HEAD = r"""\documentclass{article}
 \usepackage[utf8]{inputenc}
@@ -73,8 +73,14 @@ def _character(found: re.Match[str]) -> str:
 
 def _running(text: str) -> str:
     """Text that is set in lines."""
-    words = (re.findall(rf".{{1,{LONG_WORD - 1}}}[/._:,=-]|.{{1,{LONG_WORD}}}", word) for word in text.split())
-    return " ".join("\\allowbreak{}".join(map(escape_latex, parts)) for parts in words)
+    return " ".join(map(_word, text.split()))
+
+
+def _word(word: str) -> str:
+    if len(word) <= LONG_WORD:
+        return escape_latex(word)
+    parts = re.findall(rf".{{1,{LONG_WORD - 1}}}[/._:,=-]|.{{1,{LONG_WORD}}}", word)
+    return "\\allowbreak{}".join(map(escape_latex, parts))
 
 
 def _latex_block(block: Block) -> str:
