@@ -2,10 +2,11 @@
 
     python benchmarks/distillation_step.py [--shape qwen3-4b|small] [--peak-tflops 989] [--json FILE]
 
-Beside the package's step, the same divergence as TRL's SDPO code computes it: from the logits of student and teacher, whole in
-memory (trl.experimental.sdpo.loss_utils). Both have the same batch, gradient checkpointing and AdamW; each runs in a process of
-its own. Then how fast the engine `transformers` samples. On a GPU the shape is Qwen3-4B's in bfloat16, with 8,192 tokens of the
-student and 16,640 of the teacher; on CPUs a small one in float32, which shows that both run and agree, and nothing of a GPU.
+Beside the package's step, the same divergence from logits that are whole in memory: those of student and teacher in full, as
+trl.experimental.sdpo.loss_utils takes them, and the loss of TRL's own SDPOTrainer, which keeps those of the completion alone.
+All have the same batch, gradient checkpointing and AdamW; each runs in a process of its own. Then how fast the engine
+`transformers` samples. On a GPU the shape is Qwen3-4B's in bfloat16, with 8,192 tokens of the student and 16,640 of the
+teacher; on CPUs a small one in float32, which shows that all run and agree, and nothing of a GPU.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import resource
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
+
+KINDS = ("ours", "whole logits", "SDPOTrainer")
 
 STEPS = 3
 """Measured, after one that is not."""
@@ -86,7 +90,7 @@ def tokenizer() -> Any:
 
 
 def step(name: str, kind: str) -> dict[str, float]:
-    """Seconds of a step and the peak of memory; `kind` is ours, or whole logits."""
+    """Loss of the first step, seconds of one and the peak of memory; `kind` is one of KINDS."""
     os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
     from datasets import Dataset
     from trl.experimental.sdpo.loss_utils import compute_full_logit_self_distillation_loss
@@ -139,12 +143,17 @@ def step(name: str, kind: str) -> dict[str, float]:
                 hidden.append(output.logits[:, -len(completion) - 1 : -1][batch["completion_mask"].bool()])
         return compute_full_logit_self_distillation_loss(*hidden, distillation_alpha=1.0).mean()
 
+    compute: Callable[[], torch.Tensor] = {
+        "ours": lambda: lambda: trainer.compute_loss(student, batch),
+        "whole logits": lambda: whole_logits,
+        "SDPOTrainer": lambda: sdpo_trainer_loss(student, teacher, batch),
+    }[kind]()
     optimizer = torch.optim.AdamW(student.parameters(), lr=1e-6)
     seconds, loss = [], 0.0
     for _ in range(STEPS + 1):
         _synchronise()
         started = time.perf_counter()
-        value = trainer.compute_loss(student, batch) if kind == "ours" else whole_logits()
+        value = compute()
         value.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -152,6 +161,43 @@ def step(name: str, kind: str) -> dict[str, float]:
         seconds.append(time.perf_counter() - started)
         loss = loss or value.item()
     return {"loss": loss, "seconds": sorted(seconds[1:])[STEPS // 2], "peak_gb": _peak_gb()}
+
+
+def sdpo_trainer_loss(student: Any, teacher: Any, batch: dict[str, torch.Tensor]) -> Callable[[], torch.Tensor]:
+    """What TRL's trainer computes of the batch, set to the same divergence: kl(student, teacher) over the whole vocabulary."""
+    from datasets import Dataset
+    from trl.experimental.sdpo import SDPOConfig, SDPOTrainer
+
+    with tempfile.TemporaryDirectory() as folder:
+        trainer: Any = SDPOTrainer(
+            student,
+            reward_funcs=lambda completions, **_: [1.0] * len(completions),
+            args=SDPOConfig(
+                output_dir=folder,
+                per_device_train_batch_size=2,
+                num_generations=2,
+                gradient_checkpointing=False,  # the student has it already
+                bf16=student.dtype == torch.bfloat16,
+                use_cpu=not torch.cuda.is_available(),
+                report_to="none",
+                distillation_mode="full_logits",
+                distillation_alpha=1.0,
+                distillation_is_clip=None,
+                distillation_weight=1.0,
+                teacher_model_kind="live",  # it would load another from the hub
+            ),
+            train_dataset=Dataset.from_list([{"prompt": "x"}] * 2),
+            processing_class=tokenizer(),
+        )
+    trainer.teacher_model = teacher
+    trainer.current_gradient_accumulation_steps = 1  # which its training loop sets
+    # There the teacher's input has the completion in it already.
+    inputs = {
+        **batch,
+        "teacher_input_ids": torch.cat([batch["teacher_ids"], batch["completion_ids"]], dim=1),
+        "teacher_attention_mask": torch.cat([batch["teacher_mask"], batch["completion_mask"]], dim=1),
+    }
+    return lambda: trainer.compute_loss(student, inputs)
 
 
 def sampling(name: str) -> float:
@@ -206,9 +252,15 @@ def main() -> None:
     tokens = SHAPES[options.shape].student
     device = torch.cuda.get_device_name() if on_gpu else "CPU"
     table = Table("step", "loss", "seconds", "student tokens a second", "% of peak", "peak memory, GB", title=device)
-    figures: dict[str, Any] = {"device": device, "shape": options.shape, "torch": torch.__version__}
+    figures: dict[str, Any] = {
+        "device": device,
+        "cores": len(os.sched_getaffinity(0)),
+        "load": os.getloadavg()[0],
+        "shape": options.shape,
+        "torch": torch.__version__,
+    }
     work = operations(options.shape)
-    for kind in ("ours", "whole logits"):
+    for kind in KINDS:
         with multiprocessing.get_context("spawn").Pool(1) as alone:
             try:
                 found = alone.apply(step, (options.shape, kind))
