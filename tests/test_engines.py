@@ -23,6 +23,7 @@ from small_runs import command, run_json, small_run
 from sdzero_bench.adapters import adapted
 from sdzero_bench.config import resolve
 from sdzero_bench.errors import UserError
+from sdzero_bench.memory import SAMPLING, OutOfMemoryError, memory_for
 from sdzero_bench.sampling.completion import Engine, Request, SamplingParameters
 from sdzero_bench.sampling.engines import Engines, make_engines
 from sdzero_bench.settings import LoraConfig
@@ -232,12 +233,17 @@ def test_a_vllm_that_fails_while_it_samples_is_said(engines_with_vllm: Engines, 
 
     class Dead:
         llm_engine = engine.llm.llm_engine
+        error: Exception = RuntimeError("Traceback\nEngine core died")
 
         def generate(self, *_: object, **__: object) -> None:
-            raise RuntimeError("Traceback\nEngine core died")
+            raise self.error
 
     engine.llm = Dead()
     with pytest.raises(UserError, match="failed while it sampled: Engine core died"):
+        engine.generate([Request(prompt, 0)], SAMPLED)
+    engine.llm.error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    sampling = memory_for("sampling", SAMPLING)
+    with pytest.raises(OutOfMemoryError, match=r"asked for 2\.00 GiB more: lower .*engine\.gpu_memory"), sampling:
         engine.generate([Request(prompt, 0)], SAMPLED)
 
 
