@@ -15,7 +15,7 @@ from ..evaluating.estimators import Estimate
 from ..packing import read_lines
 from ..reporting.efficiency import samples_up_to
 from ..reporting.grouping import Row
-from ..reporting.leaderboard import SIGNIFICANT
+from ..reporting.leaderboard import Pair
 from ..reporting.records import BASE, RunRecord
 from ..reporting.statistics import Scores, estimate, holm, p_value
 from .cells import Cell
@@ -61,20 +61,6 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Of a row and the reference, over the same questions."""
-
-    difference: Estimate
-    p: float
-    p_holm: float
-    """Corrected over the differences of the table."""
-
-    @property
-    def significant(self) -> bool:
-        return self.p_holm < SIGNIFICANT
-
-
-@dataclass(frozen=True)
 class TaskFigures:
     """An experiment on one task."""
 
@@ -99,7 +85,7 @@ class TaskFigures:
         return dict(zip(known, found, strict=True))
 
     @cached_property
-    def differences(self) -> dict[str, Difference]:
+    def differences(self) -> dict[str, Pair]:
         """Of avg to the reference, of the rows other than it; none where it was not run."""
         if self.row(self.experiment.reference) is None:
             return {}
@@ -107,7 +93,7 @@ class TaskFigures:
         return differences(self.rows, [(label, self.experiment.reference) for label in others])
 
 
-def differences(rows: Sequence[Measured], pairs: Sequence[tuple[str, str]]) -> dict[str, Difference]:
+def differences(rows: Sequence[Measured], pairs: Sequence[tuple[str, str]]) -> dict[str, Pair]:
     """avg of `after` - `before` for pairs (after, before), by the label of `after`."""
     if not pairs:
         return {}
@@ -116,8 +102,8 @@ def differences(rows: Sequence[Measured], pairs: Sequence[tuple[str, str]]) -> d
     _, found = estimate(scores, [(at[before], at[after]) for after, before in pairs])
     p = [p_value(scores[at[before]], scores[at[after]]) for after, before in pairs]
     return {
-        after: Difference(difference, raw, corrected)
-        for (after, _), difference, raw, corrected in zip(pairs, found, p, holm(p), strict=True)
+        after: Pair(before, after, difference, raw, corrected)
+        for (after, before), difference, raw, corrected in zip(pairs, found, p, holm(p), strict=True)
     }
 
 
