@@ -24,10 +24,9 @@ def _markdown_block(block: Block) -> str:
     match block:
         case Heading(level, text):
             return f"{'#' * level} {_escape_markdown(text)}"
-        case Table(headings, rows):
-            return markdown_table(
-                [_escape_markdown(text) for text in headings], [[_escape_markdown(cell) for cell in row] for row in rows]
-            )
+        case Table(headings, rows, left):
+            cells = [[_escape_markdown(cell) for cell in row] for row in [headings, *rows]]
+            return markdown_table(cells[0], cells[1:], left)
         case Notes(lines):
             return "\n".join(f"- {_escape_markdown(line)}" for line in lines)
         case Figure(name, alternative):

@@ -147,6 +147,7 @@ def markdown_summary(folder: RunFolder, result: dict[str, Any]) -> None:
     write_atomic(folder.path / "summary.md", "\n\n".join(parts) + "\n")
 
 
-def markdown_table(headings: list[str], rows: list[list[str]]) -> str:
-    lines = [headings, ["---"] + ["---:"] * (len(headings) - 1), *rows]
+def markdown_table(headings: list[str], rows: list[list[str]], left: int = 1) -> str:
+    """The first `left` columns are text, the others figures."""
+    lines = [headings, ["---"] * left + ["---:"] * (len(headings) - left), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

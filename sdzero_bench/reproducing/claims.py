@@ -71,7 +71,7 @@ class Finding:
         if self.difference is None:
             return DASH
         scale = FIGURES[self.claim.figure]
-        digits = 2 if self.claim.figure == "concentration" else 1
+        digits = 3 if self.claim.figure == "concentration" else 1
         mean, low, high = (f"{scale * v:.{digits}f}" for v in (self.difference.mean, *self.difference.interval))
         return f"{mean} [{low}, {high}]"
 
@@ -117,7 +117,14 @@ def blocks(setting: Setting, shelf: Shelf) -> list[Block]:
     ]
     claimed = [[*_row(f), f.claim.paper, f.shown, str(f.seeds), f.verdict] for f in of_claims]
     asked = [[*_row(f), f.shown, str(f.seeds), f.answer] for f in of_questions]
+    model = cells(experiments()["table1"], setting)[0].config.model.name
     return [
+        Notes(
+            [
+                f"Preset {setting.preset}, model {model}. Whether what the paper says holds here: no more than that, and nothing "
+                f"about other models."
+            ]
+        ),
         Heading(2, "What the paper says"),
         Table(["claim", "after - before", "task", "the paper", "here", "seeds", "does it hold?"], claimed, left=3),
         Notes(notes),

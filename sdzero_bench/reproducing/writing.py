@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..records import write_atomic
-from ..reporting.blocks import Block, Heading, Table
+from ..reporting.blocks import Block, Heading
 from ..reporting.formats import html, latex, markdown
 from ..reporting.report import write_bytes
 from .section import Section
@@ -44,7 +44,7 @@ def write(sections: Sequence[Section], out: Path, claims: Sequence[Block] = ()) 
     write_atomic(out / PAGE, html(page, svgs, title=title, folder=out))
     paths.append(out / PAGE)
     if claims:
-        write_atomic(readme, _marked(markdown([*claims, *_contents(sections)])))
+        write_atomic(readme, _marked(markdown([Heading(1, "Results"), *claims])) + _contents(sections))
         paths.append(readme)
     return paths
 
@@ -61,9 +61,10 @@ def _texts(made: Section) -> dict[str, str]:
     return {**texts, f"{name}.data.csv": _csv(made.curve)} if made.curve else texts
 
 
-def _contents(sections: Sequence[Section]) -> list[Block]:
-    rows = [[m.experiment.title, m.experiment.question, f"{TABLES}/{m.experiment.name}.md"] for m in sections]
-    return [Heading(2, "Tables and figures"), Table(["what", "question", "file"], rows, left=3)]
+def _contents(sections: Sequence[Section]) -> str:
+    """Markdown, with links, which blocks do not have; titles and names are the package's own."""
+    lines = [f"- [{m.experiment.title}]({TABLES}/{m.experiment.name}.md): {m.experiment.question}" for m in sections]
+    return "\n".join(["", "## Tables and figures", "", f"All on one page: [{PAGE}]({PAGE}).", "", *lines, ""])
 
 
 def _marked(text: str) -> str:
