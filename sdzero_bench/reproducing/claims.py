@@ -120,10 +120,7 @@ def blocks(setting: Setting, shelf: Shelf) -> list[Block]:
     model = cells(experiments()["table1"], setting)[0].config.model.name
     return [
         Notes(
-            [
-                f"Preset {setting.preset}, model {model}. Whether what the paper says holds here: no more than that, and nothing "
-                f"about other models."
-            ]
+            [f"Preset {setting.preset}, model {model}: whether what the paper says holds here says nothing about other models."]
         ),
         Heading(2, "What the paper says"),
         Table(["claim", "after - before", "task", "the paper", "here", "seeds", "does it hold?"], claimed, left=3),
