@@ -216,11 +216,12 @@ def test_figure_4_and_table_12_from_nothing_and_again(tmp_path: Path) -> None:
     assert [name.split("-")[0] for name in made] == ["base", "sdzero", "sdzero"]
 
     figure = list(csv.DictReader((tmp_path / "out" / "tables" / "figure4.data.csv").open()))
-    for kind in ("right", "wrong"):
-        shares = [float(row["share"]) for row in figure if row["responses"] == kind]
-        if shares:
-            assert sum(shares) == pytest.approx(1, abs=1e-4)
-            assert shares == sorted(shares, reverse=True)
+    bars = {(row["variant"], row["responses"]) for row in figure}
+    assert {variant for variant, _ in bars} == {"before distillation", "after distillation"}
+    for bar in bars:
+        shares = [float(row["share"]) for row in figure if (row["variant"], row["responses"]) == bar]
+        assert sum(shares) == pytest.approx(1, abs=1e-4)
+        assert shares == sorted(shares, reverse=True)
     rows: dict[str, Any] = {r["variant"]: r for r in csv.DictReader((tmp_path / "out" / "tables" / "table12.csv").open())}
     folder = next(path for path in (tmp_path / "runs").glob("base-*"))
     (entry,) = json.loads((folder / "evaluation.json").read_text())

@@ -13,7 +13,7 @@ from ..budget import EVALUATION, measures
 from ..config import make_method, make_task, validate
 from ..contexts import PolicyContexts
 from ..errors import UserError
-from ..models import load_model, load_tokenizer, model_path
+from ..models import load_model, load_tokenizer, model_path, switch_thinking
 from ..packing import read_lines
 from ..questions import Question
 from ..records import RunFolder
@@ -37,7 +37,7 @@ def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
     if sample.verdict.reward is None:
         raise UserError(f"the verifier failed on {sample.key}, so that there is no control phrase; choose another sample")
     base = model_path(config.model.name)
-    tokenizer: Any = load_tokenizer(base)
+    tokenizer: Any = switch_thinking(load_tokenizer(base), config.model.thinking)
     # The sample itself says which token ended it, so that no weights are needed to know.
     contexts = PolicyContexts(tokenizer, make_task(config), sample.token_ids[-1:] if sample.finish == "stop" else ())
     question = _question(folder, config, contexts, sample)

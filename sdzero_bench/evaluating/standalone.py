@@ -88,7 +88,9 @@ def settings_for(
     name = task or own["task"]["name"]
     layers: dict[str, Any] = {}
     if own:
-        layers |= _dotted({"model": {n: own["model"][n] for n in ("dtype", "device")}, "evaluation": own["evaluation"]})
+        layers |= _dotted(
+            {"model": {n: own["model"].get(n) for n in ("dtype", "device", "thinking")}, "evaluation": own["evaluation"]}
+        )
         layers |= {"sampling.batch_size": own["sampling"]["batch_size"]}
         if own["task"]["name"] == name:
             layers |= _dotted({"task": own["task"]})

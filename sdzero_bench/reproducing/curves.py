@@ -79,8 +79,8 @@ def _localisation(figures: TaskFigures) -> Rows:
     return rows
 
 
-def localised(row: Measured, policy: str = "srt") -> dict[bool, list[dict[str, Any]]]:
-    """The responses of all seeds whose divergence was measured, by whether they are right.
+def localised(row: Measured) -> dict[bool, list[dict[str, Any]]]:
+    """The responses of the row's policy, of all seeds, whose divergence was measured, by whether they are right.
 
     Raises `UserError` for a run that measured none.
     """
@@ -90,7 +90,7 @@ def localised(row: Measured, policy: str = "srt") -> dict[bool, list[dict[str, A
         if not path.is_file():
             raise UserError(f"{str(run.folder)!r} has no localisation.json; it was run without evaluation.localise")
         for response in json.loads(path.read_text(encoding="utf-8"))["responses"]:
-            if response["policy"] == policy:
+            if response["policy"] == row.row.policy:
                 found[response["right"]].append(response)
     return found
 

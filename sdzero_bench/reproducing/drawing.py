@@ -21,7 +21,7 @@ def draw(rows: Rows, kind: Figure) -> dict[str, bytes]:
     settings: Any = {"svg.hashsalt": "sdzero-bench", "svg.fonttype": "path", "figure.facecolor": "white", "font.size": 9}
     with matplotlib.rc_context(settings):
         tasks = list(dict.fromkeys(row["task"] for row in rows))
-        columns = len(tasks) * (2 if kind == "words" else 1)
+        columns = len(tasks) * {"words": 2, "localisation": len({row["variant"] for row in rows})}.get(kind, 1)
         figure, axes = plt.subplots(1, columns, figsize=(1.5 + 4.2 * columns, 3.8), squeeze=False, layout="constrained")
         for i, task in enumerate(tasks):
             own = [row for row in rows if row["task"] == task]
@@ -58,14 +58,14 @@ def _length(panels: Any, rows: Rows) -> None:
 
 
 def _localisation(panels: Any, rows: Rows) -> None:
-    (panel,) = panels
-    for kind, colour, shift in (("wrong", COLOURS[1], -0.2), ("right", COLOURS[0], 0.2)):
-        own = [row for row in rows if row["responses"] == kind]
-        if own:
-            label = f"{kind} responses ({own[0]['count']})"
-            panel.bar([r["bucket"] + shift for r in own], [100 * r["share"] for r in own], 0.4, color=colour, label=label)
-    panel.set(xlabel="bucket of tokens, most divergent first", ylabel="share of kl(student, teacher), %")
-    panel.legend(fontsize=8)
+    for panel, ((_, variant), of_variant) in zip(panels, by_variant(rows).items(), strict=False):
+        for kind, colour, shift in (("wrong", COLOURS[1], -0.2), ("right", COLOURS[0], 0.2)):
+            own = [row for row in of_variant if row["responses"] == kind]
+            if own:
+                label = f"{kind} responses ({own[0]['count']})"
+                panel.bar([r["bucket"] + shift for r in own], [100 * r["share"] for r in own], 0.4, color=colour, label=label)
+        panel.set(xlabel=f"{variant}: bucket of tokens", ylabel="share of kl(student, teacher), %", xticks=[1, 5, 10, 15, 20])
+        panel.legend(fontsize=8)
 
 
 def _steps(panels: Any, rows: Rows) -> None:

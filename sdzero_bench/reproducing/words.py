@@ -57,6 +57,6 @@ def _concentration(row: Measured) -> list[str]:
         return f"{value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]"
 
     return [
-        f"Concentration index: wrong responses {index(found.wrong)}, right ones {index(found.right)}, difference "
+        f"Concentration index, {row.label}: wrong responses {index(found.wrong)}, right ones {index(found.right)}, difference "
         f"{index(found.difference)} (95 % BCa over responses)."
     ]
