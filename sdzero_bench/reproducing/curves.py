@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import fmean as mean
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -123,8 +123,9 @@ def concentrations(row: Measured) -> Concentration | None:
         method="BCa",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    difference = Estimate(means[0].mean - means[1].mean, float(between.low), float(between.high))
-    return Concentration(*means, difference)
+    mean = means[0].mean - means[1].mean
+    low, high = (mean if np.isnan(bound) else float(bound) for bound in (between.low, between.high))  # where nothing varies
+    return Concentration(*means, Estimate(mean, low, high))
 
 
 def _steps(figures: TaskFigures) -> Rows:
@@ -142,8 +143,8 @@ def _words(figures: TaskFigures) -> Rows:
         lengths, words = [], []
         for run in row.row.runs:
             points = list(_points(run))
-            lengths.append([mean(len(sample["token_ids"]) for sample in point) for point in points])
-            words.append([mean(bool(OPEN_REVISION.search(sample["text"])) for sample in point) for point in points])
+            lengths.append([fmean(len(sample["token_ids"]) for sample in point) for point in points])
+            words.append([fmean(bool(OPEN_REVISION.search(sample["text"])) for sample in point) for point in points])
         tokens = _over_seeds(figures.task, row.label, "point", lengths, "tokens")
         shares = _over_seeds(figures.task, row.label, "point", words, "words")
         rows += [{**a, **b} for a, b in zip(tokens, shares, strict=True)]
