@@ -92,6 +92,28 @@ def test_a_page_of_records_quotes_their_report(folder: str, starts: list[str]) -
         assert table_of(done.stdout, start) in page
 
 
+def test_the_papers_tables_and_claims_follow_from_the_records(tmp_path: Path) -> None:
+    """Also where runs are still missing: then the committed pages say so, and the exit code does."""
+    results = ROOT / "results"
+    where = ["--no-runs", "--runs", str(results / "records"), "--reuse", str(MICRO), "--out", str(tmp_path)]
+    done = subprocess.run(command("reproduce", "all", *where), capture_output=True, text=True, check=False)
+    complete = "not run" not in (results / "README.md").read_text()
+    assert done.returncode == (0 if complete else 1), done.stderr
+    made = [path for path in sorted(tmp_path.rglob("*")) if path.suffix in (".md", ".csv", ".json", ".tex")]
+    assert len(made) > 80
+    for path in made:
+        assert path.read_bytes() == (results / path.relative_to(tmp_path)).read_bytes(), path.name
+
+
+def test_a_report_shows_the_experiments_that_its_records_are_enough_for() -> None:
+    done = subprocess.run(
+        command("report", str(MICRO), "--experiments", "--format", "json,md"), capture_output=True, text=True, check=True
+    )
+    shown = {line.removeprefix("## ").partition(":")[0] for line in done.stdout.splitlines() if line.startswith("## ")}
+    assert {"Table 1", "Table 3", "Table 7", "Figure 3", "Figure 6"} <= shown
+    assert "Table 9" not in shown  # which needs revisions
+
+
 def test_the_model_card_quotes_what_was_measured() -> None:
     card = " ".join((ROOT / "tasks/micro_world/sums_and_programs/README.md").read_text().split())
     worth = json.loads((ROOT / "results/run/references.json").read_text())
