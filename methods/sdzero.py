@@ -73,7 +73,7 @@ class SDZero(Method):
         return {"srt": typical.revised, "final": typical.completion}
 
     @property
-    def phrases(self) -> ControlPhrases:  # type: ignore[override]
+    def phrases(self) -> ControlPhrases:
         return self.options.srt.phrases
 
     def train(self, run: Run) -> Checkpoint:

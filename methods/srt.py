@@ -85,7 +85,7 @@ class SRT(Method):
         return {"final": typical.revised}
 
     @property
-    def phrases(self) -> ControlPhrases:  # type: ignore[override]
+    def phrases(self) -> ControlPhrases:
         return self.options.phrases
 
     def train(self, run: Run) -> Checkpoint:

@@ -39,12 +39,14 @@ class Method(ABC):
     """Whether it needs training questions."""
     holds_teacher: ClassVar[bool] = False
     """Whether a second policy, of the same size, is in memory while it trains."""
-    phrases: ControlPhrases = NAMED["paper"]
-    """What its policies are told before they revise, where it is they that are asked where they would; a property where it
-    depends on the options."""
 
     def __init__(self, options: Any = None) -> None:
         self.options: Any = options if options is not None else self.Options()
+
+    @property
+    def phrases(self) -> ControlPhrases:
+        """What its policies are told before they revise."""
+        return NAMED["paper"]
 
     @abstractmethod
     def plan(self, questions: int) -> dict[str, int]:

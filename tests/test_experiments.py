@@ -8,6 +8,7 @@ import pytest
 
 from sdzero_bench.config import preset_names
 from sdzero_bench.errors import UserError
+from sdzero_bench.progress import ProgressDisplay
 from sdzero_bench.reproducing.cells import Setting, cells, covers, identity, measured_besides, needed
 from sdzero_bench.reproducing.claims import claims
 from sdzero_bench.reproducing.columns import COLUMNS
@@ -43,7 +44,7 @@ def test_its_runs_are_valid_under_every_preset(experiment: Experiment, preset: s
 def test_its_runs_fit_their_budgets_on_the_micro_tier(experiment: Experiment) -> None:
     for cell in cells(experiment, Setting(seeds=1)):
         if cell.task == "micro-arith":
-            Session(cell.config, display=None)  # type: ignore[arg-type]  # raises for a plan over its budget
+            Session(cell.config, ProgressDisplay())  # raises for a plan over its budget
 
 
 @pytest.mark.parametrize("experiment", ALL, ids=lambda e: e.name)

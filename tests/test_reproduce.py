@@ -160,6 +160,25 @@ def test_the_papers_figures_stand_beside_ours_where_the_setting_is_the_papers(
     assert [row[-1] for row in table.rows] == ["-", "54.3", "-", "60.0"]
 
 
+def test_with_several_tasks_the_papers_figures_stand_in_the_table_of_all(
+    records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = cells_of(EXPERIMENT, records)
+    both = [*made, *(replace(cell, task="another") for cell in made)]
+    monkeypatch.setattr("sdzero_bench.reproducing.section.cells", lambda e, s: both)
+    tables = [b for b in section(EXPERIMENT, Setting("paper-qwen3-4b"), Shelf([records])).blocks if type(b).__name__ == "Table"]
+    assert [table.headings[-1] for table in tables] == ["paper: points", "seeds", "seeds"]
+    assert tables[0].headings[:3] == ["row", "mean %", "micro-arith avg %"]
+
+
+def test_names_that_would_be_formulas_are_drawn_as_they_are(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = EXPERIMENT.model_copy(
+        update={"variants": {"$x^{$": EXPERIMENT.variants["rft"]}, "reference": "$x^{$", "paper": None}
+    )
+    monkeypatch.setattr("sdzero_bench.reproducing.section.cells", lambda e, s: cells_of(named, records))
+    assert section(named, Setting(), Shelf([records])).images["svg"]
+
+
 def test_a_readme_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("mine")
     write([], tmp_path)  # without claims there is no README
@@ -247,7 +266,7 @@ seeds: 1
 set: {evaluation.revise: false}
 variants: {base: {method: base}, srt: {method: sdzero, policy: srt}}
 reference: base
-columns: [avg, over, samples]
+columns: [samples, avg, over]
 presets: {micro: {benchmarks: {micro-arith: [micro-code]}}}
 """
     )
@@ -260,6 +279,7 @@ presets: {micro: {benchmarks: {micro-arith: [micro-code]}}}
         (task, row) for task in ("micro-arith", "micro-code") for row in ("base", "srt")
     ]
     assert [row["samples"] != "" for row in rows] == [True, True, False, False]  # what training cost is said once
+    assert (tmp_path / "out" / "index.html").read_text().count("the line is at") == 2  # accuracy is drawn in both tables
     records = [json.loads(path.read_text()) for path in (tmp_path / "runs").glob("base-micro-code-*/manifest.json")]
     assert sorted(record["origin"]["checkpoint"] for record in records) == ["base", "srt"]
     assert run(str(tmp_path / "mine.yaml"), "--no-runs", *where).returncode == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -86,15 +87,22 @@ def draw(tables: Sequence[tuple[str, TaskTable]]) -> dict[str, bytes]:
             panel.set_title(as_written(title), fontsize=9, wrap=True)
             panel.grid(alpha=0.3)
             panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # once is enough for both images: the layout takes longer than the drawing
-        images = {}
-        for ending in ("png", "svg"):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=ending, dpi=130, metadata={"Date": None} if ending == "svg" else None)
-            images[ending] = buffer.getvalue()
-        plt.close(figure)
-    return images
+        return images(figure)
+
+
+def images(figure: Any) -> dict[str, bytes]:
+    """The figure as `png` and `svg`, without a date in them; it is closed."""
+    import matplotlib.pyplot as plt
+
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # once is enough for both: the layout takes longer than the drawing
+    found = {}
+    for ending in ("png", "svg"):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=ending, dpi=130, metadata={"Date": None} if ending == "svg" else None)
+        found[ending] = buffer.getvalue()
+    plt.close(figure)
+    return found
 
 
 def _on_the_way(row: Row) -> list[Point]:

@@ -68,6 +68,7 @@ def identity(config: RunConfig) -> str:
     """The same for runs whose figures are the same. What is only measured besides, `ADDITIONS`, is left out."""
     settings = config.model_dump(mode="json", exclude={"preset", "verifying", "tracking"})
     settings["model"].pop("device")
+    settings["engine"] = config.engine.name  # where its servers are has no say
     for name in ("base", *ADDITIONS):
         settings["evaluation"].pop(name, None)
     if config.method["name"] == BASE:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..evaluating.estimators import Estimate
 from ..reporting.blocks import DASH, Block, Heading, Notes, Table
-from ..reporting.statistics import estimate
+from ..reporting.statistics import RESAMPLES, estimate
 from ..settings import Section as Settings
 from ..yaml_core import read_yaml
 from .cells import Setting, cells
@@ -161,7 +161,7 @@ def _correction(after: Measured, before: Measured) -> Estimate | None:
     if rates[0] is None or rates[1] is None:
         return None
     sums = [r.sum(axis=0) for r in (one.fixed, one.wrong, other.fixed, other.wrong)]
-    picked = np.random.default_rng(0).integers(0, len(sums[0]), (2000, len(sums[0])))
+    picked = np.random.default_rng(0).integers(0, len(sums[0]), (RESAMPLES, len(sums[0])))
     a, b, c, d = (s[picked].sum(axis=1) for s in sums)
     low, high = np.quantile(a / np.maximum(b, 1) - c / np.maximum(d, 1), [0.025, 0.975])
     return Estimate(rates[0].mean - rates[1].mean, float(low), float(high))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any
 
-from ..reporting.efficiency import COLOURS, LINES, MARKERS
+from ..reporting.efficiency import COLOURS, LINES, MARKERS, images
+from ..reporting.figure_text import as_written, in_lines
 from .curves import Rows, by_variant
 from .experiment import Figure
 
@@ -28,15 +28,9 @@ def draw(rows: Rows, kind: Figure) -> dict[str, bytes]:
             panels = axes[0, i * (columns // len(tasks)) : (i + 1) * (columns // len(tasks))]
             DRAWN[kind](panels, own)
             for panel in panels:
-                panel.set_title(task)
+                panel.set_title(as_written(task))
                 panel.grid(alpha=0.3)
-        images = {}
-        for ending in ("png", "svg"):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=ending, dpi=130, metadata={"Date": None} if ending == "svg" else None)
-            images[ending] = buffer.getvalue()
-        plt.close(figure)
-    return images
+        return images(figure)
 
 
 def _length(panels: Any, rows: Rows) -> None:
@@ -50,7 +44,7 @@ def _length(panels: Any, rows: Rows) -> None:
             yerr=[[y - 100 * row["avg_low"]], [100 * row["avg_high"] - y]],
             fmt=MARKERS[i % len(MARKERS)],
             color=COLOURS[i % len(COLOURS)],
-            label=row["variant"],
+            label=in_lines(row["variant"]),
             capsize=2,
         )
     panel.set(xlabel="mean tokens of a response", ylabel="avg@k %")
@@ -64,7 +58,11 @@ def _localisation(panels: Any, rows: Rows) -> None:
             if own:
                 label = f"{kind} responses ({own[0]['count']})"
                 panel.bar([r["bucket"] + shift for r in own], [100 * r["share"] for r in own], 0.4, color=colour, label=label)
-        panel.set(xlabel=f"{variant}: bucket of tokens", ylabel="share of kl(student, teacher), %", xticks=[1, 5, 10, 15, 20])
+        panel.set(
+            xlabel=as_written(f"{variant}: bucket of tokens"),
+            ylabel="share of kl(student, teacher), %",
+            xticks=[1, 5, 10, 15, 20],
+        )
         panel.legend(fontsize=8)
 
 
@@ -88,10 +86,10 @@ def _words(panels: Any, rows: Rows) -> None:
 
 def _bands(panel: Any, rows: Rows, axis: str, name: str, scale: float) -> None:
     for i, ((_, label), own) in enumerate(by_variant(rows).items()):
-        x = [row[axis] for row in own]
-        panel.plot(x, [scale * row[name] for row in own], LINES[i % len(LINES)], color=COLOURS[i], label=label)
+        x, colour = [row[axis] for row in own], COLOURS[i % len(COLOURS)]
+        panel.plot(x, [scale * row[name] for row in own], LINES[i % len(LINES)], color=colour, label=in_lines(label))
         low, high = ([scale * row[f"{name}_{end}"] for row in own] for end in ("low", "high"))
-        panel.fill_between(x, low, high, color=COLOURS[i], alpha=0.15, linewidth=0)
+        panel.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 DRAWN: dict[Figure, Callable[[Any, Rows], None]] = {

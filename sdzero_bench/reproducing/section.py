@@ -44,12 +44,14 @@ def section(experiment: Experiment, setting: Setting, shelf: Shelf) -> Section:
     found = cells(experiment, setting)
     tasks = [*measure(experiment, found, shelf), *on_benchmarks(experiment, found, setting, shelf)]
     made = Section(experiment, heading)
+    beside = _beside(experiment, setting)
     if len(tasks) > 1 and "avg" in experiment.columns:
-        made.blocks.append(_overview(experiment, tasks))
+        made.blocks.append(_overview(experiment, tasks, beside))
+        beside = False  # once is enough
     for figures in tasks:
         if len(tasks) > 1:
             made.blocks.append(Heading(3, figures.task))
-        made.blocks += _of_task(made, figures, beside=_beside(experiment, setting))
+        made.blocks += _of_task(made, figures, beside)
     complete = [figures for figures in tasks if figures.rows and not figures.trained_on]
     if experiment.figure is not None and complete:
         made.curve = [row for figures in complete for row in curve(figures, experiment.figure)]
@@ -69,23 +71,26 @@ def _of_task(made: Section, figures: TaskFigures, beside: bool) -> list[Block]:
     # A policy's costs are in the table of the task that it was trained on.
     names = [name for name in experiment.columns if not figures.trained_on or name in OF_A_POLICY]
     columns = [shown(name, figures) for name in names]
-    paper = experiment.paper.columns if beside and experiment.paper else {}
     table = []
     for row in figures.rows:
         table.append([row.label, *(column.text(row.label) for column in columns), str(len(row.seeds))])
         made.rows.append(_flat(figures, row, dict(zip(names, columns, strict=True))))
-    theirs = [_aligned(values, [row.label for row in figures.rows]) for values in paper.values()]
-    table = [[*cells, *beside] for cells, *beside in zip(table, *theirs, strict=True)]
-    headings = ["row", *(column.heading for column in columns), "seeds", *(f"paper: {name}" for name in paper)]
-    blocks: list[Block] = [Table(headings, table, bars=_bars(figures, columns), records=[_records(r) for r in figures.rows])]
+    headings = ["row", *(column.heading for column in columns), "seeds"]
+    drawn: dict[str, Any] = {
+        "bars": _bars(figures, dict(zip(names, columns, strict=True))),
+        "records": [_records(row) for row in figures.rows],
+    }
+    blocks: list[Block] = [
+        _with_the_papers(experiment, headings, table, **drawn) if beside else Table(headings, table, **drawn)
+    ]
     if experiment.phases and not figures.trained_on:
         blocks.append(_phases(figures))
     blocks.append(Notes(said(figures, columns)))
     return blocks
 
 
-def _overview(experiment: Experiment, tasks: Sequence[TaskFigures]) -> Table:
-    """Accuracy on each task, and the mean over tasks of the rows that have all of them."""
+def _overview(experiment: Experiment, tasks: Sequence[TaskFigures], beside: bool) -> Table:
+    """Accuracy on each task, and the mean over tasks of the rows that have all of them; `beside` the paper's figures."""
     averages = [figures.estimates("avg") for figures in tasks]
     rows = []
     for label in experiment.variants:
@@ -93,7 +98,16 @@ def _overview(experiment: Experiment, tasks: Sequence[TaskFigures]) -> Table:
         mean = f"{100 * sum(e.mean for e in found) / len(found):.1f}" if len(found) == len(tasks) else DASH
         shown = [with_interval(a[label].mean, a[label].interval) if label in a else DASH for a in averages]
         rows.append([label, mean, *shown])
-    return Table(["row", "mean %", *(f"{figures.task} avg %" for figures in tasks)], rows)
+    headings = ["row", "mean %", *(f"{figures.task} avg %" for figures in tasks)]
+    return _with_the_papers(experiment, headings, rows) if beside else Table(headings, rows)
+
+
+def _with_the_papers(experiment: Experiment, headings: list[str], rows: list[list[str]], **shown: Any) -> Table:
+    """A table whose first cells are variants, with the paper's figures in further columns."""
+    paper = experiment.paper.columns if experiment.paper else {}
+    theirs = [_aligned(values, [row[0] for row in rows]) for values in paper.values()]
+    rows = [[*ours, *others] for ours, *others in zip(rows, *theirs, strict=True)]
+    return Table([*headings, *(f"paper: {name}" for name in paper)], rows, **shown)
 
 
 def _phases(figures: TaskFigures) -> Table:
@@ -112,17 +126,17 @@ def _phases(figures: TaskFigures) -> Table:
     return Table(["row", "phase", "samples", "generated tokens", "trained tokens"], rows, left=2)
 
 
-def _bars(figures: TaskFigures, columns: Sequence[Shown]) -> Bars | None:
+def _bars(figures: TaskFigures, columns: Mapping[Column, Shown]) -> Bars | None:
     """Of accuracy, with a mark at the reference."""
-    at = [i for i, name in enumerate(figures.experiment.columns, start=1) if name == "avg"]
-    mark = columns[at[0] - 1].values.get(figures.experiment.reference) if at else None
-    if not at:
+    if "avg" not in columns:
         return None
+    at = [1 + list(columns).index("avg")]
+    mark = columns["avg"].values.get(figures.experiment.reference)
     return Bars(at, 100 * mark.mean, figures.experiment.reference) if isinstance(mark, Estimate) else Bars(at)
 
 
 def _records(row: Measured) -> list[Record]:
-    return [Record(str(run.seed), run.run_id, run.folder) for run in row.row.runs]
+    return [Record(str(seed), run.run_id, run.folder) for seed, run in zip(row.seeds, row.row.runs, strict=True)]
 
 
 def _flat(figures: TaskFigures, row: Measured, columns: Mapping[Column, Shown]) -> dict[str, Any]:
