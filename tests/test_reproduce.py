@@ -160,6 +160,21 @@ def test_the_papers_figures_stand_beside_ours_where_the_setting_is_the_papers(
     assert [row[-1] for row in table.rows] == ["-", "54.3", "-", "60.0"]
 
 
+def test_of_several_settings_of_the_paper_only_the_same_one_stands_beside_ours(
+    records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdzero_bench.reproducing.section.cells", lambda e, s: cells_of(e, records))
+    (large,) = EXPERIMENT.paper
+    other = large.model_copy(
+        update={"presets": ("paper-olmo3-7b",), "setting": "another model", "columns": {"theirs": {"rft": 46.7}}}
+    )
+    made = section(EXPERIMENT.model_copy(update={"paper": (large, other)}), Setting("paper-olmo3-7b"), Shelf([records]))
+    ours, apart = [block for block in made.blocks if type(block).__name__ == "Table"]
+    assert ours.headings[-1] == "paper: theirs"
+    assert [row[-1] for row in ours.rows] == ["-", "46.7", "-", "-"]
+    assert apart.headings == ["row", "points"]
+
+
 def test_with_several_tasks_the_papers_figures_stand_in_the_table_of_all(
     records: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,9 +187,7 @@ def test_with_several_tasks_the_papers_figures_stand_in_the_table_of_all(
 
 
 def test_names_that_would_be_formulas_are_drawn_as_they_are(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    named = EXPERIMENT.model_copy(
-        update={"variants": {"$x^{$": EXPERIMENT.variants["rft"]}, "reference": "$x^{$", "paper": None}
-    )
+    named = EXPERIMENT.model_copy(update={"variants": {"$x^{$": EXPERIMENT.variants["rft"]}, "reference": "$x^{$", "paper": ()})
     monkeypatch.setattr("sdzero_bench.reproducing.section.cells", lambda e, s: cells_of(named, records))
     assert section(named, Setting(), Shelf([records])).images["svg"]
 

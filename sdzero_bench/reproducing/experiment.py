@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ..errors import UserError, unknown
 from ..settings import Section
@@ -83,13 +83,19 @@ class Experiment(Section):
     figure: Figure | None = None
     caption: str = ""
     """Of the figure."""
-    paper: PaperFigures | None = None
+    paper: tuple[PaperFigures, ...] = ()
+    """One for each setting that the paper has figures of; a single one may stand without a list."""
     presets: dict[str, OnPreset] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @field_validator("paper", mode="before")
+    @classmethod
+    def _one_or_several(cls, paper: Any) -> Any:
+        return [paper] if isinstance(paper, dict) else paper
+
     @model_validator(mode="after")
     def _of_its_variants(self) -> Experiment:
-        named = {self.reference} | {v for column in (self.paper.columns if self.paper else {}).values() for v in column}
+        named = {self.reference} | {v for paper in self.paper for column in paper.columns.values() for v in column}
         named |= {v for on in self.presets.values() for v in on.variants}
         if missing := named - set(self.variants):
             raise ValueError(f"there is no variant {sorted(missing)[0]!r}")

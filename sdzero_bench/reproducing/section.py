@@ -14,7 +14,7 @@ from .cells import Setting, cells
 from .columns import Shown, shown
 from .curves import Rows, curve
 from .drawing import draw
-from .experiment import Column, Experiment
+from .experiment import Column, Experiment, PaperFigures
 from .measuring import Measured, TaskFigures, measure
 from .shelf import Shelf
 from .words import said
@@ -40,14 +40,16 @@ def section(experiment: Experiment, setting: Setting, shelf: Shelf) -> Section:
     """Raises `UserError` for runs that cannot be compared, or that did not measure what is asked."""
     heading: list[Block] = [Heading(2, experiment.title), Notes([experiment.question])]
     if (skip := experiment.on(setting.preset).skip) is not None:
-        return Section(experiment, [*heading, Notes([f"Not with the preset {setting.preset}: {skip}."]), *_paper(experiment)])
+        return Section(
+            experiment, [*heading, Notes([f"Not with the preset {setting.preset}: {skip}."]), *_apart(experiment.paper)]
+        )
     found = cells(experiment, setting)
     tasks = [*measure(experiment, found, shelf), *on_benchmarks(experiment, found, setting, shelf)]
     made = Section(experiment, heading)
     beside = _beside(experiment, setting)
     if len(tasks) > 1 and "avg" in experiment.columns:
         made.blocks.append(_overview(experiment, tasks, beside))
-        beside = False  # once is enough
+        beside = None  # once is enough
     for figures in tasks:
         if len(tasks) > 1:
             made.blocks.append(Heading(3, figures.task))
@@ -57,14 +59,13 @@ def section(experiment: Experiment, setting: Setting, shelf: Shelf) -> Section:
         made.curve = [row for figures in complete for row in curve(figures, experiment.figure)]
         made.images = draw(made.curve, experiment.figure)
         made.blocks += [Figure(experiment.name, experiment.title), Notes([experiment.caption])]
-    if not _beside(experiment, setting):
-        made.blocks += _paper(experiment)
+    made.blocks += _apart([paper for paper in experiment.paper if paper is not _beside(experiment, setting)])
     if experiment.notes:
         made.blocks.append(Notes(list(experiment.notes)))
     return made
 
 
-def _of_task(made: Section, figures: TaskFigures, beside: bool) -> list[Block]:
+def _of_task(made: Section, figures: TaskFigures, beside: PaperFigures | None) -> list[Block]:
     experiment = figures.experiment
     if not figures.rows:
         return [Notes([f"No run on {figures.task} is finished yet: sdzero-bench reproduce {experiment.name}"])]
@@ -80,16 +81,14 @@ def _of_task(made: Section, figures: TaskFigures, beside: bool) -> list[Block]:
         "bars": _bars(figures, dict(zip(names, columns, strict=True))),
         "records": [_records(row) for row in figures.rows],
     }
-    blocks: list[Block] = [
-        _with_the_papers(experiment, headings, table, **drawn) if beside else Table(headings, table, **drawn)
-    ]
+    blocks: list[Block] = [_with_the_papers(beside, headings, table, **drawn) if beside else Table(headings, table, **drawn)]
     if experiment.phases and not figures.trained_on:
         blocks.append(_phases(figures))
     blocks.append(Notes(said(figures, columns)))
     return blocks
 
 
-def _overview(experiment: Experiment, tasks: Sequence[TaskFigures], beside: bool) -> Table:
+def _overview(experiment: Experiment, tasks: Sequence[TaskFigures], beside: PaperFigures | None) -> Table:
     """Accuracy on each task, and the mean over tasks of the rows that have all of them; `beside` the paper's figures."""
     averages = [figures.estimates("avg") for figures in tasks]
     rows = []
@@ -99,15 +98,14 @@ def _overview(experiment: Experiment, tasks: Sequence[TaskFigures], beside: bool
         shown = [with_interval(a[label].mean, a[label].interval) if label in a else DASH for a in averages]
         rows.append([label, mean, *shown])
     headings = ["row", "mean %", *(f"{figures.task} avg %" for figures in tasks)]
-    return _with_the_papers(experiment, headings, rows) if beside else Table(headings, rows)
+    return _with_the_papers(beside, headings, rows) if beside else Table(headings, rows)
 
 
-def _with_the_papers(experiment: Experiment, headings: list[str], rows: list[list[str]], **shown: Any) -> Table:
+def _with_the_papers(paper: PaperFigures, headings: list[str], rows: list[list[str]], **shown: Any) -> Table:
     """A table whose first cells are variants, with the paper's figures in further columns."""
-    paper = experiment.paper.columns if experiment.paper else {}
-    theirs = [_aligned(values, [row[0] for row in rows]) for values in paper.values()]
+    theirs = [_aligned(values, [row[0] for row in rows]) for values in paper.columns.values()]
     rows = [[*ours, *others] for ours, *others in zip(rows, *theirs, strict=True)]
-    return Table([*headings, *(f"paper: {name}" for name in paper)], rows, **shown)
+    return Table([*headings, *(f"paper: {name}" for name in paper.columns)], rows, **shown)
 
 
 def _phases(figures: TaskFigures) -> Table:
@@ -153,19 +151,23 @@ def _flat(figures: TaskFigures, row: Measured, columns: Mapping[Column, Shown]) 
     return flat
 
 
-def _beside(experiment: Experiment, setting: Setting) -> bool:
-    """Whether the paper's figures are of this setting, and may stand in one table with ours."""
-    return experiment.paper is not None and setting.preset in experiment.paper.presets and setting.model is None
+def _beside(experiment: Experiment, setting: Setting) -> PaperFigures | None:
+    """The paper's figures of this very setting, which may stand in one table with ours."""
+    if setting.model is not None:
+        return None
+    return next((paper for paper in experiment.paper if setting.preset in paper.presets), None)
 
 
-def _paper(experiment: Experiment) -> list[Block]:
-    if experiment.paper is None:
-        return []
-    labels = [label for label in experiment.variants if any(label in v for v in experiment.paper.columns.values())]
-    columns = [_aligned(values, labels) for values in experiment.paper.columns.values()]
-    rows = [[label, *cells] for label, *cells in zip(labels, *columns, strict=True)]
-    setting = f"The paper's figures, of another setting: {experiment.paper.setting}."
-    return [Notes([setting]), Table(["row", *experiment.paper.columns], rows)]
+def _apart(papers: Sequence[PaperFigures]) -> list[Block]:
+    """The paper's figures of other settings than ours."""
+    blocks: list[Block] = []
+    for paper in papers:
+        labels = list(dict.fromkeys(label for values in paper.columns.values() for label in values))
+        columns = [_aligned(values, labels) for values in paper.columns.values()]
+        rows = [[label, *cells] for label, *cells in zip(labels, *columns, strict=True)]
+        blocks.append(Notes([f"The paper's figures, of another setting: {paper.setting}."]))
+        blocks.append(Table(["row", *paper.columns], rows))
+    return blocks
 
 
 def _aligned(values: Mapping[str, float], labels: Sequence[str]) -> list[str]:
