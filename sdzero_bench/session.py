@@ -157,7 +157,8 @@ class Session:
             self._require_room_to_localise(run)
             final = self.method.train(run)
             run.trained = True
-            policies = {"base": run.base, **run.kept, "final": final}
+            kept = run.kept if self.config.evaluation.of_intermediate else {}
+            policies = {"base": run.base, **kept, "final": final}
             if final == run.base:
                 del policies["final"]
             elif not self.config.evaluation.base:

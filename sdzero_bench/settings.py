@@ -67,6 +67,8 @@ class EvaluationConfig(Section):
     """Settings are to be chosen on `validation`; figures to be reported come from `test`."""
     base: bool = True
     """Also measure the base policy. A sweep measures it once, in a run of its own."""
+    intermediate: bool = True
+    """Also measure the policies that a method keeps on its way to the final one, such as SD-Zero's after SRT."""
     samples: int = Field(8, gt=0)
     """Samples a question: the k of avg@k and maj@k."""
     pass_at: int = Field(8, gt=0)
@@ -83,6 +85,11 @@ class EvaluationConfig(Section):
     localise: int = Field(0, ge=0)
     """Responses of each policy whose divergence from the reviser is measured token by token (the paper's Figure 4): those of
     the policy that was taught to revise, where the method keeps one, and of the final one. 0: none."""
+
+    @property
+    def of_intermediate(self) -> bool:
+        """Whether policies on the way are measured: localising is a comparison with one of them."""
+        return self.intermediate or self.localise > 0
 
 
 class BudgetConfig(Section):

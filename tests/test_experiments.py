@@ -85,6 +85,20 @@ def test_experiments_that_need_the_same_run_share_it() -> None:
     assert (shared.evaluation.revise, shared.evaluation.localise) == (True, 200)
 
 
+def test_policies_on_the_way_are_measured_where_something_looks_at_them() -> None:
+    def looked_at(name: str) -> dict[str, bool]:
+        return {variant: config.evaluation.of_intermediate for variant, config in configs(name).items()}
+
+    assert not any(looked_at("kl-direction").values())
+    assert looked_at("lie") == {"the truth": False, "the opposite": False, "always wrong": False, "after SRT": True}
+    assert all(looked_at("figure6").values())  # it draws the responses of the SRT policy
+    assert all(looked_at("figure4").values())  # its reviser is the SRT policy
+    assert not looked_at("table12")["without SRT"]
+    # Those that share a run measure what any of them looks at.
+    wanted = needed(c for c in cells(experiments()["lie"], Setting(seeds=1)))
+    assert sorted(config.evaluation.intermediate for config in wanted.values()) == [False, False, True]
+
+
 @pytest.mark.parametrize(
     ("change", "same"),
     [("optimizer.learning_rate=0.01", False), ("evaluation.seed=1", False), ("verifying.workers=1", True)],

@@ -24,6 +24,7 @@ from sdzero_bench.packing import pack, read_lines
 from sdzero_bench.reporting.token_page import page
 from sdzero_bench.reporting.token_terminal import show
 from sdzero_bench.reporting.tokens import DARK, LEVELS, LIGHT, Look, Token, legend, level, top
+from sdzero_bench.validating.checking import check_record
 
 HOSTILE = "</span><script>alert(1)</script>"
 
@@ -42,6 +43,16 @@ def packed(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def journaled(run: Path, phase: str, key: str) -> dict[str, Any]:
     return next(s for s in read_lines(run / "journal" / f"{phase}.jsonl") if f"{s['question_id']}/{s['index']}" == key)
+
+
+def test_a_reviser_that_was_not_measured_is_held_against_all_the_same(run: Path, tmp_path: Path) -> None:
+    without = Path(run_json(small_run("sdzero", tmp_path, "method.srt.epochs=1", "evaluation.intermediate=false"))["folder"])
+    assert [entry["policy"] for entry in json.loads((without / "evaluation.json").read_text())] == ["base", "final"]
+    assert check_record(without).findings == []
+    asked = ("--sample", "test-2/1", "--phase", "evaluation.final", "--tokens", "--json")
+    ours, theirs = (json.loads(shown(folder, *asked)) for folder in (without, run))
+    assert ours["reviser"] == "srt"
+    assert ours["tokens"] == theirs["tokens"]  # what is measured besides changes nothing of the rest
 
 
 # A run, its record, and what neither has

@@ -54,6 +54,14 @@ def test_a_plan_is_near_what_the_run_used(method: str, task: str) -> None:
     assert {row.phase for row in rows if row.planned} == {row.phase for row in rows if row.used}
 
 
+def test_policies_that_are_not_measured_are_not_planned_for() -> None:
+    every = {p.name for p in planned("sdzero", "micro").phases}
+    assert every - {p.name for p in planned("sdzero", "micro", ["evaluation.intermediate=false"]).phases} == {
+        "evaluation.srt",
+        "evaluation.srt.revision",
+    }
+
+
 def test_the_papers_budgets_come_out_of_its_preset() -> None:
     """Its section on budgets: 60K samples for RFT; for SD-Zero 6K questions once and revised, 9K in distillation."""
     assert planned("rft", "paper-qwen3-4b").samples == 60_000

@@ -66,10 +66,12 @@ def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
 
 def _reviser(folder: RunFolder, sample: Sample) -> str:
     """Name of the checkpoint that the run's responses are held against: see `students`."""
+    if folder.checkpoint(REVISER):
+        return REVISER  # whether it was measured or not
     if measured := folder.read("evaluation.json"):
         checkpoints = {entry["policy"]: entry["checkpoint"] for entry in measured}
         return checkpoints[students(list(checkpoints))[0]]
-    return REVISER if folder.checkpoint(REVISER) else sample.policy
+    return sample.policy
 
 
 def _recorded(folder: RunFolder, sample: Sample, missing: Sequence[str]) -> Mapping[str, Any]:

@@ -79,8 +79,10 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
         _phase(shape, machine, typical, name, drawn.get(name, 0), typical.completion, passes.get(name))
         for name in _in_order(list(drawn), list(passes))
     ]
-    policies = ({"base": typical.completion} if config.evaluation.base else {}) | method.measured(typical)
-    for label, tokens in policies.items():
+    kept = ({"base": typical.completion} if config.evaluation.base else {}) | method.measured(typical)
+    for label, tokens in kept.items():
+        if label not in ("base", "final") and not config.evaluation.of_intermediate:
+            continue
         samples = test_questions * config.evaluation.samples
         phases.append(_phase(shape, machine, typical, f"evaluation.{label}", samples, tokens, None))
         if config.evaluation.revise:
@@ -88,7 +90,7 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
             phases.append(_phase(shape, machine, typical, name, samples, typical.completion, None))
     # A trainer keeps two states to resume from, each with the optimiser's two moments.
     states = 2 * 3 * 4.0 * shape.trained if passes else 0.0
-    checkpoints = 4.0 * shape.parameters * len(policies) + states
+    checkpoints = 4.0 * shape.parameters * len(kept) + states
     return Plan(
         shape,
         machine,

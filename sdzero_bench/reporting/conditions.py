@@ -16,7 +16,13 @@ from .records import RunRecord
 Conditions = dict[str, Any]
 Key = str
 
-NOT_CONDITIONS = {"evaluation.revise", "evaluation.base", "evaluation.localise", "model.device"}
+NOT_CONDITIONS = {
+    "evaluation.revise",
+    "evaluation.base",
+    "evaluation.intermediate",
+    "evaluation.localise",
+    "model.device",
+}
 
 PART = ("questions.train", "question set", "budget.questions", "budget.samples")
 """What differs between a run and the same run on the first part of its questions."""

@@ -12,9 +12,9 @@ from ..config import resolve
 from ..errors import UserError
 from ..settings import RunConfig
 from ..sweeping.grid import BASE, changed
-from .experiment import Experiment
+from .experiment import Experiment, Variant
 
-ADDITIONS = ("revise", "localise")
+ADDITIONS = ("intermediate", "revise", "localise")
 """Settings of the evaluation that measure more and change nothing of the rest."""
 
 
@@ -59,9 +59,15 @@ def cells(experiment: Experiment, setting: Setting) -> list[Cell]:
                 # What the user sets comes last, and wins.
                 given = [*(f"{key}={json.dumps(value)}" for key, value in layers.items()), *setting.assignments]
                 config = resolve(variant.method, setting.preset, setting.file, given, setting.model, task, seed)
-                config = changed(config, {"evaluation.base": variant.method == BASE})
+                also = {"base": variant.method == BASE, "intermediate": _looks_at_intermediate(experiment, variant, config)}
+                config = changed(config, {f"evaluation.{name}": value for name, value in also.items()})
                 found.append(Cell(experiment.name, label, config.task["name"], seed, config))
     return found
+
+
+def _looks_at_intermediate(experiment: Experiment, variant: Variant, config: RunConfig) -> bool:
+    """Whether the row, or the figure, is of policies on the way to the final one: it costs little less to measure them."""
+    return variant.policy not in (BASE, "final") or experiment.figure == "words" or config.evaluation.localise > 0
 
 
 def identity(config: RunConfig) -> str:
