@@ -227,6 +227,21 @@ def test_when_a_claim_holds(interval: tuple[float, float], exceeds: float, verdi
     assert Finding(claim, "t", None).verdict == "not run"
 
 
+def test_the_page_says_what_its_runs_took_those_that_are_shared_once(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "experiments", lambda: {"one": EXPERIMENT, "another": EXPERIMENT})
+    monkeypatch.setattr(claims, "cells", lambda experiment, setting: cells_of(experiment, records))
+    seconds = 0.0
+    for path in records.glob("*/result.json"):
+        result = json.loads(path.read_text())
+        for use in result["ledger"].values():
+            use["wall_seconds"] *= 1000
+            seconds += use["wall_seconds"]
+        path.write_text(json.dumps(result))
+    hours = 2 * seconds / 3600  # 2 threads each
+    assert hours > 10
+    assert f"7 runs, which took {hours:.1f} CPU hours" in claims._made_from(Setting(), Shelf([records]))
+
+
 def test_words_of_open_revision() -> None:
     for text in ("Wait, this response is not correct, let me start over.", "let me check that", "I will try again"):
         assert curves.OPEN_REVISION.search(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,18 +44,14 @@ def cost(row: Row, average: float, base: float | None) -> Cost:
         return sum(_total(ledger.values(), *names) for ledger in ledgers) / count
 
     samples = mean(training, "samples")
-    seconds = mean(training, "accelerator_seconds")
-    unit = ACCELERATOR if seconds > 0 else CPU
-    if unit == CPU:
-        spent = zip(runs, training, strict=True)
-        seconds = sum(_total(use.values(), "wall_seconds") * _threads(run.manifest) for run, use in spent) / count
+    spent, unit = hours(list(zip(training, (run.manifest for run in runs), strict=True)))
     gained = None if base is None or samples == 0 or row.is_base else 100 * (average - base) / (samples / 1000)
     tuning = runs[0].tuning
     return Cost(
         samples=samples,
         generated_tokens=mean(training, "generated_tokens"),
         training_tokens=mean(training, "forward_tokens", "backward_tokens"),
-        hours=seconds / 3600,
+        hours=spent / count,
         unit=unit,
         gain_per_thousand=gained,
         tuning_samples=sum(trial.get("samples", 0) for trial in tuning["trials"]) if tuning else 0,
@@ -63,6 +59,17 @@ def cost(row: Row, average: float, base: float | None) -> Cost:
         evaluation_tokens=mean(evaluation, "generated_tokens"),
         verifier_failures=int(sum(_total(use.values(), "verifier_failures") for use in training)),
     )
+
+
+def hours(spent: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[float, str]:
+    """Hours of pairs (phases of a ledger, manifest), and what of.
+
+    Of accelerators where any was used; else wall time times the threads that computed.
+    """
+    seconds = sum(_total(uses.values(), "accelerator_seconds") for uses, _ in spent)
+    if seconds > 0:
+        return seconds / 3600, ACCELERATOR
+    return sum(_total(uses.values(), "wall_seconds") * _threads(manifest) for uses, manifest in spent) / 3600, CPU
 
 
 def _evaluation(row: Row, ledger: Mapping[str, Any]) -> dict[str, Any]:

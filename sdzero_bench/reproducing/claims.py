@@ -12,6 +12,7 @@ import numpy as np
 
 from ..evaluating.estimators import Estimate
 from ..reporting.blocks import DASH, Block, Heading, Notes, Table
+from ..reporting.costs import hours
 from ..reporting.statistics import RESAMPLES, estimate
 from ..settings import Section as Settings
 from ..yaml_core import read_yaml
@@ -118,16 +119,26 @@ def blocks(setting: Setting, shelf: Shelf) -> list[Block]:
     claimed = [[*_row(f), f.claim.paper, f.shown, str(f.seeds), f.verdict] for f in of_claims]
     asked = [[*_row(f), f.shown, str(f.seeds), f.answer] for f in of_questions]
     model = cells(experiments()["table1"], setting)[0].config.model.name
+    preset = f"Preset {setting.preset}, model {model}: whether what the paper says holds here says nothing about other models."
     return [
-        Notes(
-            [f"Preset {setting.preset}, model {model}: whether what the paper says holds here says nothing about other models."]
-        ),
+        Notes([preset, _made_from(setting, shelf)]),
         Heading(2, "What the paper says"),
         Table(["claim", "after - before", "task", "the paper", "here", "seeds", "does it hold?"], claimed, left=3),
         Notes(notes),
         Heading(2, "What the paper leaves open"),
         Table(["which does better", "after - before", "task", "points", "seeds", "answer"], asked, left=3),
     ]
+
+
+def _made_from(setting: Setting, shelf: Shelf) -> str:
+    """What the runs of all experiments took, those that several share counted once."""
+    runs = {}
+    for experiment in experiments().values():
+        for cell in cells(experiment, setting):
+            if (run := shelf.find(cell.config)) is not None:
+                runs[run.folder] = run
+    spent, unit = hours([(run.result["ledger"], run.manifest) for run in runs.values()])
+    return f"All of it is made from {len(runs)} runs, which took {spent:.1f} {unit} hours in all, with what measured them."
 
 
 def _row(finding: Finding) -> list[str]:
