@@ -118,6 +118,19 @@ def test_the_filter_leaves_the_rows_of_the_methods_that_it_names(browser: Any, r
         assert page.locator("tbody tr:visible").count() == every
 
 
+@pytest.mark.parametrize("called", [0, 2])
+def test_long_names_take_lines_and_leave_the_figures_in_sight(browser: Any, tmp_path: Path, called: int) -> None:
+    row = ["a claim of a good many words" * 6, "one method - another method" * 2, "task", "1.0 [0.5, 1.5]", "holds"]
+    table = Table(["claim", "pair", "task", "here", "verdict"], [row], left=3, called=called)
+    (tmp_path / "page.html").write_text(html([Heading(1, "T"), table], {}))
+    with opened(browser, tmp_path / "page.html", viewport={"width": 900, "height": 600}) as page:
+        assert names(page) == row[called]
+        assert (
+            page.evaluate("(({scrollWidth, clientWidth}) => scrollWidth - clientWidth)(document.querySelector('.wide'))") == 0
+        )
+        assert page.locator("td small").bounding_box()["height"] < 30  # an interval stays on its line
+
+
 def test_on_a_phone_the_tables_scroll_and_the_page_does_not(browser: Any, report: Path) -> None:
     with opened(browser, report, **PHONE) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == 400

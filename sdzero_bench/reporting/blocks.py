@@ -41,7 +41,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Table:
-    """The first `left` columns are names, the others figures. The last of the names is what a row is called."""
+    """The first `left` columns are names, the others figures."""
 
     headings: list[str]
     rows: list[list[str]]
@@ -49,6 +49,8 @@ class Table:
     bars: Bars | None = None
     records: Sequence[Sequence[Record]] = ()
     """Of each row, for formats with links; empty where none is known."""
+    called: int = -1
+    """Which of the names is what a row is called; the last of them, unless said."""
 
 
 @dataclass(frozen=True)

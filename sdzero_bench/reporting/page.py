@@ -69,6 +69,7 @@ def _table(table: Table, folder: Path | None) -> dict[str, Any]:
         "keys": [sort_keys(table, column) for column in range(len(table.headings))],
         "drawn": draw_bars(table),
         "long": len(table.rows) > LONG,
+        "called": range(table.left)[table.called],
         "links": links if any(links) else [],
     }
 

@@ -123,10 +123,10 @@ def blocks(setting: Setting, shelf: Shelf) -> list[Block]:
     return [
         Notes([preset, _made_from(setting, shelf)]),
         Heading(2, "What the paper says"),
-        Table(["claim", "after - before", "task", "the paper", "here", "seeds", "does it hold?"], claimed, left=3),
+        Table(["claim", "after - before", "task", "the paper", "here", "seeds", "does it hold?"], claimed, left=3, called=0),
         Notes(notes),
         Heading(2, "What the paper leaves open"),
-        Table(["which does better", "after - before", "task", "points", "seeds", "answer"], asked, left=3),
+        Table(["which does better", "after - before", "task", "points", "seeds", "answer"], asked, left=3, called=0),
     ]
 
 
