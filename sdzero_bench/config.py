@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +31,11 @@ NOT_SETTINGS = ("summary", "deviations", "tune", "typical", "machine")
 def load_preset(name: str) -> dict[str, Any]:
     if name not in preset_names():
         raise unknown("preset", name, preset_names())
+    return deepcopy(_parsed_preset(name))
+
+
+@cache
+def _parsed_preset(name: str) -> dict[str, Any]:
     return read_yaml(resources.files("sdzero_bench.presets").joinpath(f"{name}.yaml").read_text())
 
 

@@ -13,6 +13,7 @@ from sdzero_bench.reproducing.cells import Setting, cells, covers, identity, mea
 from sdzero_bench.reproducing.claims import claims
 from sdzero_bench.reproducing.columns import COLUMNS
 from sdzero_bench.reproducing.curves import CURVES
+from sdzero_bench.reproducing.expected import hours
 from sdzero_bench.reproducing.experiment import Experiment, experiments, named, parse
 from sdzero_bench.session import Session
 
@@ -141,3 +142,16 @@ def test_an_experiment_of_ones_own_is_a_file(tmp_path: Path) -> None:
     path.rename(tmp_path / "table1.yaml")
     with pytest.raises(UserError, match="give it another"):
         named([str(tmp_path / "table1.yaml")])
+
+
+def test_hours_of_runs_that_are_in_part_unknown() -> None:
+    known = configs("table13")["40 % SRT"]
+    (unknown, *_) = [
+        cell.config
+        for cell in cells(experiments()["appendix-g"], Setting("paper-qwen3-4b", seeds=1))
+        if cell.config.task["name"] == "countdown"
+    ]
+    assert float(hours([known])) > 0
+    assert hours([known, unknown]) == f"over {hours([known])}"
+    assert hours([unknown]) == "not known"
+    assert hours([]) == "0"

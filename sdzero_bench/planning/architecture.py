@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ..adapters import adapted
@@ -76,6 +77,7 @@ KNOWN: dict[str, dict[str, Any]] = {
 NO_ADAPTERS = LoraConfig()
 
 
+@cache
 def architecture(name: str, lora: LoraConfig = NO_ADAPTERS) -> Architecture:
     """Of a model in a directory or on the hub. Raises `UserError` if its configuration cannot be had, or if it has no layers
     of the names that are to be adapted.

@@ -11,12 +11,17 @@ from ..settings import RunConfig
 
 
 def hours(configs: Sequence[RunConfig]) -> str:
-    """In words; "not known" where a preset or a method says too little for a plan."""
-    try:
-        total = sum(_hours(config) for config in configs)
-    except UserError:
+    """In words; "over" those of the runs of which preset and method say enough for a plan, "not known" where there are none."""
+    total, unknown = 0.0, 0
+    for config in configs:
+        try:
+            total += _hours(config)
+        except UserError:
+            unknown += 1
+    if unknown and unknown == len(configs):
         return "not known"
-    return f"{total:.1f}" if total < 100 else f"{total:,.0f}"
+    digits = 2 if total < 1 else 1 if total < 100 else 0
+    return ("over " if unknown else "") + (f"{total:,.{digits}f}" if configs else "0")
 
 
 def _hours(config: RunConfig) -> float:
