@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -103,6 +104,23 @@ def test_the_papers_tables_and_claims_follow_from_the_records(tmp_path: Path) ->
     assert len(made) > 80
     for path in made:
         assert path.read_bytes() == (results / path.relative_to(tmp_path)).read_bytes(), path.name
+
+
+def test_the_readme_says_of_the_claims_what_their_page_says() -> None:
+    readme, page = (" ".join((ROOT / name).read_text().split()) for name in ("README.md", "results/README.md"))
+    rows = [[cell.strip() for cell in line.split("|")] for line in (ROOT / "results/README.md").read_text().splitlines()]
+    verdict = {(row[2], row[3]): row[-2] for row in rows if len(row) > 6}
+    for pair in ("both - generation alone", "both - revision alone", "filtered - unfiltered", "srt - base", "srt - sdzero"):
+        assert verdict[pair, "micro-arith"] == "holds"
+    for pair in ("sdzero - rft", "sdzero - grpo"):
+        assert {verdict[pair, task] for task in ("micro-arith", "micro-code")} == {"does not hold"}
+    assert verdict["kl(teacher, student) - kl(student, teacher)", "micro-arith"] == "the second is higher"
+    assert "| placebo - paper | micro-arith | -7.0 [" in page
+    assert "costs 7.0 points" in readme
+    for pair in ("sdzero - without SRT", "the opposite - the truth"):
+        assert verdict[pair, "micro-arith"] == "can't be told"
+    runs, hours = re.search(r"made from (\d+) runs, which took ([\d.]+) CPU hours", page).groups()
+    assert f"made from {runs} runs: about {float(hours) / 2:.0f} hours on 2 cores" in readme
 
 
 def test_a_report_shows_the_experiments_that_its_records_are_enough_for() -> None:
