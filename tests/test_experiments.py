@@ -95,6 +95,9 @@ def test_policies_on_the_way_are_measured_where_something_looks_at_them() -> Non
     assert all(looked_at("figure6").values())  # it draws the responses of the SRT policy
     assert all(looked_at("figure4").values())  # its reviser is the SRT policy
     assert not looked_at("table12")["without SRT"]
+    assert configs("kl-direction", "evaluation.intermediate=true")[
+        "half of each"
+    ].evaluation.of_intermediate  # who asks gets it
     # Those that share a run measure what any of them looks at.
     wanted = needed(c for c in cells(experiments()["lie"], Setting(seeds=1)))
     assert sorted(config.evaluation.intermediate for config in wanted.values()) == [False, False, True]

@@ -59,14 +59,16 @@ def cells(experiment: Experiment, setting: Setting) -> list[Cell]:
                 # What the user sets comes last, and wins.
                 given = [*(f"{key}={json.dumps(value)}" for key, value in layers.items()), *setting.assignments]
                 config = resolve(variant.method, setting.preset, setting.file, given, setting.model, task, seed)
-                also = {"base": variant.method == BASE, "intermediate": _looks_at_intermediate(experiment, variant, config)}
-                config = changed(config, {f"evaluation.{name}": value for name, value in also.items()})
+                measured = {"evaluation.base": variant.method == BASE}
+                if "intermediate" not in config.evaluation.model_fields_set:
+                    measured["evaluation.intermediate"] = _of_intermediate(experiment, variant, config)
+                config = changed(config, measured)
                 found.append(Cell(experiment.name, label, config.task["name"], seed, config))
     return found
 
 
-def _looks_at_intermediate(experiment: Experiment, variant: Variant, config: RunConfig) -> bool:
-    """Whether the row, or the figure, is of policies on the way to the final one: it costs little less to measure them."""
+def _of_intermediate(experiment: Experiment, variant: Variant, config: RunConfig) -> bool:
+    """Whether the row, or the figure, is of policies on the way to the final one; else measuring them would be for nothing."""
     return variant.policy not in (BASE, "final") or experiment.figure == "words" or config.evaluation.localise > 0
 
 
