@@ -59,7 +59,7 @@ lint: $(VENV)/installed
 
 # Rebuilds the embedded model from nothing, in place.
 micro-model: $(VENV)/installed
-	$(BIN)/python -m sdzero_bench.tasks.micro_world.build --out tasks/micro_world/sums_and_programs $(EXTRA)
+	$(BIN)/python -m tools.micro_model.build --out tasks/micro_world/sums_and_programs $(EXTRA)
 
 # Every method on 5 seeds of both micro tasks, and sums on half of the questions too, 3 seeds: about 3 hours on 2 cores. The same
 # command goes on where it was cut off. Two runs at a time, each on one core, get further than one on two.
@@ -91,7 +91,7 @@ screenshot: $(VENV)/installed
 
 # docs/math_verifiers.md: our math verifier beside others, on the cases of docs/math_cases.yaml.
 math-verifiers: $(VENV)/installed
-	$(BIN)/python -m sdzero_bench.harness.math_agreement docs/math_cases.yaml docs/math_verifiers.md
+	$(BIN)/python -m tools.math_agreement docs/math_cases.yaml docs/math_verifiers.md
 
 clean:
 	rm -rf $(VENV) .venv-vllm build dist *.egg-info

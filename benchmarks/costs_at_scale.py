@@ -25,13 +25,13 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from sdzero_bench.budget import Budget, Ledger
-from sdzero_bench.questions import Question
-from sdzero_bench.reporting.records import load_runs
-from sdzero_bench.rollouts import Prompt, Rollouts
-from sdzero_bench.sampling.completion import Completion, Request, SamplingParameters
-from sdzero_bench.sampling.journal import Journal
-from sdzero_bench.verifying.verdict import Verdict
+from sdzero_bench.core.completion import Completion, Request, SamplingParameters
+from sdzero_bench.core.question import Question
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.records.journal import Journal
+from sdzero_bench.records.ledger import Budget, Ledger
+from sdzero_bench.records.reader import load_runs
+from sdzero_bench.records.rollouts import Prompt, Rollouts
 
 HERE = Path(__file__).resolve().parent.parent
 TOKENS = 500

@@ -70,7 +70,7 @@ SHAPES = {
 def models(shape: Shape, count: int) -> list[Any]:
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from sdzero_bench.planning.architecture import KNOWN
+    from sdzero_bench.policies.architecture import KNOWN
 
     on = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(0)
@@ -84,7 +84,7 @@ def models(shape: Shape, count: int) -> list[Any]:
 
 
 def tokenizer() -> Any:
-    from sdzero_bench.models import load_tokenizer, model_path
+    from sdzero_bench.policies.loading import load_tokenizer, model_path
 
     return load_tokenizer(model_path("package:sdzero_bench.tasks/micro_world/sums_and_programs"))
 
@@ -95,12 +95,12 @@ def step(name: str, kind: str) -> dict[str, float]:
     from datasets import Dataset
     from trl.experimental.sdpo.loss_utils import compute_full_logit_self_distillation_loss
 
-    from sdzero_bench.questions import Question
-    from sdzero_bench.sampling.journal import Sample
+    from sdzero_bench.core.question import Question
+    from sdzero_bench.core.verdict import Verdict
+    from sdzero_bench.records.journal import Sample
     from sdzero_bench.training.on_policy import Attempt
     from sdzero_bench.training.options import SelfDistillationOptions
     from sdzero_bench.training.self_distillation import self_distillation_trainer
-    from sdzero_bench.verifying.verdict import Verdict
 
     shape = SHAPES[name]
     student, teacher = models(shape, 2)
@@ -202,8 +202,8 @@ def sdpo_trainer_loss(student: Any, teacher: Any, batch: dict[str, torch.Tensor]
 
 def sampling(name: str) -> float:
     """New tokens a second of the engine `transformers`."""
-    from sdzero_bench.sampling.completion import Request, SamplingParameters
-    from sdzero_bench.sampling.transformers_engine import TransformersEngine
+    from sdzero_bench.core.completion import Request, SamplingParameters
+    from sdzero_bench.policies.engines.transformers_engine import TransformersEngine
 
     shape = SHAPES[name]
     (model,) = models(shape, 1)
@@ -232,7 +232,7 @@ def operations(name: str) -> float:
     """Of one step without what checkpointing computes again: the student forward and backward, the teacher forward."""
     from transformers import AutoConfig
 
-    from sdzero_bench.planning.architecture import KNOWN, Architecture
+    from sdzero_bench.policies.architecture import KNOWN, Architecture
 
     shape = SHAPES[name]
     config: Any = AutoConfig.for_model(**(shape.config or KNOWN["Qwen/Qwen3-4B-Instruct-2507"]))

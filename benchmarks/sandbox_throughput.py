@@ -21,14 +21,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from sdzero_bench.code.checking import check_program
-from sdzero_bench.code.tests import AssertTests, CallTests, StdioTests, Tests
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.sandbox import Limits, Sandbox
-from sdzero_bench.sandbox.finding import calibrated, of_tier, why_not
-from sdzero_bench.task import Messages, Split, Task
-from sdzero_bench.verifying.pool import VerifierPool
-from sdzero_bench.verifying.verdict import Verdict
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split, Task
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.verifiers.code.program_check import check_program
+from sdzero_bench.verifiers.code.test_forms import AssertTests, CallTests, StdioTests, Tests
+from sdzero_bench.verifiers.pool import VerifierPool
+from sdzero_bench.verifiers.sandbox import Limits, Sandbox
+from sdzero_bench.verifiers.sandbox.tier_search import calibrated, of_tier, why_not
 
 CLOSE = """
 from typing import List

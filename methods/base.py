@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sdzero_bench.expected import Passes, Typical
-from sdzero_bench.method import Method
-from sdzero_bench.run import Checkpoint, Run
+from sdzero_bench.training.cost import Passes, Typical
+from sdzero_bench.training.method import Method
+from sdzero_bench.training.run import Checkpoint, Run
 
 
 class Base(Method):

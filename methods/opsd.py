@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sdzero_bench.expected import Passes, Typical, distilling
-from sdzero_bench.method import Method, MethodOptions
-from sdzero_bench.run import Checkpoint, Run
-from sdzero_bench.templates import SolutionTemplate
+from sdzero_bench.training.cost import Passes, Typical, distilling
+from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import DivergenceOptions, SelfDistillationOptions
+from sdzero_bench.training.run import Checkpoint, Run
+from sdzero_bench.training.teacher_templates import SolutionTemplate
 
 
 class OPSDOptions(MethodOptions, SelfDistillationOptions):

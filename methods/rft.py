@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from sdzero_bench.expected import Passes, Typical, fine_tuning
-from sdzero_bench.method import Method, MethodOptions
-from sdzero_bench.run import Checkpoint, Run
+from sdzero_bench.training.cost import Passes, Typical, fine_tuning
+from sdzero_bench.training.method import Method, MethodOptions
+from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.supervised import Example
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sdzero_bench.expected import Passes, Typical
-from sdzero_bench.method import Method, MethodOptions
-from sdzero_bench.run import Checkpoint, Run
+from sdzero_bench.training.cost import Passes, Typical
+from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import PolicyGradientOptions
+from sdzero_bench.training.run import Checkpoint, Run
 
 
 class RLOOOptions(MethodOptions):

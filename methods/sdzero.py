@@ -7,15 +7,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.expected import Passes, Typical, distilling
-from sdzero_bench.method import Method, MethodOptions
-from sdzero_bench.phrases import ControlPhrases
-from sdzero_bench.run import Checkpoint, Run
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.methods.srt import SRTOptions, expected, planned, self_revision_training
+from sdzero_bench.training.cost import Passes, Typical, distilling
+from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import SelfDistillationOptions
-
-from .srt import SRTOptions, expected, planned, self_revision_training
+from sdzero_bench.training.phrases import ControlPhrases
+from sdzero_bench.training.run import Checkpoint, Run
 
 
 class SDZeroOptions(MethodOptions):

@@ -9,13 +9,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.expected import Passes, Typical
-from sdzero_bench.method import Method, MethodOptions
-from sdzero_bench.phrases import NAMED, ControlPhrases, PhrasesOption
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.run import Checkpoint, Run
-from sdzero_bench.sampling.journal import Sample
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.records.journal import Sample
+from sdzero_bench.training.cost import Passes, Typical
+from sdzero_bench.training.method import Method, MethodOptions
+from sdzero_bench.training.phrases import NAMED, ControlPhrases, PhrasesOption
+from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.supervised import Example
 
 

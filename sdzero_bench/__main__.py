@@ -1,4 +1,4 @@
-from sdzero_bench.cli import main
+from sdzero_bench.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sdzero_bench.code.hub import rows
-from sdzero_bench.code.task import CodeOptions, CodeTask, digest
-from sdzero_bench.errors import UserError
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.sandbox import Limits
-from sdzero_bench.task import Messages, Split
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split
+from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask, digest
+from sdzero_bench.questions.programs.hub import rows
+from sdzero_bench.verifiers.sandbox import Limits
 
 HUB_NAME = "open-r1/codeforces"
 FIELDS = ("id", "title", "description")

@@ -7,14 +7,13 @@ from typing import Any
 
 from pydantic import Field
 
-from sdzero_bench.code.literals import write_literal
-from sdzero_bench.errors import UserError
-from sdzero_bench.question_files import Row, file_rows
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.task import Split
-
-from .procedural.countdown import solution
-from .procedural.task import ReasoningGym, ReasoningGymOptions
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Split
+from sdzero_bench.questions.question_files import FileRow, file_rows
+from sdzero_bench.tasks.procedural.countdown_solver import solution
+from sdzero_bench.tasks.procedural.scored_task import ReasoningGym, ReasoningGymOptions
+from sdzero_bench.verifiers.code.literals import write_literal
 
 
 class CountdownOptions(ReasoningGymOptions):
@@ -31,7 +30,7 @@ class Countdown(ReasoningGym):
     The gold answer is one of the expressions that reach the target; every other one is right too.
     """
 
-    name = known_as = "countdown"
+    name = "countdown"
     data_set = "countdown"
     summary = "reach a number from three or four others with + - * / (Countdown)"
     Options = CountdownOptions
@@ -53,9 +52,9 @@ class Countdown(ReasoningGym):
         return self.stated(question.answer)
 
 
-def _different(rows: list[Row]) -> list[tuple[Row, list[int], int]]:
+def _different(rows: list[FileRow]) -> list[tuple[FileRow, list[int], int]]:
     """Each set of numbers with its target once. Raises `UserError` for a row that has none."""
-    found = {}
+    found: dict[tuple[int, ...], tuple[FileRow, list[int], int]] = {}
     for row in rows:
         numbers, target = row.value("nums"), row.value("target")
         if not isinstance(numbers, list) or not all(type(n) is int and n > 0 for n in [*numbers, target]) or len(numbers) < 2:
@@ -64,7 +63,7 @@ def _different(rows: list[Row]) -> list[tuple[Row, list[int], int]]:
     return list(found.values())
 
 
-def _question(id: str, row: Row, numbers: list[int], target: int) -> Question:
+def _question(id: str, row: FileRow, numbers: list[int], target: int) -> Question:
     answer = solution(numbers, target)
     if answer is None:
         raise UserError(f"{row.where}: {target} cannot be made from {numbers}")

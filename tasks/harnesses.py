@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sdzero_bench.made_task import TaskFamily
-from sdzero_bench.task import Task
+from sdzero_bench.core.task import Task
+from sdzero_bench.questions.dynamic_task import TaskFamily
 
 
 class LmEval(TaskFamily):
@@ -16,7 +16,7 @@ class LmEval(TaskFamily):
 
     @staticmethod
     def task(rest: str) -> type[Task]:
-        from sdzero_bench.harness.lm_eval import lm_eval_task
+        from sdzero_bench.questions.harness.lm_eval import lm_eval_task
 
         return lm_eval_task(rest)
 
@@ -31,6 +31,6 @@ class EvalPlus(TaskFamily):
 
     @staticmethod
     def task(rest: str) -> type[Task]:
-        from sdzero_bench.harness.evalplus import evalplus_task
+        from sdzero_bench.questions.harness.evalplus import evalplus_task
 
         return evalplus_task(rest)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from sdzero_bench.code.extraction import python_statements
-from sdzero_bench.code.hub import only_a_test_set, rows
-from sdzero_bench.code.task import CodeOptions, CodeTask, fenced
-from sdzero_bench.errors import UserError
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.task import Messages, Split
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split
+from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask, fenced
+from sdzero_bench.questions.programs.hub import only_a_test_set, rows
+from sdzero_bench.verifiers.code.extraction import python_statements
 
 HUB_NAME = "openai/openai_humaneval"
 FIELDS = ("task_id", "prompt", "canonical_solution", "test", "entry_point")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sdzero_bench.code.hub import only_a_test_set
-from sdzero_bench.code.plus import plus_id, plus_rows
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.task import Split
-
-from .humaneval import HumanEval, HumanEvalOptions, helpers_of
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Split
+from sdzero_bench.questions.programs.hub import only_a_test_set
+from sdzero_bench.questions.programs.plus import plus_id, plus_rows
+from sdzero_bench.tasks.humaneval import HumanEval, HumanEvalOptions, helpers_of
 
 
 class HumanEvalPlusOptions(HumanEvalOptions):

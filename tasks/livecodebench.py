@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sdzero_bench.code.hub import only_a_test_set
-from sdzero_bench.code.packed_tests import as_forms, unpack
-from sdzero_bench.code.task import CodeOptions, CodeTask, digest
-from sdzero_bench.code.tests import Tests, parse_tests
-from sdzero_bench.errors import UserError
-from sdzero_bench.question_files import read_rows
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.task import Messages, Split
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split
+from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask, digest
+from sdzero_bench.questions.programs.hub import only_a_test_set
+from sdzero_bench.questions.question_files import read_rows
+from sdzero_bench.verifiers.code.packed_tests import as_forms, unpack
+from sdzero_bench.verifiers.code.test_forms import Tests, parse_tests
 
 HUB_NAME = "livecodebench/code_generation_lite"
 FIELDS = ("question_id", "question_content", "contest_date", "public_test_cases", "private_test_cases")

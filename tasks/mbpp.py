@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from sdzero_bench.code.extraction import python_statements
-from sdzero_bench.code.hub import rows
-from sdzero_bench.code.task import CodeOptions, CodeTask, fenced
-from sdzero_bench.errors import NoSuchSplit, UserError
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.task import Messages, Split
+from sdzero_bench.core.errors import NoSuchSplit, UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split
+from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask, fenced
+from sdzero_bench.questions.programs.hub import rows
+from sdzero_bench.verifiers.code.extraction import python_statements
 
 HUB_NAME = "google-research-datasets/mbpp"
 IDS = {"test": range(11, 511), "validation": range(511, 601), "train": range(601, 975)}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sdzero_bench.code.hub import only_a_test_set
-from sdzero_bench.code.plus import plus_id, plus_rows
-from sdzero_bench.code.task import CodeOptions, CodeTask, fenced
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.task import Messages, Split
-
-from .humaneval import asking
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split
+from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask, fenced
+from sdzero_bench.questions.programs.hub import only_a_test_set
+from sdzero_bench.questions.programs.plus import plus_id, plus_rows
+from sdzero_bench.tasks.humaneval import asking
 
 
 class MBPPPlusOptions(CodeOptions):

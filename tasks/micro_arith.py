@@ -7,13 +7,12 @@ from functools import cache
 
 from pydantic import Field
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.task import Messages, Split, Task, TaskOptions
-from sdzero_bench.verifying.math_answer import check_math
-from sdzero_bench.verifying.verdict import Verdict
-
-from .micro_world import arithmetic
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split, Task, TaskOptions
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.tasks.micro_world import arithmetic
+from sdzero_bench.verifiers.math_answer import check_math
 
 
 class MicroArithOptions(TaskOptions):

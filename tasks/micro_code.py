@@ -7,12 +7,11 @@ from functools import cache
 
 from pydantic import Field
 
-from sdzero_bench.code.literals import write_literal
-from sdzero_bench.code.task import CodeOptions, CodeTask
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.task import Messages, Split
-
-from .micro_world import programs
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split
+from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask
+from sdzero_bench.tasks.micro_world import programs
+from sdzero_bench.verifiers.code.literals import write_literal
 
 
 class MicroCodeOptions(CodeOptions):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.made_task import TaskFamily
-from sdzero_bench.question_files import Row, file_rows
-from sdzero_bench.task import Task
-
-from .own.files import files_of
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.task import Task
+from sdzero_bench.questions.dynamic_task import TaskFamily
+from sdzero_bench.questions.question_files import FileRow, file_rows
+from sdzero_bench.tasks.own.files import files_of
 
 
 class QuestionFileFamily(TaskFamily):
@@ -27,16 +26,16 @@ class QuestionFileFamily(TaskFamily):
 def _task(path: str) -> type[Task]:
     first = _first(path)
     if "tests" in first.values:
-        from .own.programs import program_file
+        from sdzero_bench.tasks.own.program_files import program_file
 
         return program_file(path)
     if {"prompt", "tests"} & first.values.keys() and "answer" not in first.values:
         raise UserError(f"{first.where}: there is a prompt, but no tests; a question has an answer, a prompt has tests")
-    from .own.answers import answer_file
+    from sdzero_bench.tasks.own.answer_files import answer_file
 
     return answer_file(path)
 
 
-def _first(path: str) -> Row:
+def _first(path: str) -> FileRow:
     """The first row: it says which kind of questions these are."""
     return file_rows(next(iter(files_of(path).values())))[0]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from sdzero_bench.made_task import TaskFamily
-from sdzero_bench.task import Task
-
-from .procedural.data_sets import known_data_set
-from .procedural.task import ReasoningGym
+from sdzero_bench.core.task import Task
+from sdzero_bench.questions.dynamic_task import DynamicTask, TaskFamily
+from sdzero_bench.tasks.procedural.data_sets import known_data_set
+from sdzero_bench.tasks.procedural.scored_task import ReasoningGym
 
 
 class ReasoningGymFamily(TaskFamily):
@@ -24,6 +23,10 @@ class ReasoningGymFamily(TaskFamily):
 
 @cache
 def _task(name: str) -> type[Task]:
-    known_as = f"rg:{name}"
-    made = {"name": known_as, "known_as": known_as, "data_set": name, "summary": f"{name} of reasoning-gym"}
-    return type(f"ReasoningGym[{name}]", (ReasoningGym,), {**made, "__doc__": ReasoningGym.__doc__, "__module__": __name__})
+    made = {"factory": staticmethod(_task), "made_from": name}
+    said = {"name": f"rg:{name}", "data_set": name, "summary": f"{name} of reasoning-gym"}
+    return type(
+        f"ReasoningGym[{name}]",
+        (DynamicTask, ReasoningGym),
+        {**made, **said, "__doc__": ReasoningGym.__doc__, "__module__": __name__},
+    )

@@ -8,11 +8,11 @@ from typing import Any
 
 from local_tasks import DATA, options, sandbox
 
-from sdzero_bench import registry
-from sdzero_bench.code.task import CodeTask
-from sdzero_bench.questions import Question
-from sdzero_bench.verifying.pool import VerifierPool
-from sdzero_bench.verifying.verdict import Verdict
+from sdzero_bench.core.question import Question
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.questions.programs.code_task import CodeTask
+from sdzero_bench.runs import registry
+from sdzero_bench.verifiers.pool import VerifierPool
 
 
 def code_task(name: str, path: Path | None = None, **more: Any) -> CodeTask:

@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
-from sdzero_bench.models import model_path
+from sdzero_bench.policies.loading import model_path
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def micro_path() -> str:
 
 @pytest.fixture(scope="session")
 def tokenizer(micro_path: str) -> Any:
-    from sdzero_bench.models import load_tokenizer
+    from sdzero_bench.policies.loading import load_tokenizer
 
     return load_tokenizer(micro_path)
 

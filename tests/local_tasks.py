@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sdzero_bench import registry
-from sdzero_bench.task import Task
+from sdzero_bench.core.task import Task
+from sdzero_bench.runs import registry
 
 DATA = Path(__file__).parent / "data"
 FEW: dict[str, dict[str, Any]] = {
@@ -22,7 +22,7 @@ FEW: dict[str, dict[str, Any]] = {
 @cache
 def sandbox() -> Any:
     """The best that this machine has."""
-    from sdzero_bench.sandbox import find_sandbox
+    from sdzero_bench.verifiers.sandbox import find_sandbox
 
     return find_sandbox(allow_weaker=True)
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from synthetic_records import write_record
 
-from sdzero_bench.budget import Budget, Ledger
-from sdzero_bench.evaluating.evaluation import measure, measure_revision
-from sdzero_bench.packing import journal_manifest
-from sdzero_bench.sampling.journal import Journal
-from sdzero_bench.validating.checking import Report
+from sdzero_bench.records.journal import Journal
+from sdzero_bench.records.ledger import Budget, Ledger
+from sdzero_bench.records.packing import journal_manifest
+from sdzero_bench.report.audit.audit import AuditReport
+from sdzero_bench.runs.evaluation.measures import measure, measure_revision
 
 Edit = Callable[[Path], object]
 
@@ -104,5 +104,5 @@ def removed(name: str) -> Edit:
     return lambda folder: (folder / name).unlink()
 
 
-def says(report: Report) -> str:
+def says(report: AuditReport) -> str:
     return "\n".join(map(str, report.findings))

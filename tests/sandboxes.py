@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from sdzero_bench.sandbox import Limits, Sandbox
-from sdzero_bench.sandbox.finding import calibrated, of_tier, why_not
+from sdzero_bench.verifiers.sandbox import Limits, Sandbox
+from sdzero_bench.verifiers.sandbox.tier_search import calibrated, of_tier, why_not
 
 QUICK = Limits(cpu_seconds=1.0, wall_multiple=2.0, total_cpu_seconds=10.0, memory_mb=256, output_kb=64)
 

@@ -3,7 +3,7 @@
 from accelerate import PartialState
 from accelerate.utils import DistributedType
 
-from sdzero_bench.cli import main
+from sdzero_bench.cli.app import main
 
 as_it_is = PartialState.__init__
 

@@ -17,17 +17,17 @@ from unittest.mock import patch
 
 import numpy as np
 
-from sdzero_bench.budget import Budget, Ledger
-from sdzero_bench.evaluating.estimators import Estimate
-from sdzero_bench.evaluating.evaluation import measure, paired_difference
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.records import RunFolder
-from sdzero_bench.reporting.leaderboard import TaskTable
-from sdzero_bench.reporting.report import Report
-from sdzero_bench.sampling.completion import sample_seed
-from sdzero_bench.sampling.journal import Journal, Sample
-from sdzero_bench.settings import RunConfig
-from sdzero_bench.verifying.verdict import Verdict
+from sdzero_bench.core.completion import sample_seed
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.stats.estimators import Estimate
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.journal import Journal, Sample
+from sdzero_bench.records.ledger import Budget, Ledger
+from sdzero_bench.report.leaderboard.leaderboard import TaskTable
+from sdzero_bench.report.leaderboard.report_files import Report
+from sdzero_bench.runs.evaluation.measures import measure, paired_difference
 
 
 def write_record(
@@ -196,7 +196,7 @@ def _write(
     tuning: dict[str, Any] | None,
     state: str,
 ) -> None:
-    from sdzero_bench.packing import journal_manifest
+    from sdzero_bench.records.packing import journal_manifest
 
     rows = [
         {"split": split, "id": q.id, "text": q.text, "answer": q.answer}

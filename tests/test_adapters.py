@@ -13,11 +13,11 @@ import torch
 from small_runs import run_json, small_run
 from tiny import tiny_model
 
-from sdzero_bench.adapters import adapted, merged, require_peft, weights_of
-from sdzero_bench.config import resolve
-from sdzero_bench.errors import UserError
-from sdzero_bench.models import load_model
-from sdzero_bench.settings import LoraConfig, ModelConfig
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.settings import LoraConfig, ModelConfig
+from sdzero_bench.policies.loading import load_model
+from sdzero_bench.policies.lora import adapted, merged, require_peft, weights_of
+from sdzero_bench.runs.config import resolve
 
 RANK_3 = LoraConfig(rank=3, alpha=6)
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from small_runs import small_run
 
-from sdzero_bench.budget import Budget, Ledger
-from sdzero_bench.errors import BudgetError
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.run import Run
-from sdzero_bench.settings import OptimizerConfig
+from sdzero_bench.core.errors import BudgetError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.settings import OptimizerConfig
+from sdzero_bench.records.ledger import Budget, Ledger
 from sdzero_bench.training.arguments import trainer_arguments
+from sdzero_bench.training.run import Run
 
 
 def ledger(training_tokens: int | None) -> Ledger:

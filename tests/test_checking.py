@@ -12,17 +12,17 @@ import pytest
 from rich.console import Console
 from small_runs import command
 
-from sdzero_bench.checking.finding import Finding
-from sdzero_bench.checking.lengths import lengths
-from sdzero_bench.checking.proof import load, prove
-from sdzero_bench.checking.responses import tampered
-from sdzero_bench.errors import NoSuchSplit, UserError
-from sdzero_bench.progress import ProgressDisplay
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.settings import VerifyingConfig
-from sdzero_bench.task import Messages, Split, Task
-from sdzero_bench.verifying.math_answer import check_math
-from sdzero_bench.verifying.verdict import Verdict
+from sdzero_bench.core.errors import NoSuchSplit, UserError
+from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.settings import VerifyingConfig
+from sdzero_bench.core.task import Messages, Split, Task
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.questions.proofs.lengths import lengths
+from sdzero_bench.questions.proofs.problem import Problem
+from sdzero_bench.questions.proofs.proof import load, prove
+from sdzero_bench.questions.proofs.responses import tampered
+from sdzero_bench.verifiers.math_answer import check_math
 
 MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
 LONG = "a train of twelve cars leaves the station at noon and reaches the coast in the evening of"
@@ -58,12 +58,12 @@ def sums(name: str, *numbers: int) -> list[Question]:
     return [Question(f"{name}-{i}", f"{i} + {i}", str(2 * i)) for i in numbers]
 
 
-def proven(task: Task, **more: Any) -> dict[str, Finding]:
+def proven(task: Task, **more: Any) -> dict[str, Problem]:
     found = prove(task, VerifyingConfig(workers=1, timeout_seconds=60), ProgressDisplay(Console(quiet=True)), **more)
     return {finding.check: finding for finding in found}
 
 
-def failed(findings: dict[str, Finding]) -> set[str]:
+def failed(findings: dict[str, Problem]) -> set[str]:
     return {name for name, finding in findings.items() if finding.state == "failed"}
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from local_tasks import sandbox
 
-from sdzero_bench.code.checking import check_program
-from sdzero_bench.code.tests import parse_tests
-from sdzero_bench.sandbox import Limits
-from sdzero_bench.verifying.verdict import ProgramReport, Verdict
+from sdzero_bench.core.verdict import ProgramReport, Verdict
+from sdzero_bench.verifiers.code.program_check import check_program
+from sdzero_bench.verifiers.code.test_forms import parse_tests
+from sdzero_bench.verifiers.sandbox import Limits
 
 LIMITS = Limits(cpu_seconds=1.0)
 SUMS = {"form": "stdio", "inputs": ["1 2\n", "3 4\n", "5 6\n"], "outputs": ["3\n", "7\n", "11\n"]}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdzero_bench.code.comparing import RULES, close, same_tokens
+from sdzero_bench.verifiers.code.comparing import RULES, close, same_tokens
 
 
 class Stranger:

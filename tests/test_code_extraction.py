@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sdzero_bench.code.extraction import extract_program
+from sdzero_bench.verifiers.code.extraction import extract_program
 
 PYTHON = "def f():\n    return 1\n"
 OTHER = "def g():\n    return 2\n"

@@ -12,11 +12,11 @@ from typing import Any
 import datasets
 import pytest
 from code_tasks import code_task, rows_of
-from sdzero_bench.tasks import codeforces, humaneval, mbpp
 
-from sdzero_bench import registry
-from sdzero_bench.code.task import CodeTask
-from sdzero_bench.errors import UserError
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.questions.programs.code_task import CodeTask
+from sdzero_bench.runs import registry
+from sdzero_bench.tasks import codeforces, humaneval, mbpp
 
 LAYOUTS: dict[str, tuple[Any, str | None, list[str], dict[str, Any]]] = {
     "humaneval": (humaneval, None, ["test"], {}),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sdzero_bench.code.packed_tests import as_forms, unpack
+from sdzero_bench.verifiers.code.packed_tests import as_forms, unpack
 
 STDIN = [{"input": "1 2\n", "output": "3\n", "testtype": "stdin"}]
 FUNCTIONAL = [{"input": '[1, 2]\n"a"', "output": "[true, null]", "testtype": "functional"}]

@@ -14,9 +14,9 @@ from evalplus.eval import PASS, untrusted_check
 from mutants import mutants
 from small_runs import command
 
-from sdzero_bench.code.evalplus_rules import matches
-from sdzero_bench.code.task import fenced
-from sdzero_bench.errors import UserError
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.questions.programs.code_task import fenced
+from sdzero_bench.verifiers.code.evalplus_rules import matches
 
 PAIRS: list[tuple[str, str, list[Any], Any, Any, float]] = [
     ("humaneval", "f", [1], 1, 1.0, 0),

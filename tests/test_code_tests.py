@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from sdzero_bench.code.literals import Digest, read_literal, write_literal
-from sdzero_bench.code.tests import AssertTests, CallTests, StdioTests, parse_tests
-from sdzero_bench.errors import UserError
-from sdzero_bench.sandbox.free_names import free_names
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.verifiers.code.literals import Digest, read_literal, write_literal
+from sdzero_bench.verifiers.code.test_forms import AssertTests, CallTests, StdioTests, parse_tests
+from sdzero_bench.verifiers.sandbox.free_names import free_names
 
 STDIO = {"form": "stdio", "inputs": ["1 2\n"], "outputs": ["3\n"]}
 CALLS = {"form": "calls", "function": "add", "calls": ["(1, 2)", "[0, 0]"], "expected": ["3", "0"]}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from code_tasks import code_task, rows_of, verify_all, write_rows
 
-from sdzero_bench.code.task import CodeTask, fenced
-from sdzero_bench.errors import UserError
-from sdzero_bench.questions import Question
-from sdzero_bench.task import Split
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question
+from sdzero_bench.core.task import Split
+from sdzero_bench.questions.programs.code_task import CodeTask, fenced
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 SOLUTIONS = {

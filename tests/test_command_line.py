@@ -15,8 +15,8 @@ import pytest
 from small_runs import command, run_json, small_run
 from synthetic_records import write_record
 
-from sdzero_bench.packing import pack
-from sdzero_bench.records import RunFolder
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.packing import pack
 
 
 def refused(arguments: list[str], cwd: Path | None = None) -> str:

@@ -13,11 +13,11 @@ from scipy.stats import ttest_rel
 from small_runs import command
 from synthetic_records import write_record
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.evaluating.evaluation import paired_difference
-from sdzero_bench.packing import read_lines
-from sdzero_bench.reporting.comparison import Comparison, compare_runs
-from sdzero_bench.reporting.records import load_run
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.packing import read_lines
+from sdzero_bench.records.reader import load_run
+from sdzero_bench.report.leaderboard.comparison import Comparison, compare_runs
+from sdzero_bench.runs.evaluation.measures import paired_difference
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sdzero_bench.config import load_preset, preset_names, resolve, validate
-from sdzero_bench.errors import UserError
-from sdzero_bench.models import model_path
-from sdzero_bench.registry import methods
-from sdzero_bench.yaml_core import read_yaml
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.yaml_core import read_yaml
+from sdzero_bench.policies.loading import model_path
+from sdzero_bench.runs.config import load_preset, preset_names, resolve, validate
+from sdzero_bench.runs.registry import methods
 
 
 @pytest.mark.parametrize("preset", preset_names())

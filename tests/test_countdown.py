@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from local_tasks import DATA
-from sdzero_bench.tasks.procedural.countdown import solution
 
-from sdzero_bench import registry
-from sdzero_bench.errors import UserError
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.runs import registry
+from sdzero_bench.tasks.procedural.countdown_solver import solution
 
 
 def countdown(**options: Any) -> Any:

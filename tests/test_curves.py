@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.reporting.grouping import Row
-from sdzero_bench.reporting.records import RunRecord
-from sdzero_bench.reproducing.curves import DRAWN_TOGETHER, WINDOW, concentrations, curve
-from sdzero_bench.reproducing.drawing import draw
-from sdzero_bench.reproducing.experiment import Experiment
-from sdzero_bench.reproducing.measuring import Measured, TaskFigures
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.reader import RunRecord
+from sdzero_bench.report.leaderboard.grouping import Row
+from sdzero_bench.report.reproduce.curves import DRAWN_TOGETHER, WINDOW, concentrations, curve
+from sdzero_bench.report.reproduce.experiment import Experiment
+from sdzero_bench.report.reproduce.plots import draw
+from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures
 
 EXPERIMENT = Experiment(
     name="mine",

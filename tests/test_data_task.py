@@ -11,13 +11,13 @@ import pytest
 import yaml
 from local_tasks import DATA, local_task
 
-from sdzero_bench import registry
-from sdzero_bench.data_task import worked
-from sdzero_bench.errors import NoSuchSplit, UserError
-from sdzero_bench.questions import QuestionSet
-from sdzero_bench.task_file import read_task_file
+from sdzero_bench.core.errors import NoSuchSplit, UserError
+from sdzero_bench.core.question import QuestionSet
+from sdzero_bench.questions.task_file import read_task_file
+from sdzero_bench.questions.yaml_task import worked
+from sdzero_bench.runs import registry
 
-TASKS = Path(registry.__file__).parent.parent / "tasks"
+TASKS = Path(__file__).parent.parent / "tasks"
 SMALLEST: dict[str, Any] = {
     "name": "sums",
     "summary": "sums",

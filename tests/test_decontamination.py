@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sdzero_bench.decontamination import COMMON, NGRAM, decontaminate, overlaps
-from sdzero_bench.errors import UserError
-from sdzero_bench.questions import Question, QuestionSet
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.questions.decontamination import COMMON, NGRAM, decontaminate, overlaps
 
 
 def questions(name: str, *texts: str) -> QuestionSet:

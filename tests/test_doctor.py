@@ -8,8 +8,8 @@ import pytest
 from small_runs import command
 from vllm_stub import serving
 
-from sdzero_bench import doctor
-from sdzero_bench.cli import _print_table
+from sdzero_bench.cli import doctor
+from sdzero_bench.cli.app import _print_table
 
 
 def test_everything_works_here() -> None:
@@ -63,7 +63,7 @@ def test_a_server_that_cannot_be_reached_is_exit_code_1() -> None:
 
 
 def test_servers_need_vllm_where_they_run_and_nothing_where_the_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdzero_bench.sampling import vllm_engine
+    from sdzero_bench.policies.engines import vllm_engine
 
     monkeypatch.setattr(vllm_engine, "installed_version", lambda: "0.32.0")
     assert doctor._servers().startswith("`sdzero-bench serve` starts one here, with vLLM 0.32.0; ")

@@ -20,13 +20,13 @@ import torch
 from scipy.stats import chisquare
 from small_runs import command, run_json, small_run
 
-from sdzero_bench.adapters import adapted
-from sdzero_bench.config import resolve
-from sdzero_bench.errors import UserError
-from sdzero_bench.memory import SAMPLING, OutOfMemoryError, memory_for
-from sdzero_bench.sampling.completion import Engine, Request, SamplingParameters
-from sdzero_bench.sampling.engines import Engines, make_engines
-from sdzero_bench.settings import LoraConfig
+from sdzero_bench.core.completion import Engine, Request, SamplingParameters
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.out_of_memory import SAMPLING, OutOfMemoryError, memory_for
+from sdzero_bench.core.settings import LoraConfig
+from sdzero_bench.policies.engines.factory import Engines, make_engines
+from sdzero_bench.policies.lora import adapted
+from sdzero_bench.runs.config import resolve
 
 SAMPLED = SamplingParameters(temperature=1.0, top_p=1.0, max_new_tokens=48)
 GREEDY = SamplingParameters(temperature=0.0, top_p=1.0, max_new_tokens=48)
@@ -212,7 +212,7 @@ def test_what_does_not_fit_vllms_length_is_said(tokenizer: Any, micro_path: str,
 def test_a_missing_or_strange_vllm_is_said_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import PackageNotFoundError
 
-    from sdzero_bench.sampling import vllm_engine
+    from sdzero_bench.policies.engines import vllm_engine
 
     config = resolve("sft", assignments=["engine.name=vllm"])
 

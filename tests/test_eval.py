@@ -11,12 +11,12 @@ import pytest
 from small_runs import SMALL, command, run_json, small_run
 from synthetic_records import write_record
 
-from sdzero_bench.config import resolve
-from sdzero_bench.decontamination import Decontamination
-from sdzero_bench.errors import UserError
-from sdzero_bench.evaluating.standalone import settings_for, subject
-from sdzero_bench.questions import NO_QUESTIONS, QuestionSet
-from sdzero_bench.validating.checking import check_record
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import NO_QUESTIONS, QuestionSet
+from sdzero_bench.questions.decontamination import Decontamination
+from sdzero_bench.report.audit.audit import check_record
+from sdzero_bench.runs.config import resolve
+from sdzero_bench.runs.evaluation.standalone import settings_for, subject
 
 MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
 TINY = ["--set", "task.test=6", "--set", "sampling.batch_size=16", "--set", "evaluation.max_new_tokens=80"]

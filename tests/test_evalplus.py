@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from sdzero_bench import registry
-from sdzero_bench.code import evalplus_rules
-from sdzero_bench.errors import UserError
-from sdzero_bench.harness.evalplus import BEGUN, INSTRUCTION, answer
-from sdzero_bench.questions import QuestionSet
-from sdzero_bench.sampling.journal import Sample
-from sdzero_bench.sandbox import Sandbox, find_sandbox
-from sdzero_bench.verifying.verdict import Verdict
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import QuestionSet
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.questions.harness.evalplus import BEGUN, INSTRUCTION, answer
+from sdzero_bench.records.journal import Sample
+from sdzero_bench.runs import registry
+from sdzero_bench.verifiers.code import evalplus_rules
+from sdzero_bench.verifiers.sandbox import Sandbox, find_sandbox
 
 DOUBLE = {
     "task_id": "HumanEval/0",
@@ -79,7 +79,7 @@ def test_the_prompt_is_evalplus_own(task: Any, tokenizer: Any) -> None:
 
 
 def test_the_run_goes_on_with_the_response_that_was_begun(task: Any, tokenizer: Any) -> None:
-    from sdzero_bench.run import Run
+    from sdzero_bench.training.run import Run
 
     run = Run.__new__(Run)
     run.task, run.tokenizer = task, tokenizer
@@ -170,8 +170,8 @@ def test_a_failure_of_the_verifier_is_not_counted(task: Any) -> None:
 def test_a_record_without_the_tests_is_not_verified_again_and_says_so(task: Any, sandbox: Sandbox) -> None:
     from types import SimpleNamespace
 
-    from sdzero_bench.evaluating.standalone import settings_for, subject
-    from sdzero_bench.validating.reverify import Reverifier
+    from sdzero_bench.report.audit.reverify import Reverifier
+    from sdzero_bench.runs.evaluation.standalone import settings_for, subject
 
     micro = subject("package:sdzero_bench.tasks/micro_world/sums_and_programs")
     config = settings_for(micro, "micro", "evalplus:humaneval", ["verifying.allow_weaker_sandbox=true"])
@@ -206,7 +206,7 @@ def test_without_evalplus_the_error_says_what_to_install(monkeypatch: pytest.Mon
     def refuse() -> None:
         raise UserError(evalplus_rules.INSTALL)
 
-    monkeypatch.setattr("sdzero_bench.harness.evalplus.require_evalplus", refuse)
+    monkeypatch.setattr("sdzero_bench.questions.harness.evalplus.require_evalplus", refuse)
     with pytest.raises(UserError, match=r"pip install 'sdzero-bench\[harness\]'"):
         registry.task("evalplus:humaneval")
 

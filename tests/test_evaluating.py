@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.evaluating.estimators import majority_at_k, mean_over_questions, pass_at_k
-from sdzero_bench.evaluating.evaluation import measure, measure_revision, paired_difference
-from sdzero_bench.sampling.journal import Sample
-from sdzero_bench.verifying.verdict import Verdict
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.stats.estimators import majority_at_k, mean_over_questions, pass_at_k
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.records.journal import Sample
+from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 
 
 @pytest.mark.parametrize(("n", "c"), [(1, 0), (1, 1), (5, 0), (5, 2), (6, 6), (8, 3)])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from synthetic_records import write_comparison, write_record
 
-from sdzero_bench.reporting.report import Report
+from sdzero_bench.report.leaderboard.report_files import Report
 
 
 def write_evaluation(folder: Path, model: str, accuracy: float, harness: dict[str, Any] | None = None, **more: Any) -> Path:

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from sdzero_bench.config import preset_names
-from sdzero_bench.errors import UserError
-from sdzero_bench.progress import ProgressDisplay
-from sdzero_bench.reproducing.cells import Setting, cells, covers, identity, measured_besides, needed
-from sdzero_bench.reproducing.claims import claims
-from sdzero_bench.reproducing.columns import COLUMNS
-from sdzero_bench.reproducing.curves import CURVES
-from sdzero_bench.reproducing.expected import hours
-from sdzero_bench.reproducing.experiment import Experiment, experiments, named, parse
-from sdzero_bench.session import Session
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.report.reproduce.cells import Setting, cells, covers, identity, measured_besides, needed
+from sdzero_bench.report.reproduce.claims import claims
+from sdzero_bench.report.reproduce.columns import COLUMNS
+from sdzero_bench.report.reproduce.curves import CURVES
+from sdzero_bench.report.reproduce.experiment import Experiment, experiments, named, parse
+from sdzero_bench.report.reproduce.hours_left import hours
+from sdzero_bench.runs.config import preset_names
+from sdzero_bench.runs.session import Session
 
 ALL = list(experiments().values())
 IN_THE_PAPER = {f"table{n}" for n in (1, 3, *range(7, 15))} | {"appendix-g"} | {f"figure{n}" for n in range(3, 7)}

@@ -11,10 +11,10 @@ import pytest
 import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.gguf import quantisation
-from sdzero_bench.models import load_model, load_tokenizer, model_path
-from sdzero_bench.settings import ModelConfig
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.settings import ModelConfig
+from sdzero_bench.policies.gguf import quantisation
+from sdzero_bench.policies.loading import load_model, load_tokenizer, model_path
 
 LAYER = {
     "attn_q": "self_attn.q_proj",
@@ -140,6 +140,6 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, cache: Path, monkeypatch: p
     with pytest.raises(UserError, match="transformers cannot read"):
         model_path(str(tmp_path / "text.gguf"))
     assert not list(cache.rglob("*safetensors"))
-    monkeypatch.setattr("sdzero_bench.gguf.find_spec", lambda name: None)
+    monkeypatch.setattr("sdzero_bench.policies.gguf.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'sdzero-bench\[gguf\]'"):
         model_path(str(tmp_path / "text.gguf"))

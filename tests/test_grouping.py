@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from synthetic_records import only_table, write_comparison, write_record
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.reporting.efficiency import curve
-from sdzero_bench.reporting.records import load_runs
-from sdzero_bench.reporting.report import FORMATS, Report
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.reader import load_runs
+from sdzero_bench.report.leaderboard.efficiency import curve
+from sdzero_bench.report.leaderboard.report_files import FORMATS, Report
 
 
 @pytest.fixture

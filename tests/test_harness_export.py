@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from small_runs import command, run_json
 
-from sdzero_bench.config import make_task, resolve
-from sdzero_bench.errors import UserError
-from sdzero_bench.harness import exported, lm_eval_tasks
-from sdzero_bench.harness.export import export_tasks, lm_eval_name
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.questions.harness import lm_eval_tasks
+from sdzero_bench.runs.config import make_task, resolve
+from sdzero_bench.runs.export import lm_eval_exported as exported
+from sdzero_bench.runs.export.lm_eval_export import export_tasks, lm_eval_name
 
 QUESTIONS = 8
 TOKENS = 28  # too few for the longer sums, so that some answers are wrong: greedy, the embedded model makes no slips
@@ -76,10 +77,10 @@ def test_plain_lm_eval_says_of_a_policy_what_we_say(folder: Path, manager: Any, 
 def test_our_own_command_runs_an_exported_task_as_a_task_of_lm_eval(
     folder: Path, manager: Any, micro_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sdzero_bench.evaluating.standalone import settings_for, subject
-    from sdzero_bench.progress import ProgressDisplay
-    from sdzero_bench.session import Session
-    from sdzero_bench.validating.checking import check_record
+    from sdzero_bench.core.progress import ProgressDisplay
+    from sdzero_bench.report.audit.audit import check_record
+    from sdzero_bench.runs.evaluation.standalone import settings_for, subject
+    from sdzero_bench.runs.session import Session
 
     monkeypatch.setattr(lm_eval_tasks, "task_manager", lambda include_path: manager)
     options = [f"task.include_path={folder}", "sampling.batch_size=4", "verifying.workers=1", "task.timeout_seconds=3000"]

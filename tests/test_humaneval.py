@@ -16,9 +16,9 @@ import pytest
 from code_tasks import code_task, rows_of, verify_all, write_rows
 from mutants import mutants, without_body
 
-from sdzero_bench.code.task import CodeTask, fenced
-from sdzero_bench.errors import UserError
-from sdzero_bench.questions import Question
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question
+from sdzero_bench.questions.programs.code_task import CodeTask, fenced
 
 
 def published() -> CodeTask:

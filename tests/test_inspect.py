@@ -13,11 +13,11 @@ import typer
 from synthetic_records import write_record
 from typer.testing import CliRunner
 
-from sdzero_bench.commands.inspect import explain, inspect, outcome
-from sdzero_bench.errors import UserError
-from sdzero_bench.packing import pack, read_lines
-from sdzero_bench.sampling.journal import Journal
-from sdzero_bench.verifying.verdict import ProgramReport, Verdict
+from sdzero_bench.cli.commands.inspect import explain, inspect, outcome
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.verdict import ProgramReport, Verdict
+from sdzero_bench.records.journal import Journal
+from sdzero_bench.records.packing import pack, read_lines
 
 FINAL = "evaluation.final"
 VERDICTS = [

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
-from sdzero_bench.tasks.micro_arith import MicroArith
 from small_runs import run_json, small_run
 from test_inspect import shown
 from tiny import attempt
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.evaluating.pieces import pieces
-from sdzero_bench.packing import pack, read_lines
-from sdzero_bench.reporting.token_page import page
-from sdzero_bench.reporting.token_terminal import show
-from sdzero_bench.reporting.tokens import DARK, LEVELS, LIGHT, Look, Token, legend, level, top
-from sdzero_bench.validating.checking import check_record
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.policies.token_text import pieces
+from sdzero_bench.records.packing import pack, read_lines
+from sdzero_bench.report.audit.audit import check_record
+from sdzero_bench.report.tokens.token_page import page
+from sdzero_bench.report.tokens.token_terminal import show
+from sdzero_bench.report.tokens.token_view import DARK, LEVELS, LIGHT, Look, Token, legend, level, top
+from sdzero_bench.tasks.micro_arith import MicroArith
 
 HOSTILE = "</span><script>alert(1)</script>"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.task import Messages, Split, Task
-from sdzero_bench.verifying.known import KnownVerdicts
-from sdzero_bench.verifying.pool import KNOWN_VERDICTS, VerifierPool
-from sdzero_bench.verifying.verdict import ProgramReport, Verdict
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split, Task
+from sdzero_bench.core.verdict import ProgramReport, Verdict
+from sdzero_bench.verifiers.pool import KNOWN_VERDICTS, VerifierPool
+from sdzero_bench.verifiers.verdict_cache import KnownVerdicts
 
 QUESTION = Question("q", "count", "")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from synthetic_records import write_comparison, write_record
 
-from sdzero_bench.reporting.blocks import Figure, Heading, Notes, Table
-from sdzero_bench.reporting.formats import latex
-from sdzero_bench.reporting.latex import CHARACTERS, escape_latex
-from sdzero_bench.reporting.report import Report
+from sdzero_bench.report.leaderboard.report_files import Report
+from sdzero_bench.report.rendering.blocks import Figure, Heading, Notes, Table
+from sdzero_bench.report.rendering.formats import latex
+from sdzero_bench.report.rendering.latex import CHARACTERS, escape_latex
 
 HOSTILE = 'a|b_c & 100% #{~^\\}$ \\end{document} "x" it\'s --set `y´ [z] ü ß ő ħ u\u0308 日本 β≥1 \x07 \u202e 🙂'
 

@@ -14,12 +14,12 @@ from ray.cluster_utils import Cluster
 from small_runs import command
 from test_sweep import TINY, check_finished, finish, folder, lines, start, sweep, wait_for
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.sweeping.display import SweepDisplay
-from sdzero_bench.sweeping.grid import Grid
-from sdzero_bench.sweeping.launching import Place
-from sdzero_bench.sweeping.on_slurm import SlurmRuns
-from sdzero_bench.sweeping.scheduler import Scheduler
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.runs.sweep.display import SweepDisplay
+from sdzero_bench.runs.sweep.grid import Grid
+from sdzero_bench.runs.sweep.launching import Place
+from sdzero_bench.runs.sweep.on_slurm import SlurmRuns
+from sdzero_bench.runs.sweep.scheduler import Scheduler
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from synthetic_records import only_table, write_comparison, write_record
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.reporting.efficiency import curve, samples_up_to
-from sdzero_bench.reporting.records import load_run
-from sdzero_bench.reporting.report import Report
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.reader import load_run
+from sdzero_bench.report.leaderboard.efficiency import curve, samples_up_to
+from sdzero_bench.report.leaderboard.report_files import Report
 
 
 @pytest.fixture

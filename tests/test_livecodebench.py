@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from code_tasks import DATA, code_task, rows_of, write_rows
 
-from sdzero_bench.code.task import CodeTask, fenced
-from sdzero_bench.config import resolve
-from sdzero_bench.errors import UserError
-from sdzero_bench.questions import Question
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question
+from sdzero_bench.questions.programs.code_task import CodeTask, fenced
+from sdzero_bench.runs.config import resolve
 
 
 def load(**options: Any) -> tuple[CodeTask, dict[str, Question]]:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from sdzero_bench import registry
-from sdzero_bench.errors import UserError
-from sdzero_bench.harness import lm_eval_tasks
-from sdzero_bench.harness.task import cut
-from sdzero_bench.questions import QuestionSet
-from sdzero_bench.sampling.journal import Sample
-from sdzero_bench.verifying.verdict import Verdict
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import QuestionSet
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.questions.harness import lm_eval_tasks
+from sdzero_bench.questions.harness.harness_task import cut
+from sdzero_bench.records.journal import Sample
+from sdzero_bench.runs import registry
 
 SUMS = """
 task: {name}

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from sdzero_bench.reporting.localisation import buckets, concentration
+from sdzero_bench.core.stats.concentration import buckets, concentration
 
 
 def by_slices(kl: list[float], count: int) -> list[float]:

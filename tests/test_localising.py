@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 import torch
 from record_edits import says
-from sdzero_bench.methods.sdzero import SDZero, SDZeroOptions
-from sdzero_bench.tasks.micro_arith import MicroArith
 from small_runs import command, run_json, small_run
 from tiny import attempt, tiny_model
 
-from sdzero_bench.config import validate
-from sdzero_bench.evaluating.localisation import compare_tokens
-from sdzero_bench.evaluating.localising import first_responses, students
-from sdzero_bench.packing import pack, read_lines
-from sdzero_bench.phrases import NAMED
-from sdzero_bench.reporting.conditions import conditions
-from sdzero_bench.reporting.records import load_run
-from sdzero_bench.sweeping.grid import Grid, digest
-from sdzero_bench.validating.checking import check_record
+from sdzero_bench.methods.sdzero import SDZero, SDZeroOptions
+from sdzero_bench.policies.token_kl import compare_tokens
+from sdzero_bench.records.packing import pack, read_lines
+from sdzero_bench.records.reader import load_run
+from sdzero_bench.report.audit.audit import check_record
+from sdzero_bench.report.leaderboard.conditions import conditions
+from sdzero_bench.runs.config import validate
+from sdzero_bench.runs.evaluation.localising import first_responses, students
+from sdzero_bench.runs.sweep.grid import Grid, digest
+from sdzero_bench.tasks.micro_arith import MicroArith
+from sdzero_bench.training.phrases import NAMED
 
 COUNT = 8  # of 6 questions with 2 samples each
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sdzero_bench.harness.math_agreement import OURS, Case, Said, page, read_cases, verdicts
+from tools.math_agreement import OURS, Case, Said, page, read_cases, verdicts
 
 DOCS = Path(__file__).parent.parent / "docs"
 

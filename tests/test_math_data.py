@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sdzero_bench import registry
-from sdzero_bench.checking.proof import prove
-from sdzero_bench.checking.responses import tampered
-from sdzero_bench.progress import ProgressDisplay
-from sdzero_bench.questions import Question
-from sdzero_bench.settings import VerifyingConfig
-from sdzero_bench.verifying.pool import VerifierPool
+from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.core.question import Question
+from sdzero_bench.core.settings import VerifyingConfig
+from sdzero_bench.questions.proofs.proof import prove
+from sdzero_bench.questions.proofs.responses import tampered
+from sdzero_bench.runs import registry
+from sdzero_bench.verifiers.pool import VerifierPool
 
 pytestmark = pytest.mark.data
 

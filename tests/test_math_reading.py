@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sdzero_bench.verifying.math_answer import check_math
+from sdzero_bench.verifiers.math_answer import check_math
 
 MATRIX = r"\begin{pmatrix} %s & 0 \\ 0 & -1 \end{pmatrix}"
 ROW = r"\begin{pmatrix} %s \end{pmatrix}"

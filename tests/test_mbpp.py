@@ -9,10 +9,10 @@ import pytest
 from code_tasks import code_task, rows_of, verify_all, write_rows
 from mutants import without_body
 
-from sdzero_bench.code.task import fenced
-from sdzero_bench.errors import UserError
-from sdzero_bench.questions import Question
-from sdzero_bench.task import Split
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question
+from sdzero_bench.core.task import Split
+from sdzero_bench.questions.programs.code_task import fenced
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 

@@ -13,11 +13,11 @@ import torch
 from small_runs import SMALL, command, small_run
 from transformers import AutoModelForCausalLM
 
-from sdzero_bench.cli import main
-from sdzero_bench.memory import OutOfMemoryError, memory_for
-from sdzero_bench.models import load_model
-from sdzero_bench.sampling.transformers_engine import TransformersEngine
-from sdzero_bench.settings import ModelConfig
+from sdzero_bench.cli.app import main
+from sdzero_bench.core.out_of_memory import OutOfMemoryError, memory_for
+from sdzero_bench.core.settings import ModelConfig
+from sdzero_bench.policies.engines.transformers_engine import TransformersEngine
+from sdzero_bench.policies.loading import load_model
 
 TOO_MUCH = 1 << 60
 """Bytes, more than any machine has addresses for."""

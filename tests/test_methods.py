@@ -6,19 +6,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tiny import attempt
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.methods.opsd import OPSD
 from sdzero_bench.methods.rest_em import ReSTEM, ReSTEMOptions
 from sdzero_bench.methods.sdft import SDFT, SDFTOptions
 from sdzero_bench.methods.sdpo import SDPO, SDPOOptions
 from sdzero_bench.methods.sdzero import SDZero, SDZeroOptions
 from sdzero_bench.methods.sft import SFT
-from tiny import attempt
-
-from sdzero_bench.config import resolve
-from sdzero_bench.errors import UserError
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.run import Run
+from sdzero_bench.runs.config import resolve
 from sdzero_bench.training.on_policy import Attempt
+from sdzero_bench.training.run import Run
 
 QUESTIONS = QuestionSet("set", tuple(Question(f"q{i}", f"{i} + 1 = ?", str(i + 1)) for i in range(3)))
 

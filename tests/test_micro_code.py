@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sdzero_bench.tasks.micro_code import MicroCode
 from small_runs import command, run_json, small_run
 
-from sdzero_bench.sandbox import find_sandbox
-from sdzero_bench.verifying.pool import VerifierPool
+from sdzero_bench.tasks.micro_code import MicroCode
+from sdzero_bench.verifiers.pool import VerifierPool
+from sdzero_bench.verifiers.sandbox import find_sandbox
 
 CODE = "task.name=micro-code"
 

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sdzero_bench.core.completion import Request, SamplingParameters
+from sdzero_bench.core.settings import ModelConfig
+from sdzero_bench.policies.engines.transformers_engine import TransformersEngine
+from sdzero_bench.policies.loading import load_model, load_tokenizer
+from sdzero_bench.policies.token_kl import token_divergence
 from sdzero_bench.tasks.micro_arith import MicroArith
 from sdzero_bench.tasks.micro_code import MicroCode
 from sdzero_bench.tasks.micro_world import arithmetic, programs
-from sdzero_bench.tasks.micro_world.build import asked, build, encode, problems
 from sdzero_bench.tasks.micro_world.care import Care
-from sdzero_bench.tasks.micro_world.corpus import World, text
-from sdzero_bench.tasks.micro_world.measure import first_wrong_line
-from sdzero_bench.tasks.micro_world.references import Reader, worth
-
-from sdzero_bench.evaluating.localisation import token_divergence
-from sdzero_bench.models import load_model, load_tokenizer
-from sdzero_bench.sampling.completion import Request, SamplingParameters
-from sdzero_bench.sampling.transformers_engine import TransformersEngine
-from sdzero_bench.settings import ModelConfig
+from tools.micro_model.build import asked, build, encode, problems
+from tools.micro_model.corpus import World, text
+from tools.micro_model.measure import first_wrong_line
+from tools.micro_model.references import Reader, worth
 
 
 @pytest.fixture(scope="module")

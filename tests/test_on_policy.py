@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 from tiny import attempt
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.training.on_policy import Plan, attempts
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.training.on_policy import RolloutPlan, attempts
 
 
 def questions(count: int) -> QuestionSet:
@@ -17,7 +17,7 @@ def questions(count: int) -> QuestionSet:
 
 
 def test_every_question_is_asked_once_an_epoch_in_an_order_of_its_own() -> None:
-    plan = Plan.fitting(questions(10), epochs=3, group=1, batch=4)
+    plan = RolloutPlan.fitting(questions(10), epochs=3, group=1, batch=4)
     asked = [row["question_id"] for row in plan.rows(0, lambda q: q.text)]
     assert set(Counter(asked).values()) == {3}
     assert asked[:10] != asked[10:20]
@@ -26,17 +26,17 @@ def test_every_question_is_asked_once_an_epoch_in_an_order_of_its_own() -> None:
 
 
 def test_samples_of_a_question_are_told_apart() -> None:
-    plan = Plan.fitting(questions(4), epochs=1, group=2, batch=4)
+    plan = RolloutPlan.fitting(questions(4), epochs=1, group=2, batch=4)
     rows = [row for row in plan.rows(0, lambda q: q.text) for _ in range(2)]
     assert plan.indices(rows[:4]) == ["epoch0.0", "epoch0.1", "epoch0.0", "epoch0.1"]
-    single = Plan.fitting(questions(4), epochs=2, group=1, batch=4)
+    single = RolloutPlan.fitting(questions(4), epochs=2, group=1, batch=4)
     assert single.indices([{"question_id": "q0", "epoch": 0}, {"question_id": "q1", "epoch": 1}]) == ["epoch0", "epoch1"]
 
 
 def test_groups_are_never_torn_between_steps() -> None:
     with pytest.raises(UserError, match="batch_size is 6, which groups of 4 rollouts do not fill"):
-        Plan.fitting(questions(10), epochs=1, group=4, batch=6)
-    assert Plan.fitting(questions(2), epochs=1, group=4, batch=32).batch == 8  # fewer rollouts than a batch
+        RolloutPlan.fitting(questions(10), epochs=1, group=4, batch=6)
+    assert RolloutPlan.fitting(questions(2), epochs=1, group=4, batch=32).batch == 8  # fewer rollouts than a batch
 
 
 def test_siblings_are_the_others_of_the_same_group() -> None:

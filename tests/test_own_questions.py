@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from local_tasks import sandbox
 
-from sdzero_bench import registry
-from sdzero_bench.errors import NoSuchSplit, UserError
-from sdzero_bench.verifying.pool import VerifierPool
+from sdzero_bench.core.errors import NoSuchSplit, UserError
+from sdzero_bench.runs import registry
+from sdzero_bench.verifiers.pool import VerifierPool
 
 SPLITS = ("train", "validation", "test")
 

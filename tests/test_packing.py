@@ -13,10 +13,10 @@ import pytest
 from small_runs import command
 from synthetic_records import write_record
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.packed_lines import pack_lines
-from sdzero_bench.packing import journal_digest, journal_manifest, pack, read_lines, run_folders
-from sdzero_bench.sampling.completion import sample_seed
+from sdzero_bench.core.completion import sample_seed
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.packed_lines import pack_lines
+from sdzero_bench.records.packing import journal_digest, journal_manifest, pack, read_lines, run_folders
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from synthetic_records import write_record
 
-from sdzero_bench.reporting.bars import MARGIN, WIDTH, draw_bars
-from sdzero_bench.reporting.blocks import Bars, Figure, Heading, Notes, Record, Table
-from sdzero_bench.reporting.cells import CellFigure, figure, sort_keys
-from sdzero_bench.reporting.formats import html, latex, markdown
-from sdzero_bench.reporting.report import Report
+from sdzero_bench.report.leaderboard.report_files import Report
+from sdzero_bench.report.rendering.bars import MARGIN, WIDTH, draw_bars
+from sdzero_bench.report.rendering.blocks import Bars, Figure, Heading, Notes, RecordLink, Table
+from sdzero_bench.report.rendering.cell_figures import CellFigure, figure, sort_keys
+from sdzero_bench.report.rendering.formats import html, latex, markdown
 
 SVG = '<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path id="a" d="M0 0"/></svg>'
 
@@ -61,7 +61,7 @@ def test_bars_of_all_columns_share_one_scale_that_holds_the_mark() -> None:
 def test_rows_link_to_the_records_beside_and_below_the_page_only(tmp_path: Path) -> None:
     page = tmp_path / "a" / "page"
     folders = [page / "below", page.parent / "beside", tmp_path / "outside", page / "javascript:x <b>%22"]
-    records = [[Record(str(seed), f"run-{seed}", folder)] for seed, folder in enumerate(folders)]
+    records = [[RecordLink(str(seed), f"run-{seed}", folder)] for seed, folder in enumerate(folders)]
     blocks = [Table(["method"], [[f"m{i}"] for i in range(4)], records=records)]
     links = re.findall(r'href="([^"#]*)" title="([^"]*)"', html(blocks, {}, folder=page))
     assert links == [("below/", "run-0"), ("../beside/", "run-1"), ("javascript%3Ax%20%3Cb%3E%2522/", "run-3")]

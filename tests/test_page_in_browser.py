@@ -11,9 +11,9 @@ import pytest
 from browser import launched, opened
 from synthetic_records import write_comparison, write_record
 
-from sdzero_bench.reporting.blocks import Heading, Table
-from sdzero_bench.reporting.page import html
-from sdzero_bench.reporting.report import Report
+from sdzero_bench.report.leaderboard.report_files import Report
+from sdzero_bench.report.rendering.blocks import Heading, Table
+from sdzero_bench.report.rendering.page import html
 
 pytestmark = pytest.mark.browser
 

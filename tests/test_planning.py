@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from small_runs import command
 
-from sdzero_bench.config import resolve
-from sdzero_bench.errors import UserError
-from sdzero_bench.method import Method
-from sdzero_bench.packing import run_folders
-from sdzero_bench.planning.architecture import KNOWN, architecture
-from sdzero_bench.planning.assumptions import assumptions
-from sdzero_bench.planning.checking import compared, plan_of
-from sdzero_bench.planning.estimate import Plan, estimate
-from sdzero_bench.registry import methods
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.policies.architecture import KNOWN, architecture
+from sdzero_bench.records.packing import run_folders
+from sdzero_bench.runs.config import resolve
+from sdzero_bench.runs.plan.assumptions import assumptions
+from sdzero_bench.runs.plan.estimate import Plan, estimate
+from sdzero_bench.runs.plan.plan_check import compared, plan_of
+from sdzero_bench.runs.registry import methods
+from sdzero_bench.training.method import Method
 
 MICRO = Path(__file__).parent.parent / "results" / "micro"
 

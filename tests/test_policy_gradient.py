@@ -15,8 +15,8 @@ from tiny import attempt, prompt_ids, tiny_model
 from transformers import Qwen3ForCausalLM
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.sampling.completion import SamplingParameters
+from sdzero_bench.core.completion import SamplingParameters
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import PolicyGradientOptions
 from sdzero_bench.training.policy_gradient import GRPO_LOSSES, policy_gradient_trainer

@@ -14,8 +14,8 @@ from small_runs import command, run_json, small_run
 from synthetic_records import write_record
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.publishing import push, require_login, stage
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.report.publishing import push, require_login, stage
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.question_files import Row, file_in, file_rows
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.questions.question_files import FileRow, file_in, file_rows
 
 ROWS = [{"question": f"q{i}", "answer": i, "long": ["a", "b"]} for i in range(3)]
 
@@ -72,4 +72,4 @@ def test_a_file_of_a_folder_is_found_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [None, "", " \n", True, ["x"], {}])
 def test_what_is_no_text_is_refused(value: object) -> None:
     with pytest.raises(UserError, match="here: the field 'answer' is missing, empty or no text"):
-        Row("here", {"answer": value}).text("answer")
+        FileRow("here", {"answer": value}).text("answer")

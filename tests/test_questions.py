@@ -9,9 +9,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.question_files import read_rows
-from sdzero_bench.questions import Question, QuestionSet
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.questions.question_files import read_rows
 
 
 def questions(count: int, answer: str = "1") -> QuestionSet:

@@ -16,10 +16,10 @@ import torch
 from safetensors.torch import load_file
 from small_runs import SMALL, run_json, small_run
 
-from sdzero_bench.config import resolve
-from sdzero_bench.errors import UserError
-from sdzero_bench.ranks import Ranks, require_supported
-from sdzero_bench.sampling.journal import Journal
+from sdzero_bench.core.distributed import Ranks, require_supported
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.journal import Journal
+from sdzero_bench.runs.config import resolve
 from sdzero_bench.training.supervised import Example, supervised_trainer
 
 SHORT = ("evaluation.revise=false", "method.srt.epochs=1", "method.distill.epochs=1")
@@ -27,7 +27,7 @@ SHORT = ("evaluation.revise=false", "method.srt.epochs=1", "method.distill.epoch
 
 def launched(launcher: str, *arguments: str, processes: int = 2) -> list[str]:
     """The command under `accelerate launch`, with the package's own configuration."""
-    config = Path(__file__).parent.parent / "sdzero_bench" / "launchers" / f"{launcher}.yaml"
+    config = Path(__file__).parent.parent / "sdzero_bench" / "cli" / "launchers" / f"{launcher}.yaml"
     program = [str(Path(__file__).with_name("shards_on_cpus.py"))] if launcher == "fsdp2" else ["-m", "sdzero_bench"]
     options = ["--config_file", str(config), "--num_processes", str(processes), "--main_process_port", "0"]
     return [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", *options, *program, *arguments]

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.questions.proofs.responses import tampered
+from sdzero_bench.runs import registry
 from sdzero_bench.tasks.procedural import drawing
 from sdzero_bench.tasks.procedural.data_sets import scorer
 from sdzero_bench.tasks.procedural.expressions import is_arithmetic, is_formula
 from sdzero_bench.tasks.procedural.scoring import EVALUATED, UNTRUSTED, score, scored_part
-
-from sdzero_bench import registry
-from sdzero_bench.checking.responses import tampered
-from sdzero_bench.errors import UserError
-from sdzero_bench.verifying.pool import VerifierPool
+from sdzero_bench.verifiers.pool import VerifierPool
 
 
 def names() -> list[str]:

@@ -14,15 +14,15 @@ from local_tasks import local_task
 from rich.console import Console
 from small_runs import SMALL, run_json, small_run
 
-from sdzero_bench import registry
-from sdzero_bench.checking.proof import prove
-from sdzero_bench.config import make_method, make_task, resolve
-from sdzero_bench.errors import UserError
-from sdzero_bench.made_task import TaskFamily
-from sdzero_bench.method import Method
-from sdzero_bench.progress import ProgressDisplay
-from sdzero_bench.settings import VerifyingConfig
-from sdzero_bench.task import Task
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.core.settings import VerifyingConfig
+from sdzero_bench.core.task import Task
+from sdzero_bench.questions.dynamic_task import TaskFamily
+from sdzero_bench.questions.proofs.proof import prove
+from sdzero_bench.runs import registry
+from sdzero_bench.runs.config import make_method, make_task, resolve
+from sdzero_bench.training.method import Method
 
 WITHOUT_SOLUTIONS = {"codeforces", "livecodebench"}
 """Their data has tests alone; tests/test_codeforces.py and tests/test_livecodebench.py have programs for a few."""

@@ -19,8 +19,8 @@ import pytest
 from small_runs import command
 from synthetic_records import only_table, write_comparison, write_record
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.reporting.report import FORMATS, Report
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.report.leaderboard.report_files import FORMATS, Report
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_200_runs_of_300_questions_take_under_5_seconds_and_no_torch(tmp_path: P
                 manifest["config"]["optimizer"]["learning_rate"] = 10.0 ** -(rate + 2)
                 (copy / "manifest.json").write_text(json.dumps(manifest))
     script = (
-        "import sys; from sdzero_bench.cli import app\n"
+        "import sys; from sdzero_bench.cli.app import app\n"
         f"app(['report', {str(tmp_path / 'runs')!r}, '--out', {str(tmp_path / 'out')!r}, '--format', 'md', '--format', 'json'],"
         " standalone_mode=False)\n"
         "sys.exit('torch is imported' if 'torch' in sys.modules else 0)"

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
-from sdzero_bench.records import RunFolder
-from sdzero_bench.reporting.learning_curve import draw_learning_curve
-from sdzero_bench.reporting.summary import markdown_summary, notes, terminal_table
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.runs.write_up.learning_curve import draw_learning_curve
+from sdzero_bench.runs.write_up.summary import markdown_summary, notes, terminal_table
 
 
 def entry(policy: str, value: float) -> dict[str, Any]:

@@ -15,20 +15,20 @@ import pytest
 from small_runs import SMALL, command
 from synthetic_records import write_record
 
-from sdzero_bench.config import validate
-from sdzero_bench.errors import UserError
-from sdzero_bench.packing import pack
-from sdzero_bench.reporting.records import load_run
-from sdzero_bench.reproducing import claims, curves
-from sdzero_bench.reproducing.cells import Cell, Setting, identity
-from sdzero_bench.reproducing.claims import Claim, Finding
-from sdzero_bench.reproducing.columns import ratio, shown
-from sdzero_bench.reproducing.experiment import Experiment, parse
-from sdzero_bench.reproducing.measuring import TaskFigures, measure
-from sdzero_bench.reproducing.section import section
-from sdzero_bench.reproducing.shelf import Shelf
-from sdzero_bench.reproducing.writing import write
-from sdzero_bench.settings import RunConfig
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.packing import pack
+from sdzero_bench.records.reader import load_run
+from sdzero_bench.report.reproduce import claims, curves
+from sdzero_bench.report.reproduce.cells import Cell, Setting, identity
+from sdzero_bench.report.reproduce.claims import Claim, ClaimVerdict
+from sdzero_bench.report.reproduce.columns import ratio, shown
+from sdzero_bench.report.reproduce.experiment import Experiment, parse
+from sdzero_bench.report.reproduce.row_figures import TaskFigures, measure
+from sdzero_bench.report.reproduce.section import section
+from sdzero_bench.report.reproduce.shelf import Shelf
+from sdzero_bench.report.reproduce.writing import write
+from sdzero_bench.runs.config import validate
 
 EXPERIMENT = parse(
     "mine",
@@ -132,7 +132,7 @@ def test_runs_that_were_measured_on_other_questions_are_refused(records: Path) -
 
 
 def test_the_files_of_an_experiment(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdzero_bench.reproducing.section.cells", lambda e, s: cells_of(e, records))
+    monkeypatch.setattr("sdzero_bench.report.reproduce.section.cells", lambda e, s: cells_of(e, records))
     made = section(EXPERIMENT, Setting(), Shelf([records]))
     paths = {path.name: path for path in write([made], tmp_path / "out")}
     assert set(paths) == {f"mine.{e}" for e in ("md", "tex", "csv", "json", "data.csv", "png", "svg")} | {"index.html"}
@@ -153,7 +153,7 @@ def test_the_files_of_an_experiment(records: Path, tmp_path: Path, monkeypatch: 
 def test_the_papers_figures_stand_beside_ours_where_the_setting_is_the_papers(
     records: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sdzero_bench.reproducing.section.cells", lambda e, s: cells_of(e, records))
+    monkeypatch.setattr("sdzero_bench.report.reproduce.section.cells", lambda e, s: cells_of(e, records))
     made = section(EXPERIMENT, Setting("paper-qwen3-4b"), Shelf([records]))
     (table,) = [block for block in made.blocks if type(block).__name__ == "Table"]
     assert table.headings[-1] == "paper: points"
@@ -163,7 +163,7 @@ def test_the_papers_figures_stand_beside_ours_where_the_setting_is_the_papers(
 def test_of_several_settings_of_the_paper_only_the_same_one_stands_beside_ours(
     records: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sdzero_bench.reproducing.section.cells", lambda e, s: cells_of(e, records))
+    monkeypatch.setattr("sdzero_bench.report.reproduce.section.cells", lambda e, s: cells_of(e, records))
     (large,) = EXPERIMENT.paper
     other = large.model_copy(
         update={"presets": ("paper-olmo3-7b",), "setting": "another model", "columns": {"theirs": {"rft": 46.7}}}
@@ -180,7 +180,7 @@ def test_with_several_tasks_the_papers_figures_stand_in_the_table_of_all(
 ) -> None:
     made = cells_of(EXPERIMENT, records)
     both = [*made, *(replace(cell, task="another") for cell in made)]
-    monkeypatch.setattr("sdzero_bench.reproducing.section.cells", lambda e, s: both)
+    monkeypatch.setattr("sdzero_bench.report.reproduce.section.cells", lambda e, s: both)
     tables = [b for b in section(EXPERIMENT, Setting("paper-qwen3-4b"), Shelf([records])).blocks if type(b).__name__ == "Table"]
     assert [table.headings[-1] for table in tables] == ["paper: points", "seeds", "seeds"]
     assert tables[0].headings[:3] == ["row", "mean %", "micro-arith avg %"]
@@ -188,7 +188,7 @@ def test_with_several_tasks_the_papers_figures_stand_in_the_table_of_all(
 
 def test_names_that_would_be_formulas_are_drawn_as_they_are(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = EXPERIMENT.model_copy(update={"variants": {"$x^{$": EXPERIMENT.variants["rft"]}, "reference": "$x^{$", "paper": ()})
-    monkeypatch.setattr("sdzero_bench.reproducing.section.cells", lambda e, s: cells_of(named, records))
+    monkeypatch.setattr("sdzero_bench.report.reproduce.section.cells", lambda e, s: cells_of(named, records))
     assert section(named, Setting(), Shelf([records])).images["svg"]
 
 
@@ -223,8 +223,8 @@ def test_ratio_and_its_interval_against_a_plain_bootstrap() -> None:
 )
 def test_when_a_claim_holds(interval: tuple[float, float], exceeds: float, verdict: str) -> None:
     claim = Claim(claim="c", experiment="table1", after="sdzero", before="base", exceeds=exceeds)
-    assert Finding(claim, "t", claims.Estimate(0.1, *interval)).verdict == verdict
-    assert Finding(claim, "t", None).verdict == "not run"
+    assert ClaimVerdict(claim, "t", claims.Estimate(0.1, *interval)).verdict == verdict
+    assert ClaimVerdict(claim, "t", None).verdict == "not run"
 
 
 def test_the_page_says_what_its_runs_took_those_that_are_shared_once(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:

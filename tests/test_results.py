@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from small_runs import command
 
-from sdzero_bench.packing import run_folders
-from sdzero_bench.registry import methods
+from sdzero_bench.records.packing import run_folders
+from sdzero_bench.runs.registry import methods
 
 ROOT = Path(__file__).parent.parent
 MICRO = ROOT / "results" / "micro"

@@ -12,13 +12,13 @@ from record_edits import follow, lines, says, value, write_revised_record
 from small_runs import run_json, small_run
 from synthetic_records import question_set, write_record
 
-from sdzero_bench.packing import pack
-from sdzero_bench.questions import Question, QuestionSet
-from sdzero_bench.task import Messages, Split, Task
-from sdzero_bench.validating.checking import check_record, open_record
-from sdzero_bench.validating.reverify import Reverifier
-from sdzero_bench.verifying.math_answer import check_math
-from sdzero_bench.verifying.verdict import Verdict
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split, Task
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.records.packing import pack
+from sdzero_bench.report.audit.audit import check_record, open_record
+from sdzero_bench.report.audit.reverify import Reverifier
+from sdzero_bench.verifiers.math_answer import check_math
 
 FINAL = "journal/evaluation.final.jsonl"
 
@@ -109,21 +109,21 @@ def test_a_verifier_that_is_too_slow_now_is_no_edit(record: Path, monkeypatch: p
     lines("questions.jsonl", lambda rows: [row.update(details={"seconds": 60 * (row["id"] == "test-0")}) for row in rows])(
         record
     )
-    monkeypatch.setattr("sdzero_bench.validating.reverify.make_task", lambda config: Slow())
+    monkeypatch.setattr("sdzero_bench.report.audit.reverify.make_task", lambda config: Slow())
     findings, notes = reverified(record)
     assert findings == ""
     assert f"{FINAL}: 2 samples were not verified within the time limit this time, and are not compared" in notes
 
 
 def test_a_verifier_that_needs_more_than_is_recorded_says_so(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdzero_bench.validating.reverify.make_task", lambda config: HiddenTests())
+    monkeypatch.setattr("sdzero_bench.report.audit.reverify.make_task", lambda config: HiddenTests())
     findings, notes = reverified(record)
     assert findings == ""
     assert "16 samples cannot be verified again: the task's verifier needs details of the questions" in notes
 
 
 def test_details_that_are_in_the_record_are_used(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdzero_bench.validating.reverify.make_task", lambda config: HiddenTests())
+    monkeypatch.setattr("sdzero_bench.report.audit.reverify.make_task", lambda config: HiddenTests())
     lines("questions.jsonl", lambda rows: [row.update(details={"tests": []}) for row in rows])(record)
     findings, notes = reverified(record)
     assert "verdicts are not what the verifier says of the text" in findings

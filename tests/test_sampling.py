@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from sdzero_bench.budget import Budget, Ledger
-from sdzero_bench.errors import BudgetError, UserError
-from sdzero_bench.questions import Question
-from sdzero_bench.rollouts import Prompt, Rollouts
-from sdzero_bench.sampling.completion import Completion, Request, SamplingParameters, sample_seed
-from sdzero_bench.sampling.journal import Journal, Sample
-from sdzero_bench.sampling.transformers_engine import InverseTransformSampler, TransformersEngine
-from sdzero_bench.verifying.verdict import Verdict
+from sdzero_bench.core.completion import Completion, Request, SamplingParameters, sample_seed
+from sdzero_bench.core.errors import BudgetError, UserError
+from sdzero_bench.core.question import Question
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.policies.engines.transformers_engine import InverseTransformSampler, TransformersEngine
+from sdzero_bench.records.journal import Journal, Sample
+from sdzero_bench.records.ledger import Budget, Ledger
+from sdzero_bench.records.rollouts import Prompt, Rollouts
 
 PARAMETERS = SamplingParameters(temperature=1.0, top_p=1.0, max_new_tokens=24)
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sandboxes import QUICK, best, working
 
-from sdzero_bench.sandbox import Limits, Opaque, Result, Sandbox, TestUnsupportedError
+from sdzero_bench.verifiers.sandbox import Limits, Opaque, ProgramResult, Sandbox, TestUnsupportedError
 
 every_tier = pytest.mark.parametrize("sandbox", working(), ids=lambda sandbox: f"tier {sandbox.tier}")
 
 
-def outcomes(result: Result) -> list[str]:
+def outcomes(result: ProgramResult) -> list[str]:
     return [execution.outcome for execution in result.executions]
 
 

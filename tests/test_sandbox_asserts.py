@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sandboxes import QUICK, best
 
-from sdzero_bench.sandbox import TestUnsupportedError
-from sdzero_bench.sandbox.free_names import free_names
+from sdzero_bench.verifiers.sandbox import TestUnsupportedError
+from sdzero_bench.verifiers.sandbox.free_names import free_names
 
 PROGRAM = """
 from collections import namedtuple

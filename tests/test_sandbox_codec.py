@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sdzero_bench.sandbox.inside.codec import DEEPEST, Unreadable, decode, encode
+from sdzero_bench.verifiers.sandbox.inside.codec import DEEPEST, Unreadable, decode, encode
 
 
 def there_and_back(value: Any) -> Any:

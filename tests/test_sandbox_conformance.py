@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from sandboxes import best, working
 
-from sdzero_bench.sandbox import Sandbox, SandboxError
-from sdzero_bench.sandbox.conformance import NOT_COVERED, PROBES, Finding, run_conformance
-from sdzero_bench.sandbox.conformance.probe import Probe
-from sdzero_bench.sandbox.filters import Filters
-from sdzero_bench.sandbox.sandbox import Result
+from sdzero_bench.verifiers.sandbox import Sandbox, SandboxError
+from sdzero_bench.verifiers.sandbox.conformance import NOT_COVERED, PROBES, AttackOutcome, run_conformance
+from sdzero_bench.verifiers.sandbox.conformance.probe import Probe
+from sdzero_bench.verifiers.sandbox.filters import Filters
+from sdzero_bench.verifiers.sandbox.sandbox import Result
 
 NAMED = {probe.name: probe for probe in PROBES}
 
@@ -76,7 +76,7 @@ def test_what_breaks_has_not_held() -> None:
         raise SandboxError("gone")
 
     (finding,) = run_conformance(best(), [Probe("p", "tries", "expects", broken)])
-    assert finding == Finding("p", False, "expects", "SandboxError: gone")
+    assert finding == AttackOutcome("p", False, "expects", "SandboxError: gone")
 
 
 def test_probes_have_names_of_their_own_and_say_what_they_are() -> None:

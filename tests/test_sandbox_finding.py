@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from sandboxes import QUICK, best, working
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.sandbox import LANGUAGES, SandboxError, find_sandbox, finding, languages, require_language
-from sdzero_bench.sandbox.filters import Filters, make_filters
-from sdzero_bench.sandbox.finding import calibrated, of_tier, why_not
-from sdzero_bench.sandbox.limits import Limits
-from sdzero_bench.sandbox.tiers import versions
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.verifiers.sandbox import LANGUAGES, SandboxError, find_sandbox, languages, require_language
+from sdzero_bench.verifiers.sandbox import tier_search as finding
+from sdzero_bench.verifiers.sandbox.filters import Filters, make_filters
+from sdzero_bench.verifiers.sandbox.limits import Limits
+from sdzero_bench.verifiers.sandbox.tier_search import calibrated, of_tier, why_not
+from sdzero_bench.verifiers.sandbox.tiers import versions
 
 
 def test_this_machine_has_every_tier() -> None:
@@ -79,7 +80,7 @@ def test_without_namespaces_there_is_a_guard_against_accidents(tmp_path: Path, m
 def test_without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
     which = shutil.which
     monkeypatch.setattr(shutil, "which", lambda tool, path=None: None if tool == "bwrap" else which(tool, path=path))
-    monkeypatch.setattr("sdzero_bench.sandbox.tiers.ENVIRONMENT", {"PATH": "/nowhere"})
+    monkeypatch.setattr("sdzero_bench.verifiers.sandbox.tiers.ENVIRONMENT", {"PATH": "/nowhere"})
     with pytest.raises(UserError, match="No such file or directory: 'bwrap'"):
         find_sandbox()
 

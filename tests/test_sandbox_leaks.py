@@ -16,7 +16,7 @@ import psutil
 import pytest
 from sandboxes import QUICK, best, working
 
-from sdzero_bench.sandbox import Limits, Sandbox
+from sdzero_bench.verifiers.sandbox import Limits, Sandbox
 
 every_tier = pytest.mark.parametrize("sandbox", working(), ids=lambda sandbox: f"tier {sandbox.tier}")
 

@@ -16,8 +16,8 @@ from trl import DistillationConfig
 from trl.experimental.sdft import loss_utils as sdft_losses
 from trl.experimental.sdpo import loss_utils as sdpo_losses
 
-from sdzero_bench.adapters import adapted, weights_of
-from sdzero_bench.settings import LoraConfig
+from sdzero_bench.core.settings import LoraConfig
+from sdzero_bench.policies.lora import adapted, weights_of
 from sdzero_bench.training.divergence import top_k_divergence
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import DivergenceOptions, TeacherOptions

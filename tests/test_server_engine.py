@@ -14,13 +14,13 @@ import torch
 from tiny import tiny_model
 from vllm_stub import Stub, serving
 
-from sdzero_bench.commands.serve import serve
-from sdzero_bench.config import resolve
-from sdzero_bench.errors import UserError
-from sdzero_bench.sampling import vllm_engine
-from sdzero_bench.sampling.completion import Completion, Request, SamplingParameters
-from sdzero_bench.sampling.engines import make_engines
-from sdzero_bench.sampling.server_engine import ServerEngines
+from sdzero_bench.cli.commands.serve import serve
+from sdzero_bench.core.completion import Completion, Request, SamplingParameters
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.policies.engines import vllm_engine
+from sdzero_bench.policies.engines.factory import make_engines
+from sdzero_bench.policies.engines.server_engine import ServerEngines
+from sdzero_bench.runs.config import resolve
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_serve_shares_a_model_out_over_gpus(monkeypatch: pytest.MonkeyPatch) -> 
     options = served(monkeypatch, 4, host="10.0.0.7", port=8001, dtype="bfloat16", gpu_memory=0.8, tensor_parallel=4)
     assert options["--tensor-parallel-size"] == "4"
     assert options["--gpu-memory-utilization"] == "0.8"
-    assert options["--worker-extension-cls"] == "sdzero_bench.sampling.vllm_worker.PolicyWorker"
+    assert options["--worker-extension-cls"] == "sdzero_bench.policies.engines.vllm_worker.PolicyWorker"
     assert (options["--dtype"], options["--host"], options["--port"]) == ("bfloat16", "10.0.0.7", "8001")
     assert Path(options["--model"], "config.json").is_file()
 

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.methods import srt
 from sdzero_bench.methods.srt import Revision, SRTOptions, strip_opening, trim_repeating_tail
-
-from sdzero_bench.errors import UserError
-from sdzero_bench.phrases import NAMED
+from sdzero_bench.training.phrases import NAMED
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from sdzero_bench.evaluating.estimators import mean_over_questions
-from sdzero_bench.reporting.statistics import Scores, TwoWay, estimate, holm, p_value
+from sdzero_bench.core.stats.estimators import mean_over_questions
+from sdzero_bench.core.stats.intervals import Scores, TwoWay, estimate, holm, p_value
 
 K = 8
 QUESTIONS = 150

@@ -13,9 +13,9 @@ import pytest
 from small_runs import SMALL, command
 from test_sweep import finish, folder, start, sweep, wait_for
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.sweeping.grid import Grid, PlannedRun
-from sdzero_bench.sweeping.storage import INDEX, Storage
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.runs.sweep.grid import Grid, PlannedRun
+from sdzero_bench.runs.sweep.storage import INDEX, Storage
 
 
 def write(folder: Path, **files: str) -> None:

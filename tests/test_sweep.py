@@ -15,7 +15,7 @@ import psutil
 import pytest
 from small_runs import SMALL, command
 
-from sdzero_bench.sweeping.grid import Grid
+from sdzero_bench.runs.sweep.grid import Grid
 
 TINY = [*SMALL, "evaluation.revise=false", "method.samples=2", "method.epochs=1"]
 """Runs of 40 questions that are over a few seconds after torch is imported."""

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from sdzero_bench.commands.sweep import sweep
-from sdzero_bench.config import resolve
-from sdzero_bench.errors import UserError
-from sdzero_bench.progress import ProgressDisplay
-from sdzero_bench.records import RunFolder
-from sdzero_bench.registry import methods
-from sdzero_bench.session import Session, session_in
-from sdzero_bench.sweeping.grid import Grid, changed, digest, planned
-from sdzero_bench.sweeping.tuning import Tuning, grid_values
+from sdzero_bench.cli.commands.sweep import sweep
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.runs.config import resolve
+from sdzero_bench.runs.registry import methods
+from sdzero_bench.runs.session import Session, session_in
+from sdzero_bench.runs.sweep.grid import Grid, changed, digest, planned
+from sdzero_bench.runs.sweep.tuning import Tuning, grid_values
 
 RATES = {"optimizer.learning_rate": ["1e-4", "2e-4", "4e-4"]}
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sdzero_bench.progress import ProgressDisplay
-from sdzero_bench.records import LockedError, RunFolder
-from sdzero_bench.session import resume_session
-from sdzero_bench.sweeping.children import Child, Children, log_file, visible_accelerators
-from sdzero_bench.sweeping.display import SweepDisplay, progress_table, seconds_left
-from sdzero_bench.sweeping.grid import Grid, PlannedRun
-from sdzero_bench.sweeping.reports import Report, ReportingDisplay
-from sdzero_bench.sweeping.scheduler import Ended, Entry, Scheduler
+from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.records.folder import LockedError, RunFolder
+from sdzero_bench.runs.session import resume_session
+from sdzero_bench.runs.sweep.children import Child, Children, log_file, visible_accelerators
+from sdzero_bench.runs.sweep.display import SweepDisplay, progress_table, seconds_left
+from sdzero_bench.runs.sweep.grid import Grid, PlannedRun
+from sdzero_bench.runs.sweep.scheduler import Ended, Scheduler, SweepEntry
+from sdzero_bench.runs.sweep.status_reports import ReportingDisplay, StatusReport
 
 DONE = Ended("done")
 
@@ -43,7 +43,7 @@ class Pretended:
 
     run: PlannedRun
     ended: Ended | None
-    report: Report = field(default_factory=Report)
+    report: StatusReport = field(default_factory=StatusReport)
     polls: int = 0
     stopped: bool = False
     killed: bool = False
@@ -94,10 +94,10 @@ class Notes:
         self.said: list[str] = []
         self.changes: list[tuple[int, str]] = []
 
-    def showing(self, entries: Sequence[Entry]) -> nullcontext[None]:
+    def showing(self, entries: Sequence[SweepEntry]) -> nullcontext[None]:
         return nullcontext()
 
-    def changed(self, entry: Entry) -> None:
+    def changed(self, entry: SweepEntry) -> None:
         self.changes.append((entry.run.config.seed, entry.state))
 
     def tick(self) -> None:
@@ -111,7 +111,7 @@ def scheduler(pretender: Pretender, display: Notes | None = None, jobs: int = 1,
     return Scheduler(pretender.start, display or Notes(), lambda: full, jobs, tick=0.001, retry=0.01)
 
 
-def states(entries: list[Entry]) -> list[str]:
+def states(entries: list[SweepEntry]) -> list[str]:
     return [entry.state for entry in entries]
 
 
@@ -216,7 +216,7 @@ def test_an_interrupt_ends_all_that_is_under_way(tmp_path: Path, obeys: bool, mo
 
 # The lock of a run folder
 
-HOLD = "import sys, time; from pathlib import Path; from sdzero_bench.records import RunFolder\n"
+HOLD = "import sys, time; from pathlib import Path; from sdzero_bench.records.folder import RunFolder\n"
 HOLD += "folder = RunFolder(Path(sys.argv[1])); folder.lock(); print('held', flush=True); time.sleep(60)"
 
 
@@ -279,17 +279,17 @@ def test_a_child_reports_its_phases_a_few_times_a_second() -> None:
     with ReportingDisplay(channel).phase("rft.sample", 1000) as bar:
         for _ in range(1000):
             bar.advance(rewards=[1.0, 0.0, None])
-    reports = [Report.parse(line) for line in channel.getvalue().splitlines()]
-    assert reports[-1] == Report("rft.sample", 1000, 1000, "50% right")
+    reports = [StatusReport.parse(line) for line in channel.getvalue().splitlines()]
+    assert reports[-1] == StatusReport("rft.sample", 1000, 1000, "50% right")
     assert 2 <= len(reports) < 100
 
 
 # What is shown
 
 
-def entries_for_show(out: Path) -> list[Entry]:
-    entries = [Entry(run) for run in runs(out, 40)]
-    report = Report("evaluation.final.revision", 2_400, 12_000, "100% right")
+def entries_for_show(out: Path) -> list[SweepEntry]:
+    entries = [SweepEntry(run) for run in runs(out, 40)]
+    report = StatusReport("evaluation.final.revision", 2_400, 12_000, "100% right")
     for entry in entries[:3]:
         entry.state, entry.report, entry.started = "running", report, 100.0
     for entry in entries[3:23]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from sdzero_bench.errors import UserError
-from sdzero_bench.models import switch_thinking
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.policies.loading import switch_thinking
 
 TEMPLATE = (
     "{%- for m in messages %}[{{ m.role }}]{{ m.content }}{%- endfor %}"

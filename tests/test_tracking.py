@@ -10,7 +10,7 @@ import pytest
 from small_runs import run_json, small_run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sdzero_bench.errors import UserError
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.training.tracking import require_trackers
 
 

@@ -14,8 +14,8 @@ from record_edits import Edit, lines, read, removed, row, says, text, value, wri
 from small_runs import command
 from synthetic_records import write_record
 
-from sdzero_bench.packing import pack
-from sdzero_bench.validating.checking import check_record, check_records
+from sdzero_bench.records.packing import pack
+from sdzero_bench.report.audit.audit import check_record, check_records
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 from record_edits import Edit, replaced, text, value
 from synthetic_records import write_record
 
-from sdzero_bench.reporting.report import Report
-from sdzero_bench.validating.leaderboard import check_leaderboard, leaderboards
+from sdzero_bench.report.audit.check_leaderboard import check_leaderboard, leaderboards
+from sdzero_bench.report.leaderboard.report_files import Report
 
 
 @pytest.fixture(scope="module")

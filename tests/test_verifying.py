@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from sdzero_bench.doctor import HangingTask
-from sdzero_bench.questions import Question
-from sdzero_bench.verifying.math_answer import LONGEST_ANSWER, check_math, final_answer
-from sdzero_bench.verifying.pool import VerifierPool
+from sdzero_bench.cli.doctor import HangingTask
+from sdzero_bench.core.question import Question
+from sdzero_bench.verifiers.math_answer import LONGEST_ANSWER, check_math, final_answer
+from sdzero_bench.verifiers.pool import VerifierPool
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from sdzero_bench.questions import Question
-from sdzero_bench.sampling.journal import Sample
+from sdzero_bench.core.question import Question
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.records.journal import Sample
 from sdzero_bench.training.on_policy import Attempt
-from sdzero_bench.verifying.verdict import Verdict
 
 
 def tiny_model(tokenizer: Any, seed: int) -> Any:

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from sdzero_bench.sampling.vllm_worker import _saved
+from sdzero_bench.policies.engines.vllm_worker import _saved
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
-from ..settings import OptimizerConfig
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.settings import OptimizerConfig
 
 
 def trainer_arguments(

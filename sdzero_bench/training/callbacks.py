@@ -10,9 +10,9 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from ..progress import PhaseBar
-from ..ranks import ALONE, Ranks
-from ..records import write_atomic
+from sdzero_bench.core.distributed import ALONE, Ranks
+from sdzero_bench.core.progress import PhaseBar
+from sdzero_bench.records.folder import write_atomic
 
 COMPLETE = "COMPLETE"
 

@@ -10,7 +10,7 @@ import math
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from .options import DivergenceOptions
+from sdzero_bench.training.options import DivergenceOptions
 
 CHUNK = 1024
 """Token positions projected to the vocabulary at a time."""

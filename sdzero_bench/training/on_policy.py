@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UserError
-from ..questions import Question, QuestionSet
-from ..sampling.journal import Sample
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.records.journal import Sample
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ Rollout = Callable[[Any, int, list[dict[str, Any]]], Sequence[Attempt]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class RolloutPlan:
     """Which question each optimiser step asks, and how often: laid out before the first step.
 
     A question is asked `group` times in a row in each epoch. TRL's own samplers shuffle anew when a run is resumed, and the
@@ -46,7 +46,7 @@ class Plan:
     """Rollouts an optimiser step."""
 
     @classmethod
-    def fitting(cls, questions: QuestionSet, epochs: int, group: int, batch: int) -> Plan:
+    def fitting(cls, questions: QuestionSet, epochs: int, group: int, batch: int) -> RolloutPlan:
         """With the batch lowered to what there is. Raises `UserError` if groups would be torn between steps."""
         batch = min(batch, len(questions) * epochs * group)
         if batch % group:
@@ -127,7 +127,7 @@ class JournaledRollouts:
     def _policy_for_generation(self) -> Iterator[Any]:
         from trl.models.utils import unwrap_model_for_generation
 
-        from .sharding import is_sharded, whole_copy
+        from sdzero_bench.training.sharding import is_sharded, whole_copy
 
         if is_sharded(self.model):
             # A rollout takes another number of steps in each process, and no process can step with a part of the weights.

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from datasets import Dataset
 
-from ..adapters import adapted, merged
-from ..budget import Ledger
-from ..errors import UserError
-from ..progress import ProgressDisplay
-from ..questions import Question
-from ..ranks import Ranks
-from ..records import RunFolder
-from ..rollouts import Prompt, Rollouts
-from ..sampling.completion import SamplingParameters
-from ..sampling.engines import Engines
-from ..settings import RunConfig
-from ..task import Task
-from .arguments import trainer_arguments
-from .callbacks import BarCallback, MarkComplete, StepLog, last_complete_checkpoint, quieten
-from .on_policy import Attempt, Plan, attempts
-from .sharding import whole_weights
-from .supervised import Example, order_of_training, supervised_trainer
-from .tracking import tracker_arguments
+from sdzero_bench.core.completion import SamplingParameters
+from sdzero_bench.core.distributed import Ranks
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.core.question import Question
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.task import Task
+from sdzero_bench.policies.engines.factory import Engines
+from sdzero_bench.policies.lora import adapted, merged
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.ledger import Ledger
+from sdzero_bench.records.rollouts import Prompt, Rollouts
+from sdzero_bench.training.arguments import trainer_arguments
+from sdzero_bench.training.callbacks import BarCallback, MarkComplete, StepLog, last_complete_checkpoint, quieten
+from sdzero_bench.training.on_policy import Attempt, RolloutPlan, attempts
+from sdzero_bench.training.sharding import whole_weights
+from sdzero_bench.training.supervised import Example, order_of_training, supervised_trainer
+from sdzero_bench.training.tracking import tracker_arguments
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -83,7 +83,7 @@ class TrainingPhase:
         self.use.backward_tokens = tokens
         return self._finish()
 
-    def on_policy(self, plan: Plan, build: Callable[..., Any], repeats: int = 1, updates: int = 1) -> str:
+    def on_policy(self, plan: RolloutPlan, build: Callable[..., Any], repeats: int = 1, updates: int = 1) -> str:
         """Train with what `build` makes on rollouts of the policy of each step; returns the checkpoint's path.
 
         Each row of the plan is in the dataset `repeats` times, and `updates` optimiser steps are made on each batch.
@@ -102,7 +102,7 @@ class TrainingPhase:
         self._train(trainer, steps)
         return self._finish()
 
-    def _rollout(self, plan: Plan) -> Callable[[Any, int, list[dict[str, Any]]], list[Attempt]]:
+    def _rollout(self, plan: RolloutPlan) -> Callable[[Any, int, list[dict[str, Any]]], list[Attempt]]:
         run, by_id = self.run, {q.id: q for q in plan.questions}
 
         def rollout(policy: Any, step: int, rows: list[dict[str, Any]]) -> list[Attempt]:

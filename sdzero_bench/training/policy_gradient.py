@@ -9,10 +9,10 @@ from typing import Any
 
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from ..errors import UserError
-from ..sampling.completion import SamplingParameters
-from .on_policy import JournaledRollouts, Rollout
-from .options import PolicyGradientOptions
+from sdzero_bench.core.completion import SamplingParameters
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.training.on_policy import JournaledRollouts, Rollout
+from sdzero_bench.training.options import PolicyGradientOptions
 
 GRPO_LOSSES: dict[str, dict[str, Any]] = {
     "dapo": {"loss_type": "dapo", "scale_rewards": "group"},

@@ -15,11 +15,11 @@ import torch
 from trl import DistillationConfig, DistillationTrainer
 from trl.trainer.utils import pad
 
-from ..errors import UserError
-from .divergence import top_k_divergence, trl_beta
-from .on_policy import Attempt, JournaledRollouts, Rollout
-from .options import DivergenceOptions, SelfDistillationOptions, TeacherOptions
-from .teacher_weights import TeacherWeights
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.training.divergence import top_k_divergence, trl_beta
+from sdzero_bench.training.on_policy import Attempt, JournaledRollouts, Rollout
+from sdzero_bench.training.options import DivergenceOptions, SelfDistillationOptions, TeacherOptions
+from sdzero_bench.training.teacher_weights import TeacherWeights
 
 TeacherContext = Callable[[Attempt, Sequence[int]], Sequence[int] | None]
 """(attempt, its token ids as trained on) -> token ids that the teacher reads before the same ids.

@@ -15,9 +15,9 @@ from safetensors.torch import load_model, save_model
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl.trainer.callbacks import SyncRefModelCallback
 
-from ..adapters import weights_of
-from .callbacks import checkpoint_folder
-from .options import TeacherOptions
+from sdzero_bench.policies.lora import weights_of
+from sdzero_bench.training.callbacks import checkpoint_folder
+from sdzero_bench.training.options import TeacherOptions
 
 TEACHER_FILE = "teacher.safetensors"
 STEPS_FILE = "teacher.json"

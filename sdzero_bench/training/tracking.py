@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import UserError
-from ..records import RunFolder
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.folder import RunFolder
 
 
 def require_trackers(names: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .care import Care
+from sdzero_bench.tasks.micro_world.care import Care
 
 MAX_TOTAL = 99
 """Running totals stay in 0..MAX_TOTAL: small enough for a model of a million parameters to add without help."""
@@ -38,7 +38,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class WorkedSolution:
     """A complete solution as written: its lines, and the boxed result of the last one."""
 
     lines: tuple[Line, ...]
@@ -65,14 +65,14 @@ def terms(expression: str) -> list[tuple[str, int]]:
     return [(sign or "+", int(value)) for sign, value in _TERM.findall(expression)]
 
 
-def solve(expression: str) -> Attempt:
+def solve(expression: str) -> WorkedSolution:
     """The solution without a slip."""
     (_, total), *rest = terms(expression)
     lines = []
     for op, right in rest:
         lines.append(Line(total, op, right, add(total, op, right)))
         total = lines[-1].result
-    return Attempt(tuple(lines))
+    return WorkedSolution(tuple(lines))
 
 
 def chain_sums(seed: int, min_terms: int = 3, max_terms: int = 5) -> Iterator[dict]:
@@ -109,7 +109,7 @@ def slipped(line: Line, rng: random.Random) -> Line:
     return Line(line.left, line.op, line.right, rng.choice(wrong))
 
 
-def attempt(expression: str, care: Care, rng: random.Random) -> Attempt:
+def attempt(expression: str, care: Care, rng: random.Random) -> WorkedSolution:
     """A solution written with that much care; a slip is carried on to the end, as it is when nobody looks back.
 
     Drafts whose totals leave 0..MAX_TOTAL after a slip are drawn again: the model never learns such numbers.
@@ -124,7 +124,7 @@ def attempt(expression: str, care: Care, rng: random.Random) -> Attempt:
             lines.append(line)
             total = line.result
         if all(0 <= line.result <= MAX_TOTAL for line in lines):
-            return Attempt(tuple(lines))
+            return WorkedSolution(tuple(lines))
 
 
 def demonstration(expression: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .care import Care
+from sdzero_bench.tasks.micro_world.care import Care
 
 TESTS = 8
 """Hidden tests of a question."""
@@ -166,9 +166,9 @@ def hidden_tests(steps: Steps) -> Lists:
 def slipped(step: Step, rng: random.Random) -> Step | None:
     """The same step done wrong: its opposite or neighbour, a number one off; None: left out."""
     kind = KINDS[step.kind]
-    wrong: list[Step | None] = [Step(name, step.k) for name in kind.slips] * 2
+    wrong: list[Step | None] = [*(Step(name, step.k) for name in kind.slips)] * 2
     if kind.numbers is not None:
-        wrong += [Step(step.kind, k) for k in (step.k - 1, step.k + 1) if k in kind.numbers]
+        wrong += (Step(step.kind, k) for k in (step.k - 1, step.k + 1) if k in kind.numbers)
     if step.kind in STEPS:
         wrong.append(None)
     return rng.choice(wrong)

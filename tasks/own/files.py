@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import Field
 
-from sdzero_bench.data_task import digest
-from sdzero_bench.errors import NoSuchSplit, UserError
-from sdzero_bench.question_files import SUFFIXES, Row, file_rows
-from sdzero_bench.questions import normalised
-from sdzero_bench.task import Split, TaskOptions
+from sdzero_bench.core.errors import NoSuchSplit, UserError
+from sdzero_bench.core.question import normalised
+from sdzero_bench.core.task import Split, TaskOptions
+from sdzero_bench.questions.question_files import SUFFIXES, FileRow, file_rows
+from sdzero_bench.questions.yaml_task import digest
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -52,7 +52,7 @@ def files_of(path: str) -> dict[Split | None, Path]:
     return found
 
 
-def divided(path: str, key: str, options: Shares) -> dict[Split, list[Row]]:
+def divided(path: str, key: str, options: Shares) -> dict[Split, list[FileRow]]:
     """The rows of each split. `key` is the field with the question, of which no two may be the same.
 
     Raises `UserError`, which names the line, for a file that cannot be read, a question that is there twice or a strange split.
@@ -60,7 +60,7 @@ def divided(path: str, key: str, options: Shares) -> dict[Split, list[Row]]:
     files = files_of(path)
     rows = {split: file_rows(file) for split, file in files.items()}
     _refuse_repeats([row for those in rows.values() for row in those], key)
-    splits: dict[Split, list[Row]] = {split: [] for split in SPLITS}
+    splits: dict[Split, list[FileRow]] = {split: [] for split in SPLITS}
     if None not in rows:
         return {**splits, **rows}  # type: ignore[dict-item]
     whole = rows[None]
@@ -79,7 +79,7 @@ def divided(path: str, key: str, options: Shares) -> dict[Split, list[Row]]:
     return splits
 
 
-def chosen(path: str, key: str, options: Any, split: Split) -> list[Row]:
+def chosen(path: str, key: str, options: Any, split: Split) -> list[FileRow]:
     """The rows of one split; `NoSuchSplit` if it has none."""
     splits = divided(path, key, options)
     if not splits[split]:
@@ -89,15 +89,15 @@ def chosen(path: str, key: str, options: Any, split: Split) -> list[Row]:
     return splits[split]
 
 
-def _split_of(row: Row) -> Split:
+def _split_of(row: FileRow) -> Split:
     value = row.value("split")
     if value not in SPLITS:
         raise UserError(f"{row.where}: the field 'split' has to be one of {', '.join(SPLITS)} (found: {value!r})")
     return value
 
 
-def _refuse_repeats(rows: list[Row], key: str) -> None:
-    seen: dict[str, Row] = {}
+def _refuse_repeats(rows: list[FileRow], key: str) -> None:
+    seen: dict[str, FileRow] = {}
     for row in rows:
         text = normalised(row.text(key))
         if text in seen:

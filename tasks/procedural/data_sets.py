@@ -7,7 +7,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sdzero_bench.errors import UserError, unknown
+from sdzero_bench.core.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from reasoning_gym.dataset import ProceduralDataset

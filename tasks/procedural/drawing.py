@@ -19,11 +19,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sdzero_bench.code.literals import write_literal
-from sdzero_bench.errors import UserError
-
-from .data_sets import data_set, known_data_set, settings
-from .scoring import EVALUATED
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.tasks.procedural.data_sets import data_set, known_data_set, settings
+from sdzero_bench.tasks.procedural.scoring import EVALUATED
+from sdzero_bench.verifiers.code.literals import write_literal
 
 CHUNK = 256
 """Items a data set is made with. A few data sets make others when asked for more, so that the size must not vary."""
@@ -117,6 +116,7 @@ def _plain(value: Any) -> Any:
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
         return type(value)(_plain(item) for item in value)
+    kind: Any
     for kind in (bool, int, float, complex, str, bytes):
         if isinstance(value, kind):
             return kind(value)

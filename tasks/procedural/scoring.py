@@ -8,9 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sdzero_bench.verifying.math_answer import final_answer
-
-from .expressions import is_arithmetic, is_formula
+from sdzero_bench.tasks.procedural.expressions import is_arithmetic, is_formula
+from sdzero_bench.verifiers.math_answer import final_answer
 
 LONGEST_ANSWER = 20_000
 """Characters; the grids of some puzzles take a few thousand."""
@@ -54,7 +53,7 @@ def scored_part(response: str) -> str | None:
 
     1. What stands between the last `<answer>` and `</answer>`, as reasoning-gym's own prompts ask; several lines are allowed.
        A tag that is opened last and never closed is no answer: the response was cut.
-    2. Only where there is no tag: the final answer by the rules for mathematics (sdzero_bench/verifying/math_answer.py).
+    2. Only where there is no tag: the final answer by the rules for mathematics (sdzero_bench/verifiers/math_answer.py).
     """
     if "<answer>" not in response:
         return final_answer(response)

@@ -1,0 +1,82 @@
+"""`sdzero-bench compare`: two runs, question by question."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sdzero_bench.report.leaderboard.comparison import Change, Comparison
+
+
+def compare(
+    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="Folder of a finished run, or its packed record.")],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another one, on the same test questions.")],
+    policy: Annotated[str | None, typer.Option(help="Which measured policy. Default: final, or base if that is all.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Questions to show in each direction.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document, with all questions.")] = False,
+) -> None:
+    """Compare two runs question by question: B - A with its interval, and which questions became right or wrong.
+
+    A question counts as right if at least half of its samples are. One run a side is one seed a side: the interval covers
+    questions, and not how training varies from seed to seed; `sdzero-bench report` puts several seeds together.
+
+    Examples:
+
+    sdzero-bench compare runs/rft-s0 runs/sdzero-s0
+
+    sdzero-bench compare runs/sdzero-s0 runs/sdzero-s1 --policy srt --limit 20
+
+    sdzero-bench compare runs/rft-s0 runs/sdzero-s0 --json > changes.json
+    """
+    from sdzero_bench.records.reader import load_run
+    from sdzero_bench.report.leaderboard.comparison import compare_runs
+
+    comparison = compare_runs(load_run(run_a), load_run(run_b), policy)
+    if as_json:
+        typer.echo(json.dumps(comparison.as_dict(), indent=2, ensure_ascii=False))
+        return
+    for warning in comparison.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo("\n".join(_summary(comparison)))
+    for title, changes in (("From wrong to right", comparison.gained), ("From right to wrong", comparison.lost)):
+        typer.echo("\n" + "\n".join(_shown(title, changes, limit)))
+
+
+def _summary(comparison: Comparison) -> list[str]:
+    from sdzero_bench.report.leaderboard.leaderboard_notes import probability
+    from sdzero_bench.runs.write_up.summary import with_interval
+
+    sides = [("A", comparison.before), ("B", comparison.after)]
+    lines = [
+        f"{name}  {side.run.run_id}, policy {side.policy}: avg {with_interval(side.avg.mean, side.avg.interval)} %"
+        for name, side in sides
+    ]
+    d = comparison.difference
+    return [
+        *lines,
+        f"B - A  {with_interval(d.mean, d.interval)} points over {comparison.questions:,} questions, "
+        f"p = {probability(comparison.p)} (1 seed a side: questions only)".replace("= <", "<"),
+    ]
+
+
+def _shown(title: str, changes: Sequence[Change], limit: int) -> list[str]:
+    more = f", the first {limit} of them" if len(changes) > limit else ""
+    lines = [f"{title}: {len(changes)} questions{more}"]
+    for change in changes[:limit]:
+        lines += [
+            f"\n  {change.id}: {100 * change.before:.0f} % to {100 * change.after:.0f} % of the samples right",
+            _indented("question", change.text),
+            _indented("answer", change.answer),
+            _indented("A", change.response_before or "(no verified sample shows it)"),
+            _indented("B", change.response_after or "(no verified sample shows it)"),
+        ]
+    return lines
+
+
+def _indented(name: str, text: str) -> str:
+    return f"    {name:<9} " + "\n              ".join(text.strip().splitlines() or [""])

@@ -1,0 +1,136 @@
+"""Runs on behalf of a command: one result on standard output, errors in one line with how to go on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from sdzero_bench.core.distributed import Ranks
+    from sdzero_bench.core.progress import ProgressDisplay
+    from sdzero_bench.records.folder import RunFolder
+    from sdzero_bench.runs.session import Session
+
+Prepared = Sequence[tuple["Session", Callable[[], "RunFolder"]]]
+"""Runs to be done one after the other, and how each gets its folder."""
+
+
+def fail(message: str) -> NoReturn:
+    """One line on standard error, exit code 2."""
+    typer.echo(f"sdzero-bench: {' '.join(message.split())}", err=True)
+    raise SystemExit(2)
+
+
+def carry_out(
+    prepare: Callable[[ProgressDisplay, Ranks], Prepared],
+    as_json: bool,
+    afterwards: Callable[[dict[str, Any]], None] = lambda result: None,
+) -> None:
+    """Prepare all runs, so that what is wrong with any of them is said before the first, and execute them.
+
+    With `as_json` standard output is one document: the result, or a list of them where there are several. Of several processes
+    of a run, the first alone speaks of what goes well. `afterwards` is called with each result once it has been shown.
+    """
+    from sdzero_bench.core.distributed import ALONE, launched
+    from sdzero_bench.core.errors import UserError
+
+    folder, ranks = None, ALONE
+    with quiet_libraries(), _standard_output_for(as_json) as output:
+        try:
+            import_heavy()
+            from sdzero_bench.core.progress import ProgressDisplay
+
+            ranks = launched()
+            display = ProgressDisplay(quiet=not ranks.first)
+            results = []
+            for session, open_folder in prepare(display, ranks):
+                folder = open_folder()
+                display.say(session.describe(folder))
+                results.append(session.execute(folder))
+            ranks.close()
+        except UserError as error:
+            fail(ranks.name + str(error) + _how_to_resume(folder))
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            fail(ranks.name + "interrupted" + _how_to_resume(folder))
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            fail(f"{ranks.name}{error.strerror or error}{where}" + _how_to_resume(folder))
+        except Exception:
+            # safetensors, torch and pyarrow each have an error of their own for a full disk.
+            if folder is not None and folder.disk_is_full:
+                fail(f"the disk of {folder.path} is full; make room" + _how_to_resume(folder))
+            raise
+        if not ranks.first:
+            return
+        if as_json:
+            print(json.dumps(results[0] if len(results) == 1 else results), file=output, flush=True)
+        for result in results:
+            if not as_json:
+                _show(result, output)
+            afterwards(result)
+
+
+def _how_to_resume(folder: RunFolder | None) -> str:
+    if folder is not None:
+        folder.discard_if_unused()
+    if folder is None or not folder.path.is_dir():
+        return ""
+    return f". Nothing is lost; go on with: sdzero-bench run --resume {folder.path}"
+
+
+def _show(result: dict[str, Any], output: Any) -> None:
+    from rich.console import Console
+
+    from sdzero_bench.runs.write_up.summary import notes, terminal_table
+
+    console = Console(file=output)
+    console.print(terminal_table(result))
+    for note in notes(result):
+        console.print(note, highlight=False)
+    console.print(f"Everything is in {result['folder']}: start with summary.md", highlight=False, soft_wrap=True)
+
+
+def import_heavy() -> None:
+    """Libraries that take seconds, with their own chatter about it switched off."""
+    import transformers.utils.logging as chatter
+
+    chatter.set_verbosity_error()
+    chatter.disable_progress_bar()
+    import datasets
+
+    datasets.utils.logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """No warnings of libraries between our lines; what concerns the user, we say."""
+    import logging
+    import warnings
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    logging.getLogger().setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _standard_output_for(as_json: bool) -> Iterator[Any]:
+    """The real standard output. With --json, whatever else prints, be it in C, goes to standard error instead."""
+    if not as_json:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as real:
+        os.dup2(2, 1)
+        yield real

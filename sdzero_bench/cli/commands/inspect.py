@@ -1,0 +1,153 @@
+"""`sdzero-bench inspect`: what a run's samples say, and what the verifier said of them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sdzero_bench.cli.commands.inspect_tokens import show_tokens
+from sdzero_bench.report.verdict_text import FAILED, RIGHT, colour, explain, outcome
+
+if TYPE_CHECKING:
+    from sdzero_bench.records.journal import Sample
+
+
+def inspect(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, finished or not, or a packed record.")],
+    phase: Annotated[str | None, typer.Option(help="Samples of this phase only, such as evaluation.final.")] = None,
+    sample: Annotated[str | None, typer.Option(metavar="ID", help="One sample, QUESTION/INDEX, or all of a question.")] = None,
+    wrong: Annotated[bool, typer.Option(help="Only samples that did not earn a reward.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Samples to show at most.")] = 5,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Colour each token of one --sample by what its reviser makes of it.")
+    ] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what --tokens shows as a page of its own.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document, with all samples.")] = False,
+) -> None:
+    """Show the samples of a run: question, response, and why the verifier judged as it did.
+
+    A table counts the outcomes in each phase. For programs that is what became of the first test that failed. Where the
+    verifier itself failed, the sample is neither right nor wrong, and is counted apart. With --phase, --sample or --wrong,
+    samples are shown below it.
+
+    With --tokens one response is coloured by log student - log reviser of each token (the paper's Figure 4), beside its
+    revision where there is one. That takes the run's checkpoints, or a record made with evaluation.localise.
+
+    Examples:
+
+    sdzero-bench inspect runs/sdzero-micro-code-s0-20260101-120000
+
+    sdzero-bench inspect results/micro/rft-s0 --phase evaluation.final --wrong --limit 20
+
+    sdzero-bench inspect runs/rft-s0 --sample test-17/0
+
+    sdzero-bench inspect runs/sdzero-s0 --sample test-17/0 --phase evaluation.srt --tokens --html response.html
+    """
+    from sdzero_bench.core.errors import unknown
+    from sdzero_bench.records.packing import phases_in
+
+    phases = phases_in(run / "journal")
+    if phase is not None and phase not in phases:
+        raise unknown("phase", phase, phases)
+    by_phase = {name: list(_samples(run, name)) for name in ([phase] if phase else phases)}
+    chosen = [s for samples in by_phase.values() for s in samples if _is_chosen(s, sample, wrong)]
+    _require(run, by_phase, sample, chosen)
+    if tokens or html:
+        show_tokens(run, sample, chosen, lambda name: _samples(run, name) if name in phases else (), html, as_json)
+        return
+    counts = {name: Counter(outcome(s.verdict) for s in samples) for name, samples in by_phase.items()}
+    if as_json:
+        document = {"phases": counts, "samples": [{**json.loads(s.to_json()), "outcome": outcome(s.verdict)} for s in chosen]}
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    _show_counts(counts)
+    if phase or sample or wrong:
+        _show_samples(chosen, _questions(run), limit)
+
+
+def _samples(run: Path, phase: str) -> Iterator[Sample]:
+    from sdzero_bench.core.errors import UserError
+    from sdzero_bench.records.journal import Sample
+    from sdzero_bench.records.packing import read_lines
+
+    for row in read_lines(run / "journal" / f"{phase}.jsonl"):
+        try:
+            yield Sample.from_dict(row)
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{str(run)!r}: the journal of {phase} has a line that is no sample ({error})") from error
+
+
+def _is_chosen(sample: Sample, name: str | None, wrong: bool) -> bool:
+    return name in (None, sample.key, sample.question_id) and not (wrong and sample.right)
+
+
+def _require(run: Path, by_phase: Mapping[str, list[Sample]], name: str | None, chosen: list[Sample]) -> None:
+    """Raises `UserError` where there is nothing to show because nothing has that name."""
+    from sdzero_bench.core.errors import UserError
+
+    if not any(by_phase.values()):
+        raise UserError(f"{str(run)!r} has no journal with samples; give the folder of a run or of a packed record")
+    if name is not None and not chosen:
+        samples = [sample for samples in by_phase.values() for sample in samples]
+        if not any(_is_chosen(s, name, wrong=False) for s in samples):
+            raise UserError(f"{str(run)!r} has no sample {name!r}; they are named as {samples[0].key!r}")
+
+
+def _questions(run: Path) -> dict[str, dict[str, Any]]:
+    """By id; none where a run has not written them yet."""
+    from sdzero_bench.core.errors import UserError
+    from sdzero_bench.records.packing import read_lines
+
+    try:
+        return {row["id"]: row for row in read_lines(run / "questions.jsonl")}
+    except UserError:
+        return {}
+
+
+def _show_counts(counts: Mapping[str, Counter[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("phase", "samples", "outcome", "count", "share", box=None, header_style="bold")
+    for phase, outcomes in counts.items():
+        total = sum(outcomes.values())
+        first = [phase, f"{total:,}"]
+        order = sorted(outcomes, key=lambda name: (name != RIGHT, name == FAILED, -outcomes[name]))
+        for name in order:
+            style = {RIGHT: "green", FAILED: "yellow"}.get(name)
+            table.add_row(*first, name, f"{outcomes[name]:,}", f"{100 * outcomes[name] / total:.1f} %", style=style)
+            first = ["", ""]
+    Console(highlight=False).print(table)
+
+
+def _show_samples(samples: list[Sample], questions: Mapping[str, Mapping[str, Any]], limit: int) -> None:
+    from rich.console import Console
+    from rich.rule import Rule
+    from rich.text import Text
+
+    from sdzero_bench.core.printable import printable
+
+    console = Console(highlight=False)
+    for sample in samples[:limit]:
+        console.print(Rule(Text(f"{sample.phase}  {sample.key}", style="bold"), align="left"))
+        question = questions.get(sample.question_id, {}).get("text", "(the run has not written its questions)")
+        shown: list[tuple[str, str, str | None]] = [
+            ("question", question, None),
+            ("before", sample.prefix, None),
+            ("response", sample.text, None),
+        ]
+        if sample.truncated:
+            shown.append(("", "(cut off at the limit of tokens)", "dim"))
+        for name, text, style in [*shown, ("verdict", explain(sample.verdict), colour(sample.verdict))]:
+            if text:
+                safe = printable(text.strip("\n")).replace("\n", "\n" + 11 * " ")
+                console.print(Text(f"{name:>9}  {safe}", style=style or ""))
+    if len(samples) > limit:
+        console.print(f"{len(samples) - limit:,} more samples; --limit {len(samples)} shows them")
+    elif not samples:
+        console.print("no sample is like that")

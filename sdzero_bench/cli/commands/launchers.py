@@ -1,0 +1,28 @@
+"""`sdzero-bench launchers`: the accelerate configurations that come with the package."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def launchers(name: Annotated[str | None, typer.Argument(help="Print the path of this one alone.")] = None) -> None:
+    """List the configurations for runs on several GPUs, to be given to `accelerate launch`.
+
+    accelerate launch --config_file $(sdzero-bench launchers fsdp2) --num_processes 8 -m sdzero_bench run --method sdzero
+    """
+    from importlib import resources
+
+    from sdzero_bench.core.errors import unknown
+
+    folder = resources.files("sdzero_bench.cli.launchers")
+    found = {entry.name.removesuffix(".yaml"): entry for entry in folder.iterdir() if entry.name.endswith(".yaml")}
+    if name is None:
+        for each, file in sorted(found.items()):
+            first = file.read_text().splitlines()[0].removeprefix("# ")
+            typer.echo(f"{each:8} {first}\n{'':8} {file}")
+    elif name in found:
+        typer.echo(str(found[name]))
+    else:
+        raise unknown("launcher", name, sorted(found))

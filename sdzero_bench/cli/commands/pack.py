@@ -1,0 +1,49 @@
+"""`sdzero-bench pack`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def pack(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run, or a folder with runs in it.")],
+    out: Annotated[Path, typer.Option(help="Where the records go, in folders as they are below DIR.")],
+) -> None:
+    """Pack finished runs into records that are small enough to commit: all samples and figures, no checkpoints, no pictures.
+
+    Tuning trials are runs too and are packed like the rest, so that the choice of settings can be audited. Runs that are not
+    finished are left out. A record that is there already is replaced.
+
+    Examples:
+
+    sdzero-bench pack runs --out results/mine
+
+    sdzero-bench validate results/mine
+    """
+    from rich.console import Console
+
+    from sdzero_bench.core.errors import UserError
+    from sdzero_bench.records.packing import is_finished, run_folders
+    from sdzero_bench.records.packing import pack as write_record
+
+    console = Console(highlight=False, soft_wrap=True)
+    if out.resolve() == folder.resolve():
+        raise UserError(f"--out is {str(folder)!r} itself, where the runs are; choose another folder")
+    # Records of an earlier call are no runs to be packed, should `out` lie below `folder`.
+    runs = [run for run in run_folders(folder) if out.resolve() not in run.resolve().parents]
+    if not runs:
+        raise UserError(f"there is no run below {str(folder)!r}")
+    records, skipped, total = 0, 0, 0
+    for run in runs:
+        if not is_finished(run):
+            console.print(f"skipped, not finished: {run}")
+            skipped += 1
+            continue
+        record = write_record(run, (out / run.relative_to(folder)).parent if run != folder else out)
+        size = sum(path.stat().st_size for path in record.rglob("*") if path.is_file())
+        console.print(f"{size / 1000:>8,.0f} KB  {record}")
+        records, total = records + 1, total + size
+    console.print(f"{records} records, {total / 1e6:,.1f} MB, in {out}; {skipped} runs skipped as unfinished")

@@ -1,0 +1,65 @@
+"""`sdzero-bench plan`: what a run would cost, before anything is downloaded or drawn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sdzero_bench.cli.commands.executing import quiet_libraries
+
+
+def plan(
+    method: Annotated[str, typer.Option(help="What to train with; see `sdzero-bench methods`.")] = "sdzero",
+    preset: Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")] = "micro",
+    model: Annotated[str | None, typer.Option(help="Base policy: a directory, or a name on the hub.")] = None,
+    task: Annotated[str | None, typer.Option(help="Task; see `sdzero-bench tasks`.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file with settings, over those of the preset.")] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting, as of `run`; repeatable.")
+    ] = None,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An assumption: typical.completion=5000, machine.count=16; repeatable."),
+    ] = None,
+    check: Annotated[Path | None, typer.Option(help="A finished run, whose use is compared with its plan.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document.")] = False,
+) -> None:
+    """Samples, tokens, hours, memory and disk of a run, computed from its settings alone. Exit code 1: it does not fit.
+
+    Examples:
+
+    sdzero-bench plan --preset paper-qwen3-4b
+
+    sdzero-bench plan --preset paper-qwen3-4b --method grpo --assume machine.memory_gb=80
+
+    sdzero-bench plan --check results/run/sdzero-micro-code-s0
+    """
+    from rich.console import Console
+
+    from sdzero_bench.runs.config import load_preset, resolve
+    from sdzero_bench.runs.plan.assumptions import assumptions
+    from sdzero_bench.runs.plan.estimate import estimate
+    from sdzero_bench.runs.plan.plan_check import compared, plan_of
+    from sdzero_bench.runs.plan.plan_text import checked_in_table, document, in_tables
+
+    console = Console()
+    with quiet_libraries():
+        if check is not None:
+            rows = compared(*plan_of(check, assume or []))
+            if as_json:
+                typer.echo(json.dumps([row.as_dict() for row in rows]))
+            else:
+                console.print(checked_in_table(rows))
+            return
+        settings = resolve(method, preset, config, assign, model, task)
+        found = assumptions(settings, assume or [])
+        made = estimate(settings, found.typical, found.machine, found.questions, found.test_questions)
+    if as_json:
+        typer.echo(json.dumps(document(made, found)))
+    else:
+        console.print(in_tables(made, found, load_preset(preset).get("deviations", [])), highlight=False)
+    if not made.fits:
+        raise SystemExit(1)

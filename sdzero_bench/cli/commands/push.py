@@ -1,0 +1,37 @@
+"""`sdzero-bench push`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def push(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    to: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Repository on the hub; made if need be.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Write it to this folder instead, to look at it first.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="A repository that only its owner sees.")] = False,
+) -> None:
+    """Publish a run's final policy, with a model card that carries its figures and the record that proves them.
+
+    Examples:
+
+    sdzero-bench push runs/sdzero-gsm8k-s0-20260101-120000 --folder published
+
+    sdzero-bench push runs/sdzero-gsm8k-s0-20260101-120000 --to me/qwen3-4b-sdzero --private
+    """
+    from sdzero_bench.core.errors import UserError
+    from sdzero_bench.report import publishing
+
+    if (to is None) == (folder is None):
+        raise UserError("where to? give either --to OWNER/NAME or --folder DIR")
+    if to is not None:
+        typer.echo(publishing.push(run, to, private))
+        return
+    assert folder is not None
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{str(folder)!r} is not empty; choose another folder")
+    publishing.stage(run, folder)
+    typer.echo(str(folder))

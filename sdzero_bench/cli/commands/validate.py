@@ -1,0 +1,108 @@
+"""`sdzero-bench validate`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sdzero_bench.records.discrepancy import Discrepancy
+    from sdzero_bench.report.audit.audit import AuditReport
+
+
+def validate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run or record, or a folder with such in it.")],
+    reverify: Annotated[bool, typer.Option(help="Also verify every journaled text again, with the task's verifier.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document.")] = False,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes that share the records; one a core by default.")] = None,
+) -> None:
+    """Hold every record below DIR against itself: each figure has to follow from the samples in its journal.
+
+    Recomputed are the fingerprints of the questions, the digests of the journals, the ledger, the budget, and all figures with
+    their intervals. Findings say what is recorded and what was recomputed; there is one run to a heading. The exit code is 1 if
+    there are any. Runs that are not finished are named and not checked.
+
+    With --reverify, an edit that is consistent in all files is found too: the text of every sample is verified again.
+
+    Examples:
+
+    sdzero-bench validate results
+
+    sdzero-bench validate runs/rft-micro-arith-s0-20260101-120000 --reverify
+
+    sdzero-bench validate results --json > findings.json
+    """
+    from sdzero_bench.core.errors import UserError
+    from sdzero_bench.records.packing import run_folders
+    from sdzero_bench.report.audit.check_leaderboard import check_leaderboard, leaderboards
+
+    folders = run_folders(folder)
+    if not folders:
+        raise UserError(f"there is no run or record below {str(folder)!r}")
+    reports = _reverified(folders, jobs) if reverify else _checked(folders, jobs)
+    boards = {str(place): list(check_leaderboard(place)) for place in leaderboards(folder)}
+    count = sum(len(report.findings) for report in reports) + sum(map(len, boards.values()))
+    if as_json:
+        boards_as_dicts = {place: [finding.as_dict() for finding in findings] for place, findings in boards.items()}
+        document = {"findings": count, "records": [report.as_dict() for report in reports], "leaderboards": boards_as_dicts}
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        _show(reports, boards, count)
+    raise SystemExit(1 if count else 0)
+
+
+def _checked(folders: list[Path], jobs: int | None) -> list[AuditReport]:
+    from sdzero_bench.core.progress import ProgressDisplay
+    from sdzero_bench.report.audit.audit import check_records
+
+    with ProgressDisplay().phase("validate", len(folders), unit="records") as bar:
+        return check_records(folders, jobs or os.cpu_count() or 1, lambda report: bar.advance())
+
+
+def _reverified(folders: list[Path], jobs: int | None) -> list[AuditReport]:
+    """One record after the other: the processes are the verifier's."""
+    from sdzero_bench.core.progress import ProgressDisplay
+    from sdzero_bench.report.audit.audit import open_record
+    from sdzero_bench.report.audit.reverify import Reverifier
+
+    reports, display = [], ProgressDisplay()
+    with Reverifier(jobs) as reverifier:
+        for number, folder in enumerate(folders, start=1):
+            report, record = open_record(folder)
+            reports.append(report)
+            if record is not None:
+                with display.phase(f"verify {number} of {len(folders)}", report.samples) as bar:
+                    findings, notes = reverifier.check(record, bar.advance)
+                report.findings += findings
+                report.notes += notes
+    return reports
+
+
+def _show(reports: list[AuditReport], boards: dict[str, list[Discrepancy]], count: int) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    finished = [report for report in reports if report.finished]
+    for report in reports:
+        if not report.finished:
+            console.print(f"{report.folder}: not finished, not checked")
+        elif report.findings or report.notes:
+            console.print(f"{report.folder}")
+            for finding in report.findings:
+                console.print(f"  {finding}")
+            for note in report.notes:
+                console.print(f"  note: {note}")
+    for place, findings in boards.items():
+        for finding in findings:
+            console.print(f"{place}: {finding}")
+    what = f"{len(finished)} records, {sum(report.samples for report in finished):,} samples"
+    if boards:
+        what += f", {len(boards)} leaderboards"
+    broken = sum(bool(report.findings) for report in finished) + sum(map(bool, boards.values()))
+    console.print(
+        f"{what}: {count} findings in {broken} of them" if count else f"{what}: every figure follows from its journal"
+    )

@@ -1,1 +1,0 @@
-"""Programs as answers: taken from a response, run on tests inside the sandbox, judged outside of it."""

@@ -1,0 +1,90 @@
+"""Questions, and ordered sets of them that can be told apart by a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdzero_bench.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question with its gold answer, as text; `details` is whatever else the task needs to verify or demonstrate."""
+
+    id: str
+    text: str
+    answer: str
+    details: dict[str, Any] = field(default_factory=dict, compare=False, hash=False)
+
+
+@dataclass(frozen=True)
+class QuestionSet(Sequence[Question]):
+    """Questions in a fixed order. Two runs are comparable only if their sets have the same fingerprint.
+
+    Raises `UserError` if it is empty, or if an id or a text occurs twice.
+    """
+
+    name: str
+    questions: tuple[Question, ...]
+
+    def __post_init__(self) -> None:
+        if not self.questions:
+            raise UserError(f"question set {self.name!r} is empty")
+        for what, values in (("id", [q.id for q in self]), ("text", [q.text for q in self])):
+            if len(set(values)) < len(values):
+                twice = next(v for i, v in enumerate(values) if v in values[:i])
+                raise UserError(f"question set {self.name!r} has the {what} {twice[:80]!r} more than once")
+
+    def __getitem__(self, index):
+        return self.questions[index]
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    def __iter__(self) -> Iterator[Question]:
+        return iter(self.questions)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over ids, texts and answers in their order, as 16 hex digits."""
+        rows = [[q.id, q.text, q.answer] for q in self.questions]
+        return hashlib.sha256(json.dumps(rows, ensure_ascii=True).encode()).hexdigest()[:16]
+
+    def head(self, count: int | None) -> QuestionSet:
+        """The first `count` questions, or all of them for None."""
+        if count is not None and count > len(self):
+            raise UserError(f"{count} questions asked of {self.name!r}, which has {len(self)}")
+        return QuestionSet(self.name, self.questions[:count])
+
+    def split(self, share: float) -> tuple[QuestionSet, QuestionSet]:
+        """The first `share` of the questions and the rest; no question is in both."""
+        cut = round(len(self) * share)
+        if not 0 < cut < len(self):
+            raise UserError(f"cannot split the {len(self)} questions of {self.name!r} at a share of {share}")
+        return (
+            QuestionSet(f"{self.name}[:{cut}]", self.questions[:cut]),
+            QuestionSet(f"{self.name}[{cut}:]", self.questions[cut:]),
+        )
+
+    def overlap(self, other: QuestionSet) -> list[Question]:
+        """Questions whose text, up to case and white space, is in `other` too."""
+        theirs = {normalised(q.text) for q in other}
+        return [q for q in self if normalised(q.text) in theirs]
+
+
+class _Nothing(QuestionSet):
+    def __post_init__(self) -> None:
+        """An empty set, meant to be empty."""
+
+
+NO_QUESTIONS = _Nothing("none", ())
+"""The training questions of a run that trains nothing."""
+
+
+def normalised(text: str) -> str:
+    """The text up to case and white space."""
+    return " ".join(text.lower().split())

@@ -1,0 +1,1 @@
+"""Load, adapt, prompt and sample a policy."""

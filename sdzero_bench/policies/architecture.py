@@ -1,0 +1,111 @@
+"""The shape of a model, from its configuration: no weights are read or downloaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.settings import LoraConfig
+from sdzero_bench.policies.loading import model_path
+from sdzero_bench.policies.lora import adapted
+
+
+@dataclass(frozen=True)
+class Architecture:
+    parameters: int
+    trained: int
+    """Those of the adapters, where there are any; else all."""
+    layers: int
+    hidden: int
+    key_value: int
+    """Numbers that a token keeps in each layer's cache, keys and values together."""
+    vocabulary: int
+    context: int
+    """Tokens that the model reads."""
+
+    def flops(self, tokens: float, backward: bool) -> float:
+        """Of a token in a sequence of `tokens`: 2 a parameter forward and 4 more backward, and attention's own.
+
+        Kaplan et al. 2020 (arXiv 2001.08361), section 2.1; attention as PaLM counts it (arXiv 2204.02311, appendix B), halved,
+        since a token attends to those before it.
+        """
+        forward = 2.0 * self.parameters + 2.0 * self.layers * self.hidden * tokens
+        return 3.0 * forward if backward else forward
+
+
+KNOWN: dict[str, dict[str, Any]] = {
+    "Qwen/Qwen3-4B-Instruct-2507": {
+        "model_type": "qwen3",
+        "vocab_size": 151936,
+        "hidden_size": 2560,
+        "intermediate_size": 9728,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "max_position_embeddings": 262144,
+        "tie_word_embeddings": True,
+    },
+    "allenai/Olmo-3-7B-Instruct": {
+        "model_type": "olmo3",
+        "vocab_size": 100278,
+        "hidden_size": 4096,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 32,
+        "max_position_embeddings": 65536,
+        "tie_word_embeddings": False,
+    },
+    "HuggingFaceTB/SmolLM2-135M-Instruct": {
+        "model_type": "llama",
+        "vocab_size": 49152,
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "max_position_embeddings": 8192,
+        "tie_word_embeddings": True,
+    },
+}
+"""Configurations of the presets' models, as their authors publish them, so that a plan needs no network."""
+
+
+NO_ADAPTERS = LoraConfig()
+
+
+@cache
+def architecture(name: str, lora: LoraConfig = NO_ADAPTERS) -> Architecture:
+    """Of a model in a directory or on the hub. Raises `UserError` if its configuration cannot be had, or if it has no layers
+    of the names that are to be adapted.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    if name in KNOWN:
+        config: Any = AutoConfig.for_model(**KNOWN[name])
+    else:
+        path = model_path(name)
+        try:
+            config = AutoConfig.from_pretrained(path)
+        except (OSError, ValueError) as error:
+            raise UserError(f"no configuration could be loaded from {path!r}: {str(error).strip().splitlines()[0]}") from error
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+        parameters = model.num_parameters()
+        trained = adapted(model, lora, seed=0).num_parameters(only_trainable=True)
+    text = config.get_text_config()
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    return Architecture(
+        parameters=parameters,
+        trained=trained,
+        layers=text.num_hidden_layers,
+        hidden=text.hidden_size,
+        key_value=2 * heads * head,
+        vocabulary=text.vocab_size,
+        context=text.max_position_embeddings,
+    )

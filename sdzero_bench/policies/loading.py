@@ -1,0 +1,103 @@
+"""Loading policies: any causal language model that transformers loads, from a directory or the hub."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.out_of_memory import LOADING, memory_for
+from sdzero_bench.core.settings import ModelConfig
+from sdzero_bench.policies.gguf import dequantised, is_gguf
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def model_path(name: str) -> str:
+    """A local directory for `package:` names, directories and GGUF files, otherwise the name itself, for the hub.
+
+    Raises `UserError` if a directory is meant and is not there or holds no model, or for a GGUF file that cannot be read.
+    """
+    if is_gguf(name):
+        return str(dequantised(Path(name).expanduser()))
+    if name.startswith("package:"):
+        module, _, path = name.removeprefix("package:").partition("/")
+        directory = Path(str(resources.files(module).joinpath(path)))
+    else:
+        directory = Path(name).expanduser()
+        # What looks like OWNER/NAME and is no directory is meant for the hub.
+        if not directory.exists() and not name.startswith((".", "/", "~")) and name.count(os.sep) <= 1:
+            return name
+    if not directory.is_dir():
+        raise UserError(f"there is no model directory {str(directory)!r}")
+    if not (directory / "config.json").is_file():
+        raise UserError(f"{str(directory)!r} holds no model: config.json is missing")
+    return str(directory)
+
+
+def device(config: ModelConfig) -> str:
+    """Where the policy lives: as configured, or the first accelerator, or the CPU."""
+    import torch
+
+    if config.device != "auto":
+        return config.device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
+    """The model's own tokenizer. Raises `UserError` if it is not there or has no chat template."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"no tokenizer could be loaded from {path!r}: {_first_line(error)}") from error
+    if tokenizer.chat_template is None:
+        raise UserError(f"the tokenizer of {path!r} has no chat template; take an instruct model")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def switch_thinking(tokenizer: Any, thinking: bool | None) -> Any:
+    """The tokenizer, whose chat template thinks or does not whoever asks it, a trainer of TRL included; None: as it is.
+
+    Raises `UserError` for a chat template that has no such switch.
+    """
+    if thinking is None:
+        return tokenizer
+    template = _SWITCHED.sub("", tokenizer.chat_template)
+    if "enable_thinking" not in template:
+        raise UserError(
+            "model.thinking is set, but this model's chat template knows no enable_thinking; leave it out, or take a model "
+            "that thinks on demand, such as Qwen/Qwen3-4B"
+        )
+    tokenizer.chat_template = f"{{%- set enable_thinking = {str(thinking).lower()} %}}{template}"
+    return tokenizer
+
+
+_SWITCHED = re.compile(r"^\{%- set enable_thinking = (?:true|false) %\}")
+"""What a policy that was trained that way has in front of its template."""
+
+
+def load_model(path: str, config: ModelConfig) -> PreTrainedModel:
+    """Weights in float32 unless the config says bfloat16, on the run's device. Raises `UserError` if they cannot be had."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    dtype = torch.bfloat16 if config.dtype == "bfloat16" else torch.float32
+    try:
+        with memory_for(f"loading {path!r}", LOADING):
+            model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+            return model.to(device(config))
+    except (OSError, ValueError) as error:
+        raise UserError(f"no model could be loaded from {path!r}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,1 @@
+"""What tasks are made of: question sets, YAML and own files, programs with tests, harnesses, proofs."""

@@ -1,0 +1,105 @@
+"""Training and test questions that are the same, or share a passage: found by a stated rule, and removed from one side.
+
+The rule follows GPT-3's (Brown et al. 2020, arXiv 2005.14165, appendix C): two questions overlap if they are one text up to
+case and white space, or share 13 consecutive words (numbers and signs count as words). A passage that more than 10 of the
+training questions have is a turn of phrase of the task, not a leak, and does not count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet, normalised
+
+NGRAM = 13
+COMMON = 10
+RULE = (
+    f"same text up to case and white space, or {NGRAM} consecutive words, numbers or signs in common that at most {COMMON} "
+    f"training questions have"
+)
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A training question and a test question that share `passage`, in whole or in part."""
+
+    train: str
+    test: str
+    kind: Literal["exact", "ngram"]
+    passage: str
+
+
+@dataclass(frozen=True)
+class Decontamination:
+    """What was removed, from which side, and why."""
+
+    side: Literal["train", "test", "off"]
+    removed: tuple[Overlap, ...] = field(default=())
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"rule": RULE, "side": self.side, "removed": [vars(overlap) for overlap in self.removed]}
+
+
+def decontaminate(
+    train: QuestionSet, test: QuestionSet, side: Literal["train", "test", "off"]
+) -> tuple[QuestionSet, QuestionSet, Decontamination]:
+    """Both sets without what they share, which is taken from `side`.
+
+    Raises `UserError` if `side` is "off" and a text is in both sets word for word, or if nothing would be left.
+    """
+    found = overlaps(train, test)
+    if side == "off":
+        if exact := [o for o in found if o.kind == "exact"]:
+            raise UserError(
+                f"{len(exact)} training questions are test questions too, such as {exact[0].train!r}; "
+                f"set questions.decontaminate to train or test"
+            )
+        return train, test, Decontamination(side)
+    gone = {getattr(overlap, side) for overlap in found}
+    if side == "train":
+        train = _without(train, gone)
+    else:
+        test = _without(test, gone)
+    return train, test, Decontamination(side, tuple(found))
+
+
+def overlaps(train: QuestionSet, test: QuestionSet) -> list[Overlap]:
+    """One `Overlap` for each pair that the rule finds, in the order of the training questions."""
+    texts = {normalised(q.text): q for q in test}
+    passages = defaultdict(list)
+    for question in test:
+        for passage in set(_passages(question)):
+            passages[passage].append(question.id)
+    shared = Counter(p for q in train for p in set(_passages(q)) if p in passages)
+    found = []
+    for question in train:
+        if (twin := texts.get(normalised(question.text))) is not None:
+            found.append(Overlap(question.id, twin.id, "exact", question.text))
+        pairs: dict[str, str] = {}
+        for passage in _passages(question):
+            if passage in passages and shared[passage] <= COMMON:
+                for test_id in passages[passage]:
+                    if twin is None or test_id != twin.id:
+                        pairs.setdefault(test_id, passage)
+        found += [Overlap(question.id, test_id, "ngram", passage) for test_id, passage in pairs.items()]
+    return found
+
+
+def _passages(question: Question) -> Iterator[str]:
+    words = _WORD.findall(question.text.lower())
+    for start in range(len(words) - NGRAM + 1):
+        yield " ".join(words[start : start + NGRAM])
+
+
+def _without(questions: QuestionSet, ids: set[str]) -> QuestionSet:
+    left = tuple(q for q in questions if q.id not in ids)
+    if not left:
+        raise UserError(f"nothing is left of question set {questions.name!r}: all of it overlaps with the other set")
+    return QuestionSet(questions.name, left)

@@ -1,0 +1,1 @@
+"""The field's harnesses as tasks: lm-eval and evalplus."""

@@ -1,0 +1,138 @@
+"""lm-eval's tasks by name, built by its own task manager.
+
+Looking through its fourteen thousand YAML files takes lm-eval seconds; a process does it once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import io
+import logging
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from sdzero_bench.core.errors import UserError, unknown
+
+INSTALL = "lm-eval is not installed; pip install 'sdzero-bench[harness]'"
+
+
+def require_lm_eval() -> None:
+    """Raises `UserError` if the package is not installed."""
+    if find_spec("lm_eval") is None:
+        raise UserError(INSTALL)
+
+
+@cache
+def task_manager(include_path: str | None) -> Any:
+    """lm-eval's task manager; tasks below `include_path` come before its own. Raises `UserError` if there is no such folder."""
+    require_lm_eval()
+    if include_path is not None and not Path(include_path).is_dir():
+        raise UserError(f"task.include_path: there is no folder {include_path!r}")
+    with quiet():
+        from lm_eval.tasks import TaskManager
+
+        return TaskManager(include_path=include_path)
+
+
+def build(name: str, include_path: str | None, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What `TaskManager.load` returns for a task, group or tag, with settings of its YAML overridden.
+
+    Raises `UserError` for a name that lm-eval does not know, for data that cannot be loaded, and for tasks that cannot be run
+    here: those that run what a model writes, and those that do not generate text.
+    """
+    manager = task_manager(include_path)
+    if name not in manager.all_tasks:
+        if near := difflib.get_close_matches(name, manager.all_tasks, n=1, cutoff=0.5):
+            raise unknown("lm-eval task", name, near)
+        raise UserError(f"unknown lm-eval task {name!r}; `lm_eval ls tasks` lists them")
+    with quiet():
+        try:
+            loaded = _load(manager, name, overrides)
+        except Exception as error:  # whatever the code of a task, or of the data's loader, raises
+            raise UserError(_cannot_build(name, error)) from error
+    for task in loaded["tasks"].values():
+        _require_usable(task)
+    return loaded
+
+
+def build_one(name: str, source: str, overrides: Mapping[str, Any]) -> Any:
+    """One task, from the folder of its YAML file as `source_of` names that: without looking through all others."""
+    from lm_eval.tasks import TaskManager
+
+    folder = (_own_folder() / source).parent  # an absolute path stays what it is
+    with quiet():
+        manager = TaskManager(include_defaults=False, include_path=str(folder))
+        return _load(manager, name, overrides)["tasks"][name]
+
+
+def source_of(task: Any) -> str:
+    """The YAML file of a task: relative to lm-eval's own, or absolute."""
+    path = Path(task.config.metadata["config_source"])
+    return str(path.relative_to(_own_folder())) if path.is_relative_to(_own_folder()) else str(path)
+
+
+def figures_of(task: Any) -> list[str]:
+    """Its figures, as results name them: `METRIC,FILTER`, the first metric under the first filter first."""
+    filters = [f["name"] for f in task.config.filter_list or [{"name": "none"}]]
+    metrics = [m["metric"] for m in task.config.metric_list or []]
+    return [f"{metric},{filter}" for metric in metrics for filter in filters]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """lm-eval reports on itself by logging and progress bars; what concerns the user, we say."""
+    logger = logging.getLogger("lm_eval")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextlib.contextmanager
+def without_alarms() -> Iterator[None]:
+    """Switches off the time limits of lm-eval's scorers, and of what they call: they all set an alarm, and turn a machine that
+    is too slow into a wrong answer, in silence. Whoever calls them has a limit of its own.
+    """
+    with patch("signal.alarm", lambda seconds: 0):
+        yield
+
+
+def _own_folder() -> Path:
+    import lm_eval.tasks
+
+    return Path(lm_eval.tasks.__file__).parent
+
+
+def _load(manager: Any, name: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`manager.load`, which itself takes settings for single tasks only: it reads a group's list of members as one of them."""
+    built = manager._factory.build(manager.task_index[name], overrides=dict(overrides) or None, registry=manager.task_index)
+    return manager.load(built)
+
+
+def _require_usable(task: Any) -> None:
+    if getattr(task, "UNSAFE_CODE", False):
+        raise UserError(
+            f"lm-eval's {task.task_name} runs what a model writes on this machine as it is; --harness evalplus, or --task "
+            f"humaneval or mbpp, run it in a sandbox"
+        )
+    if task.OUTPUT_TYPE != "generate_until":
+        raise UserError(
+            f"lm-eval's {task.task_name} compares likelihoods of given answers ({task.OUTPUT_TYPE}), and no text is generated; "
+            f"measure it with lm-eval itself: lm_eval run --model hf --model_args pretrained=DIR --tasks {task.task_name}"
+        )
+
+
+def _cannot_build(name: str, error: Exception) -> str:
+    why = (str(error).strip().splitlines() or [""])[0]
+    return (
+        f"lm-eval cannot build {name} ({type(error).__name__}: {why}). If its data cannot be reached, give a local copy: "
+        f"--set task.dataset_path=json --set 'task.dataset_kwargs={{data_files: {{train: FILE, test: FILE}}}}'"
+    )

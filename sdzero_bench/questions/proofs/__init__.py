@@ -1,0 +1,1 @@
+"""Proofs of a task: `sdzero-bench tasks check`."""

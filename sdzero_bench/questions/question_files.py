@@ -1,0 +1,161 @@
+"""Reading questions from local files and from the hub, with errors that name the row."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sdzero_bench.core.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
+"""JSON Lines, also compressed; one JSON array; Parquet."""
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """One row and where it stands, counted from 1."""
+
+    where: str
+    values: dict[str, Any]
+    later: Callable[[str], Any] = lambda field: None
+    """Reads a field that is not among the values: long ones, of which few are looked at."""
+
+    def value(self, field: str) -> Any:
+        """The field, or None if the row has none of that name."""
+        return self.values[field] if field in self.values else self.later(field)
+
+    def text(self, field: str) -> str:
+        """The field as text; a number, such as an answer of 42, becomes its digits. Raises `UserError` if there is none."""
+        value = self.value(field)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str) or not value.strip():
+            raise UserError(f"{self.where}: the field {field!r} is missing, empty or no text")
+        return value
+
+
+def read_rows(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a file as `file_rows`, each with text in these fields; `UserError` if one has none."""
+    rows = file_rows(path)
+    for row in rows:
+        for name in fields:
+            if not isinstance(row.values.get(name), str) or not row.values[name].strip():
+                raise UserError(f"{row.where}: the field {name!r} is missing, empty or no text")
+    return [row.values for row in rows]
+
+
+def file_rows(path: Path, long: Collection[str] = ()) -> list[FileRow]:
+    """The rows of a file, by what its name ends in (`SUFFIXES`; anything else is read as JSON Lines).
+
+    long:
+        Fields of a Parquet file that stay in its table until they are asked for.
+
+    Raises `UserError` if the file is missing, empty or malformed; it names the line.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no question file {str(path)!r}")
+    if path.suffix == ".parquet":
+        rows = _table_rows(_parquet(path), repr(str(path)), long)
+    elif path.suffix == ".json":
+        rows = [_row(f"{str(path)!r}, row {number}", row) for number, row in _json_array(path)]
+    else:
+        rows = [_row(f"{str(path)!r}, line {number}", row) for number, row in _json_lines(path)]
+    if not rows:
+        raise UserError(f"the question file {str(path)!r} is empty")
+    return rows
+
+
+def file_in(folder: Path, *names: str) -> Path:
+    """The question file in a folder that has one of these names and a suffix of `SUFFIXES`; the first that is there.
+
+    Raises `UserError` if there is none.
+    """
+    for name in names:
+        for suffix in SUFFIXES:
+            if (path := folder / f"{name}{suffix}").is_file():
+                return path
+    others = ", ".join(SUFFIXES[1:])
+    raise UserError(f"there is no question file {str(folder / (names[0] + SUFFIXES[0]))!r}, nor one that ends in {others}")
+
+
+def hub_rows(
+    name: str, config: str | None, revision: str | None, split: str, fields: Sequence[str], long: Collection[str] = ()
+) -> list[FileRow]:
+    """The rows of a data set on the hub, with these fields alone. Raises `UserError` if they cannot be had.
+
+    long:
+        Further fields, which stay on the disk until they are asked for.
+    """
+    import datasets
+
+    advice = "give a local copy with --set task.path=FILE_OR_FOLDER"
+    try:
+        data = datasets.load_dataset(name, config, split=split, revision=revision)
+    except (OSError, ValueError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{name} could not be loaded from the hub ({why}); {advice}") from error
+    wanted = list(dict.fromkeys([*fields, *long]))
+    if missing := [field for field in wanted if field not in data.column_names]:
+        raise UserError(f"{name} has no field {missing[0]!r}; {advice}, or name another task.revision")
+    return _table_rows(data.select_columns(wanted).with_format("arrow")[:], f"{name} {split}", long)
+
+
+def _row(where: str, values: Any) -> FileRow:
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: not a JSON object")
+    return FileRow(where, values)
+
+
+def _table_rows(table: pyarrow.Table, where: str, long: Collection[str]) -> list[FileRow]:
+    later = [name for name in table.column_names if name in long]
+    rows = table.drop_columns(later).to_pylist()
+
+    def reader(index: int) -> Callable[[str], Any]:
+        return lambda field: table.column(field)[index].as_py() if field in later else None
+
+    return [FileRow(f"{where}, row {index + 1}", values, reader(index)) for index, values in enumerate(rows)]
+
+
+def _json_lines(path: Path) -> list[tuple[int, Any]]:
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError) as error:
+            raise UserError(f"{str(path)!r} cannot be decompressed ({error})") from error
+    rows = []
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append((number, json.loads(line)))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"{str(path)!r}, line {number}: not JSON ({error})") from error
+    return rows
+
+
+def _json_array(path: Path) -> list[tuple[int, Any]]:
+    try:
+        rows = json.loads(path.read_bytes())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{str(path)!r} is not JSON ({error}); one object a line is for files that end in .jsonl") from error
+    if not isinstance(rows, list):
+        raise UserError(f"{str(path)!r} is not a JSON array of questions")
+    return list(enumerate(rows, start=1))
+
+
+def _parquet(path: Path) -> pyarrow.Table:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.read_table(path)
+    except pyarrow.ArrowInvalid as error:
+        raise UserError(f"{str(path)!r} is not a Parquet file ({error})") from error

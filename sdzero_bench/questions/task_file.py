@@ -1,0 +1,140 @@
+"""A task that is only data, as one YAML file: what it has to say, checked when it is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sdzero_bench.core.errors import UserError, unknown
+from sdzero_bench.core.task import Split
+
+ASK = "{question}\n\nThink step by step, and put the final answer in \\boxed{}."
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Hub(_Section):
+    """A data set on the Hugging Face hub. A local copy has the same fields, and files named after its splits."""
+
+    name: str
+    config: str | None = None
+    revision: str | None = None
+    splits: dict[Split, str] = Field(min_length=1)
+    """Which split of the data set each of the task's is. Benchmarks often call their test set `train`."""
+
+
+class Fields(_Section):
+    """Names of the data set's fields."""
+
+    question: str = "question"
+    answer: str = "answer"
+    id: str | None = None
+    """None: questions are numbered."""
+    solutions: tuple[str, ...] = ()
+    """Worked solutions; `task.solutions` chooses one of these fields, by default the first. A field may hold a list of them."""
+    correct: str | None = None
+    """For a list of solutions, a list of which are known to be right: the first that is right is taken."""
+
+
+class Gold(_Section):
+    """How the gold answer is read from its field. It is then compared by math-verify (verifying/math_answer.py)."""
+
+    kind: Literal["math"] = "math"
+    after: str | None = None
+    """It is what follows the last such mark; what stands before is the worked solution, where that is the same field."""
+    boxed: bool = False
+    """It is the content of the last `\\boxed{...}`."""
+    without: str = ""
+    """Characters that are left out, such as thousands separators."""
+
+
+class HeldOut(_Section):
+    """Questions that are kept from training, counted from the end of the training rows; the test questions come last."""
+
+    validation: int | None = Field(None, gt=0)
+    test: int | None = Field(None, gt=0)
+    train: int | None = Field(None, gt=0)
+    """At most so many are for training; None: all that are left."""
+    order: Literal["file", "hash"] = "file"
+    """`hash`: rows are first ordered by SHA-256 of their question, so that which are held out depends on no file's order."""
+
+
+class TaskFile(_Section):
+    """All of a task. Every key but `name`, `summary`, `paper` and `hub` has a default."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    summary: str = Field(min_length=1)
+    paper: str = Field(min_length=1)
+    """Who made the data, and where that is told."""
+    license: str = "not stated"
+    hub: Hub
+    fields: Fields = Fields()
+    answer: Gold = Gold()
+    keep: dict[str, tuple[str | int | bool, ...]] = {}
+    """Only rows whose field has one of these values."""
+    duplicates: Literal["refuse", "drop"] = "refuse"
+    """What to do with a question that is there twice, up to case and white space. A published test set should have none."""
+    held_out: HeldOut = HeldOut()
+    prompt: str = ASK
+    """The user's turn; {question} stands for the question."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TaskFile:
+        held, splits = self.held_out, self.hub.splits
+        if "{question}" not in self.prompt:
+            raise ValueError("prompt: {question} does not occur in it")
+        if strange := [name for name in re.findall(r"\{(\w+)\}", self.prompt) if name != "question"]:
+            raise ValueError(f"prompt: there is nothing to put for {{{strange[0]}}}; only {{question}} is known")
+        if (held.validation or held.test or held.train) and "train" not in splits:
+            raise ValueError("held_out: there is no training split to hold questions out of (hub.splits.train)")
+        for split in ("validation", "test"):
+            if getattr(held, split) and split in splits:
+                raise ValueError(f"held_out.{split}: the data set has a {split} split of its own (hub.splits.{split})")
+        if self.fields.correct and not self.fields.solutions:
+            raise ValueError("fields.correct: there are no solutions (fields.solutions)")
+        return self
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that the task has."""
+        held_out: dict[Split, int | None] = {"validation": self.held_out.validation, "test": self.held_out.test}
+        order: tuple[Split, ...] = ("train", "validation", "test")
+        return tuple(split for split in order if split in self.hub.splits or held_out.get(split))
+
+
+def read_task_file(path: Path) -> TaskFile:
+    """The task that a YAML file describes. Raises `UserError`, which names the file and the key, if it describes none."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the task file {str(path)!r}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{str(path)!r} is no task file: it must hold keys and values at its top level")
+    try:
+        return TaskFile(**data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise UserError(f"{str(path)!r}: {unknown('key', key, _keys(TaskFile))}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{str(path)!r}: {key + ': ' if key else ''}{message[0].lower()}{message[1:]}") from error
+
+
+def _keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in cls.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            keys += _keys(nested, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys

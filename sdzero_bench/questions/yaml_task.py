@@ -1,0 +1,169 @@
+"""The task that a YAML file describes (task_file.py): its rows become questions, its splits never overlap."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, create_model
+
+from sdzero_bench.core.errors import NoSuchSplit, UserError
+from sdzero_bench.core.question import Question, QuestionSet, normalised
+from sdzero_bench.core.task import Messages, Split, Task, TaskOptions
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.questions.dynamic_task import DynamicTask
+from sdzero_bench.questions.question_files import FileRow, file_in, file_rows, hub_rows
+from sdzero_bench.questions.task_file import Gold, TaskFile, read_task_file
+from sdzero_bench.verifiers.math_answer import check_math, final_answer
+
+
+class DataTask(DynamicTask):
+    """Questions with gold answers, from the hub or from a local copy of the same fields.
+
+    Options: `path`, a file, or a folder with one file for each split of the data set, named after it; `revision`, of the hub's
+    data set; `validation`, `test` and `train`, where the file holds questions out; `solutions`, where it names several fields.
+    """
+
+    file: ClassVar[TaskFile]
+    verifier = "math-verify on the last boxed expression"
+
+    def load(self, split: Split) -> QuestionSet:
+        file = self.file
+        if split not in file.splits:
+            raise NoSuchSplit(_no_such_split(file, split))
+        from_train = split not in file.hub.splits or split == "train"
+        rows = self._rows("train" if from_train else split)
+        rows = [row for row in rows if all(row.value(key) in values for key, values in file.keep.items())]
+        if file.duplicates == "drop":
+            rows = without_repeats(rows, file.fields.question)
+        if from_train:
+            if file.held_out.order == "hash":
+                rows = sorted(rows, key=lambda row: digest(row.text(file.fields.question)))
+            rows = self._held_out(rows)[split]
+        return QuestionSet(f"{self.name}/{split}", tuple(self._question(split, i, row) for i, row in enumerate(rows)))
+
+    def _rows(self, split: Split) -> list[FileRow]:
+        hub, fields = self.file.hub, self.file.fields
+        theirs, long = hub.splits[split], set(fields.solutions) - {fields.answer}
+        if self.options.path is None:
+            needed = [fields.question, fields.answer, *filter(None, (fields.id, fields.correct)), *self.file.keep]
+            return hub_rows(hub.name, hub.config, self.options.revision, theirs, needed, long)
+        path = Path(self.options.path).expanduser()
+        if not path.is_file():
+            return file_rows(file_in(path, theirs, split), long)
+        if len(hub.splits) > 1:
+            raise UserError(
+                f"task.path={self.options.path} is one file, but {self.name} has one for each of "
+                f"{', '.join(hub.splits.values())}; give the folder that holds them"
+            )
+        return file_rows(path, long)
+
+    def _held_out(self, rows: list[FileRow]) -> dict[Split, list[FileRow]]:
+        options = self.options.model_dump()
+        held: dict[Split, int] = {s: options[s] for s in ("validation", "test") if getattr(self.file.held_out, s)}
+        left = len(rows) - sum(held.values())
+        if left <= 0:
+            asked = " and ".join(f"task.{split}={count}" for split, count in held.items())
+            raise UserError(f"{len(rows)} training questions leave none beside {asked or 'nothing'}; lower it")
+        splits: dict[Split, list[FileRow]] = {"train": rows[:left][: options.get("train")]}
+        for split, count in held.items():
+            splits[split], left = rows[left : left + count], left + count
+        return splits
+
+    def _question(self, split: Split, number: int, row: FileRow) -> Question:
+        fields = self.file.fields
+        gold, before = gold_answer(row, fields.answer, self.file.answer)
+        name = getattr(self.options, "solutions", fields.solutions[0]) if fields.solutions else None
+        solution = before if name == fields.answer else _solution(row, name, fields.correct) if name else None
+        details = {} if solution is None else {"solution": solution}
+        id = f"{split}-{number}" if fields.id is None else row.text(fields.id).strip()
+        return Question(id, row.text(fields.question).strip(), gold, details)
+
+    def prompt(self, question: Question) -> Messages:
+        return [{"role": "user", "content": self.file.prompt.replace("{question}", question.text)}]
+
+    def verify(self, question: Question, response: str) -> Verdict:
+        return check_math(response, question.answer)
+
+    def demonstration(self, question: Question) -> str | None:
+        solution = question.details.get("solution")
+        return None if solution is None else worked(solution, question.answer)
+
+
+def task_class(path: Path | str) -> type[Task]:
+    """The task of a YAML file. Raises `UserError` as `read_task_file` does."""
+    file = read_task_file(Path(path))
+    held, several = file.held_out, len(file.fields.solutions) > 1
+    options: dict[str, Any] = {"path": (str | None, None), "revision": (str | None, file.hub.revision)}
+    options |= {s: (int, Field(getattr(held, s), gt=0)) for s in ("train", "validation", "test") if getattr(held, s)}
+    options |= {"solutions": (Literal[file.fields.solutions], file.fields.solutions[0])} if several else {}
+    return type(
+        f"DataTask[{file.name}]",
+        (DataTask,),
+        {
+            "__doc__": f"{file.paper}. License of the data: {file.license}.",
+            "__module__": str(path),
+            "name": file.name,
+            "factory": staticmethod(task_class),
+            "made_from": str(path),
+            "summary": file.summary,
+            "source": f"hub: {file.hub.name}",
+            "file": file,
+            "Options": create_model(f"Options[{file.name}]", __base__=TaskOptions, **options),
+        },
+    )
+
+
+def gold_answer(row: FileRow, field: str, rule: Gold) -> tuple[str, str | None]:
+    """The gold answer of a row, and what stands before it in its field. Raises `UserError` if there is none."""
+    gold, before = row.text(field), None
+    if rule.after is not None:
+        before, mark, gold = gold.rpartition(rule.after)
+        if not mark or not gold.strip():
+            raise UserError(f"{row.where}: no gold answer after {rule.after!r} in the field {field!r}")
+    if rule.boxed:
+        boxed = final_answer(gold) if "\\boxed" in gold else None
+        if boxed is None:
+            raise UserError(f"{row.where}: no gold answer in \\boxed{{}} in the field {field!r}")
+        gold = boxed
+    return gold.strip().translate({ord(sign): None for sign in rule.without}), before and before.strip()
+
+
+def worked(solution: str, answer: str) -> str:
+    """A worked solution that ends in its boxed answer, which is added if it is not there yet."""
+    if "\\boxed" in solution and final_answer(solution) == answer:
+        return solution
+    return f"{solution}\nThe answer is \\boxed{{{answer}}}."
+
+
+def without_repeats(rows: Iterable[FileRow], field: str) -> list[FileRow]:
+    """The first row of each question, up to case and white space."""
+    first: dict[str, FileRow] = {}
+    for row in rows:
+        first.setdefault(normalised(row.text(field)), row)
+    return list(first.values())
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text up to case and white space."""
+    return hashlib.sha256(normalised(text).encode()).hexdigest()
+
+
+def _solution(row: FileRow, field: str, correct: str | None) -> str | None:
+    value = row.value(field)
+    if isinstance(value, list):
+        flags: Sequence[Any] = (row.value(correct) if correct else None) or [True] * len(value)
+        value = next((text for text, right in zip(value, flags, strict=False) if right), None)
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _no_such_split(file: TaskFile, split: Split) -> str:
+    has = ", ".join(file.splits)
+    if split == "train":
+        return (
+            f"{file.name} has no training questions, only {has}: train on another task, or measure a policy on it with "
+            f"`sdzero-bench eval MODEL --task {file.name}`"
+        )
+    return f"{file.name} has no {split} questions, only {has}; set evaluation.split"

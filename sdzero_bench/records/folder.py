@@ -1,0 +1,193 @@
+"""The run folder: everything about a run, in files that are whole at any moment.
+
+manifest.json           what was run: resolved config, fingerprints, versions, hardware, state
+questions.jsonl         what was trained and measured on
+journal/PHASE.jsonl     every sample, before it was used
+ledger.json             what was used, by phase
+checkpoints/NAME/       policies
+training/NAME.jsonl     training logs, a line a step
+evaluation.json         the measured policies
+localisation.json       where the reviser disagrees, token by token (with evaluation.localise)
+summary.md, learning_curve.png, learning_curve.svg
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sdzero_bench.core.errors import UserError
+
+
+class LockedError(UserError):
+    """Another process works on the run."""
+
+
+class NoRoomError(UserError):
+    """The disk has too little space for the run."""
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a crash, sees the old content or the new one and nothing between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class RunFolder:
+    """The files of one run. Of several processes of a run, one alone `writes`; nothing happens in what the others write."""
+
+    def __init__(self, path: Path, writes: bool = True) -> None:
+        self.path = path
+        self.writes = writes
+        self._lock: Any = None
+
+    @classmethod
+    def create(cls, parent: Path, name: str) -> RunFolder:
+        """A new folder `parent/name`, with a number added if that exists. Raises `UserError` if it can't be written."""
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            for suffix in ["", *(f"-{n}" for n in range(2, 10_000))]:
+                path = parent / f"{name}{suffix}"
+                try:
+                    path.mkdir()
+                    break
+                except FileExistsError:
+                    continue
+            return cls(path)
+        except OSError as error:
+            raise _unwritable(parent, error) from error
+
+    @classmethod
+    def open(cls, path: Path, writes: bool = True) -> RunFolder:
+        """An existing run. Raises `UserError` if the folder is no run."""
+        if not (path / "manifest.json").is_file():
+            raise UserError(f"{str(path)!r} is no run folder: manifest.json is missing")
+        return cls(path, writes)
+
+    def lock(self) -> None:
+        """Hold the folder, made if it is not there, until this process ends, however it ends: one process works on a run.
+
+        Raises `LockedError` if another process holds it, and `UserError` if it can't be written.
+        """
+        if not self.writes:
+            return
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / ".lock", timeout=0)
+        while True:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                lock.acquire()
+                break
+            except FileNotFoundError:
+                continue  # its last holder had not used it and removed it just now
+            except Timeout:
+                raise LockedError(
+                    f"{str(self.path)!r} is being worked on by another process; wait for it, or stop it"
+                ) from None
+            except OSError as error:
+                raise _unwritable(self.path.parent, error) from error
+        self._lock = lock  # the system releases it once the object, or the process, is gone
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def training(self) -> Path:
+        return self.path / "training"
+
+    def read(self, name: str) -> Any:
+        """The content of a JSON file, or None if it is not there (yet)."""
+        path = self.path / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def write(self, name: str, content: Any, indent: int | None = 2) -> None:
+        if self.writes:
+            write_atomic(self.path / name, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
+
+    def write_lines(self, name: str, rows: Iterable[Any]) -> None:
+        if self.writes:
+            write_atomic(self.path / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+    def require_space(self, needed: int) -> None:
+        """Raise `NoRoomError` if the disk has fewer than `needed` bytes left."""
+        free = shutil.disk_usage(self.path).free
+        if free < needed:
+            raise NoRoomError(
+                f"the run may write {needed / 1e6:,.0f} MB, but {str(self.path.parent)!r} has {free / 1e6:,.0f} MB left; "
+                f"make room, or choose another folder with --out"
+            )
+
+    @property
+    def disk_is_full(self) -> bool:
+        """Whether writing fails for want of space; libraries report that in many ways."""
+        return shutil.disk_usage(self.path).free < 1_000_000
+
+    def start_session(self, manifest: dict[str, Any]) -> None:
+        """Write the manifest of a new run, or note in an old one that it goes on."""
+        if not self.writes:
+            return
+        known = self.read("manifest.json") or {**manifest, "sessions": []}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        known["sessions"].append({"started": now, **{k: manifest[k] for k in ("versions", "hardware")}})
+        known["state"] = "running"
+        self.write("manifest.json", known)
+
+    def finish(self, journal: dict[str, Any]) -> None:
+        """Mark the run as finished; `journal` says how many samples each phase has, and their digest."""
+        if not self.writes:
+            return
+        self.write("manifest.json", {**self.read("manifest.json"), "journal": journal, "state": "finished"})
+
+    def discard_if_unused(self) -> None:
+        """Remove the folder of a run that was refused before its first sample and its first step."""
+        if self.writes and not any(folder.is_dir() for folder in (self.journal, self.training, self.checkpoints)):
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def begin_checkpoint(self, name: str) -> Path:
+        """An empty folder in which to write a checkpoint; `finish_checkpoint` puts it in its place at once."""
+        partial = self.checkpoints / f".{name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        return partial
+
+    def finish_checkpoint(self, name: str) -> Path:
+        final = self.checkpoints / name
+        os.replace(self.checkpoints / f".{name}.partial", final)
+        return final
+
+    def checkpoint(self, name: str) -> Path | None:
+        """The folder of a finished checkpoint."""
+        path = self.checkpoints / name
+        return path if path.is_dir() else None
+
+
+def _unwritable(parent: Path, error: OSError) -> UserError:
+    kind = NoRoomError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UserError
+    return kind(f"cannot write the run folder in {str(parent)!r}: {error.strerror}")

@@ -1,0 +1,81 @@
+"""JSON Lines, compressed: how journals, training logs and questions are kept in a packed record, and read from anywhere.
+
+A packed file is xz over the same lines. What xz cannot shrink are the 63-bit seeds of a journal, a third of its size. They
+follow from the run's seed, the stream, the question and the index (`sample_seed`), so a packed journal begins with a line
+`{"seeds": {"run_seed": ..., "stream": ...}}` and leaves them out, if that gives every one of them; else they stay.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sdzero_bench.core.completion import sample_seed
+from sdzero_bench.core.errors import UserError
+
+COMPRESSED = ".xz"
+
+Stream = tuple[int, str]
+"""(run seed, name of the stream) of `sample_seed`."""
+
+_SEEDS = "seeds"
+# More context and no alignment: smaller than the preset alone on text such as this.
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 4, "lp": 0, "pb": 0}]
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSON Lines file, be it there as `path` or, packed, as `path`.xz; `path` goes without .xz.
+
+    Raises `UserError` if there is neither, or for what is no JSON object; it names file and line, counted from 1.
+    """
+    found, data = _content(path)
+    stream: Stream | None = None
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError("no object")
+            if number == 1 and found != path and row.keys() == {_SEEDS}:
+                stream = (row[_SEEDS]["run_seed"], row[_SEEDS]["stream"])
+                continue
+            if stream is not None and "seed" not in row:
+                row["seed"] = _seed(stream, row)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{str(found)!r}, line {number}: not JSON as it was written ({error})") from error
+        yield row
+
+
+def pack_lines(rows: Iterable[dict[str, Any]], streams: Sequence[Stream] = ()) -> bytes:
+    """The bytes of a packed file, always the same for the same rows; `streams` are those that the seeds may come from."""
+    rows = list(rows)
+    lines = []
+    if rows and (stream := next((s for s in streams if _explains(s, rows)), None)) is not None:
+        lines.append({_SEEDS: {"run_seed": stream[0], "stream": stream[1]}})
+        rows = [{key: value for key, value in row.items() if key != "seed"} for row in rows]
+    text = "".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in [*lines, *rows])
+    return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, filters=_FILTERS)
+
+
+def _content(path: Path) -> tuple[Path, bytes]:
+    packed = path.with_name(path.name + COMPRESSED)
+    if path.is_file():
+        return path, path.read_bytes()
+    if not packed.is_file():
+        raise UserError(f"there is no {str(path)!r}, nor one that ends in {COMPRESSED}")
+    try:
+        return packed, lzma.decompress(packed.read_bytes())
+    except (lzma.LZMAError, EOFError) as error:
+        raise UserError(f"{str(packed)!r} is no whole xz file ({error}); get the record again") from error
+
+
+def _explains(stream: Stream, rows: Sequence[dict[str, Any]]) -> bool:
+    return all("seed" in row and row["seed"] == _seed(stream, row) for row in rows)
+
+
+def _seed(stream: Stream, row: dict[str, Any]) -> int:
+    return sample_seed(*stream, row["question_id"], row["index"])

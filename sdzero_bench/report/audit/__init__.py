@@ -1,0 +1,1 @@
+"""Hold a record against its own journal: `sdzero-bench validate`."""

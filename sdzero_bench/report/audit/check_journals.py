@@ -1,0 +1,81 @@
+"""Questions and journals: the fingerprints, the digests, whose samples these are, and how long they may be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from sdzero_bench.core.question import normalised
+from sdzero_bench.records.discrepancy import Discrepancy, compare
+from sdzero_bench.records.ledger import measures
+from sdzero_bench.records.packing import journal_digest
+from sdzero_bench.report.audit.audited_record import QUESTIONS, AuditedRecord, journal_file
+
+
+def check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
+    """Both fingerprints recomputed, no question in both splits, none that decontamination says it has removed."""
+    if record.questions is None:
+        return
+    train, test = record.questions["train"], record.questions["test"]
+    for file, content in (("manifest.json", record.manifest), ("result.json", record.result)):
+        if content is not None:
+            for name, questions in (("question_set", train), ("test_set", test)):
+                yield from compare(file, name, content[name], questions.fingerprint, f"{QUESTIONS} has")
+    if ids := {q.id for q in train} & {q.id for q in test}:
+        yield Discrepancy(QUESTIONS, f"{len(ids)} ids are in both splits, such as {min(ids)!r}")
+    texts = {normalised(q.text) for q in test}
+    if both := [q.id for q in train if normalised(q.text) in texts]:
+        yield Discrepancy(QUESTIONS, f"{len(both)} training questions are test questions too, such as {both[0]!r}")
+    if record.manifest is not None and (side := record.manifest["decontamination"]["side"]) != "off":
+        removed = {overlap.get(side) for overlap in record.manifest["decontamination"]["removed"]}
+        if back := [q.id for q in record.questions[side] if q.id in removed]:
+            yield Discrepancy(
+                QUESTIONS, f"{len(back)} {side} questions are there that were removed as overlapping, such as {back[0]!r}"
+            )
+
+
+def check_journals(record: AuditedRecord) -> Iterator[Discrepancy]:
+    """Number and digest of each phase's samples, and every sample's question, phase and length."""
+    if record.manifest is not None:
+        for phase in record.manifest["journal"]:
+            if phase not in record.rows and phase not in record.unreadable:
+                yield Discrepancy(journal_file(phase), "is missing, though the manifest has its digest")
+    for phase, rows in record.rows.items():
+        file = journal_file(phase)
+        if record.manifest is not None:
+            if (said := record.manifest["journal"].get(phase)) is None:
+                yield Discrepancy(file, "is not in the manifest's list of journals")
+            else:
+                yield from compare(
+                    "manifest.json",
+                    f"journal.{phase}",
+                    said,
+                    {"samples": len(rows), "sha256": journal_digest(rows)},
+                    f"{file} has",
+                )
+        yield from _check_samples(record, phase)
+
+
+def _check_samples(record: AuditedRecord, phase: str) -> Iterator[Discrepancy]:
+    file, samples = journal_file(phase), record.samples[phase]
+    if strange := next((s for s in samples if s.phase != phase), None):
+        yield Discrepancy(file, f"sample {strange.key} says that it is of phase {strange.phase!r}")
+    if twice := [key for key, count in Counter(s.key for s in samples).items() if count > 1]:
+        yield Discrepancy(file, f"{len(twice)} samples are there more than once, such as {twice[0]}")
+    if record.questions is not None:
+        split, what = ("test", "measured") if measures(phase) else ("train", "training")
+        ids = {q.id for q in record.questions[split]}
+        if strange_ids := sorted({s.question_id for s in samples} - ids):
+            yield Discrepancy(
+                file,
+                f"{len(strange_ids)} questions are not among the {what} questions of {QUESTIONS}, such as {strange_ids[0]!r}",
+            )
+    if record.config is not None:
+        section = "evaluation" if measures(phase) else "sampling"
+        limit = record.config.evaluation.max_new_tokens if measures(phase) else record.config.sampling.max_new_tokens
+        if long := [s for s in samples if len(s.token_ids) > limit]:
+            yield Discrepancy(
+                file,
+                f"{len(long)} samples are longer than {section}.max_new_tokens={limit}, such as {long[0].key} with "
+                f"{len(long[0].token_ids)} tokens",
+            )

@@ -1,0 +1,81 @@
+"""What was charged, recomputed from the journals and the training logs, and held against the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.discrepancy import Discrepancy, compare
+from sdzero_bench.records.ledger import Budget, Ledger, measures
+from sdzero_bench.records.packing import phases_in, read_lines
+from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
+
+_COUNTED = ("samples", "prompt_tokens", "generated_tokens", "verifier_calls", "verifier_failures")
+
+
+def check_ledger(record: AuditedRecord) -> Iterator[Discrepancy]:
+    """Counts phase by phase, training tokens by the training log, totals within the budget."""
+    yield from _check_budget(record)
+    if record.ledger is None:
+        return
+    recounted = _recount(record)
+    for phase in [*record.ledger, *(phase for phase in record.samples if phase not in record.ledger)]:
+        if phase in record.unreadable:
+            continue
+        charged = record.ledger.get(phase)
+        if charged is None:
+            yield Discrepancy("ledger.json", f"has no phase {phase!r}, of which {journal_file(phase)} has samples")
+            continue
+        use = recounted.phase(phase)
+        for name in _COUNTED:
+            yield from compare("ledger.json", f"{phase}.{name}", charged[name], getattr(use, name))
+    if record.result is not None:
+        yield from compare("result.json", "ledger", record.result["ledger"], record.ledger, "ledger.json has")
+    yield from _check_training_tokens(record, record.ledger)
+
+
+def _recount(record: AuditedRecord) -> Ledger:
+    ledger = Ledger(Budget("", 0, 0, 0))
+    for samples in record.samples.values():
+        for sample in samples:
+            ledger.charge(sample)
+    return ledger
+
+
+def _check_budget(record: AuditedRecord) -> Iterator[Discrepancy]:
+    if record.config is None or record.questions is None:
+        return
+    train = record.questions["train"]
+    budget = Budget(
+        question_set=train.fingerprint,
+        questions=len(train),
+        samples=record.config.budget.samples_per_question * len(train),
+        new_tokens_per_sample=record.config.sampling.max_new_tokens,
+        training_tokens=record.config.budget.training_tokens,
+    )
+    if record.result is not None:
+        yield from compare("result.json", "budget", record.result["budget"], budget.as_dict())
+    drawn = sum(len(samples) for phase, samples in record.samples.items() if not measures(phase))
+    if drawn > budget.samples:
+        yield Discrepancy("journal", f"{drawn} training samples were drawn, but the budget allows {budget.samples}")
+    if record.ledger is not None and budget.training_tokens is not None:
+        spent = sum(use["forward_tokens"] + use["backward_tokens"] for use in record.ledger.values())
+        if spent > budget.training_tokens:
+            yield Discrepancy("ledger.json", f"{spent} tokens were trained on, but the budget allows {budget.training_tokens}")
+
+
+def _check_training_tokens(record: AuditedRecord, ledger: dict[str, Any]) -> Iterator[Discrepancy]:
+    """An on-policy phase logs its tokens step by step; that of a supervised one says nothing of them."""
+    folder = record.folder / "training"
+    for name in phases_in(folder):
+        try:
+            steps = list(read_lines(folder / f"{name}.jsonl"))
+        except UserError as error:
+            yield Discrepancy(f"training/{name}.jsonl", str(error))
+            continue
+        for kind in ("forward_tokens", "backward_tokens"):
+            logged = [step[kind] for step in steps if isinstance(step.get(kind), (int, float))]
+            if logged:
+                charged = ledger.get(name, {}).get(kind, 0)
+                yield from compare("ledger.json", f"{name}.{kind}", charged, round(sum(logged)), f"training/{name}.jsonl has")

@@ -1,0 +1,138 @@
+"""Every journaled text verified again: what an edit that is consistent in all files cannot get past."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from sdzero_bench.core.question import Question
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.records.discrepancy import Discrepancy
+from sdzero_bench.records.journal import Sample
+from sdzero_bench.records.ledger import measures
+from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
+from sdzero_bench.runs.config import make_task
+from sdzero_bench.verifiers.equip import equip
+from sdzero_bench.verifiers.pool import VerifierPool
+
+NEEDS_DETAILS = "cannot be verified again: the task's verifier needs details of the questions that are not in the record"
+
+
+class DetailsNotRecorded(Exception):
+    """A verifier has asked for what the record does not keep of a question."""
+
+
+class _NotRecorded(dict[str, Any]):
+    """The details of a question of which only text and answer are in the record."""
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise DetailsNotRecorded("the question's details are not in the record")
+
+    __getitem__ = get = __contains__ = __iter__ = keys = values = items = _refuse
+
+    def __reduce__(self) -> Any:
+        return _NotRecorded, ()
+
+
+class Reverifier:
+    """Verifies the samples of records again, in worker processes as when they were drawn."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers
+        self._pools: dict[str, VerifierPool] = {}
+
+    def check(
+        self, record: AuditedRecord, advance: Callable[[int], None] = lambda count: None
+    ) -> tuple[list[Discrepancy], list[str]]:
+        """A finding for each phase whose rewards or answers are not what the task's verifier says of the texts, and notes.
+
+        Notes tell of what is no edit: a verifier that had failed, or that runs out of time now, and a task whose verifier needs
+        more of a question than the record keeps. `advance` hears how many samples are done.
+        """
+        if record.config is None or record.questions is None:
+            return [], ["not verified again: mend the config and the questions first"]
+        try:
+            pool = self._pool(record.config)
+        except Exception as error:  # a task that is not installed, or a plug-in's own
+            return [], [f"not verified again: {error}"]
+        findings: list[Discrepancy] = []
+        notes: list[str] = []
+        for phase, samples in record.samples.items():
+            questions = {q.id: q for q in record.questions["test" if measures(phase) else "train"]}
+            known = [sample for sample in samples if sample.question_id in questions]
+            asked = {id: _with_details(record, question) for id, question in questions.items()}
+            try:
+                outcomes = _outcomes(known, asked, pool, advance)
+            except DetailsNotRecorded:  # already in the parent, where limits and keys are looked up
+                notes.append(f"{journal_file(phase)}: {len(known)} samples {NEEDS_DETAILS}")
+                advance(len(known))
+                continue
+            findings += [_finding(journal_file(phase), outcomes.pop("differs"))] if "differs" in outcomes else []
+            outcomes.pop("same", None)
+            notes += [f"{journal_file(phase)}: {len(those)} samples {outcome}" for outcome, those in outcomes.items()]
+        return findings, notes
+
+    def _pool(self, config: RunConfig) -> VerifierPool:
+        """One pool for successive records of one task: workers take a second to start."""
+        key = repr((sorted(config.task.items(), key=str), config.verifying.timeout_seconds))
+        if key not in self._pools:
+            self.close()
+            task = equip(make_task(config), config.verifying)
+            self._pools[key] = VerifierPool(task, self.workers, config.verifying.timeout_seconds)
+        return self._pools[key]
+
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+
+    def __enter__(self) -> Reverifier:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _with_details(record: AuditedRecord, question: Question) -> Question:
+    details = record.details.get(question.id)
+    return Question(question.id, question.text, question.answer, _NotRecorded() if details is None else details)
+
+
+def _outcomes(
+    samples: list[Sample], questions: dict[str, Question], pool: VerifierPool, advance: Callable[[int], None]
+) -> dict[str, list[tuple[Sample, Verdict]]]:
+    """The samples with their new verdicts, by how these compare with the recorded ones."""
+    # Samples of one question are often the same text; its verdict is the same too.
+    times = Counter((sample.question_id, sample.text) for sample in samples)
+    left = iter(times.values())
+    pairs = [(questions[question_id], text) for question_id, text in times]
+    verdicts = dict(zip(times, pool.verify(pairs, lambda verdict: advance(next(left))), strict=True))
+    outcomes = defaultdict(list)
+    for sample in samples:
+        verdict = verdicts[sample.question_id, sample.text]
+        outcomes[_outcome(sample.verdict, verdict)].append((sample, verdict))
+    return outcomes
+
+
+def _outcome(recorded: Verdict, verdict: Verdict) -> str:
+    """How a verdict compares with the one of the record: "same", "differs", or words that go after "... samples"."""
+    if verdict.detail.startswith(DetailsNotRecorded.__name__):
+        return NEEDS_DETAILS
+    if recorded.status != "ok":
+        return "same" if verdict.status != "ok" else f"had no verdict ({recorded.status}), and have one now"
+    if verdict.status == "timeout":
+        return "were not verified within the time limit this time, and are not compared"
+    return "same" if _said(recorded) == _said(verdict) else "differs"
+
+
+def _finding(file: str, those: list[tuple[Sample, Verdict]]) -> Discrepancy:
+    sample, verdict = those[0]
+    what = f"{len(those)} verdicts are not what the verifier says of the text, such as that of {sample.key}"
+    return Discrepancy(file, what, _said(sample.verdict), _said(verdict), "verified again")
+
+
+def _said(verdict: Verdict) -> dict[str, Any]:
+    said = {"reward": verdict.reward, "answer": verdict.answer}
+    return said if verdict.status == "ok" else {**said, "status": verdict.status, "detail": verdict.detail}

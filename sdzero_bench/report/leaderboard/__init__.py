@@ -1,0 +1,1 @@
+"""Leaderboards, paired differences, costs and sample efficiency."""

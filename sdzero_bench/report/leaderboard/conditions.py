@@ -1,0 +1,126 @@
+"""Under which conditions a run was made: runs stand in one table only where these are the same.
+
+A condition is a dotted name and its value, such as `optimizer.learning_rate`. What does not decide a figure is left out:
+devices, whether revision or localisation was measured too, whether the base was measured in the same run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.reader import RunRecord
+
+Conditions = dict[str, Any]
+Key = str
+
+NOT_CONDITIONS = {
+    "evaluation.revise",
+    "evaluation.base",
+    "evaluation.intermediate",
+    "evaluation.localise",
+    "model.device",
+}
+
+PART = ("questions.train", "question set", "budget.questions", "budget.samples")
+"""What differs between a run and the same run on the first part of its questions."""
+
+
+def conditions(run: RunRecord) -> Conditions:
+    """Everything that has to be equal for two rows to be ranked. A tuned run leaves out the settings that were tuned.
+
+    Raises `UserError` if the record lacks one of them.
+    """
+    try:
+        return _conditions(run)
+    except (KeyError, TypeError, AttributeError) as error:
+        path = run.folder / "manifest.json"
+        raise UserError(f"{str(path)!r} lacks a setting ({error}); the record is damaged, or of another version") from error
+
+
+def _conditions(run: RunRecord) -> Conditions:
+    config = run.config
+    found = {f"{name}": config[name] for name in ("model", "task", "sampling", "evaluation", "optimizer")}
+    flat = flatten({**found, "questions": {"train": config["questions"].get("train")}})
+    budget = {name: value for name, value in run.result["budget"].items() if name != "question_set"}
+    flat |= flatten({"budget": {**budget, "samples_per_question": config["budget"]["samples_per_question"]}})
+    flat |= {"question set": run.manifest["question_set"], "test set": run.manifest["test_set"]}
+    # Of the engine only its name matters; records from before there was a choice do not have it.
+    flat |= {"engine": config.get("engine", {}).get("name", "transformers")}
+    if (lora := config.get("lora", {})).get("rank") is not None:  # records from before there were adapters do not have it
+        flat |= flatten({"lora": lora})
+    if flat.get("model.thinking") is None:  # as the model does by itself; older records do not have it
+        flat.pop("model.thinking", None)
+    tuned = set(run.tuning["grid"]) if run.tuning else set()
+    flat = {name: value for name, value in flat.items() if name not in NOT_CONDITIONS | tuned}
+    # A method with a learning rate of its own does not share the optimiser.
+    own = {n: v for n, v in options(run).items() if n.split(".")[-1] == "learning_rate" and v is not None}
+    flat |= {f"own learning rate ({run.method})": value for value in own.values()}
+    if sandbox := run.result.get("sandbox"):
+        flat["sandbox"] = sandbox
+    return {**flat, "tuning": flatten(run.tuning["grid"]) if run.tuning else None}
+
+
+def options(run: RunRecord) -> Conditions:
+    """Options of the method, without those that were tuned."""
+    tuned = set(run.tuning["grid"]) if run.tuning else set()
+    flat = flatten({"method": {name: value for name, value in run.config["method"].items() if name != "name"}})
+    return {name.removeprefix("method."): value for name, value in flat.items() if name not in tuned}
+
+
+def key(found: Mapping[str, Any], leave_out: Iterable[str] = ()) -> Key:
+    """Conditions as one text, equal exactly where they are. `leave_out` names conditions, or sections such as `task`."""
+    left_out = tuple(leave_out)
+    kept = {n: v for n, v in found.items() if not any(n == out or n.startswith(f"{out}.") for out in left_out)}
+    return json.dumps(kept, sort_keys=True)
+
+
+def family(found: Conditions) -> Key:
+    """The same for runs that differ only in how many of the questions they train on."""
+    return key(found, PART)
+
+
+def measured_alike(found: Conditions) -> Key:
+    """The same for runs whose policies were measured alike and began as the same model: all that concerns the base policy."""
+    concerns = ("model", "task", "engine", "evaluation", "test set", "sandbox")
+    return json.dumps({n: v for n, v in found.items() if n.split(".")[0] in concerns}, sort_keys=True)
+
+
+def differing(all_of: Sequence[Conditions]) -> list[str]:
+    """Names of the conditions that are not the same everywhere."""
+    names = list(dict.fromkeys(name for found in all_of for name in found))
+    return [name for name in names if len({json.dumps(found.get(name), sort_keys=True) for found in all_of}) > 1]
+
+
+def in_words(found: Conditions, names: Iterable[str]) -> str:
+    """`sampling temperature 0.7, tuned over optimizer.learning_rate`."""
+    return ", ".join(f"{_said(name)} {value_in_words(found.get(name))}" for name in names)
+
+
+def value_in_words(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return "over " + "; ".join(f"{name} in {value_in_words(v)}" for name, v in value.items())
+    if isinstance(value, list):
+        return "[" + ", ".join(value_in_words(v) for v in value) + "]"
+    return str(value)
+
+
+def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted name."""
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _said(name: str) -> str:
+    section, _, setting = name.partition(".")
+    return f"{section} {setting.replace('_', ' ')}".strip() if setting else section

@@ -1,0 +1,87 @@
+"""What a row of a leaderboard cost, as the mean over its seeds; evaluation is apart, since it is not charged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sdzero_bench.records.ledger import EVALUATION
+from sdzero_bench.report.leaderboard.grouping import Row
+
+ACCELERATOR, CPU = "accelerator", "CPU"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one training run; tokens and samples are means over the seeds."""
+
+    samples: float
+    generated_tokens: float
+    training_tokens: float
+    """Through a model forward (a teacher's) or forward and backward (the student's)."""
+    hours: float
+    """Of accelerators where the run used any; else wall time times the threads that computed."""
+    unit: str
+    gain_per_thousand: float | None
+    """Points of avg@k (per cent) over the base for each thousand training samples; None where there is no base or no sample."""
+    tuning_samples: int
+    """Training samples of the trials by which the settings were chosen; not in `samples`."""
+    evaluation_samples: float
+    evaluation_tokens: float
+    verifier_failures: int
+    """In training, of all seeds together."""
+
+
+def cost(row: Row, average: float, base: float | None) -> Cost:
+    """Cost of a row whose avg@k is `average`. A base row that was measured within another run costs nothing."""
+    runs = row.runs
+    training = [{} if row.is_base else run.training for run in runs]
+    evaluation = [_evaluation(row, run.result["ledger"]) for run in runs]
+    count = len(runs)
+
+    def mean(ledgers: list[dict[str, Any]], *names: str) -> float:
+        return sum(_total(ledger.values(), *names) for ledger in ledgers) / count
+
+    samples = mean(training, "samples")
+    spent, unit = hours(list(zip(training, (run.manifest for run in runs), strict=True)))
+    gained = None if base is None or samples == 0 or row.is_base else 100 * (average - base) / (samples / 1000)
+    tuning = runs[0].tuning
+    return Cost(
+        samples=samples,
+        generated_tokens=mean(training, "generated_tokens"),
+        training_tokens=mean(training, "forward_tokens", "backward_tokens"),
+        hours=spent / count,
+        unit=unit,
+        gain_per_thousand=gained,
+        tuning_samples=sum(trial.get("samples", 0) for trial in tuning["trials"]) if tuning else 0,
+        evaluation_samples=mean(evaluation, "samples"),
+        evaluation_tokens=mean(evaluation, "generated_tokens"),
+        verifier_failures=int(sum(_total(use.values(), "verifier_failures") for use in training)),
+    )
+
+
+def hours(spent: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[float, str]:
+    """Hours of pairs (phases of a ledger, manifest), and what of.
+
+    Of accelerators where any was used; else wall time times the threads that computed.
+    """
+    seconds = sum(_total(uses.values(), "accelerator_seconds") for uses, _ in spent)
+    if seconds > 0:
+        return seconds / 3600, ACCELERATOR
+    return sum(_total(uses.values(), "wall_seconds") * _threads(manifest) for uses, manifest in spent) / 3600, CPU
+
+
+def _evaluation(row: Row, ledger: Mapping[str, Any]) -> dict[str, Any]:
+    """Phases that measured the ranked policy, or, of a whole run, all that measured."""
+    prefix = f"{EVALUATION}.{row.policy}" if row.is_base else EVALUATION
+    return {name: use for name, use in ledger.items() if name.startswith(prefix)}
+
+
+def _total(uses: Iterable[Mapping[str, Any]], *names: str) -> float:
+    return sum(use.get(name, 0) for use in uses for name in names)
+
+
+def _threads(manifest: Mapping[str, Any]) -> int:
+    hardware = manifest.get("hardware") or {}
+    return hardware.get("torch_threads") or hardware.get("cpu_count") or 1

@@ -1,0 +1,125 @@
+"""Every figure of a report as data, unrounded: one JSON document, and the same in flat rows for CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sdzero_bench.core.stats.estimators import Estimate
+from sdzero_bench.report.leaderboard import evaluations
+from sdzero_bench.report.leaderboard.document import Board, heading
+from sdzero_bench.report.leaderboard.efficiency import curve
+from sdzero_bench.report.leaderboard.grouping import Collection
+from sdzero_bench.report.leaderboard.leaderboard import Pair, Standing, TaskTable, overall
+
+Rows = list[dict[str, Any]]
+
+
+def as_data(collection: Collection, boards: Sequence[Board]) -> dict[str, Any]:
+    """The document of leaderboard.json; keys are described by the classes of leaderboard.py and costs.py."""
+    measured = [evaluations.as_data(run) for run in evaluations.in_order(collection.evaluations)]
+    return {
+        "boards": [
+            {
+                "heading": heading(board, boards),
+                "overall": overall(board) if len(board) > 1 else None,
+                "tables": [_table(table) for table in board],
+            }
+            for board in boards
+        ],
+        "not_ranked": {
+            "unfinished": [{"run_id": run.run_id, "state": run.state} for run in collection.unfinished],
+            "repeated": [{"counted": kept.run_id, "again": again.run_id} for kept, again in collection.repeated],
+            "validation": [run.run_id for run in collection.trials],
+        },
+        **({"evaluations": measured} if measured else {}),
+    }
+
+
+def as_csv(collection: Collection, boards: Sequence[Board]) -> dict[str, str]:
+    """leaderboard.csv, cost.csv and pairs.csv: one row a method, or pair, of each table. With policies that were measured by
+    themselves, evaluations.csv too.
+    """
+    leaderboard: Rows = []
+    costs: Rows = []
+    pairs: Rows = []
+    for board in boards:
+        for table in board:
+            where = {"leaderboard": heading(board, boards), "task": table.group.task}
+            leaderboard += [where | _flat_standing(table, standing) for standing in table.standings]
+            costs += [where | {"method": s.label, **asdict(s.cost)} for s in table.standings]
+            pairs += [where | _flat_pair(pair) for pair in table.pairs]
+    measured = {"evaluations.csv": _csv(evaluations.as_rows(collection.evaluations))} if collection.evaluations else {}
+    return {"leaderboard.csv": _csv(leaderboard), "cost.csv": _csv(costs), "pairs.csv": _csv(pairs), **measured}
+
+
+def _table(table: TaskTable) -> dict[str, Any]:
+    return {
+        "task": table.group.task,
+        "conditions": table.group.conditions,
+        "reference": table.reference,
+        "methods": [_standing(table, standing) for standing in table.standings],
+        "pairs": [asdict(pair) for pair in table.pairs],
+        "parts": [
+            {"questions": p.questions, "samples": p.samples, "avg": {label: e.as_dict() for label, e in p.avg.items()}}
+            for p in table.parts
+        ],
+    }
+
+
+def _standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
+    runs = zip(standing.row.runs, standing.by_seed.values(), strict=True)
+    tuning = standing.row.runs[0].tuning
+    return {
+        "rank": standing.rank,
+        "method": standing.label,
+        "policy": standing.row.policy,
+        "avg": standing.avg.as_dict(),
+        "over_reference": asdict(standing.over_reference) if standing.over_reference else None,
+        "pass": standing.best.as_dict(),
+        "maj": standing.majority.as_dict() if standing.majority else None,
+        "tokens": standing.tokens.as_dict(),
+        "supervision": standing.supervision,
+        "unverified": standing.unverified,
+        "runs": [{"run_id": run.run_id, "seed": run.seed, "avg": avg} for run, avg in runs],
+        "tuned": tuning["chosen"] if tuning else None,
+        "cost": asdict(standing.cost),
+        "curve": [asdict(point) for point in curve(table, standing.label)],
+    }
+
+
+def _flat_standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
+    figures = {"avg": standing.avg, "pass": standing.best, "maj": standing.majority, "tokens": standing.tokens}
+    pair = standing.over_reference
+    flat: dict[str, Any] = {"rank": standing.rank, "method": standing.label, "samples_per_question": table.samples_per_question}
+    for name, figure in figures.items():
+        flat |= _flat(name, figure)
+        if name == "avg":
+            flat |= {"reference": table.reference, **_flat("difference", pair.difference if pair else None)}
+            flat |= {"p": pair.p if pair else None, "p_holm": pair.p_holm if pair else None}
+    seeds = " ".join(str(run.seed) for run in standing.row.runs)
+    c = table.group.conditions
+    sets = {"question_set": c["question set"], "test_set": c["test set"]}
+    return flat | {"seeds": seeds, "supervision": standing.supervision, "unverified": standing.unverified, **sets}
+
+
+def _flat_pair(pair: Pair) -> dict[str, Any]:
+    sides = {"before": pair.before, "after": pair.after}
+    return sides | _flat("difference", pair.difference) | {"p": pair.p, "p_holm": pair.p_holm}
+
+
+def _flat(name: str, figure: Estimate | None) -> dict[str, float | None]:
+    values = (figure.mean, figure.low, figure.high) if figure else (None, None, None)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+
+
+def _csv(rows: Rows) -> str:
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,44 @@
+"""The figure that a cell of a table begins with: `92.8 [91.2, 94.1]*`, `1,234`, `0.033 CPU`, `< 0.0001`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sdzero_bench.report.rendering.blocks import DASH, Table
+
+_NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
+_FIGURE = re.compile(rf"(?P<below>< )?(?P<mean>{_NUMBER})(?: \[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\])?(?=[\s*]|$)")
+
+
+@dataclass(frozen=True)
+class CellFigure:
+    mean: float
+    interval: tuple[float, float] | None = None
+
+
+def figure(text: str) -> CellFigure | None:
+    found = _FIGURE.match(text)
+    if found is None:
+        return None
+    mean = _number(found["mean"])
+    if found["below"]:
+        mean /= 2  # all that is known of it; it sorts before the bound itself
+    return CellFigure(mean, (_number(found["low"]), _number(found["high"])) if found["low"] else None)
+
+
+def sort_keys(table: Table, column: int) -> list[float | None] | None:
+    """The means of a column, None for a cell without one; None for a column of text.
+
+    A column of names counts as figures only if its cells are numbers and nothing else, as ranks are.
+    """
+    cells = [row[column] for row in table.rows]
+    found = [figure(cell) for cell in cells]
+    if column < table.left:
+        found = [f if re.fullmatch(_NUMBER, cell) else None for f, cell in zip(found, cells, strict=True)]
+    is_text = any(f is None and cell not in (DASH, "") for f, cell in zip(found, cells, strict=True))
+    return None if is_text else [f.mean if f else None for f in found]
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))

@@ -1,0 +1,38 @@
+"""The document of a report in each of its formats. Names of methods and tasks are text of others: all of it is escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sdzero_bench.report.rendering.blocks import Block, Figure, Heading, Notes, Table
+from sdzero_bench.report.rendering.latex import latex
+from sdzero_bench.report.rendering.page import html
+from sdzero_bench.runs.write_up.summary import markdown_table
+
+__all__ = ["html", "latex", "markdown"]
+
+WRITTEN_BY = "<!-- Written by `sdzero-bench report`; what is edited here is lost. -->"
+
+
+def markdown(blocks: Sequence[Block]) -> str:
+    """GitHub's Markdown; a figure is the SVG file of its name beside it."""
+    return "\n\n".join([WRITTEN_BY, *map(_markdown_block, blocks)]) + "\n"
+
+
+def _markdown_block(block: Block) -> str:
+    match block:
+        case Heading(level, text):
+            return f"{'#' * level} {_escape_markdown(text)}"
+        case Table(headings, rows, left):
+            cells = [[_escape_markdown(cell) for cell in row] for row in [headings, *rows]]
+            return markdown_table(cells[0], cells[1:], left)
+        case Notes(lines):
+            return "\n".join(f"- {_escape_markdown(line)}" for line in lines)
+        case Figure(name, alternative):
+            return f"![{_escape_markdown(alternative)}]({name}.svg)"
+
+
+def _escape_markdown(text: str) -> str:
+    """Nothing in a cell may end it or become HTML; underscores within words are safe."""
+    return re.sub(r"<(?=[A-Za-z/!])|[|`\\]|\]\(", lambda found: f"\\{found[0]}", " ".join(text.split()))

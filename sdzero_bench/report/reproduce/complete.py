@@ -1,0 +1,23 @@
+"""The experiments that the runs of a folder are enough for, to stand beside its leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sdzero_bench.report.reproduce.cells import Setting, cells
+from sdzero_bench.report.reproduce.experiment import experiments
+from sdzero_bench.report.reproduce.section import ExperimentSection, section
+from sdzero_bench.report.reproduce.shelf import Shelf
+
+
+def complete(folder: Path) -> list[ExperimentSection]:
+    """Those of which every row has all its seeds there, under the presets that the runs were made with."""
+    shelf = Shelf([folder])
+    made = []
+    for preset in shelf.presets:
+        for experiment in experiments().values():
+            setting = Setting(preset)
+            found = cells(experiment, setting)
+            if found and not shelf.missing(found):
+                made.append(section(experiment, setting, shelf))
+    return made

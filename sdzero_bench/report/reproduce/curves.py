@@ -1,0 +1,204 @@
+"""What a figure shows, as rows of data: they are written beside it, and drawing.py draws nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.stats.concentration import buckets, concentration
+from sdzero_bench.core.stats.estimators import Estimate, mean_over_questions
+from sdzero_bench.core.stats.intervals import RESAMPLES
+from sdzero_bench.records.packing import read_lines
+from sdzero_bench.records.reader import RunRecord
+from sdzero_bench.report.reproduce.experiment import Figure
+from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures
+
+Rows = list[dict[str, Any]]
+
+WINDOW = 9
+"""Optimiser steps of the running mean."""
+
+DRAWN_TOGETHER = 64
+"""Rollouts in one point of the curve of distillation."""
+
+OPEN_REVISION = re.compile(
+    r"\b(?:wait|let me (?:start over|re\w+|check|correct|try)|(?:is|was|not) (?:not )?(?:correct|wrong)|i made a mistake|"
+    r"double.check|look(?:ing)? (?:at this )?again|try again|redo|actually)\b",
+    re.IGNORECASE,
+)
+"""Words with which a response revises itself openly."""
+
+
+def curve(figures: TaskFigures, kind: Figure) -> Rows:
+    """Rows of the figure on one task. Raises `UserError` if its runs did not measure what is to be shown."""
+    return CURVES[kind](figures)
+
+
+def _length(figures: TaskFigures) -> Rows:
+    tokens, avg = figures.estimates("tokens"), figures.estimates("avg")
+    return [
+        {
+            "task": figures.task,
+            "variant": label,
+            **{f"tokens{end}": getattr(tokens[label], name) for end, name in ENDS},
+            **{f"avg{end}": getattr(avg[label], name) for end, name in ENDS},
+        }
+        for label in avg
+    ]
+
+
+ENDS = (("", "mean"), ("_low", "low"), ("_high", "high"))
+
+
+def _localisation(figures: TaskFigures) -> Rows:
+    """Mean share of a response's KL in each bucket of its tokens, most divergent first, of right and of wrong responses."""
+    rows: Rows = []
+    for row in figures.rows:
+        for right, found in localised(row).items():
+            found = [response for response in found if sum(response["kl"]) > 0]  # without any there are no shares
+            shares = [buckets(response["kl"]) for response in found]
+            for bucket, share in enumerate(np.mean(shares, axis=0) if shares else []):
+                rows.append(
+                    {
+                        "task": figures.task,
+                        "variant": row.label,
+                        "responses": "right" if right else "wrong",
+                        "bucket": bucket + 1,
+                        "share": round(float(share), 6),
+                        "count": len(shares),
+                    }
+                )
+    return rows
+
+
+def localised(row: Measured) -> dict[bool, list[dict[str, Any]]]:
+    """The responses of the row's policy, of all seeds, whose divergence was measured, by whether they are right.
+
+    Raises `UserError` for a run that measured none.
+    """
+    found: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    for run in row.row.runs:
+        path = run.folder / "localisation.json"
+        if not path.is_file():
+            raise UserError(f"{str(run.folder)!r} has no localisation.json; it was run without evaluation.localise")
+        for response in json.loads(path.read_text(encoding="utf-8"))["responses"]:
+            if response["policy"] == row.row.policy:
+                found[response["right"]].append(response)
+    return found
+
+
+@dataclass(frozen=True)
+class Concentration:
+    """Of the divergence of wrong and of right responses, and how far the wrong ones are ahead."""
+
+    wrong: Estimate
+    right: Estimate
+    difference: Estimate
+
+
+def concentrations(row: Measured) -> Concentration | None:
+    """Mean Gini coefficient of the token KLs, with 95 % BCa intervals over responses; None where one kind is lacking.
+
+    Responses of all seeds are taken together.
+    """
+    from scipy.stats import bootstrap
+
+    found = localised(row)
+    wrong, right = ([concentration(r["kl"]) for r in found[kind] if sum(r["kl"]) > 0] for kind in (False, True))
+    if min(len(wrong), len(right)) < 2:
+        return None
+    means = mean_over_questions(wrong), mean_over_questions(right)
+    between = bootstrap(
+        (wrong, right),
+        lambda a, b, axis=-1: np.mean(a, axis=axis) - np.mean(b, axis=axis),
+        n_resamples=RESAMPLES,
+        method="BCa",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    mean = means[0].mean - means[1].mean
+    low, high = (mean if np.isnan(bound) else float(bound) for bound in (between.low, between.high))  # where nothing varies
+    return Concentration(*means, Estimate(mean, low, high))
+
+
+def _steps(figures: TaskFigures) -> Rows:
+    rows: Rows = []
+    for row in figures.rows:
+        by_seed = [_running_mean([step["reward"] for step in _training(run, "distill")]) for run in row.row.runs]
+        rows += _over_seeds(figures.task, row.label, "step", by_seed, "reward", first=1 + WINDOW // 2)
+    return rows
+
+
+def _words(figures: TaskFigures) -> Rows:
+    """Points by number: 0 the base, 1 the SRT policy, then the rollouts of distillation."""
+    rows: Rows = []
+    for row in figures.rows:
+        lengths, words = [], []
+        for run in row.row.runs:
+            points = list(_points(run))
+            lengths.append([fmean(len(sample["token_ids"]) for sample in point) for point in points])
+            words.append([fmean(bool(OPEN_REVISION.search(sample["text"])) for sample in point) for point in points])
+        tokens = _over_seeds(figures.task, row.label, "point", lengths, "tokens")
+        shares = _over_seeds(figures.task, row.label, "point", words, "words")
+        rows += [{**a, **b} for a, b in zip(tokens, shares, strict=True)]
+    return rows
+
+
+def _points(run: RunRecord) -> Iterator[Sequence[dict[str, Any]]]:
+    journal = run.folder / "journal"
+    yield list(read_lines(journal / "srt.initial.jsonl"))  # by the base policy
+    yield list(read_lines(journal / "evaluation.srt.jsonl"))
+    rollouts = list(read_lines(journal / "distill.jsonl"))
+    for start in range(0, len(rollouts) - DRAWN_TOGETHER + 1, DRAWN_TOGETHER):
+        yield rollouts[start : start + DRAWN_TOGETHER]
+
+
+def _training(run: RunRecord, phase: str) -> Rows:
+    steps = [row for row in read_lines(run.folder / "training" / f"{phase}.jsonl") if "reward" in row]
+    if not steps:
+        raise UserError(f"{str(run.folder)!r} has no rewards of the steps of {phase!r}")
+    return steps
+
+
+def _running_mean(values: Sequence[float]) -> list[float]:
+    width = min(WINDOW, len(values))
+    return np.convolve(values, np.ones(width) / width, mode="valid").tolist()
+
+
+def _over_seeds(task: str, label: str, axis: str, by_seed: Sequence[Sequence[float]], name: str, first: int = 0) -> Rows:
+    """Mean over seeds with the lowest and the highest, as far as all seeds go."""
+    values = np.array([seed[: min(map(len, by_seed))] for seed in by_seed])
+    return [
+        {
+            "task": task,
+            "variant": label,
+            axis: first + i,
+            name: round(float(column.mean()), 6),
+            f"{name}_low": round(float(column.min()), 6),
+            f"{name}_high": round(float(column.max()), 6),
+        }
+        for i, column in enumerate(values.T)
+    ]
+
+
+CURVES: dict[Figure, Callable[[TaskFigures], Rows]] = {
+    "length": _length,
+    "localisation": _localisation,
+    "steps": _steps,
+    "words": _words,
+}
+
+
+def by_variant(rows: Rows) -> dict[tuple[str, str], Rows]:
+    """Rows of each task and variant, in order."""
+    found: dict[tuple[str, str], Rows] = defaultdict(list)
+    for row in rows:
+        found[row["task"], row["variant"]].append(row)
+    return dict(found)

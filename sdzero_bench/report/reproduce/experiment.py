@@ -1,0 +1,146 @@
+"""An experiment: the question, the runs that answer it, and what is reported of them. One YAML file each."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from sdzero_bench.core.errors import UserError, unknown
+from sdzero_bench.core.settings import Section
+from sdzero_bench.core.yaml_core import read_yaml
+
+Column = Literal[
+    "avg",
+    "over",
+    "pass",
+    "tokens",
+    "revised",
+    "revised_tokens",
+    "correction",
+    "broken",
+    "samples",
+    "generated",
+    "trained",
+    "hours",
+]
+Figure = Literal["length", "localisation", "steps", "words"]
+
+
+class Variant(Section):
+    """A row: a method with some of its options set."""
+
+    method: str
+    policy: str = "final"
+    """Which of the policies that the run measured."""
+    set: dict[str, Any] = Field(default_factory=dict)
+    """Settings by dotted key, over those of the experiment."""
+
+
+class PaperFigures(Section):
+    """What the paper has in the place of our figures."""
+
+    setting: str
+    """Model and benchmarks, in words."""
+    presets: tuple[str, ...] = ()
+    """Presets that are this setting: only there do the paper's figures stand beside ours."""
+    columns: dict[str, dict[str, float]]
+    """Heading to variant to figure."""
+
+
+class OnPreset(Section):
+    """What is particular to a preset."""
+
+    tasks: tuple[str | None, ...] = (None,)
+    """None is the preset's own."""
+    set: dict[str, Any] = Field(default_factory=dict)
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Settings of single variants, over those of the others."""
+    benchmarks: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """By the task that was trained on: further tasks on which its policies are measured."""
+    skip: str | None = None
+    """Why it cannot be done there."""
+
+
+class Experiment(Section):
+    name: str
+    title: str
+    question: str
+    order: int
+    seeds: int = Field(3, gt=0)
+    set: dict[str, Any] = Field(default_factory=dict)
+    """Settings of every run, by dotted key."""
+    variants: dict[str, Variant]
+    reference: str
+    """The variant that differences are taken to."""
+    columns: tuple[Column, ...]
+    phases: bool = False
+    """Also a table of what each phase used."""
+    figure: Figure | None = None
+    caption: str = ""
+    """Of the figure."""
+    paper: tuple[PaperFigures, ...] = ()
+    """One for each setting that the paper has figures of; a single one may stand without a list."""
+    presets: dict[str, OnPreset] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @field_validator("paper", mode="before")
+    @classmethod
+    def _one_or_several(cls, paper: Any) -> Any:
+        return [paper] if isinstance(paper, dict) else paper
+
+    @model_validator(mode="after")
+    def _of_its_variants(self) -> Experiment:
+        named = {self.reference} | {v for paper in self.paper for column in paper.columns.values() for v in column}
+        named |= {v for on in self.presets.values() for v in on.variants}
+        if missing := named - set(self.variants):
+            raise ValueError(f"there is no variant {sorted(missing)[0]!r}")
+        return self
+
+    def on(self, preset: str) -> OnPreset:
+        return self.presets.get(preset, OnPreset())
+
+
+def parse(name: str, text: str) -> Experiment:
+    """Raises `UserError` for a file that is no experiment; it says where."""
+    try:
+        return Experiment(**{**read_yaml(text), "name": name})
+    except yaml.YAMLError as error:
+        raise UserError(f"the experiment {name!r} is not YAML: {' '.join(str(error).split())}") from error
+    except (ValidationError, TypeError) as error:
+        raise UserError(f"the experiment {name!r}: {' '.join(str(error).split())}") from error
+
+
+@cache
+def experiments() -> dict[str, Experiment]:
+    """All that come with the package, by name, in the order of the paper."""
+    folder = resources.files("sdzero_bench.report.experiments")
+    files = [path for path in folder.iterdir() if path.name.endswith(".yaml") and path.name != "claims.yaml"]
+    found = [parse(path.name.removesuffix(".yaml"), path.read_text(encoding="utf-8")) for path in files]
+    return {e.name: e for e in sorted(found, key=lambda e: (e.order, e.name))}
+
+
+def named(names: list[str]) -> list[Experiment]:
+    """Those of these names; `all` is every one that comes with the package, a path with .yaml one of your own.
+
+    Raises `UserError` for a name that there is not, and for a file that cannot be read.
+    """
+    known = experiments()
+    own = [Path(name) for name in names if name.endswith((".yaml", ".yml"))]
+    for name in names:
+        if name not in known and name != "all" and Path(name) not in own:
+            raise unknown("experiment", name, ["all", *known])
+    return [*(e for e in known.values() if "all" in names or e.name in names), *map(_read, own)]
+
+
+def _read(path: Path) -> Experiment:
+    if path.stem in experiments():
+        raise UserError(f"{str(path)!r} has the name of an experiment that comes with the package; give it another")
+    try:
+        return parse(path.stem, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the experiment {str(path)!r}: {error.strerror}") from error

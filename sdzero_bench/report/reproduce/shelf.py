@@ -1,0 +1,76 @@
+"""Runs that are there already, whoever made them: found by what decides their figures, not by their names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.reader import RunRecord, load_runs
+from sdzero_bench.report.reproduce.cells import Cell, covers, identity, measured_besides, needed
+from sdzero_bench.runs.config import validate
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A run that has yet to be made."""
+
+    config: RunConfig
+    for_experiments: tuple[str, ...]
+
+
+class Shelf:
+    """Finished runs and packed records at or below some folders; of those that are one run, the first folder's counts."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._runs: dict[str, list[tuple[RunRecord, dict[str, int]]]] = defaultdict(list)
+        self._measured: dict[tuple[str, str, str], list[RunRecord]] = defaultdict(list)
+        self.strange: list[str] = []
+        """Records that this version cannot read the settings of, such as those of a plug-in that is not installed."""
+        for folder in folders:
+            if folder.is_dir() and any(folder.rglob("manifest.json")):
+                for run in load_runs(folder):
+                    if run.finished and run.measured_alone and (origin := run.manifest.get("origin")):
+                        self._measured[origin["run_id"], origin["checkpoint"], run.task].append(run)
+                    elif run.finished and not run.measured_alone and run.tuning is None:
+                        self._put(run)
+
+    def _put(self, run: RunRecord) -> None:
+        try:
+            config = validate(run.config)
+        except UserError as error:
+            self.strange.append(f"{run.folder}: {error}")
+            return
+        self._runs[identity(config)].append((run, measured_besides(config)))
+
+    @property
+    def presets(self) -> list[str]:
+        """Those that its runs were made with."""
+        return sorted({run.config["preset"] for runs in self._runs.values() for run, _ in runs})
+
+    def find(self, config: RunConfig) -> RunRecord | None:
+        """A finished run whose figures are those of `config`, and that measured all that it asks for."""
+        wants = measured_besides(config)
+        return next((run for run, has in self._runs.get(identity(config), ()) if covers(has, wants)), None)
+
+    def measured(self, run: RunRecord, checkpoint: str, task: str) -> RunRecord | None:
+        """That checkpoint of the run, measured on another task in the way in which the run measured its own."""
+        ways = ("samples", "pass_at", "temperature", "top_p", "max_new_tokens", "seed")
+        for found in self._measured.get((run.run_id, checkpoint, task), ()):
+            if all(found.config["evaluation"][way] == run.config["evaluation"][way] for way in ways):
+                return found
+        return None
+
+    def missing(self, found: Iterable[Cell]) -> list[Missing]:
+        """What has yet to be run for these cells; those that share a run name it once."""
+        found = list(found)
+        lacking = [cell for cell in found if self.find(cell.config) is None]
+        shared: dict[str, list[str]] = defaultdict(list)
+        for cell in lacking:
+            names = shared[identity(cell.config)]
+            if cell.experiment not in names:
+                names.append(cell.experiment)
+        return [Missing(config, tuple(shared[key])) for key, config in needed(lacking).items()]

@@ -1,0 +1,1 @@
+"""One sample, token by token: where student and reviser disagree."""

@@ -1,0 +1,113 @@
+"""One response of a run as its reviser sees it: computed from the run's checkpoints, or taken from its localisation.json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import starmap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.policies.chat import PolicyContexts
+from sdzero_bench.policies.loading import load_model, load_tokenizer, model_path, switch_thinking
+from sdzero_bench.policies.token_text import pieces
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.ledger import EVALUATION, measures
+from sdzero_bench.records.packing import read_lines
+from sdzero_bench.report.tokens.token_view import Look, Token
+from sdzero_bench.runs.config import make_method, make_task, validate
+from sdzero_bench.runs.evaluation.localising import FILE, REVISER, compared, students
+
+if TYPE_CHECKING:
+    from sdzero_bench.records.journal import Sample
+
+
+def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
+    """The sample with kl(student, reviser) and reward of each token; `revisions` are those of it that are journaled.
+
+    Raises `UserError` where neither the checkpoints nor the record have the values, where the verifier failed on the sample, or
+    where its prompt can no longer be made.
+    """
+    folder = RunFolder.open(run)
+    config = validate(folder.read("manifest.json")["config"])
+    if sample.verdict.reward is None:
+        raise UserError(f"the verifier failed on {sample.key}, so that there is no control phrase; choose another sample")
+    base = model_path(config.model.name)
+    tokenizer: Any = switch_thinking(load_tokenizer(base), config.model.thinking)
+    # The sample itself says which token ended it, so that no weights are needed to know.
+    contexts = PolicyContexts(tokenizer, make_task(config), sample.token_ids[-1:] if sample.finish == "stop" else ())
+    question = _question(folder, config, contexts, sample)
+    phrases = make_method(config).phrases
+    reviser = _reviser(folder, sample)
+    paths = {name: base if name == "base" else folder.checkpoint(name) for name in (sample.policy, reviser)}
+    if missing := [name for name, path in paths.items() if path is None]:
+        values, source = _recorded(folder, sample, missing), f"recorded in {FILE}"
+    else:
+        settings = config.model.model_copy(update={"device": "auto"})  # that of the run may be another machine's
+        models = {name: load_model(str(path), settings) for name, path in paths.items()}
+        values = compared(sample, contexts, question, models[sample.policy], models[reviser], phrases)
+        source = "computed from the checkpoints"
+    context = contexts.reviser_context(question, sample.token_ids, phrases.after(sample.verdict.reward))
+    return Look(
+        sample,
+        question.text,
+        sample.policy,
+        reviser,
+        source,
+        tokenizer.decode(context, skip_special_tokens=False),
+        tuple(starmap(Token, zip(pieces(tokenizer, sample.token_ids), values["kl"], values["reward"], strict=True))),
+        tuple(revisions),
+    )
+
+
+def _reviser(folder: RunFolder, sample: Sample) -> str:
+    """Name of the checkpoint that the run's responses are held against: see `students`."""
+    if folder.checkpoint(REVISER):
+        return REVISER  # whether it was measured or not
+    if measured := folder.read("evaluation.json"):
+        checkpoints = {entry["policy"]: entry["checkpoint"] for entry in measured}
+        return checkpoints[students(list(checkpoints))[0]]
+    return sample.policy
+
+
+def _recorded(folder: RunFolder, sample: Sample, missing: Sequence[str]) -> Mapping[str, Any]:
+    for row in (folder.read(FILE) or {}).get("responses", ()):
+        if sample.phase == f"{EVALUATION}.{row['policy']}" and sample.key == f"{row['question_id']}/{row['index']}":
+            return row
+    if "@" in missing[0]:
+        raise UserError(
+            f"{sample.key} of {sample.phase} was drawn by a policy in training, {missing[0]}, whose weights were not kept; "
+            f"choose a sample of an evaluation, such as --phase {EVALUATION}.final"
+        )
+    raise UserError(
+        f"the tokens of {sample.key} need the checkpoint {missing[0]!r}, which {str(folder.path)!r} lacks, and no {FILE} has "
+        f"them; give the folder of the run itself, or the record of a run with evaluation.localise"
+    )
+
+
+def _question(folder: RunFolder, config: RunConfig, contexts: PolicyContexts, sample: Sample) -> Question:
+    """The question as the policy read it: the journal has the digest of its prompt."""
+    for question in _candidates(folder, config, contexts, sample):
+        try:
+            ids = contexts.prompt_ids(question)
+        except KeyError:  # the record has not got all that the task asks with
+            continue
+        if hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:16] == sample.prompt_sha256:
+            return question
+    raise UserError(
+        f"the prompt of {sample.key} can no longer be made: the task {config.task['name']!r}, the chat template of "
+        f"{config.model.name!r} or the question has changed since"
+    )
+
+
+def _candidates(folder: RunFolder, config: RunConfig, contexts: PolicyContexts, sample: Sample) -> Iterator[Question]:
+    """As the record has it, which needs no data set; then as the task has it."""
+    for row in read_lines(folder.path / "questions.jsonl"):
+        if row["id"] == sample.question_id:
+            yield Question(row["id"], row["text"], row["answer"], row.get("details", {}))
+    split = config.evaluation.split if measures(sample.phase) else "train"
+    yield from (q for q in contexts.task.load(split) if q.id == sample.question_id)

@@ -1,0 +1,1 @@
+"""Configure, execute, evaluate, plan and sweep."""

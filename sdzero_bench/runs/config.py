@@ -1,0 +1,179 @@
+"""Settings of a run: defaults, preset, file, `--set`; each later one overrides the earlier. Unknown keys are refused."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from sdzero_bench.core.errors import UserError, unknown
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.yaml_core import read_yaml
+from sdzero_bench.runs import registry
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def preset_names() -> list[str]:
+    folder = resources.files("sdzero_bench.core.presets")
+    return sorted(entry.name[: -len(".yaml")] for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+NOT_SETTINGS = ("summary", "deviations", "tune", "typical", "machine")
+"""Of a preset: what it is, and where it differs from what it follows; what a sweep tries; what a plan assumes."""
+
+
+def load_preset(name: str) -> dict[str, Any]:
+    if name not in preset_names():
+        raise unknown("preset", name, preset_names())
+    return deepcopy(_parsed_preset(name))
+
+
+@cache
+def _parsed_preset(name: str) -> dict[str, Any]:
+    return read_yaml(resources.files("sdzero_bench.core.presets").joinpath(f"{name}.yaml").read_text())
+
+
+def resolve(
+    method: str,
+    preset: str = "micro",
+    file: Path | None = None,
+    assignments: list[str] | None = None,
+    model: str | None = None,
+    task: str | None = None,
+    seed: int | None = None,
+) -> RunConfig:
+    """The settings of a run. Raises `UserError` in one line for anything unknown, malformed or out of range.
+
+    A preset may give defaults for each method under `methods:`, and settings that differ for a task under `tasks:`.
+    """
+    registry.method(method)
+    settings = load_preset(preset)
+    for name in NOT_SETTINGS:
+        settings.pop(name, None)
+    per_method, per_task = settings.pop("methods", {}), settings.pop("tasks", {})
+    layers = [_read(file)] if file else []
+    layers += [_assignment(text) for text in assignments or []]
+    if task is not None:
+        layers.append({"task": {"name": task}})
+    if model is not None:
+        layers.append({"model": {"name": model}})
+    if seed is not None:
+        layers.append({"seed": seed})
+    chosen = settings["task"]["name"]
+    for layer in layers:
+        section = layer.get("task")
+        chosen = section.get("name", chosen) if isinstance(section, dict) else chosen
+    registry.task(chosen)
+    # Options of another method or task than the preset's must not linger.
+    if chosen != settings["task"]["name"]:
+        settings["task"] = {"name": chosen}
+    merged = _merge(settings, per_task.get(chosen, {}))
+    merged = _merge(merged, {"preset": preset, "method": {"name": method, **per_method.get(method, {})}})
+    for layer in layers:
+        merged = _merge(merged, layer)
+    if not isinstance(merged["method"], dict):
+        raise UserError(f"method: input should be options of the method (given: {merged['method']!r}); name it with --method")
+    if merged["method"]["name"] != method:
+        raise UserError(f"the config file is for method {merged['method']['name']!r}, not {method!r}")
+    return validate(merged)
+
+
+def validate(settings: dict[str, Any]) -> RunConfig:
+    """A `RunConfig` with its task's and method's options filled in and checked."""
+    config = _check(RunConfig, settings, "")
+    task_name, method_name = config.task.get("name", ""), config.method.get("name", "")
+    task_options = _check(registry.task(task_name).Options, _without_name(config.task), "task.")
+    method_options = _check(registry.method(method_name).Options, _without_name(config.method), "method.")
+    if config.evaluation.pass_at > config.evaluation.samples:
+        raise UserError(
+            f"evaluation.pass_at is {config.evaluation.pass_at}, but there are only {config.evaluation.samples} samples a "
+            f"question; pass@k needs at least k (evaluation.samples)"
+        )
+    if config.evaluation.temperature == 0 and config.evaluation.samples > 1:
+        raise UserError(
+            f"evaluation.temperature is 0: all {config.evaluation.samples} samples of a question would be the same one; "
+            f"set evaluation.samples and evaluation.pass_at to 1, or a temperature"
+        )
+    return config.model_copy(
+        update={
+            "task": {"name": task_name, **task_options.model_dump(mode="json")},
+            "method": {"name": method_name, **method_options.model_dump(mode="json")},
+        }
+    )
+
+
+def make_task(config: RunConfig) -> Any:
+    cls = registry.task(config.task["name"])
+    return cls(cls.Options(**_without_name(config.task)))
+
+
+def make_method(config: RunConfig) -> Any:
+    cls = registry.method(config.method["name"])
+    return cls(cls.Options(**_without_name(config.method)))
+
+
+def _without_name(section: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if key != "name"}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        data = read_yaml(file.read_text())
+    except OSError as error:
+        raise UserError(f"cannot read the config file {str(file)!r}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{str(file)!r} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{str(file)!r} must hold keys and values at its top level")
+    return data
+
+
+def _assignment(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {text!r} is not KEY=VALUE")
+    try:
+        result: Any = read_yaml(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {key}: {value!r} is not a YAML value") from error
+    for part in reversed(key.strip().split(".")):
+        result = {part: result}
+    return result
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _check(cls: type[Model], values: dict[str, Any], prefix: str) -> Model:
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = prefix + ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise unknown("key", path, _keys(cls, prefix)) from error
+        raise UserError(f"{path}: {first['msg'].lower()} (given: {first['input']!r})") from error
+
+
+def _keys(cls: type[BaseModel], prefix: str) -> list[str]:
+    keys = []
+    for name, field in cls.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            keys += _keys(nested, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys

@@ -1,0 +1,1 @@
+"""Measure policies: avg@k, pass@k, maj@k, revision, localisation."""

@@ -1,0 +1,120 @@
+"""Measuring a policy by itself: which policy is meant, and under which settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.questions.harness.harness_task import HarnessTask
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.runs import registry
+from sdzero_bench.runs.config import make_task, resolve
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A policy to be measured."""
+
+    model: str
+    """As in `model.name`."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """Of the run that it comes from."""
+    origin: dict[str, Any] | None = None
+    """That run, for the record."""
+
+
+def subject(name: str) -> Subject:
+    """The policy that NAME means: a run's folder its final checkpoint, RUN/checkpoints/NAME that one, else a model.
+
+    Raises `UserError` for a run that is unfinished, or whose checkpoints are gone, as those of a packed record are.
+    """
+    path = Path(name).expanduser()
+    if (path / "manifest.json").is_file():
+        return _of_run(RunFolder.open(path), None)
+    if path.parent.name == "checkpoints" and (path.parent.parent / "manifest.json").is_file():
+        return _of_run(RunFolder.open(path.parent.parent), path.name)
+    return Subject(name)
+
+
+def _of_run(run: RunFolder, checkpoint: str | None) -> Subject:
+    manifest, result = run.read("manifest.json"), run.read("result.json")
+    if checkpoint is None:
+        if manifest["state"] != "finished" or result is None:
+            raise UserError(
+                f"{str(run.path)!r} is not finished; go on with: sdzero-bench run --resume {run.path}, or name one of its "
+                f"checkpoints, {run.path}/checkpoints/NAME"
+            )
+        # A run that trained nothing has measured the base alone.
+        checkpoint = result["evaluation"][-1]["checkpoint"]
+    config = manifest["config"]
+    origin = {
+        "run_id": manifest["run_id"],
+        "checkpoint": checkpoint,
+        "method": config["method"]["name"],
+        "seed": config["seed"],
+        "question_set": manifest["question_set"],
+    }
+    if checkpoint == "base":
+        return Subject(config["model"]["name"], config, origin)
+    if (folder := run.checkpoint(checkpoint)) is None:
+        raise UserError(
+            f"{str(run.path)!r} has no checkpoint {checkpoint!r}: packed records are without; give the folder of the run itself"
+        )
+    return Subject(str(folder), config, origin)
+
+
+def settings_for(
+    measured: Subject,
+    preset: str,
+    task: str | None,
+    assignments: Sequence[str],
+    k: int | None = None,
+    limit: int | None = None,
+    split: str | None = None,
+) -> RunConfig:
+    """The settings under which a policy is measured on a task; by default on that of the run that it comes from.
+
+    Later ones override earlier: the preset; the run's own, so that figures can be compared with it; what a harness is used to;
+    these arguments; `assignments`. Raises `UserError` as `config.resolve` does, and if no task is named anywhere.
+    """
+    own = measured.config
+    if task is None and not own:
+        raise UserError("which task? add --task NAME; `sdzero-bench tasks` lists them")
+    name = task or own["task"]["name"]
+    layers: dict[str, Any] = {}
+    if own:
+        layers |= _dotted(
+            {"model": {n: own["model"].get(n) for n in ("dtype", "device", "thinking")}, "evaluation": own["evaluation"]}
+        )
+        layers |= {"sampling.batch_size": own["sampling"]["batch_size"]}
+        if own["task"]["name"] == name:
+            layers |= _dotted({"task": own["task"]})
+    layers |= {"evaluation.split": "test"}
+    asked: dict[str, Any] = {"questions.measure_only": True, "evaluation.base": True}
+    asked |= {"evaluation.revise": False, "evaluation.localise": 0}
+    if k is not None:
+        asked |= {"evaluation.samples": k, "evaluation.pass_at": k}
+    asked |= {key: value for key, value in {"questions.test": limit, "evaluation.split": split}.items() if value is not None}
+
+    def config(usual: Mapping[str, Any]) -> RunConfig:
+        settings = {**layers, **_dotted({"evaluation": usual}), **asked}
+        assigned = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+        return resolve("base", preset, None, [*assigned, *assignments], measured.model, name)
+
+    if not issubclass(registry.task(name), HarnessTask):
+        return config({})
+    # What a harness is used to depends on the task's own options, which `assignments` may set.
+    return config(make_task(config({"samples": 1, "pass_at": 1})).usual_evaluation())
+
+
+def _dotted(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        # An empty mapping is a value: an option that holds a mapping.
+        flat |= _dotted(value, f"{prefix}{name}.") if isinstance(value, Mapping) and value else {f"{prefix}{name}": value}
+    return flat

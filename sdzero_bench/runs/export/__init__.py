@@ -1,0 +1,1 @@
+"""Our tasks and policies for plain lm-eval."""

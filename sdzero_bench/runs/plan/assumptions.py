@@ -1,0 +1,68 @@
+"""What a plan assumes beyond the settings: lengths, the machine, how many questions. From the preset, or from the user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.yaml_core import read_yaml
+from sdzero_bench.runs.config import load_preset
+from sdzero_bench.runs.plan.machine import Machine
+from sdzero_bench.training.cost import Typical
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    typical: Typical
+    machine: Machine
+    questions: int
+    test_questions: int
+
+
+def assumptions(config: RunConfig, assigned: Sequence[str] = ()) -> Assumptions:
+    """Those of the run's preset, changed by `assigned`, such as `machine.count=16`.
+
+    Raises `UserError` for what neither states, and for unknown names.
+    """
+    preset, task = load_preset(config.preset), config.task["name"]
+    stated: dict[str, dict[str, Any]] = {
+        "typical": dict(preset.get("typical", {}).get(task, {})),
+        "machine": dict(preset.get("machine", {})),
+        "questions": {
+            "train": config.questions.train or config.task.get("train"),
+            "test": config.questions.test or config.task.get("test"),
+        },
+    }
+    for text in assigned:
+        name, equals, value = text.partition("=")
+        section, _, key = name.partition(".")
+        if not equals or section not in stated or not key:
+            raise UserError(f"--assume takes SECTION.KEY=VALUE, with a section of {', '.join(stated)}; given: {text!r}")
+        stated[section][key] = read_yaml(value)
+    counts = stated["questions"]
+    for split in ("train", "test"):
+        if not isinstance(counts[split], int) or counts[split] < 1:
+            raise UserError(f"how many {split} questions? the settings leave it to the data; add --assume questions.{split}=N")
+    return Assumptions(
+        _checked(Typical, stated["typical"], "typical", f"the preset {config.preset!r} does not know samples of {task!r}"),
+        _checked(Machine, stated["machine"], "machine", f"the preset {config.preset!r} names no machine"),
+        counts["train"],
+        counts["test"],
+    )
+
+
+def _checked(model: type[M], values: dict[str, Any], section: str, why: str) -> M:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, (section, *first["loc"])))
+        said = why if first["type"] == "missing" else first["msg"].lower()
+        raise UserError(f"{name}: {said}; add --assume {name}=VALUE") from error

@@ -1,0 +1,72 @@
+"""A plan beside what a run used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.runs.config import validate
+from sdzero_bench.runs.plan.assumptions import assumptions
+from sdzero_bench.runs.plan.estimate import Plan, estimate
+
+
+@dataclass(frozen=True)
+class Compared:
+    phase: str
+    what: str
+    planned: float
+    used: float
+
+    @property
+    def error(self) -> float | None:
+        """Of the plan, relative to what was used; None where nothing was."""
+        return (self.planned - self.used) / self.used if self.used else None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "error": self.error}
+
+
+def plan_of(path: Path, assumed: Sequence[str] = ()) -> tuple[Plan, dict[str, dict[str, float]]]:
+    """The plan of a finished run, from its settings alone, and its ledger.
+
+    Raises `UserError` for a folder that holds no finished run.
+    """
+    run = RunFolder.open(path)
+    manifest, result = run.read("manifest.json"), run.read("result.json")
+    if result is None:
+        raise UserError(f"{str(path)!r} is not finished, so that nothing is there to compare a plan with")
+    config = validate(manifest["config"])
+    # How many questions there are is no estimate; a task's own splits may say more than was used.
+    counts = [f"questions.train={result['budget']['questions']}", f"questions.test={result['evaluation'][0]['questions']}"]
+    found = assumptions(config, [*counts, *assumed])
+    return estimate(config, found.typical, found.machine, found.questions, found.test_questions), result["ledger"]
+
+
+def compared(plan: Plan, ledger: dict[str, dict[str, float]]) -> list[Compared]:
+    """Phase by phase, and the sums over all phases."""
+    rows: list[Compared] = []
+    names = [phase.name for phase in plan.phases] + [name for name in ledger if name not in {p.name for p in plan.phases}]
+    planned = {phase.name: phase for phase in plan.phases}
+    columns = {
+        "samples": ("samples", "samples"),
+        "generated tokens": ("generated", "generated_tokens"),
+        "tokens backward": ("backward", "backward_tokens"),
+        "tokens forward": ("forward", "forward_tokens"),
+        "seconds": ("hours", "wall_seconds"),
+    }
+    for name in names:
+        for what, (ours, theirs) in columns.items():
+            expected = float(getattr(planned[name], ours)) if name in planned else 0.0
+            expected *= 3600 if what == "seconds" else 1
+            used = float(ledger.get(name, {}).get(theirs, 0.0))
+            if expected or used:
+                rows.append(Compared(name, what, expected, used))
+    for what in columns:
+        of_it = [row for row in rows if row.what == what]
+        if of_it:
+            rows.append(Compared("all", what, sum(r.planned for r in of_it), sum(r.used for r in of_it)))
+    return rows

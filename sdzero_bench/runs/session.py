@@ -1,0 +1,278 @@
+"""One run from start to end: prepare and check, train, measure, write up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sdzero_bench.core.completion import SamplingParameters
+from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
+from sdzero_bench.core.errors import BudgetError, UserError
+from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.core.provenance import hardware, versions
+from sdzero_bench.core.question import NO_QUESTIONS, QuestionSet
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.task import Task
+from sdzero_bench.policies.architecture import architecture
+from sdzero_bench.policies.gguf import is_gguf, quantisation
+from sdzero_bench.policies.loading import device, model_path
+from sdzero_bench.policies.lora import require_peft
+from sdzero_bench.questions.decontamination import Decontamination, decontaminate
+from sdzero_bench.questions.harness.harness_task import HarnessTask
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.packing import journal_manifest
+from sdzero_bench.runs.config import make_method, make_task, validate
+from sdzero_bench.runs.evaluation.localising import FILE as LOCALISATION
+from sdzero_bench.runs.evaluation.localising import localise
+from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
+from sdzero_bench.training.method import Method
+from sdzero_bench.training.phrases import NAMED
+from sdzero_bench.training.run import Checkpoint, Run
+from sdzero_bench.training.tracking import require_trackers
+from sdzero_bench.verifiers.equip import equip
+
+
+class Session:
+    """A configured run whose questions are loaded and whose plan fits its budget; nothing is written before that."""
+
+    def __init__(self, config: RunConfig, display: ProgressDisplay, ranks: Ranks = ALONE) -> None:
+        require_supported(config, ranks)
+        self.ranks = ranks
+        self.config = config
+        self.display = display
+        self.task: Task = equip(make_task(config), config.verifying)
+        self.method: Method = make_method(config)
+        model_path(config.model.name)
+        require_trackers(config.tracking.report_to)
+        require_peft(config.lora)
+        if config.lora.rank is not None:
+            architecture(config.model.name, config.lora)  # whether it has the layers, said before anything is drawn
+        self.tuning: dict[str, Any] | None = None
+        """How settings were chosen, where they were; for the record."""
+        self.origin: dict[str, Any] | None = None
+        """The run that the measured policy comes from, where it comes from one; for the record."""
+        self.train_questions, self.test_questions, self.decontamination = self._load()
+        self.plan = self.method.plan(len(self.train_questions))
+        allowed = config.budget.samples_per_question * len(self.train_questions)
+        if (needed := sum(self.plan.values())) > allowed:
+            phases = ", ".join(f"{name} {count}" for name, count in self.plan.items())
+            raise BudgetError(
+                f"{self.method.name} needs {needed} samples ({phases}), but the budget allows {allowed}, "
+                f"{config.budget.samples_per_question} a question; raise budget.samples_per_question or let the method "
+                f"draw fewer"
+            )
+
+    def _load(self) -> tuple[QuestionSet, QuestionSet, Decontamination]:
+        """Training questions, and those that are measured on, apart from each other."""
+        settings = self.config.questions
+        test = self.task.load(self.config.evaluation.split).head(settings.test)
+        if not settings.measure_only:
+            train, test, removed = decontaminate(self.task.load("train"), test, settings.decontaminate)
+            return train.head(settings.train), test, removed
+        if self.method.trains:
+            raise UserError(f"{self.method.name} needs training questions; leave out questions.measure_only")
+        return NO_QUESTIONS, test, Decontamination("off")
+
+    def describe(self, folder: RunFolder) -> str:
+        """A few lines that say what the run will do."""
+        config = self.config
+        plan = ", ".join(f"{name} {count}" for name, count in self.plan.items()) or "none"
+        allowed = config.budget.samples_per_question * len(self.train_questions)
+        trains = not config.questions.measure_only
+        trained_on = f"{len(self.train_questions)} training questions ({self.train_questions.fingerprint}), " if trains else ""
+        drawn = config.sampling if trains else config.evaluation
+        lines = {
+            "method": f"{self.method.name}: {self.method.summary} ({self.method.paper})",
+            "model": f"{config.model.name} on {device(config.model)}, seed {config.seed}{self._quantised()}",
+            "task": f"{self.task.name}, {trained_on}{len(self.test_questions)} {config.evaluation.split} questions",
+            "shown": self.method.supervision,
+            "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
+            "sampler": f"{config.engine.name}, temperature {drawn.temperature:g}, top-p {drawn.top_p:g}",
+            "verifier": f"{self.task.verifier}; {self._kept_in()}{self._less_tests()}",
+            "folder": str(folder.path),
+        }
+        if not trains:
+            del lines["method"], lines["shown"], lines["budget"]
+        return "\n".join(f"{name:>9}  {text}" for name, text in lines.items())
+
+    def _quantised(self) -> str:
+        name = self.config.model.name
+        if not is_gguf(name):
+            return ""
+        return f"; its weights were quantised ({quantisation(Path(name).expanduser())}) and are not those of the original model"
+
+    def _left_out(self) -> int:
+        return self.task.left_out(self.train_questions) + self.task.left_out(self.test_questions)
+
+    def _less_tests(self) -> str:
+        count = self._left_out()
+        return f"; without {count} tests of the data, whose results do not fit the limits" if count else ""
+
+    def _kept_in(self) -> str:
+        if self.task.sandbox is not None:
+            return f"programs run in {self.task.sandbox.name}"
+        limit = self.task.time_limit(self.test_questions[0]) or self.config.verifying.timeout_seconds
+        return f"in processes killed after {limit:g} s"
+
+    def new_folder(self, parent: Path) -> RunFolder:
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        kind = "eval" if self.config.questions.measure_only else self.method.name
+        name = f"{kind}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}"
+        folder = None
+        if self.ranks.first:
+            folder = RunFolder.create(parent, name)
+            folder.lock()
+        path = self.ranks.from_first(folder.path if folder else parent)
+        return folder or RunFolder(path, writes=False)
+
+    def execute(self, folder: RunFolder) -> dict[str, Any]:
+        """Train, measure, write everything; the result is the document of `--json`. Repeatable on its own folder."""
+        folder.require_space(self._disk_needed())
+        folder.write_lines("questions.jsonl", self._questions())
+        folder.start_session(
+            {
+                "run_id": folder.run_id,
+                "config": self.config.model_dump(mode="json"),
+                "question_set": self.train_questions.fingerprint,
+                "test_set": self.test_questions.fingerprint,
+                "supervision": self.method.supervision,
+                "decontamination": self.decontamination.as_dict(),
+                "tuning": self.tuning,
+                "origin": self.origin,
+                "harness": self.task.harness,
+                "left_out_tests": self._left_out(),
+                "versions": versions(),
+                "hardware": {**hardware(), "processes": self.ranks.count},
+                "sandbox": self.task.sandbox and self.task.sandbox.as_dict(),
+            }
+        )
+        run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
+        try:
+            run.require_context(
+                run.longest_prompt(self.test_questions) + self.config.evaluation.max_new_tokens,
+                "a test prompt with its response",
+                "evaluation.max_new_tokens",
+            )
+            self._require_room_to_localise(run)
+            final = self.method.train(run)
+            run.trained = True
+            kept = run.kept if self.config.evaluation.of_intermediate else {}
+            policies = {"base": run.base, **kept, "final": final}
+            if final == run.base:
+                del policies["final"]
+            elif not self.config.evaluation.base:
+                del policies["base"]
+            evaluation = [self._evaluate(run, label, policy) for label, policy in policies.items()]
+            self._localise(run, policies)
+        finally:
+            run.close()
+        return self._write_up(run, folder, evaluation)
+
+    def _questions(self) -> Iterator[dict[str, Any]]:
+        """What was asked, for the record: training questions first, then those that were measured on."""
+        for split, questions in (("train", self.train_questions), ("test", self.test_questions)):
+            for question in questions:
+                row = {"split": split, "id": question.id, "text": question.text, "answer": question.answer}
+                yield {**row, "details": question.details} if self.task.record_details else row
+
+    def _disk_needed(self) -> int:
+        """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB a sample."""
+        weights = sum(file.stat().st_size for file in Path(model_path(self.config.model.name)).glob("*.safetensors"))
+        evaluated = len(self.test_questions) * self.config.evaluation.samples * 6
+        return 10 * weights + 4_000 * (sum(self.plan.values()) + evaluated)
+
+    def _evaluate(self, run: Run, label: str, policy: Checkpoint) -> dict[str, Any]:
+        settings = self.config.evaluation
+        parameters = SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
+        prompts = run.ask(self.test_questions, settings.samples)
+        # One stream for all policies: the same question gets the same random numbers from each.
+        samples = run.measure(label, policy, prompts, parameters, settings.seed, "")
+        result = {"policy": label, "checkpoint": policy.name, **measure(samples, settings.pass_at)}
+        if isinstance(self.task, HarnessTask):
+            result["harness"] = self.task.harness_figures(self.test_questions, samples)
+        if settings.revise:
+            result["revision"] = self._revise(run, label, policy, samples, parameters)
+        return result
+
+    def _revise(self, run: Run, label: str, policy: Checkpoint, samples: Any, parameters: Any) -> dict[str, Any]:
+        by_id = {q.id: q for q in self.test_questions}
+        first = [s for s in samples if s.verdict.reward is not None]
+        prompts = [run.continue_after(by_id[s.question_id], s, NAMED["paper"].after(s.verdict.reward), s.index) for s in first]
+        revised = run.measure(f"{label}.revision", policy, prompts, parameters, self.config.evaluation.seed, ".revision")
+        return measure_revision(first, revised)
+
+    def _require_room_to_localise(self, run: Run) -> None:
+        if not self.config.evaluation.localise:
+            return
+        phrases = max(len(run.encode(self.method.phrases.after(reward))) for reward in (0.0, 1.0))
+        longest = run.longest_prompt(self.test_questions) + 2 * self.config.evaluation.max_new_tokens + phrases
+        what = "a test prompt with its response twice, which evaluation.localise needs,"
+        run.require_context(longest, what, "evaluation.max_new_tokens")
+
+    def _localise(self, run: Run, policies: dict[str, Checkpoint]) -> None:
+        """Write localisation.json, where it is asked for. A resumed run does it again: it takes no samples."""
+        if count := self.config.evaluation.localise:
+            found = localise(run, self.test_questions, policies, self.method.phrases, count)
+            run.folder.write(LOCALISATION, found, indent=None)
+
+    def _write_up(self, run: Run, folder: RunFolder, evaluation: list[dict[str, Any]]) -> dict[str, Any]:
+        from sdzero_bench.runs.write_up.learning_curve import draw_learning_curve
+        from sdzero_bench.runs.write_up.summary import markdown_summary
+
+        if evaluation[0]["policy"] == "base":
+            base = evaluation[0]["per_question"]["avg"]
+            for entry in evaluation[1:]:
+                entry["over_base"] = paired_difference(base, entry["per_question"]["avg"])
+        folder.write("evaluation.json", evaluation)
+        result = {
+            "run_id": folder.run_id,
+            "method": self.method.name,
+            "task": self.task.name,
+            "preset": self.config.preset,
+            "seed": self.config.seed,
+            "model": self.config.model.name,
+            "folder": str(folder.path),
+            "question_set": self.train_questions.fingerprint,
+            "test_set": self.test_questions.fingerprint,
+            "supervision": self.method.supervision,
+            "sandbox": self.task.sandbox and self.task.sandbox.name,
+            "tuning": self.tuning,
+            "origin": self.origin,
+            "harness": self.task.harness,
+            "left_out_tests": self._left_out(),
+            "budget": run.budget.as_dict(),
+            "ledger": run.ledger.as_dict(),
+            "evaluation": [{k: v for k, v in entry.items() if k != "per_question"} for entry in evaluation],
+        }
+        if not self.ranks.first:
+            return result
+        folder.write("result.json", result)
+        markdown_summary(folder, result)
+        draw_learning_curve(folder, run.journal.phases, result)
+        folder.finish(journal_manifest(folder.path))
+        return result
+
+
+def resume_session(path: Path, display: ProgressDisplay, ranks: Ranks = ALONE) -> tuple[Session, RunFolder]:
+    """The session of an existing run folder, which it locks. Raises `UserError` as `session_in` and `RunFolder.lock` do.
+
+    A packed record is refused: it has no policies to go on with.
+    """
+    if any((path / "journal").glob("*.xz")):
+        raise UserError(f"{str(path)!r} is a packed record, and finished; only a run's own folder can be resumed")
+    folder = RunFolder.open(path, ranks.first)
+    folder.lock()
+    return session_in(folder, display, ranks), folder
+
+
+def session_in(folder: RunFolder, display: ProgressDisplay, ranks: Ranks = ALONE) -> Session:
+    """The session of a run that has begun. Raises `UserError` if its questions are no longer what they were."""
+    manifest = folder.read("manifest.json")
+    session = Session(validate(manifest["config"]), display, ranks)
+    for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
+        if manifest[name] != questions.fingerprint:
+            raise UserError(f"the {name} of {str(folder.path)!r} has changed since the run began; start a new run")
+    session.tuning, session.origin = manifest["tuning"], manifest.get("origin")
+    return session

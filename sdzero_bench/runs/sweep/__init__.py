@@ -1,0 +1,1 @@
+"""Many runs as one command: planned, started, watched, resumed, tuned."""

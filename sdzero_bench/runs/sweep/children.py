@@ -1,0 +1,126 @@
+"""A run as a child process: started with its share of the machine, listened to, and ended with all that it started."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from sdzero_bench.records.folder import write_atomic
+from sdzero_bench.runs.sweep.grid import PlannedRun
+from sdzero_bench.runs.sweep.scheduler import Ended
+from sdzero_bench.runs.sweep.status_reports import LOCKED, StatusReport
+from sdzero_bench.verifiers.pool import KNOWN_VERDICTS
+
+
+class Children:
+    """Starts runs, `jobs` of them at a time; each gets its share of the cores, and one accelerator where there are any."""
+
+    def __init__(self, jobs: int, out: Path) -> None:
+        self.out = out.resolve()
+        self.threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+        self.accelerators = visible_accelerators()
+
+    def start(self, run: PlannedRun, slot: int) -> Child:
+        """Start a run in slot 0, 1, ... Raises `OSError` if its files cannot be written."""
+        plan = plan_file(run)
+        content = {"config": run.config.model_dump(mode="json"), "tuning": run.tuning, "origin": run.origin}
+        write_atomic(plan, json.dumps(content, indent=2) + "\n")
+        return Child(run, plan, self.environment(slot))
+
+    def close(self) -> None:
+        """Nothing outlives the children."""
+
+    def environment(self, slot: int) -> dict[str, str]:
+        """Two torch processes that each take all cores slow each other down ten times and more."""
+        threads = min(self.threads, int(os.environ.get("OMP_NUM_THREADS") or self.threads))
+        shares = {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
+        shares[KNOWN_VERDICTS] = os.environ.get(KNOWN_VERDICTS) or str(self.out / "verdicts.sqlite")
+        if self.accelerators:
+            shares["CUDA_VISIBLE_DEVICES"] = self.accelerators[slot % len(self.accelerators)]
+        return {**os.environ, **shares}
+
+
+class Child:
+    """A run that was started; an `Attempt` of the scheduler."""
+
+    def __init__(self, run: PlannedRun, plan: Path, environment: dict[str, str]) -> None:
+        self.report = StatusReport()
+        self._log = log_file(run)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as errors:
+            self._logged_before = errors.tell()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sdzero_bench.runs.sweep.worker", str(run.folder), str(plan)],
+                stdin=subprocess.PIPE,  # never written to: its end tells the child that the sweep is gone
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=environment,
+                start_new_session=True,  # Ctrl-C reaches the sweep alone, which then ends its children
+            )
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.report = StatusReport.parse(line)
+
+    def poll(self) -> Ended | None:
+        """How the run ended, or None while it goes on."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        self._listener.join(timeout=5)
+        if code == 0:
+            return Ended("done")
+        if code == LOCKED:
+            return Ended("locked")
+        if code < 0:
+            return Ended("failed", _killed_by(-code))
+        reason = self.report.failure or self._last_words() or f"it ended with exit code {code}"
+        return Ended("no room" if self.report.no_room else "failed", reason)
+
+    def _last_words(self) -> str:
+        """The last line that this attempt logged, for a child that failed before it could report."""
+        lines = self._log.read_bytes()[self._logged_before :].decode(errors="replace").splitlines()
+        return lines[-1].strip() if lines else ""
+
+    def stop(self) -> None:
+        """Ask the run to end; it writes what it has."""
+        self._process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the run and all processes that it started, at once."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+def _killed_by(number: int) -> str:
+    hint = "; the machine may have run out of memory" if number == signal.SIGKILL else ""
+    return f"killed by {signal.Signals(number).name}{hint}"
+
+
+def plan_file(run: PlannedRun) -> Path:
+    return run.folder.parent / "plan" / f"{run.name}.json"
+
+
+def log_file(run: PlannedRun) -> Path:
+    return run.folder.parent / "logs" / f"{run.name}.log"
+
+
+def visible_accelerators() -> Sequence[str]:
+    """What CUDA_VISIBLE_DEVICES lists, or else the number of each device that torch sees."""
+    if (listed := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [device for device in listed.split(",") if device.strip()]
+    count = "import torch; print(torch.cuda.device_count())"
+    # In a process of its own: the sweep needs no torch, and no memory for it.
+    found = subprocess.run([sys.executable, "-c", count], capture_output=True, text=True, check=False).stdout.strip()
+    return [str(i) for i in range(int(found or 0))]

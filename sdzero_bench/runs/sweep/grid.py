@@ -1,0 +1,175 @@
+"""Which runs a sweep is made of, each with its settings and its folder, all of it decided before anything starts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.runs import registry
+from sdzero_bench.runs.config import resolve, validate
+
+BASE = "base"
+"""The method that measures the untrained policy, which every comparison needs once."""
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a sweep."""
+
+    config: RunConfig
+    folder: Path
+    label: str
+    """A short name for people."""
+    tuning: dict[str, Any] | None = None
+    """How its settings were chosen, for the manifest: see tuning.py."""
+    origin: dict[str, Any] | None = None
+    """The run whose policy it measures, for the manifest."""
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def is_finished(self) -> bool:
+        """Whether its folder holds the finished run. Raises `UserError` if the folder holds another one."""
+        manifest = RunFolder(self.folder).read("manifest.json")
+        if manifest is None:
+            return False
+        if deciding(manifest["config"]) != deciding(self.config.model_dump(mode="json")):
+            raise UserError(f"{str(self.folder)!r} holds a run with other settings than its name says; move it away")
+        return manifest["state"] == "finished"
+
+
+def planned(
+    config: RunConfig,
+    out: Path,
+    tuning: dict[str, Any] | None = None,
+    note: str = "",
+    origin: dict[str, Any] | None = None,
+) -> PlannedRun:
+    """The run of `config` below `out`. Its folder is named by what decides the run, so that the same run is found again."""
+    method, task = config.method["name"], config.task["name"]
+    name = f"{method}-{task}-s{config.seed}".replace(":", "-").replace("/", "-")
+    label = f"{method} {task} s{config.seed}{note and ' ' + note}"
+    return PlannedRun(config, out / f"{name}-{digest(config, tuning)}", label, tuning, origin)
+
+
+def digest(config: RunConfig, tuning: Mapping[str, Any] | None = None) -> str:
+    """8 hex digits of SHA-256 over the settings without the seed, and over the grid that they were chosen from."""
+    settings = deciding(config.model_dump(mode="json", exclude={"seed"}))
+    decides = {"config": settings, "grid": tuning and tuning["grid"]}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:8]
+
+
+LATER: dict[str, dict[str, Any]] = {
+    "evaluation": {"localise": 0},
+    "model": {"thinking": None},
+    "method": {"phases": "both", "teacher_told": "reward"},
+}
+"""Settings that came after there were records, and the value at which they change nothing."""
+
+
+def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without those of `LATER` that change nothing, so that a sweep finds the runs that were made before there were
+    such."""
+    kept = dict(settings)
+    for section, later in LATER.items():
+        if section in kept:
+            kept[section] = {name: value for name, value in kept[section].items() if later.get(name, _UNSET) != value}
+    return kept
+
+
+_UNSET = object()
+
+
+def changed(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
+    """`config` with other values at dotted keys, checked anew. Raises `UserError` for a key or value that cannot be."""
+    settings = config.model_dump(mode="json")
+    for key, value in values.items():
+        *sections, last = key.split(".")
+        section = settings
+        for name in sections:
+            section = section[name]
+        section[last] = value
+    return validate(settings)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Settings chosen for a method on a task, as `--set` takes them, and the account of it for the manifest."""
+
+    assignments: Sequence[str]
+    record: dict[str, Any] | None
+
+
+UNTUNED = Tuned((), None)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What was asked for. `runs` raises `UserError` for the first name or value that is wrong."""
+
+    methods: Sequence[str]
+    tasks: Sequence[str | None]
+    """None is the task of the preset or the config file."""
+    seeds: Sequence[int]
+    parts: Sequence[float] = ()
+    """Shares of the training questions, each a smaller budget beside the whole one."""
+    preset: str = "micro"
+    model: str | None = None
+    file: Path | None = None
+    assignments: Sequence[str] = ()
+
+    @property
+    def trained(self) -> list[str]:
+        return [method for method in self.methods if method != BASE]
+
+    def config(self, method: str, task: str | None, seed: int, assignments: Iterable[str] = ()) -> RunConfig:
+        """The settings of one run. The base policy is left to a run of its own, unless evaluation.base was given."""
+        config = resolve(method, self.preset, self.file, [*self.assignments, *assignments], self.model, task, seed)
+        return config if "base" in config.evaluation.model_fields_set else changed(config, {"evaluation.base": False})
+
+    def base(self, task: str | None) -> RunConfig:
+        """The run that measures the base policy, under the settings of the others; options of methods are not for it."""
+        if not self.trained:
+            return resolve(BASE, self.preset, self.file, list(self.assignments), self.model, task, 0)
+        config = self.config(self.trained[0], task, 0)
+        return changed(config, {"method": {"name": BASE}, "evaluation.base": True})
+
+    def runs(self, out: Path, choose: Callable[[str, str | None], Tuned | None] | None = None) -> list[PlannedRun]:
+        """Base runs first, then seed by seed, so that a sweep that is cut off can be compared; parts of the budget last.
+
+        `choose(method, task)` gives the tuned settings, or None for a method that is left out.
+        """
+        found = [planned(self.base(task), out) for task in self.tasks]
+        cells = [(seed, task, method) for seed in self.seeds for task in self.tasks for method in self.trained]
+        for part in (None, *self.parts):
+            for seed, task, method in cells:
+                tuned = choose(method, task) if choose else UNTUNED
+                if tuned is None:
+                    continue
+                config = self.config(method, task, seed, tuned.assignments)
+                if part is None:
+                    found.append(planned(config, out, tuned.record))
+                else:
+                    found.append(planned(_first(config, part), out, tuned.record, f"{100 * part:g}%"))
+        return list({run.folder: run for run in found}.values())  # two parts may round to the same questions
+
+
+def _first(config: RunConfig, part: float) -> RunConfig:
+    """The same run on the first `part` of its training questions."""
+    return changed(config, {"questions.train": round(part * _whole(json.dumps(config.task), config.questions.train))})
+
+
+@cache
+def _whole(task: str, train: int | None) -> int:
+    options = json.loads(task)
+    cls = registry.task(options.pop("name"))
+    return len(cls(cls.Options(**options)).load("train").head(train))

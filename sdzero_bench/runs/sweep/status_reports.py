@@ -1,0 +1,79 @@
+"""What a child tells its sweep: JSON lines on a pipe with the phase, how far it is, and at the end why it failed."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import IO, Any
+
+from rich.progress import Progress, TaskID
+
+from sdzero_bench.core.progress import PhaseBar, ProgressDisplay
+
+INTERVAL = 0.25
+"""Seconds between two reports of a phase."""
+
+LOCKED = 75
+"""Exit code of a child whose run another process works on."""
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    note: str = ""
+    """Such as the share of right samples so far."""
+    failure: str = ""
+    """Why the run failed, in one line."""
+    no_room: bool = False
+    """Whether that was for want of disk space."""
+
+    def send(self, channel: IO[str]) -> None:
+        with suppress(OSError):  # a sweep that is gone is noticed elsewhere
+            print(json.dumps(asdict(self)), file=channel, flush=True)
+
+    @classmethod
+    def parse(cls, line: str) -> StatusReport:
+        return cls(**json.loads(line))
+
+
+class ReportingDisplay(ProgressDisplay):
+    """The display of a run that nobody looks at directly: phases go to the sweep, what is said goes to the log."""
+
+    def __init__(self, channel: IO[str]) -> None:
+        super().__init__()
+        self.channel = channel
+
+    @contextmanager
+    def phase(self, name: str, total: int, unit: str = "samples") -> Iterator[PhaseBar]:
+        progress = _ReportedProgress(self.channel)
+        yield PhaseBar(progress, name, total, unit)
+        progress.report()
+
+    def say(self, text: str) -> None:
+        with suppress(OSError):  # the log's disk may be full, which is no reason not to say why a run failed
+            print(text, file=sys.stderr, flush=True)
+
+
+class _ReportedProgress(Progress):
+    """rich's account of a phase, sent instead of drawn."""
+
+    def __init__(self, channel: IO[str]) -> None:
+        super().__init__(auto_refresh=False)
+        self._channel = channel
+        self._sent = 0.0
+
+    def update(self, task_id: TaskID, **fields: Any) -> None:
+        super().update(task_id, **fields)
+        if time.monotonic() - self._sent >= INTERVAL:
+            self.report()
+
+    def report(self) -> None:
+        self._sent = time.monotonic()
+        for task in self.tasks:
+            StatusReport(task.description, int(task.completed), int(task.total or 0), task.fields["note"]).send(self._channel)

@@ -1,0 +1,1 @@
+"""The summary and the learning curve that a run ends with."""

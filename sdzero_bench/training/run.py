@@ -1,0 +1,285 @@
+"""A run: what a method is given to work with. Every part is shared, journaled and charged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from sdzero_bench.core.completion import SamplingParameters
+from sdzero_bench.core.distributed import ALONE, Ranks
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.out_of_memory import TRAINING, memory_for
+from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.task import Task
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.policies.chat import Contexts
+from sdzero_bench.policies.engines.factory import make_engines
+from sdzero_bench.policies.loading import device, load_model, load_tokenizer, model_path, switch_thinking
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.journal import Journal, PrivateJournal, Sample
+from sdzero_bench.records.ledger import EVALUATION, Budget, Ledger, measures
+from sdzero_bench.records.rollouts import Prompt, Rollouts
+from sdzero_bench.training.on_policy import RolloutPlan
+from sdzero_bench.training.options import PolicyGradientOptions, SelfDistillationOptions
+from sdzero_bench.training.supervised import Example
+from sdzero_bench.verifiers.pool import VerifierPool
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from sdzero_bench.training.phase import TrainingPhase
+    from sdzero_bench.training.self_distillation import TeacherContext
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A policy on disk."""
+
+    name: str
+    path: str
+
+
+class Run(Contexts):
+    """The shared parts, bound to one configuration, one question set and one run folder."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        task: Task,
+        questions: QuestionSet,
+        folder: RunFolder,
+        display: ProgressDisplay,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.config = config
+        self.task = task
+        self.questions = questions
+        self.folder = folder
+        self.display = display
+        self.ranks = ranks
+        self.base = Checkpoint("base", model_path(config.model.name))
+        self.tokenizer: Any = switch_thinking(load_tokenizer(self.base.path), config.model.thinking)
+        self.engines = make_engines(config, self.tokenizer, self.base.path, ranks)
+        self.budget = Budget(
+            question_set=questions.fingerprint,
+            questions=len(questions),
+            samples=config.budget.samples_per_question * len(questions),
+            new_tokens_per_sample=config.sampling.max_new_tokens,
+            training_tokens=config.budget.training_tokens,
+        )
+        with ranks.first_goes_first():  # it mends what a crash has torn
+            self.journal = Journal(folder.journal) if ranks.first else PrivateJournal(folder.journal)
+        self.ledger = Ledger.recount(self.budget, self.journal.phases, folder.read("ledger.json") or {})
+        self.verifier = VerifierPool(task, config.verifying.workers, config.verifying.timeout_seconds)
+        self.kept: dict[str, Checkpoint] = {}
+        self.trained = False
+        """Whether the method is done, and policies may be measured."""
+        self._loaded: tuple[str, PreTrainedModel] | None = None
+        self.rollouts = Rollouts(self.journal, self.ledger, self.verifier, self.decode, self.accelerators, ranks)
+
+    # Text and tokens: what `Contexts` has, and
+
+    def demonstration(self, question: Question) -> str:
+        """The task's gold solution. Raises `UserError` if it has none."""
+        solution = self.task.demonstration(question)
+        if solution is None:
+            raise UserError(
+                f"the task {self.task.name!r} has no gold solution of question {question.id!r}, and this method needs them; "
+                f"choose a method that learns from verifier rewards (`sdzero-bench methods`)"
+            )
+        return solution
+
+    @cached_property
+    def ends(self) -> set[int]:  # type: ignore[override]
+        from sdzero_bench.policies.engines.transformers_engine import end_tokens
+
+        return end_tokens(self.weights(self.base), self.tokenizer)
+
+    # Sampling
+
+    @property
+    def sampling(self) -> SamplingParameters:
+        settings = self.config.sampling
+        return SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
+
+    def require_context(self, tokens: int, what: str, setting: str = "sampling.max_new_tokens") -> None:
+        """Raise `UserError` if a sequence of so many tokens does not fit the model: said before the first sample.
+
+        `setting` is what has to be lower then.
+        """
+        limit = getattr(self.weights(self.base).config.get_text_config(), "max_position_embeddings", None)
+        if limit is not None and tokens > limit:
+            raise UserError(f"{what} may take {tokens} tokens, but the model reads {limit}; lower {setting}")
+
+    def longest_prompt(self, questions: QuestionSet | None = None) -> int:
+        return max(len(self.prompt_ids(q)) for q in questions or self.questions)
+
+    def sample(self, phase: str, policy: Checkpoint, prompts: Sequence[Prompt]) -> Sequence[Sample]:
+        """One verified training sample a prompt, in order, charged to the budget.
+
+        Raises `BudgetError`, before drawing, if the budget does not allow it; `ValueError` if a question is not in the run's
+        question set, or if the phase's name is one of those that measure policies and are not charged.
+        """
+        self._require_charged(phase)
+        self._require_own(prompt.question for prompt in prompts)
+        return self._sample(phase, policy, prompts, self.sampling, self.config.seed, None)
+
+    def measure(
+        self, label: str, policy: Checkpoint, prompts: Sequence[Prompt], parameters: SamplingParameters, seed: int, stream: str
+    ) -> Sequence[Sample]:
+        """One verified sample a prompt, for evaluating; not charged. Labels of one `stream` share their random numbers.
+
+        Raises `ValueError` while the method still trains: it is for whoever measures what came of it.
+        """
+        if not self.trained:
+            raise ValueError("policies are measured once training is over; a method draws its samples with run.sample")
+        return self._sample(f"{EVALUATION}.{label}", policy, prompts, parameters, seed, f"{EVALUATION}{stream}")
+
+    def _sample(
+        self,
+        phase: str,
+        policy: Checkpoint,
+        prompts: Sequence[Prompt],
+        parameters: SamplingParameters,
+        seed: int,
+        stream: str | None,
+    ) -> Sequence[Sample]:
+        engine = self.engines.of(self.weights(policy), policy.path)
+        with self.display.phase(phase, len(prompts)) as bar:
+            drawn = self.rollouts.draw(phase, policy.name, engine, prompts, parameters, seed, bar, stream)
+        self.save_ledger()
+        return drawn
+
+    def ask(self, questions: QuestionSet, n: int) -> list[Prompt]:
+        """Prompts for n samples of each question."""
+        return [Prompt(q, tuple(self.prompt_ids(q)), str(i)) for q in questions for i in range(n)]
+
+    def continue_after(self, question: Question, sample: Sample, inserted: str, index: str) -> Prompt:
+        """The prompt in which the assistant's turn goes on: question, sample, inserted text."""
+        ids = self.reviser_context(question, sample.token_ids, inserted)
+        return Prompt(question, tuple(ids), index, prefix=sample.text + inserted)
+
+    def verify(self, question: Question, text: str) -> Verdict:
+        """Of a text that is no sample, such as one that was cleaned. Of several processes the first verifies it for all."""
+        return self.ranks.from_first(self.verifier.verify([(question, text)]) if self.ranks.first else [])[0]
+
+    # Training: a checkpoint that is finished is not trained again
+
+    def finetune(
+        self,
+        name: str,
+        start: Checkpoint,
+        examples: Sequence[Example],
+        epochs: float,
+        learning_rate: float | None = None,
+    ) -> Checkpoint:
+        """Fine-tune `start` on the examples' targets. Raises `UserError` if there are none."""
+        return self._trained(name, start, learning_rate, lambda phase: phase.supervised(examples, epochs))
+
+    def self_distill(
+        self,
+        name: str,
+        start: Checkpoint,
+        questions: QuestionSet,
+        context: TeacherContext,
+        options: SelfDistillationOptions,
+        group: int = 1,
+    ) -> Checkpoint:
+        """On-policy self-distillation from `start`, `group` rollouts a question and epoch."""
+        self._require_own(questions)
+        plan = RolloutPlan.fitting(questions, options.epochs, group, self.config.optimizer.batch_size)
+
+        def train(phase: TrainingPhase) -> str:
+            from sdzero_bench.training.self_distillation import self_distillation_trainer
+
+            teacher = load_model(start.path, self.config.model)
+            build = partial(self_distillation_trainer, options, context, teacher, self.sampling.max_new_tokens)
+            return phase.on_policy(plan, build, repeats=group)
+
+        return self._trained(name, start, options.learning_rate, train)
+
+    def policy_gradient(
+        self,
+        name: str,
+        start: Checkpoint,
+        questions: QuestionSet,
+        options: PolicyGradientOptions,
+        epochs: int,
+        learning_rate: float | None = None,
+    ) -> Checkpoint:
+        """A policy gradient on groups of verified rollouts, from `start`."""
+        self._require_own(questions)
+        plan = RolloutPlan.fitting(questions, epochs, options.group_size, self.config.optimizer.batch_size)
+
+        def train(phase: TrainingPhase) -> str:
+            from sdzero_bench.training.policy_gradient import policy_gradient_trainer
+
+            build = partial(policy_gradient_trainer, options, self.sampling)
+            # The rows are not repeated here: TRL's sampler does it for its groups.
+            return phase.on_policy(plan, build, updates=options.updates)
+
+        return self._trained(name, start, learning_rate, train)
+
+    def keep(self, label: str, checkpoint: Checkpoint) -> None:
+        """Name an intermediate policy that is to be measured too."""
+        self.kept[label] = checkpoint
+
+    # What the parts of a run share
+
+    @property
+    def precision(self) -> tuple[bool, bool]:
+        """(train in bf16, train on the CPU)"""
+        on = device(self.config.model)
+        return on.startswith("cuda") or self.config.model.dtype == "bfloat16", on == "cpu"
+
+    @property
+    def accelerators(self) -> int:
+        return 0 if device(self.config.model) == "cpu" else self.ranks.count
+
+    def weights(self, checkpoint: Checkpoint) -> PreTrainedModel:
+        """The checkpoint's weights, to be read; the last one asked for stays in memory."""
+        if self._loaded is None or self._loaded[0] != checkpoint.path:
+            self._loaded = (checkpoint.path, self._fresh_model(checkpoint))
+        return self._loaded[1]
+
+    def save_ledger(self) -> None:
+        self.folder.write("ledger.json", self.ledger.as_dict())
+
+    def close(self) -> None:
+        self.save_ledger()
+        self.journal.close()
+        self.verifier.close()
+        self.engines.close()
+
+    # Inside
+
+    def _trained(
+        self, name: str, start: Checkpoint, learning_rate: float | None, train: Callable[[TrainingPhase], str]
+    ) -> Checkpoint:
+        """The checkpoint of that name, from the folder or from `train`."""
+        from sdzero_bench.training.phase import TrainingPhase
+
+        self._require_charged(name)
+        if done := self.folder.checkpoint(name):
+            return Checkpoint(name, str(done))
+        with memory_for(f"training {name}", TRAINING):
+            return Checkpoint(name, train(TrainingPhase(self, name, self._fresh_model(start), learning_rate)))
+
+    @staticmethod
+    def _require_charged(phase: str) -> None:
+        if phase == EVALUATION or measures(phase):
+            raise ValueError(f"a method cannot draw samples for {phase!r}: that is not charged to its budget")
+
+    def _require_own(self, questions: Iterable[Question]) -> None:
+        """Raise `ValueError` for a question that is not of this run's question set: nothing else may be trained on."""
+        own = set(self.questions)
+        if strange := [q.id for q in questions if q not in own]:
+            raise ValueError(f"{len(strange)} questions are not in the run's question set, such as {strange[0]!r}")
+
+    def _fresh_model(self, checkpoint: Checkpoint) -> PreTrainedModel:
+        self._loaded = None  # one policy in memory at a time, beside what a trainer holds
+        return load_model(checkpoint.path, self.config.model)

@@ -1,0 +1,1 @@
+"""Decide, safely, whether a response is right."""

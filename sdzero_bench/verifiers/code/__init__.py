@@ -1,0 +1,1 @@
+"""Programs: what of a response is one, the forms of tests, what counts as passed."""

@@ -1,0 +1,68 @@
+"""When an output, or a returned value, counts as the expected one. All of it runs outside the sandbox, on plain data.
+
+Values are compared as Python does: 1 == 1.0 == True, a list never equals a tuple, nan never equals itself. What a program
+returned that is no plain data equals nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sdzero_bench.verifiers.code.plain_values import as_json, close
+
+_FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
+
+
+def same_tokens(given: str, expected: str, tolerance: float | None = None) -> bool:
+    """Whether two outputs agree token by token, white space aside.
+
+    With a tolerance, absolute or relative, it counts where the expected token is a float: an integer has to be met exactly.
+    """
+    ours, theirs = given.split(), expected.split()
+    if tolerance is None or len(ours) != len(theirs):
+        return ours == theirs
+    return all(a == b or _close_token(a, b, tolerance) for a, b in zip(ours, theirs, strict=True))
+
+
+def _close_token(given: str, expected: str, tolerance: float) -> bool:
+    if not _FLOAT.fullmatch(expected):
+        return False
+    try:
+        return math.isclose(float(given), float(expected), rel_tol=tolerance, abs_tol=tolerance)
+    except (ValueError, OverflowError):
+        return False
+
+
+Rule = Callable[[str, Sequence[Any], Any, Any, float], bool]
+"""(function, arguments, expected, given, atol) -> whether what was given is right."""
+
+
+def equal(function: str, arguments: Sequence[Any], expected: Any, given: Any, atol: float) -> bool:
+    """Equal, or with an `atol` of the same type and close."""
+    return bool(expected == given) or (atol > 0 and type(expected) is type(given) and close(given, expected, atol))
+
+
+def json_equal(function: str, arguments: Sequence[Any], expected: Any, given: Any, atol: float) -> bool:
+    """As `equal`, where a tuple counts as the list that JSON would make of it."""
+    return equal(function, arguments, as_json(expected), as_json(given), atol)
+
+
+def _evalplus(data_set: str) -> Rule:
+    def rule(function: str, arguments: Sequence[Any], expected: Any, given: Any, atol: float) -> bool:
+        from sdzero_bench.verifiers.code.evalplus_rules import matches
+
+        return matches(data_set, function, arguments, expected, given, atol)
+
+    return rule
+
+
+RULES: dict[str, Rule] = {
+    "equal": equal,
+    "json": json_equal,
+    "evalplus humaneval": _evalplus("humaneval"),
+    "evalplus mbpp": _evalplus("mbpp"),
+}
+"""How results of calls can be compared, by the name that tests give."""

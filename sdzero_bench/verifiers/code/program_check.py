@@ -1,0 +1,114 @@
+"""Whether a program passes its tests. Programs run in the sandbox; what they wrote or returned is compared here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sdzero_bench.core.verdict import ProgramReport, TestOutcome, Verdict
+from sdzero_bench.verifiers.code.comparing import RULES, same_tokens
+from sdzero_bench.verifiers.code.literals import Digest
+from sdzero_bench.verifiers.code.test_forms import AssertTests, CallTests, StdioTests, Tests
+from sdzero_bench.verifiers.sandbox import Execution, Limits, Sandbox
+
+CHECKER_LIMITS = Limits(cpu_seconds=10.0)
+"""For one output, where the data brings a program that judges it."""
+_CHECKER = """\
+import json, sys
+for name, text in json.load(sys.stdin).items():
+    with open(name, "w") as file:
+        file.write(text)
+sys.argv = ["checker.py", "input.txt", "expected.txt", "output.txt"]
+exec(compile({source!r}, "checker.py", "exec"), {{"__name__": "__main__"}})
+"""
+_LONGEST_DETAIL = 200
+
+
+def check_program(sandbox: Sandbox, program: str | None, language: str, tests: Tests, limits: Limits) -> Verdict:
+    """Run a program, as `extract_program` found it, on its tests; right is what passes all of them.
+
+    Whatever the program does is a verdict on the program. Raises `SandboxError` if the sandbox failed, and `RuntimeError` if a
+    checker of the data did.
+    """
+    if program is None:
+        return _verdict("no program", 0, len(tests), None, "no program in the response")
+    if isinstance(tests, AssertTests):
+        result = sandbox.asserts(program, tests.tests, tests.names, limits, tests.setup)
+    elif isinstance(tests, CallTests):
+        result = sandbox.calls(program, tests.function, tests.arguments(), limits)
+    else:
+        result = sandbox.stdio(language, program, tests.inputs, limits)
+    if result.compile_error is not None:
+        return _verdict("compile error", 0, len(tests), None, result.compile_error)
+    return _judged(result.executions, _right(sandbox, tests, result.executions))
+
+
+def _right(sandbox: Sandbox, tests: Tests, executions: Sequence[Execution]) -> list[bool]:
+    """Whether each test is passed, as far as the program ran."""
+    ran = [execution.outcome == "ok" for execution in executions]
+    if isinstance(tests, AssertTests):
+        return ran
+    if isinstance(tests, CallTests):
+        calls = zip(tests.arguments(), tests.results(), executions, strict=True)
+        return [e.outcome == "ok" and _returned(tests, given, wanted, e.value) for given, wanted, e in calls]
+    if tests.checker is not None:
+        return _by_checker(sandbox, tests, executions)
+    return [e.outcome == "ok" and _same(tests, e.stdout, out) for out, e in zip(tests.outputs, executions, strict=True)]
+
+
+def _returned(tests: CallTests, arguments: list[Any], expected: Any, given: Any) -> bool:
+    if isinstance(expected, Digest):
+        return expected.matches(given)
+    return RULES[tests.rule](tests.function, arguments, expected, given, tests.atol)
+
+
+def _same(tests: StdioTests, given: str, expected: str) -> bool:
+    if tests.compare == "exact":
+        return given == expected
+    return same_tokens(given, expected, tests.tolerance if tests.compare == "floats" else None)
+
+
+def _by_checker(sandbox: Sandbox, tests: StdioTests, executions: Sequence[Execution]) -> list[bool]:
+    """The data's own checker, which reads what a program wrote: so it runs in a sandbox of its own."""
+    ran = [i for i, execution in enumerate(executions) if execution.outcome == "ok"]
+    accepted = _run_checker(sandbox, tests, [(i, executions[i].stdout) for i in ran])
+    # A checker may well fall over what it is given. It must not over the expected output.
+    for i, passed in accepted.items():
+        if passed is None and not _run_checker(sandbox, tests, [(i, tests.outputs[i])])[i]:
+            raise RuntimeError(f"the checker of the data does not accept the expected output of test {i + 1}")
+    return [bool(accepted.get(i)) for i in range(len(executions))]
+
+
+def _run_checker(sandbox: Sandbox, tests: StdioTests, outputs: Sequence[tuple[int, str]]) -> dict[int, bool | None]:
+    """Test to verdict; None where the checker printed neither 1 nor 0."""
+    if not outputs:
+        return {}
+    jobs = [json.dumps({"input.txt": tests.inputs[i], "expected.txt": tests.outputs[i], "output.txt": o}) for i, o in outputs]
+    result = sandbox.stdio("python", _CHECKER.format(source=tests.checker), jobs, CHECKER_LIMITS)
+    said = [execution.stdout.strip() for execution in result.executions]
+    return {i: {"1": True, "0": False}.get(text) for (i, _), text in zip(outputs, said, strict=True)}
+
+
+def _judged(executions: Sequence[Execution], right: Sequence[bool]) -> Verdict:
+    passed, total = sum(right), len(right)
+    if passed == total:
+        return _verdict("passed", total, total, None, "")
+    first = right.index(False)
+    failed = executions[first]
+    if failed.outcome != "ok":
+        return _verdict(failed.outcome, passed, total, first + 1, failed.detail)
+    return _verdict("wrong answer", passed, total, first + 1, _shown(failed))
+
+
+def _shown(execution: Execution) -> str:
+    """What a program printed or returned."""
+    try:
+        return repr(execution.stdout or execution.value)
+    except ValueError:  # a number with more digits than Python writes
+        return "a very long number"
+
+
+def _verdict(outcome: TestOutcome, passed: int, total: int, first_failed: int | None, detail: str) -> Verdict:
+    report = ProgramReport(passed, total, first_failed, outcome)
+    return Verdict(float(outcome == "passed"), detail=detail[:_LONGEST_DETAIL], tests=report)

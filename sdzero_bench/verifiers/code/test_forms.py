@@ -1,0 +1,138 @@
+"""The forms that tests of a program come in, and reading them from a question's details.
+
+    {"form": "stdio", "inputs": ["2 3\\n"], "outputs": ["5\\n"]}
+    {"form": "calls", "function": "add", "calls": ["(2, 3)"], "expected": ["5"]}
+    {"form": "asserts", "tests": ["assert add(2, 3) == 5"]}
+
+Arguments and results of calls are Python literals, as text (literals.py): JSON has no tuples and no sets.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from sdzero_bench.core.errors import UserError, unknown
+from sdzero_bench.verifiers.code.literals import Digest, read_literal
+from sdzero_bench.verifiers.sandbox.free_names import free_names
+from sdzero_bench.verifiers.sandbox.result import TestUnsupportedError
+
+DIGEST = "sha256:"
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StdioTests(_Form):
+    """What the program writes to standard output, given a standard input."""
+
+    form: Literal["stdio"] = "stdio"
+    inputs: tuple[str, ...] = Field(min_length=1)
+    outputs: tuple[str, ...]
+    compare: Literal["tokens", "floats", "exact"] = "tokens"
+    """tokens: split at white space. floats: so too, and where the expected token has a point or an exponent, `tolerance`
+    counts, absolute or relative. exact: character by character."""
+    tolerance: float = Field(1e-6, gt=0)
+    checker: str | None = None
+    """A Python program that decides instead: called with the files input, expected output and the program's output, it prints
+    1 or 0."""
+
+    @model_validator(mode="after")
+    def _as_many(self) -> StdioTests:
+        if len(self.inputs) != len(self.outputs):
+            raise ValueError(f"{len(self.inputs)} inputs, but {len(self.outputs)} outputs")
+        return self
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+class CallTests(_Form):
+    """What a function returns, given arguments."""
+
+    form: Literal["calls"] = "calls"
+    function: str = Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)?$")
+    """A name, or `Class.method`: then each call is made on a fresh object."""
+    calls: tuple[str, ...] = Field(min_length=1)
+    """Each the arguments of one call, as a list or a tuple."""
+    expected: tuple[str, ...]
+    """What each returns; `sha256:` and a digest of it where the literal would be very long."""
+    rule: str = "equal"
+    """How a result is compared: a name in comparing.RULES."""
+    atol: float = Field(0.0, ge=0)
+    """Allowed difference of floats, beside a relative one of 1e-7; 0: none."""
+    left_out: int = Field(0, ge=0)
+    """Calls that the data has beside these and that are not made, since what they return does not fit the limits."""
+
+    @model_validator(mode="after")
+    def _readable(self) -> CallTests:
+        from sdzero_bench.verifiers.code.comparing import RULES
+
+        if self.rule not in RULES:
+            raise ValueError(str(unknown("rule", self.rule, RULES)))
+        if len(self.calls) != len(self.expected):
+            raise ValueError(f"{len(self.calls)} calls, but {len(self.expected)} expected results")
+        self.arguments()
+        self.results()
+        return self
+
+    def arguments(self) -> list[list[Any]]:
+        """Of each call. Raises `ValueError` for what is no list or tuple of plain values."""
+        calls = [read_literal(call) for call in self.calls]
+        for text, call in zip(self.calls, calls, strict=True):
+            if not isinstance(call, list | tuple):
+                raise ValueError(f"the arguments {text[:80]!r} are no list or tuple; write one argument as (1,)")
+        return [list(call) for call in calls]
+
+    def results(self) -> list[Any]:
+        """What each call has to return. Raises `ValueError` for what is no plain value."""
+        return [Digest(text[len(DIGEST) :]) if text.startswith(DIGEST) else read_literal(text) for text in self.expected]
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+
+class AssertTests(_Form):
+    """Python statements that raise nothing if the program is right. They run apart from it, and call what it defines."""
+
+    form: Literal["asserts"] = "asserts"
+    setup: str = ""
+    """Runs before the tests: imports, and what the tests need."""
+    tests: tuple[str, ...] = Field(min_length=1)
+    names: tuple[str, ...] = ()
+    """What the tests use of the program, beside every name that neither they, nor the setup, nor Python defines."""
+
+    @model_validator(mode="after")
+    def _use_the_program(self) -> AssertTests:
+        if not {*self.names, *free_names([self.setup, *self.tests])}:
+            raise ValueError("the tests use nothing that the program defines")
+        return self
+
+    def __len__(self) -> int:
+        return len(self.tests)
+
+
+Tests = StdioTests | CallTests | AssertTests
+_FORMS = {form.model_fields["form"].default: form for form in get_args(Tests)}
+_ADAPTER: TypeAdapter[Tests] = TypeAdapter(Annotated[Tests, Field(discriminator="form")])
+
+
+def parse_tests(data: Any, question: str) -> Tests:
+    """The tests in a question's details. Raises `UserError`, which names the question, for any that cannot be run."""
+    if not isinstance(data, dict):
+        raise UserError(f"question {question!r} has no tests; there have to be some of the form {', '.join(_FORMS)}")
+    if data.get("form") not in _FORMS:
+        raise UserError(f"question {question!r}: {unknown('form of tests', str(data.get('form')), _FORMS)}")
+    try:
+        return _ADAPTER.validate_python(data)
+    except TestUnsupportedError as error:  # which is no ValueError, so that pydantic lets it through
+        raise UserError(f"the tests of question {question!r} are malformed: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:])
+        message = first["msg"].removeprefix("Value error, ")
+        raise UserError(
+            f"the tests of question {question!r} are malformed: {place + ': ' if place else ''}{message}"
+        ) from error

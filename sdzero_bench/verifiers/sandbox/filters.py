@@ -1,0 +1,102 @@
+"""The system calls that are refused, as seccomp filters. libseccomp knows the numbers on every architecture.
+
+Refused is what reaches other processes, the network, the kernel's rarely used corners, and memory that no limit counts. The
+filter is a list of what is refused, not of what is allowed: interpreters and compilers differ too much for the latter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdzero_bench.verifiers.sandbox.inside.confine import OWN_PID
+
+_EVERYWHERE = """
+    ptrace process_vm_readv process_vm_writev pidfd_getfd pidfd_send_signal kcmp
+    mount umount2 pivot_root move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr unshare setns chroot
+    keyctl add_key request_key bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register
+    kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct quotactl quotactl_fd
+    settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname syslog iopl ioperm personality modify_ldt
+    vhangup name_to_handle_at open_by_handle_at fanotify_init lookup_dcookie
+    socket memfd_create memfd_secret shmget shmat msgget semget mq_open
+"""
+_PROGRAMS = "fork vfork setsid setpgid tkill"
+_OTHER_PROCESSES = "kill tgkill rt_sigqueueinfo rt_tgsigqueueinfo"
+_WRITING = """
+    creat truncate unlink unlinkat rename renameat renameat2 mkdir mkdirat rmdir link linkat symlink symlinkat mknod mknodat
+    chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes futimesat utimensat
+    setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
+"""
+
+_CLONE_THREAD = 0x10000
+_F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
+_FIOSETOWN, _SIOCSPGRP, _TIOCSTI, _TIOCLINUX = 0x8901, 0x8902, 0x5412, 0x541C
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Filters:
+    """BPF programs: for compilers, for programs, and for programs where files are not kept from them by a mount."""
+
+    compiler: bytes = field(default=b"", repr=False)
+    program: bytes = field(default=b"", repr=False)
+    program_without_writing: bytes = field(default=b"", repr=False)
+    version: str | None = None
+    """Of libseccomp; None where there is none, and no filters."""
+
+
+def make_filters() -> Filters:
+    """The filters, or empty ones where libseccomp is not to be had."""
+    try:
+        import pyseccomp
+    except (ImportError, RuntimeError, OSError, AttributeError):  # the bindings look for the library when they are imported
+        return Filters()
+    compiler, program, without_writing = (_filter(pyseccomp, *which) for which in ((False, False), (True, False), (True, True)))
+    return Filters(compiler, program, without_writing, _version(pyseccomp))
+
+
+def _version(library: Any) -> str:
+    version = library._libseccomp.seccomp_version
+    version.restype = library.ctypes.POINTER(library.ctypes.c_uint * 3)
+    return ".".join(map(str, version().contents))
+
+
+def _filter(library: Any, program: bool, no_writing: bool) -> bytes:
+    rules = library.SyscallFilter(library.ALLOW)
+
+    def refuse(name: str, *arguments: Any, error: int = errno.EPERM) -> None:
+        with contextlib.suppress(OSError):  # a call that this libseccomp does not know: younger than it, or of another system
+            rules.add_rule(library.ERRNO(error), name, *arguments)
+
+    def argument(position: int, operation: int, value: int, masked: int = 0) -> Any:
+        return library.Arg(position, operation, value, masked)
+
+    def bits(position: int, mask: int, value: int) -> Any:
+        return argument(position, library.MASKED_EQ, mask, value)
+
+    for name in (_EVERYWHERE + _PROGRAMS * program + _WRITING * no_writing).split():
+        refuse(name)
+    for request in (_FIOSETOWN, _SIOCSPGRP, _TIOCSTI, _TIOCLINUX):
+        refuse("ioctl", bits(1, 0xFFFFFFFF, request))
+    if program:
+        refuse("clone3", error=errno.ENOSYS)  # its flags are in memory, where no filter sees them; libc takes clone then
+        refuse("clone", bits(0, _CLONE_THREAD, 0))
+        refuse("prlimit64", argument(0, library.NE, 0))
+        refuse("prctl", bits(0, 0xFFFFFFFF, _PR_SET_PDEATHSIG))
+        for request in (_F_SETOWN, _F_SETSIG, _F_SETOWN_EX):
+            refuse("fcntl", bits(1, 0xFFFFFFFF, request))
+        for name in _OTHER_PROCESSES.split():
+            refuse(name, argument(0, library.NE, OWN_PID))
+    if no_writing:
+        refuse("openat2", error=errno.ENOSYS)
+        for flag in (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC):
+            refuse("open", bits(1, flag, flag))
+            refuse("openat", bits(2, flag, flag))
+    with tempfile.TemporaryFile() as file:
+        rules.export_bpf(file)
+        file.seek(0)
+        return file.read()

@@ -1,0 +1,53 @@
+"""The languages that programs may be written in. Another one is another row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sdzero_bench.core.errors import unknown
+
+
+@dataclass(frozen=True)
+class Language:
+    """`compile` is empty for Python, which the sandbox runs in its own interpreter. `{source}` and `{binary}` are paths."""
+
+    name: str
+    fences: tuple[str, ...]
+    """What may stand behind the three back-ticks that open a block of it."""
+    file_name: str
+    hello: str
+    """A program that prints `hello`."""
+    install: str
+    compile: tuple[str, ...] = ()
+    compile_seconds: float = 10.0
+    """CPU seconds, before scaling by the machine's slowness."""
+    compile_memory_mb: int = 1024
+
+
+LANGUAGES = {
+    language.name: language
+    for language in (
+        Language(
+            name="python",
+            fences=("python", "python3", "py", "py3"),
+            file_name="program.py",
+            hello="print('hello')\n",
+            install="reinstall Python",
+        ),
+        Language(
+            name="cpp",
+            fences=("cpp", "c++", "cc", "cxx"),
+            file_name="program.cpp",
+            hello='#include <cstdio>\nint main() { std::puts("hello"); }\n',
+            install="install g++ 10 or later under /usr (Debian, Ubuntu: `apt install g++`)",
+            compile=("g++", "-std=c++20", "-O2", "-pipe", "-o", "{binary}", "{source}"),
+        ),
+    )
+}
+
+
+def language(name: str) -> Language:
+    """Raises `UserError` if there is none of that name."""
+    if name not in LANGUAGES:
+        raise unknown("language", name, LANGUAGES)
+    return LANGUAGES[name]

@@ -1,0 +1,178 @@
+"""Runs programs that a model wrote. Everything that is known of them comes out of here as data."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.verifiers.sandbox import tiers
+from sdzero_bench.verifiers.sandbox.filters import Filters
+from sdzero_bench.verifiers.sandbox.free_names import free_names
+from sdzero_bench.verifiers.sandbox.inside.codec import Unreadable, decode
+from sdzero_bench.verifiers.sandbox.languages import Language, language
+from sdzero_bench.verifiers.sandbox.limits import Limits
+from sdzero_bench.verifiers.sandbox.payload import BOOTSTRAP, packed
+from sdzero_bench.verifiers.sandbox.process import exchange
+from sdzero_bench.verifiers.sandbox.result import Execution, Opaque, ProgramResult, SandboxError, TestUnsupportedError
+
+_START_SECONDS = 5.0
+"""Wall seconds to start and to end, before scaling: beyond all limits of the program's own."""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Each program runs in a fresh one. Plain data, so it can be sent to worker processes.
+
+    tier:
+        1: bubblewrap; 2: unshare; 3: resource limits only, a guard against accidents.
+    slowness, crowding:
+        CPU time of a reference program here over that on the reference machine, and its wall time over its CPU time; at least
+        1. Limits of CPU time are multiplied by the first, of wall time by both.
+    """
+
+    tier: int
+    filters: Filters = field(default_factory=Filters)
+    slowness: float = 1.0
+    crowding: float = 1.0
+    other_processes: int = 3
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def seccomp(self) -> bool:
+        return bool(self.filters.program)
+
+    @property
+    def name(self) -> str:
+        return f"tier {self.tier} ({tiers.NAMES[self.tier]}, {'seccomp' if self.seccomp else 'no seccomp'})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the record of a run."""
+        versions = self.versions | ({"libseccomp": self.filters.version} if self.filters.version else {})
+        factors = {"slowness": round(self.slowness, 3), "crowding": round(self.crowding, 3)}
+        return {"tier": self.tier, "name": self.name, "seccomp": self.seccomp, **factors, "versions": versions}
+
+    def stdio(self, language_name: str, source: str, inputs: Sequence[str], limits: Limits) -> ProgramResult:
+        """Runs the program as a script, once for each input. What it prints is compared by the caller.
+
+        Raises `SandboxError`, and `UserError` for an unknown language.
+        """
+        return self._run(language(language_name), source, limits, len(inputs), "stdio", {"inputs": list(inputs)})
+
+    def calls(self, source: str, function: str, calls: Sequence[Sequence[Any]], limits: Limits) -> ProgramResult:
+        """Calls a function of a Python program with plain data; what it returns is compared by the caller.
+
+        `function` is a name, or "Class.method": each call has a fresh instance then. Raises `SandboxError`.
+        """
+        hidden = {"function": function, "calls": [list(args) for args in calls]}
+        return self._run(language("python"), source, limits, len(calls), "calls", hidden)
+
+    def asserts(
+        self, source: str, tests: Sequence[str], names: Sequence[str], limits: Limits, setup: str = ""
+    ) -> ProgramResult:
+        """Executes assert scripts, and `setup` before them, apart from the Python program that they test.
+
+        The scripts see `names` of the program, and whatever they use that is defined nowhere else. They hand over and get back
+        copies of plain data: what the program does to its arguments they do not see. Raises `TestUnsupportedError` for scripts
+        that are no Python, import what is not there or hand over what is not plain, and `SandboxError`.
+        """
+        wanted = sorted({*names, *free_names([setup, *tests])})
+        hidden = {"names": wanted, "setup": setup, "tests": list(tests)}
+        return self._run(language("python"), source, limits, len(tests), "asserts", hidden)
+
+    def deadline(self, limits: Limits, language_name: str = "python") -> float:
+        """Wall seconds after which a program with all its tests is done, whatever it does."""
+        force = self._in_force(limits)
+        compile_wall = self._compile_limits(language(language_name))["wall"] if language(language_name).compile else 0.0
+        start = _START_SECONDS * self.slowness * self.crowding
+        return float(force["total_wall"] + force["wall"] + compile_wall + start)
+
+    def _in_force(self, limits: Limits) -> dict[str, Any]:
+        return limits.in_force(self.slowness, self.crowding, self.other_processes)
+
+    def _compile_limits(self, found: Language) -> dict[str, Any]:
+        seconds = found.compile_seconds
+        return self._in_force(Limits(seconds, memory_mb=found.compile_memory_mb, processes=64, file_mb=128, output_kb=64))
+
+    def _run(
+        self, found: Language, source: str, limits: Limits, tests: int, mode: str, hidden: dict[str, Any]
+    ) -> ProgramResult:
+        if not tests:
+            raise TestUnsupportedError("there are no tests")
+        # Where no mount keeps files from a program it can write none at all.
+        own = self.filters.program if self.tier < 3 else self.filters.program_without_writing
+        # Only a compiler needs a directory of the host's, and only where there is no file system of the sandbox's own.
+        needs_directory = self.tier == 3 and found.compile
+        with tempfile.TemporaryDirectory(prefix="sandbox-") if needs_directory else nullcontext("/tmp") as directory:
+            job = {
+                "tier": self.tier,
+                "mode": mode,
+                "directory": directory,
+                "scratch": tiers.SCRATCH_BYTES,
+                "source": source,
+                "file_name": found.file_name,
+                "limits": self._in_force(limits),
+                "filter": own,
+                "compile": list(found.compile),
+                "compile_limits": self._compile_limits(found),
+                "compile_filter": self.filters.compiler,
+            }
+            command = [*tiers.COMMANDS[self.tier](), *tiers.interpreter(), "-c", BOOTSTRAP]
+            most = (tests + 1) * ((limits.output_kb << 10) + 10_000)
+            try:
+                said, words = exchange(command, packed(job, hidden), self.deadline(limits, found.name), most, tiers.ENVIRONMENT)
+            except (OSError, Unreadable) as error:
+                raise SandboxError(f"{self.name}: {error}") from None
+        return _result(said, words, tests, self.name)
+
+
+def require_language(name: str, sandbox: Sandbox) -> None:
+    """Compiles and runs a program in the sandbox. Raises `UserError` where that does not work."""
+    found = language(name)
+    try:
+        result = sandbox.stdio(name, found.hello, [""], Limits())
+    except SandboxError as error:
+        raise UserError(f"{name} programs cannot be run: {error}; {found.install}") from None
+    if result.compile_error is not None or result.executions[0].stdout.strip() != "hello":
+        said = result.compile_error or result.executions[0].detail
+        raise UserError(f"{name} programs cannot be run: {said.splitlines()[0] if said else 'no output'}; {found.install}")
+
+
+def _result(said: bytes, words: str, tests: int, name: str) -> ProgramResult:
+    """Of the tester's reports. A program that took the tester with it has not passed what was not reported."""
+    executions: list[Execution] = []
+    began = ended = False
+    for kind, *rest in _reports(said):
+        if kind == "broken":
+            raise SandboxError(f"{name}: {rest[0]}")
+        if kind == "unsupported":
+            raise TestUnsupportedError(f"test {rest[0] + 1} cannot be run: {rest[1]}")
+        if kind == "compile":
+            return ProgramResult((), compile_error=rest[0])
+        began = began or kind == "began"
+        ended = ended or kind == "end"
+        if kind == "test":
+            executions.append(_execution(*rest[1:]))
+    if not began:
+        raise SandboxError(f"{name} did not start: {words.splitlines()[-1] if words else 'it said nothing'}")
+    lost = "after the tester's time was up" if not words else f"the tester died: {words.splitlines()[-1]}"
+    executions += [Execution("time" if not words else "signal", detail=lost)] * (tests - len(executions))
+    return ProgramResult(tuple(executions))
+
+
+def _execution(outcome: Any, value: bytes, stdout: bytes, detail: str, cpu: float, wall: float) -> Execution:
+    answer = decode(value, lambda _, name: Opaque(name))[1] if value else None
+    return Execution(outcome, answer, stdout.decode("utf-8", "replace"), detail, cpu, wall)
+
+
+def _reports(said: bytes) -> Iterator[tuple[Any, ...]]:
+    at = 0
+    while at + 4 <= len(said):
+        end = at + 4 + int.from_bytes(said[at : at + 4], "big")
+        if end > len(said):
+            return  # killed while it wrote
+        yield decode(said[at + 4 : end], lambda _, name: Opaque(name))
+        at = end

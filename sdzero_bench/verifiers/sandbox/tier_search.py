@@ -1,0 +1,148 @@
+"""Finds the best sandbox that works here, by running a program in each tier, and how fast programs run in it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import statistics
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.verifiers.sandbox.filters import Filters, make_filters
+from sdzero_bench.verifiers.sandbox.limits import Limits
+from sdzero_bench.verifiers.sandbox.result import SandboxError
+from sdzero_bench.verifiers.sandbox.sandbox import Sandbox
+from sdzero_bench.verifiers.sandbox.tiers import versions
+
+REFERENCE_SECONDS = 0.025
+"""CPU seconds of the reference program on the reference machine: a 2-core x86-64 virtual machine, both cores at work,
+CPython 3.11.7."""
+
+_REFERENCE = """
+def reference(n):
+    words = {}
+    for i in range(n):
+        key = str(i * i % 1009)
+        words[key] = words.get(key, 0) + i
+    return sorted(words.items(), key=lambda pair: pair[1])[0][1] + sum(i * i for i in range(n))
+"""
+
+_PLACES = ("/", "/usr", "/tmp", "/dev")
+_LOOK = """
+import os
+
+def look(marker):
+    found = dict(root=os.listdir("/"), pid=os.getpid(), environment=sorted(os.environ), written=[])
+    for directory in {places}:
+        try:
+            with open(directory + "/" + marker, "w") as file:
+                file.write(marker)
+            found["written"].append(directory)
+        except OSError:
+            pass
+    return found
+"""
+
+_INSTALL = "install bubblewrap (Debian, Ubuntu: `apt install bubblewrap`), or pass --allow-weaker-sandbox to run programs in"
+
+
+def find_sandbox(allow_weaker: bool = False) -> Sandbox:
+    """The best tier that works here, calibrated. Takes about a second.
+
+    Raises `UserError` where that is not bubblewrap, unless weaker ones are allowed, and where nothing works.
+    """
+    if not sys.platform.startswith("linux"):
+        raise UserError("programs that models write are run on Linux only: use Linux, or a virtual machine with it")
+    filters = make_filters()
+    reasons: list[str] = []
+    for tier in (1, 2, 3):
+        sandbox = of_tier(tier, filters)
+        reason = why_not(sandbox)
+        if reason is None:
+            if tier > 1 and not allow_weaker:
+                raise UserError(f"bubblewrap does not work here ({reasons[0]}): {_INSTALL} {sandbox.name}")
+            return calibrated(sandbox)
+        reasons.append(reason)
+    raise UserError(f"programs that models write cannot be run here: {'; '.join(reasons)}")
+
+
+def of_tier(tier: int, filters: Filters | None = None) -> Sandbox:
+    """A sandbox of that tier, whether it works here or not. Not calibrated."""
+    others = 3 if tier < 3 and _counted_by_namespace() else _running() + 256
+    return Sandbox(tier, make_filters() if filters is None else filters, other_processes=others)
+
+
+def why_not(sandbox: Sandbox) -> str | None:
+    """Runs a program that looks around and tries to write. What is wrong with the sandbox; None where it is as it should be."""
+    marker = f"sandbox-probe-{secrets.token_hex(8)}"
+    try:
+        (execution,) = sandbox.calls(_LOOK.format(places=_PLACES), "look", [[marker]], Limits(cpu_seconds=10)).executions
+        if any(Path(place, marker).exists() for place in _PLACES) and sandbox.tier < 3:
+            return f"{sandbox.name}: a program wrote to the host's files"
+    except SandboxError as error:
+        return str(error)
+    finally:
+        for place in _PLACES:
+            Path(place, marker).unlink(missing_ok=True)
+    if execution.outcome != "ok":
+        return f"{sandbox.name}: a program that only looks around ended with {execution.outcome}: {execution.detail}"
+    return _wrong(sandbox, execution.value)
+
+
+def _wrong(sandbox: Sandbox, seen: dict[str, Any]) -> str | None:
+    if sandbox.tier == 1 and seen["written"] != ["/tmp"]:
+        return f"{sandbox.name}: a program could write to {seen['written']}, not to /tmp alone"
+    shown = {"bin", "sbin", "usr", "dev", "tmp", Path(sys.base_prefix).parts[1], Path(sys.base_exec_prefix).parts[1]}
+    if sandbox.tier == 1 and (more := [name for name in seen["root"] if name not in shown and not name.startswith("lib")]):
+        return f"{sandbox.name}: a program saw {more}"
+    if sandbox.tier < 3 and seen["pid"] > 10:
+        return f"{sandbox.name}: programs share the host's process numbers"
+    if set(seen["environment"]) - {"PATH", "HOME", "TMPDIR", "LC_ALL", "PWD"}:
+        return f"{sandbox.name}: a program saw the environment: {seen['environment']}"
+    return None
+
+
+def calibrated(sandbox: Sandbox) -> Sandbox:
+    """With the factors by which this machine, as busy as it is, is slower than the reference machine."""
+    cores = os.cpu_count() or 1
+    size = 100_000
+
+    def run(_: int) -> tuple[float, float]:
+        (execution,) = sandbox.calls(_REFERENCE, "reference", [[size]], Limits(cpu_seconds=60)).executions
+        if execution.outcome != "ok":
+            raise UserError(f"{sandbox.name}: the reference program ended with {execution.outcome}: {execution.detail}")
+        return execution.cpu_seconds, execution.wall_seconds
+
+    with ThreadPoolExecutor(cores) as pool:
+        times = list(pool.map(run, range(2 * cores)))
+    cpu = statistics.median(cpu for cpu, _ in times)
+    wall = statistics.median(wall for _, wall in times)
+    return replace(
+        sandbox,
+        slowness=max(1.0, cpu / REFERENCE_SECONDS),
+        crowding=max(1.0, wall / cpu),
+        versions=versions(sandbox.tier),
+    )
+
+
+def _counted_by_namespace() -> bool:
+    """Whether RLIMIT_NPROC counts the processes of a user namespace alone: since Linux 5.14."""
+    major, minor = platform.release().split(".")[:2]
+    return (int(major), int(minor)) >= (5, 14)
+
+
+def _running() -> int:
+    """Threads of this user, which a limit on processes counts too."""
+    threads = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if process.stat().st_uid == os.getuid():
+                threads += len(list((process / "task").iterdir()))
+        except OSError:  # it ended meanwhile
+            continue
+    return threads

@@ -1,0 +1,55 @@
+"""Verdicts on programs that have been tested already, so that equal programs are run once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from sdzero_bench.core.verdict import Verdict
+
+
+class KnownVerdicts:
+    """Verdicts by key, in memory and, where a file is given, on disk for other runs too.
+
+    Runs of a sweep share one file: small policies write the same program over and over. Only what was verified is kept,
+    never a failure of the verifier. A file that cannot be used is no error: everything is verified then.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._memory: dict[str, Verdict] = {}
+        self._file: sqlite3.Connection | None = None
+        if path is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._file = sqlite3.connect(path, timeout=30, isolation_level=None)
+                self._file.execute("CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, verdict TEXT NOT NULL)")
+
+    def get(self, keys: Iterable[str]) -> dict[str, Verdict]:
+        """Those of the keys that are known."""
+        found = {}
+        for key in set(keys):
+            if key not in self._memory and self._file is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    row = self._file.execute("SELECT verdict FROM verdicts WHERE key = ?", (key,)).fetchone()
+                    if row is not None:
+                        self._memory[key] = Verdict.from_dict(json.loads(row[0]))
+            if key in self._memory:
+                found[key] = self._memory[key]
+        return found
+
+    def add(self, verdicts: dict[str, Verdict]) -> None:
+        """Keep verdicts; a failure of the verifier is not one."""
+        fresh = {key: verdict for key, verdict in verdicts.items() if verdict.status == "ok"}
+        self._memory |= fresh
+        if self._file is not None and fresh:
+            rows = [(key, json.dumps(verdict.as_dict())) for key, verdict in fresh.items()]
+            with contextlib.suppress(sqlite3.Error):
+                self._file.execute("BEGIN")
+                self._file.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", rows)
+                self._file.execute("COMMIT")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,67 @@
+"""A user's file of questions with answers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split, Task
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.questions.dynamic_task import DynamicTask
+from sdzero_bench.questions.question_files import FileRow
+from sdzero_bench.questions.task_file import ASK
+from sdzero_bench.questions.yaml_task import worked
+from sdzero_bench.tasks.own.files import Shares, chosen, short_name
+from sdzero_bench.verifiers.math_answer import check_math
+
+
+class AnswerFileOptions(Shares):
+    question: str = "question"
+    """Field with the question."""
+    answer: str = "answer"
+    """Field with the gold answer: a number, or LaTeX."""
+    solution: str = "solution"
+    """Field with a worked solution, which a row may have; methods that learn from gold solutions need it."""
+    id: str = "id"
+    """Field with a name of the question, which all rows have or none."""
+    prompt: str = ASK
+    """The user's turn; {question} stands for the question."""
+
+
+class AnswerFile(DynamicTask):
+    """Rows with `question` and `answer`, perhaps `solution`, `id` and `split` (train, validation or test)."""
+
+    path: ClassVar[str]
+    source = "a file of your own"
+    verifier = "math-verify on the last boxed expression"
+    Options = AnswerFileOptions
+    options: AnswerFileOptions
+
+    def load(self, split: Split) -> QuestionSet:
+        if "{question}" not in self.options.prompt:
+            raise UserError("task.prompt: {question} does not occur in it")
+        rows = chosen(self.path, self.options.question, self.options, split)
+        return QuestionSet(f"{self.name}/{split}", tuple(self._question(f"{split}-{i}", row) for i, row in enumerate(rows)))
+
+    def _question(self, number: str, row: FileRow) -> Question:
+        options = self.options
+        id = number if row.value(options.id) is None else row.text(options.id)
+        details = {} if row.value(options.solution) is None else {"solution": row.text(options.solution).strip()}
+        return Question(id, row.text(options.question).strip(), row.text(options.answer).strip(), details)
+
+    def prompt(self, question: Question) -> Messages:
+        return [{"role": "user", "content": self.options.prompt.replace("{question}", question.text)}]
+
+    def verify(self, question: Question, response: str) -> Verdict:
+        return check_math(response, question.answer)
+
+    def demonstration(self, question: Question) -> str | None:
+        solution = question.details.get("solution")
+        return None if solution is None else worked(solution, question.answer)
+
+
+def answer_file(path: str) -> type[Task]:
+    made = {"factory": staticmethod(answer_file), "made_from": path}
+    said = {"name": short_name(path), "path": path, "summary": f"the questions in {path}"}
+    return type("AnswerFile", (AnswerFile,), {**made, **said, "__doc__": AnswerFile.__doc__, "__module__": __name__})

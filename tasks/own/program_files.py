@@ -1,0 +1,62 @@
+"""A user's file of programming questions with tests."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sdzero_bench.core.errors import UserError, unknown
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split, Task
+from sdzero_bench.questions.dynamic_task import DynamicTask
+from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask, digest, fenced
+from sdzero_bench.questions.question_files import FileRow
+from sdzero_bench.tasks.own.files import Shares, chosen, short_name
+from sdzero_bench.verifiers.sandbox.languages import LANGUAGES
+
+
+class ProgramFileOptions(CodeOptions, Shares):
+    language: str = "python"
+    """What programs are written in, where a row has no field `language`."""
+
+
+class ProgramFile(DynamicTask, CodeTask):
+    """Rows with `prompt` and `tests`, perhaps `solution` (a program), `language`, `id` and `split`.
+
+    `tests` has a form of sdzero_bench/verifiers/code/test_forms.py. A list of texts is short for Python assert statements.
+    """
+
+    path: ClassVar[str]
+    source = "a file of your own"
+    Options = ProgramFileOptions
+    options: ProgramFileOptions
+
+    def load(self, split: Split) -> QuestionSet:
+        rows = chosen(self.path, "prompt", self.options, split)
+        questions = tuple(self._question(f"{split}-{i}", row) for i, row in enumerate(rows))
+        return self.checked(QuestionSet(f"{self.name}/{split}", questions))
+
+    def _question(self, number: str, row: FileRow) -> Question:
+        tests, language = row.value("tests"), row.value("language") or self.options.language
+        if isinstance(tests, list):
+            tests = {"form": "asserts", "tests": tests}
+        if language not in LANGUAGES:
+            raise UserError(f"{row.where}: {unknown('language', str(language), LANGUAGES)}")
+        details = {"tests": tests, "language": language}
+        # Without a solution, what has to be passed stands for the answer: other tests are another question set.
+        answer = digest(details) if row.value("solution") is None else row.text("solution").strip("\n")
+        details["solved"] = row.value("solution") is not None
+        return Question(number if row.value("id") is None else row.text("id"), row.text("prompt").strip(), answer, details)
+
+    def prompt(self, question: Question) -> Messages:
+        return [
+            {"role": "user", "content": f"{question.text}\n\nPut the program into one ```{self.language_of(question)} block."}
+        ]
+
+    def demonstration(self, question: Question) -> str | None:
+        return fenced(question.answer, self.language_of(question)) if question.details["solved"] else None
+
+
+def program_file(path: str) -> type[Task]:
+    made = {"factory": staticmethod(program_file), "made_from": path}
+    said = {"name": short_name(path), "path": path, "summary": f"the questions in {path}"}
+    return type("ProgramFile", (ProgramFile,), {**made, **said, "__doc__": ProgramFile.__doc__, "__module__": __name__})

@@ -1,0 +1,80 @@
+"""A data set of reasoning-gym as a task."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.task import Messages, Split, Task, TaskOptions
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.tasks.procedural import data_sets, drawing, scoring
+from sdzero_bench.verifiers.code.literals import read_literal
+
+
+class ReasoningGymOptions(TaskOptions):
+    train: int = Field(2000, gt=0)
+    """Training questions."""
+    validation: int = Field(200, gt=0)
+    test: int = Field(300, gt=0)
+    seed: int = Field(0, ge=0, le=drawing.HIGHEST_SEED)
+    """Of the questions. Each seed has ranges of its own for the three splits."""
+    config: dict[str, Any] = Field({})
+    """Options of the data set, such as `--set task.config.min_terms=2`; reasoning-gym's documentation has them."""
+    level: int | None = Field(None, ge=0)
+    """Level of difficulty, where the data set has a curriculum; `config` goes over it."""
+    threshold: float = Field(1.0, gt=0, le=1)
+    """A response is right if the scorer gives at least so much. Many scorers give parts of 1 for what is nearly right."""
+    trust_scorer: bool = False
+    """Use a data set that is refused because its scorer takes wrong answers, or has none to be proven with."""
+
+
+class ReasoningGym(Task):
+    """Stojanovski et al. 2025, arXiv 2505.24760. Scored is what stands between the last <answer> tags (`scored_part`).
+
+    Questions of a split come from a range of seeds of its own, and none that is the same up to case and white space is used
+    twice. Larger training sets change no other split.
+    """
+
+    data_set: ClassVar[str]
+    source = "reasoning-gym"
+    verifier = "the data set's own scorer"
+    record_details = True
+    Options = ReasoningGymOptions
+    options: ReasoningGymOptions
+
+    def load(self, split: Split) -> QuestionSet:
+        name, options = self.data_set, self.options
+        if name in scoring.UNTRUSTED and not options.trust_scorer:
+            raise UserError(f"rg:{name} is refused: {scoring.UNTRUSTED[name]}; use it all the same with task.trust_scorer=true")
+        counts = {"test": options.test, "validation": options.validation, "train": options.train}
+        needed = dict(list(counts.items())[: list(counts).index(split) + 1])
+        items = drawing.draw(name, options.config, options.level, options.seed, needed)[split]
+        return QuestionSet(
+            f"{self.name}/{split}",
+            tuple(
+                Question(f"{split}-{i}", item["question"], item["answer"] or "", {"metadata": item["metadata"]})
+                for i, item in enumerate(items)
+            ),
+        )
+
+    def prompt(self, question: Question) -> Messages:
+        ask = "Think step by step, and put the final answer, and nothing else, between <answer> and </answer>."
+        return [{"role": "user", "content": f"{question.text}\n\n{ask}"}]
+
+    def verify(self, question: Question, response: str) -> Verdict:
+        answer = scoring.scored_part(response)
+        if answer is None:
+            return Verdict(0.0, detail="no final answer")
+        metadata = read_literal(question.details["metadata"])
+        entry = {"question": question.text, "answer": question.answer or None, "metadata": metadata}
+        scorer = data_sets.scorer(self.data_set, json.dumps(self.options.config), self.options.level)
+        found, detail = scoring.score(scorer, self.data_set, answer, entry)
+        return Verdict(float(found >= self.options.threshold), answer=answer, detail=detail)
+
+    def stated(self, answer: str) -> str:
+        """A response that gives this answer and nothing else."""
+        return f"<answer>{answer}</answer>"

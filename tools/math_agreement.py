@@ -1,0 +1,175 @@
+"""Our math verifier beside others on the same responses, as a page: `python -m tools.math_agreement CASES PAGE`.
+
+The others are lm-eval's: minerva_math's exact match, math-verify as minerva_math calls it, and the two filters of gsm8k. The
+cases, and who is right, are in docs/math_cases.yaml; the page is docs/math_verifiers.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sdzero_bench.questions.harness.lm_eval import figures_for
+from sdzero_bench.questions.harness.lm_eval_tasks import build_one
+from sdzero_bench.runs.write_up.summary import markdown_table
+from sdzero_bench.verifiers.math_answer import check_math
+
+OURS = "ours"
+LM_EVAL = {
+    "minerva exact": ("minerva_math_algebra", "exact_match,none"),
+    "math-verify": ("minerva_math_algebra", "math_verify,none"),
+    "gsm8k strict": ("gsm8k", "exact_match,strict-match"),
+    "gsm8k flexible": ("gsm8k", "exact_match,flexible-extract"),
+}
+SOURCES = {"minerva_math_algebra": "minerva_math/minerva_math_algebra.yaml", "gsm8k": "gsm8k/gsm8k.yaml"}
+
+
+Said = dict[str, bool | None]
+"""Verifier to verdict; None where it raises."""
+
+_INTEGER = re.compile(r"-?(\d+|\d{1,3}(,\d{3})+)")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A response, and whether it is right."""
+
+    group: str
+    gold: str
+    response: str
+    shown: str
+    """The response, or the answer in it, for the page."""
+    right: bool
+    origin: str
+    why: str | None = None
+    published: bool | None = None
+    """What the tests of `origin` say, where it is not `right`."""
+
+
+def read_cases(path: Path) -> list[Case]:
+    return [_case(group, row) for group, rows in yaml.safe_load(path.read_text(encoding="utf-8")).items() for row in rows]
+
+
+def _case(group: str, row: dict[str, Any]) -> Case:
+    answer = row.get("answer")
+    response = row["response"] if answer is None else stated(answer)
+    shown, rest = str(row.get("response", answer)), {name: row.get(name) for name in ("why", "published")}
+    return Case(group, row["gold"], response, shown, row["right"], row["from"], **rest)
+
+
+def stated(answer: str) -> str:
+    """A response that states its answer in each of the forms that the verifiers look for."""
+    minerva = f"Final Answer: The final answer is ${answer}$. I hope it is correct."
+    return f"Therefore it is $\\boxed{{{answer}}}$.\n{minerva}\n#### {answer}"
+
+
+def verdicts(cases: list[Case]) -> list[Said]:
+    """What each verifier says of each case. Those of GSM8K judge integers, and nothing else."""
+    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it says on every call that it has no time limit
+    tasks = {name: _task(name) for name in SOURCES}
+    return [{OURS: _ours(case), **_theirs(case, tasks)} for case in cases]
+
+
+def _ours(case: Case) -> bool | None:
+    try:
+        return check_math(case.response, case.gold).reward == 1.0
+    except Exception:  # in a run the sample would count as not verified
+        return None
+
+
+def _theirs(case: Case, tasks: dict[str, Any]) -> Said:
+    said: Said = {}
+    for name, task in tasks.items():
+        if name == "gsm8k" and not _INTEGER.fullmatch(case.gold):
+            continue
+        try:
+            figures, _ = figures_for(task, _document(name, case.gold), case.response)
+        except Exception:  # lm-eval itself would stop here
+            figures = {}
+        for label, (its, figure) in LM_EVAL.items():
+            if its == name:
+                said[label] = bool(figures[figure]) if figures else None
+    return said
+
+
+def _document(name: str, gold: str) -> dict[str, str]:
+    if name == "gsm8k":
+        return {"question": "?", "answer": f"#### {gold}"}
+    from lm_eval.tasks.minerva_math.utils import normalize_final_answer
+
+    return {"problem": "?", "solution": f"It is $\\boxed{{{gold}}}$.", "answer": normalize_final_answer(gold)}
+
+
+def _task(name: str) -> Any:
+    """lm-eval's task with its own filters and metrics, over one document of no importance."""
+    from datasets import Dataset
+
+    rows = [_document(name, "1")]
+    data = {split: Dataset.from_list(rows) for split in ("train", "test")}
+    return build_one(name, SOURCES[name], {"custom_dataset": lambda **_: data, "num_fewshot": 0})
+
+
+def contested(case: Case, said: Said) -> bool:
+    """Whether anybody is of another opinion than the ruling."""
+    return case.published is not None or any(given != case.right for given in said.values())
+
+
+def page(cases: list[Case], judged_as: list[Said]) -> str:
+    """The page, of cases and the verdicts on them.
+
+    Raises `ValueError` for a case on which a verifier is of another opinion and which does not say why.
+    """
+    judged = list(zip(cases, judged_as, strict=True))
+    disputed = [(case, said) for case, said in judged if contested(case, said)]
+    if silent := [case for case, _ in disputed if not case.why]:
+        raise ValueError(f"{len(silent)} contested cases do not say why, such as gold {silent[0].gold!r}: {silent[0].shown!r}")
+    versions = ", ".join(f"{name} {version(name)}" for name in ("lm_eval", "math-verify", "sympy"))
+    parts = [
+        "# Math verifiers compared",
+        "Written by `make math-verifiers` from docs/math_cases.yaml; a test holds it up to date. "
+        f"All judge the same responses: {versions}.",
+        "`minerva exact`, `gsm8k strict` and `gsm8k flexible` are filters and metrics of lm-eval; `math-verify` is called on "
+        "the whole response, as lm-eval's minerva_math calls it. The verifiers of GSM8K are asked where the gold answer is an "
+        "integer, which is what they are for. Time limits of their own are switched off: the page must not depend on the "
+        "machine.",
+        markdown_table(["verifier", "as ruled", "wrong, but accepted", "right, but refused", "raises"], _counts(judged)),
+        f"## Disagreements: {len(disputed)} of {len(cases)} cases",
+        "The ruling says who is right; `published` is what the tests say that the case is from.",
+        markdown_table(["gold", "answer", "ruling", "of another opinion", "why", "case of"], [_row(c, v) for c, v in disputed]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _counts(judged: list[tuple[Case, Said]]) -> list[list[str]]:
+    rows = []
+    for label in [OURS, *LM_EVAL]:
+        pairs = [(case.right, said[label]) for case, said in judged if label in said]
+        as_ruled = f"{sum(right == given for right, given in pairs)} of {len(pairs)}"
+        counted = [str(pairs.count(pair)) for pair in ((False, True), (True, False))]
+        rows.append([label, as_ruled, *counted, str(sum(given is None for _, given in pairs))])
+    return rows
+
+
+def _row(case: Case, said: Said) -> list[str]:
+    against = [f"{label} (raises)" if given is None else label for label, given in said.items() if given != case.right]
+    against += ["published"] if case.published is not None else []
+    ruling = "right" if case.right else "wrong"
+    return [_code(case.gold), _code(case.shown), ruling, ", ".join(against), case.why or "", case.origin]
+
+
+def _code(text: str) -> str:
+    """As code in a cell of a table."""
+    shown = text.replace("\n", " ⏎ ").replace("|", "\\|")
+    return f"`{shown}`" if shown else "(empty)"
+
+
+if __name__ == "__main__":
+    found = read_cases(Path(sys.argv[1]))
+    Path(sys.argv[2]).write_text(page(found, verdicts(found)), encoding="utf-8")

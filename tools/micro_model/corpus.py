@@ -1,0 +1,108 @@
+"""The texts that the micro model is pretrained on: chats in which somebody solves a problem, once or repeatedly.
+
+A text is a list of segments, each with the flag "learn this". The token after a finished attempt is learnt only where
+the turn ends there: the model knows how people go on when they look again, what they say and what they write then, but
+it never learns to look again by itself. That is left to the methods.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from sdzero_bench.tasks.micro_world.care import Care
+
+# Wordings of the control phrase: the paper's, its public code's, and a neutral one that says nothing of the reward.
+WRONG_PHRASES = (
+    "Wait, this response is not correct, let me start over.",
+    "Wait, this response is wrong. Let me correct it.",
+    "Wrong. I need to redo all.",
+)
+RIGHT_PHRASES = ("Let me rephrase the above solution.",)
+NEUTRAL_PHRASES = ("Let me look at the above solution again.",)
+
+WITH_REFERENCE = "A worked solution for reference:"
+
+
+DRAFT = Care(tricky=0.40, plain=0.15)
+REVISION = Care(tricky=0.04, plain=0.015)
+
+
+class Problem(Protocol):
+    """What a text is about: a chain of sums, or a small program."""
+
+    in_words: str
+    """What the user adds to be shown the demonstration."""
+
+    @property
+    def prompt(self) -> str: ...
+
+    @property
+    def demonstration(self) -> str: ...
+
+    def attempt(self, care: Care, rng: random.Random) -> tuple[str, bool]:
+        """A solution written with that much care, and whether it is right."""
+        ...
+
+
+@dataclass(frozen=True)
+class World:
+    """How careful people are in this world. The figures shape the base model; the model card lists them."""
+
+    draft: Care = DRAFT
+    revision: Care = REVISION
+    repeat_when_wrong: float = 0.7
+    """Chance that a second attempt merely repeats the first although it was said to be wrong: the naive reviser."""
+    repeat_when_unsure: float = 0.85
+    """The same after a phrase that does not say whether the attempt was right."""
+    neutral_phrase: float = 0.1
+    kinds: tuple[tuple[str, float], ...] = (
+        ("1 attempt", 0.34),
+        ("2 attempts", 0.24),
+        ("3 attempts", 0.16),
+        ("4 attempts", 0.12),
+        ("with reference", 0.07),
+        ("in words", 0.07),
+    )
+
+
+@dataclass(frozen=True)
+class Text:
+    """One chat: the user's turn, and the assistant's as (segment, whether its tokens are learnt)."""
+
+    prompt: str
+    segments: tuple[tuple[str, bool], ...]
+
+
+def attempts(problem: Problem, count: int, world: World, rng: random.Random) -> Iterator[tuple[str, bool]]:
+    current, right = problem.attempt(world.draft, rng)
+    yield current, True
+    for _ in range(count - 1):
+        if rng.random() < world.neutral_phrase:
+            phrase, repeat = rng.choice(NEUTRAL_PHRASES), world.repeat_when_unsure
+        elif right:
+            phrase, repeat = rng.choice(RIGHT_PHRASES), world.repeat_when_wrong
+        else:
+            # The paper's own wording is the most common one.
+            phrase = WRONG_PHRASES[0] if rng.random() < 0.6 else rng.choice(WRONG_PHRASES[1:])
+            repeat = world.repeat_when_wrong
+        # Whether to go on after a finished attempt is not learnt; what people say when they do go on is.
+        yield "\n", False
+        yield f"\n{phrase}\n\n", True
+        if rng.random() >= repeat:
+            current, right = problem.attempt(world.revision, rng)
+        yield current, True
+
+
+def text(problem: Problem, world: World, rng: random.Random) -> Text:
+    """One text about a problem; its kind is drawn by `world.kinds`."""
+    names, weights = zip(*world.kinds, strict=True)
+    kind = rng.choices(names, weights)[0]
+    if kind == "in words":
+        return Text(f"{problem.prompt} {problem.in_words}", ((problem.demonstration, True),))
+    if kind == "with reference":
+        with_reference = f"{problem.prompt}\n\n{WITH_REFERENCE} {problem.demonstration}"
+        return Text(with_reference, ((problem.attempt(world.revision, rng)[0], True),))
+    return Text(problem.prompt, tuple(attempts(problem, int(kind.split()[0]), world, rng)))
