@@ -28,9 +28,8 @@ def walk_through() -> tuple[str, str, str]:
 def in_methods(folder: Path) -> str:
     """A copy of the source tree, as it is laid out when installed, with the file among the methods; returns its path."""
     source = folder / "source"
+    # The links to methods/ and tasks/ become folders.
     shutil.copytree(ROOT / "sdzero_bench", source / "sdzero_bench", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("methods", "tasks"):
-        shutil.copytree(ROOT / name, source / "sdzero_bench" / name, ignore=shutil.ignore_patterns("__pycache__"))
     (source / "sdzero_bench" / "methods" / "shortest.py").write_text(walk_through()[1])
     return str(source)
 

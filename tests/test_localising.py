@@ -13,12 +13,16 @@ import pytest
 import torch
 from record_edits import says
 from small_runs import command, run_json, small_run
+from synthetic_records import write_record
 from tiny import attempt, tiny_model
 
 from sdzero_bench.methods.sdzero import SDZero, SDZeroOptions
 from sdzero_bench.policies.token_kl import compare_tokens
-from sdzero_bench.records.packing import pack, read_lines
+from sdzero_bench.records.packed_lines import read_lines
+from sdzero_bench.records.packing import pack
+from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.reader import load_run
+from sdzero_bench.records.record_files import read_manifest
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.leaderboard.conditions import conditions
 from sdzero_bench.runs.config import validate
@@ -105,8 +109,8 @@ def test_every_value_of_a_run_follows_from_its_checkpoints(finished: Path) -> No
     found = json.loads((finished / "localisation.json").read_text())
     assert (found["reviser"], found["phrases"]) == ("srt", NAMED["code-qwen"].model_dump())
     assert [row["policy"] for row in found["responses"]] == ["srt"] * COUNT + ["final"] * COUNT
-    questions = [row for row in read_lines(finished / "questions.jsonl") if row["split"] == "test"]
-    order = [(q["id"], index) for index in ("0", "1") for q in questions][:COUNT]
+    questions = read_questions(finished, read_manifest(finished)).test
+    order = [(q.id, index) for index in ("0", "1") for q in questions][:COUNT]
     assert [(row["question_id"], row["index"]) for row in found["responses"]] == order * 2
     tokenizer: Any = AutoTokenizer.from_pretrained(finished / "checkpoints" / "srt")
     models = {n: AutoModelForCausalLM.from_pretrained(finished / "checkpoints" / n) for n in ("srt", "distill")}
@@ -184,12 +188,11 @@ def test_an_edit_is_found(run: Path, edit: Callable[[Path], object], finding: st
     assert finding in says(check_record(run))
 
 
-def without_the_setting(run: Path) -> dict[str, Any]:
-    """The manifest as it was written before there was the setting."""
+def without_the_setting(run: Path) -> None:
+    """The manifest as it was written before the setting existed."""
     manifest = json.loads((run / "manifest.json").read_text())
     del manifest["config"]["evaluation"]["localise"]
     (run / "manifest.json").write_text(json.dumps(manifest))
-    return manifest
 
 
 def test_a_record_from_before_there_was_the_setting_is_valid(run: Path) -> None:
@@ -211,8 +214,8 @@ def test_a_sweep_finds_its_runs_from_before_there_was_the_setting(tmp_path: Path
     del old["evaluation"]["localise"]
     as_it_was = SimpleNamespace(model_dump=lambda **options: {k: v for k, v in old.items() if k != "seed"})
     assert planned.folder.name.endswith(digest(as_it_was))  # type: ignore[arg-type]
-    planned.folder.mkdir()
-    (planned.folder / "manifest.json").write_text(json.dumps({"config": old, "state": "finished"}))
+    manifest = json.loads((write_record(planned.folder) / "manifest.json").read_text())
+    (planned.folder / "manifest.json").write_text(json.dumps({**manifest, "config": old}))
     assert planned.is_finished()
     asked = Grid(["rft"], [None], [0], assignments=["evaluation.localise=3"]).runs(tmp_path)[1]
     assert asked.folder != planned.folder

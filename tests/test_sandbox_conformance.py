@@ -11,7 +11,7 @@ from sdzero_bench.verifiers.sandbox import Sandbox, SandboxError
 from sdzero_bench.verifiers.sandbox.conformance import NOT_COVERED, PROBES, AttackOutcome, run_conformance
 from sdzero_bench.verifiers.sandbox.conformance.probe import Probe
 from sdzero_bench.verifiers.sandbox.filters import Filters
-from sdzero_bench.verifiers.sandbox.sandbox import Result
+from sdzero_bench.verifiers.sandbox.result import ProgramResult
 
 NAMED = {probe.name: probe for probe in PROBES}
 
@@ -59,9 +59,9 @@ def test_the_suite_sees_what_tier_3_lets_through(probe: str, seen: str) -> None:
 class Gullible(Sandbox):
     """Believes a program that prints that it passed: what a forger hopes for."""
 
-    def asserts(self, source: str, tests: object, names: object, limits: object, setup: str = "") -> Result:
+    def asserts(self, source: str, tests: object, names: object, limits: object, setup: str = "") -> ProgramResult:
         result = super().asserts(source, tests, names, limits, setup)  # type: ignore[arg-type]
-        return Result(tuple(replace(execution, outcome="ok") for execution in result.executions))
+        return ProgramResult(tuple(replace(execution, outcome="ok") for execution in result.executions))
 
 
 def test_the_suite_sees_a_forged_verdict() -> None:

@@ -80,7 +80,7 @@ WORKER = """
 import pickle, sys
 sandbox = pickle.load(sys.stdin.buffer)
 print("ready", flush=True)
-from sdzero_bench.sandbox import Limits
+from sdzero_bench.verifiers.sandbox import Limits
 sandbox.calls("import time\\ntime.sleep(600)\\ndef f(): pass", "f", [[]], Limits(cpu_seconds=300))
 """
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 
@@ -106,14 +107,6 @@ def require_supported(config: RunConfig, ranks: Ranks) -> None:
         )
     if sharded() and config.lora.rank is not None:
         raise UserError("lora.rank is not supported where weights are shared out (FSDP); adapters need so little that DDP fits")
-    moving = [name for name, value in _leaves(config.method) if name.endswith("teacher.weights") and value != "frozen"]
+    moving = [name for name, value in flatten(config.method).items() if name.endswith("teacher.weights") and value != "frozen"]
     if sharded() and moving:
         raise UserError(f"method.{moving[0]} has to be frozen where weights are shared out (FSDP)")
-
-
-def _leaves(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

@@ -16,7 +16,7 @@ from typing import Any
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.errors import UserError
 
-COMPRESSED = ".xz"
+LINES, COMPRESSED = ".jsonl", ".xz"
 
 Stream = tuple[int, str]
 """(run seed, name of the stream) of `sample_seed`."""

@@ -21,8 +21,10 @@ from sdzero_bench.policies.engines.factory import make_engines
 from sdzero_bench.policies.loading import device, load_model, load_tokenizer, model_path, switch_thinking
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal, PrivateJournal, Sample
-from sdzero_bench.records.ledger import EVALUATION, Budget, Ledger, measures
+from sdzero_bench.records.ledger import EVALUATION, Ledger, measures
+from sdzero_bench.records.record_files import LEDGER, read_ledger
 from sdzero_bench.records.rollouts import Prompt, Rollouts
+from sdzero_bench.records.schema import Budget
 from sdzero_bench.training.on_policy import RolloutPlan
 from sdzero_bench.training.options import PolicyGradientOptions, SelfDistillationOptions
 from sdzero_bench.training.supervised import Example
@@ -73,7 +75,8 @@ class Run(Contexts):
         )
         with ranks.first_goes_first():  # it mends what a crash has torn
             self.journal = Journal(folder.journal) if ranks.first else PrivateJournal(folder.journal)
-        self.ledger = Ledger.recount(self.budget, self.journal.phases, folder.read("ledger.json") or {})
+        saved = read_ledger(folder.path) if (folder.path / LEDGER).is_file() else {}
+        self.ledger = Ledger.recount(self.budget, self.journal.phases, saved)
         self.verifier = VerifierPool(task, config.verifying.workers, config.verifying.timeout_seconds)
         self.kept: dict[str, Checkpoint] = {}
         self.trained = False
@@ -247,7 +250,7 @@ class Run(Contexts):
         return self._loaded[1]
 
     def save_ledger(self) -> None:
-        self.folder.write("ledger.json", self.ledger.as_dict())
+        self.folder.write(LEDGER, self.ledger.phases)
 
     def close(self) -> None:
         self.save_ledger()
