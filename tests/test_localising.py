@@ -197,7 +197,7 @@ def without_the_setting(run: Path) -> None:
 
 def test_a_record_from_before_there_was_the_setting_is_valid(run: Path) -> None:
     without_the_setting(run)
-    assert "is there, though config.evaluation.localise is 0" in says(check_record(run))
+    assert "exists, though config.evaluation.localise is 0" in says(check_record(run))
     (run / "localisation.json").unlink()
     assert says(check_record(run)) == ""
 

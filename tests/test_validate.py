@@ -93,7 +93,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "a lead over a base that was not measured": (
         value("evaluation.json", "0/over_base", {"difference": 0.2, "interval": [0.1, 0.3], "questions": 6}),
-        "evaluation.json: final.over_base: there is no base policy here",
+        "evaluation.json: final.over_base: there is no base policy",
     ),
     "a policy that was never measured": (
         lambda folder: write(
@@ -188,7 +188,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "a sample twice": (
         lines(FINAL, lambda rows: rows.append(rows[0])),
-        f"{FINAL}: 1 samples are there more than once, such as test-0/0",
+        f"{FINAL}: 1 samples occur more than once, such as test-0/0",
     ),
     "a sample of another question": (
         lines(TRAINING, lambda rows: rows[0].update(question_id="test-0")),
@@ -251,11 +251,11 @@ EDITS: dict[str, tuple[Edit, str]] = {
             "decontamination/removed",
             [{"train": "train-1", "test": "test-9", "kind": "exact", "passage": "a"}],
         ),
-        "question_sets: 1 train questions are there that were removed as overlapping, such as 'train-1'",
+        "question_sets: 1 train questions are present that were removed as overlapping, such as 'train-1'",
     ),
     "a fingerprint": (value("manifest.json", "test_set", "0" * 16), 'manifest.json: test_set: recorded "0000000000000000"'),
     "a fingerprint of the result": (value("result.json", "question_set", "0" * 16), "result.json: question_set: recorded"),
-    "a state": (value("manifest.json", "state", "running"), 'manifest.json: state is "running", though result.json is there'),
+    "a state": (value("manifest.json", "state", "running"), 'manifest.json: state is "running", though result.json exists'),
     "a state that does not exist": (value("manifest.json", "state", "done"), "manifest.json: state: input should be"),
     "no manifest": (removed("manifest.json"), "manifest.json: is missing"),
     "no result": (removed("result.json"), "result.json: is missing"),

@@ -6,7 +6,7 @@ question_sets/          what was trained and measured on, each set named by its 
 journal/PHASE.jsonl     every sample, before it was used
 ledger.json             what was used, by phase
 checkpoints/NAME/       policies
-training/NAME.jsonl     training logs, a line a step
+training/NAME.jsonl     training logs, one line per step
 evaluation.json         the measured policies
 localisation.json       where the reviser disagrees, token by token (with evaluation.localise)
 summary.md, learning_curve.png, learning_curve.svg
@@ -86,9 +86,9 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path, writes: bool = True) -> RunFolder:
-        """An existing run. Raises `UserError` if the folder is no run."""
+        """An existing run. Raises `UserError` if the folder is not a run."""
         if not (path / "manifest.json").is_file():
-            raise UserError(f"{str(path)!r} is no run folder: manifest.json is missing")
+            raise UserError(f"{str(path)!r} is not a run folder: manifest.json is missing")
         return cls(path, writes)
 
     def lock(self) -> None:
@@ -170,7 +170,7 @@ class RunFolder:
 
     @property
     def disk_is_full(self) -> bool:
-        """Whether writing fails for want of space; libraries report that in many ways."""
+        """Whether the disk is full; libraries report that in many ways."""
         return shutil.disk_usage(self.path).free < 1_000_000
 
     @property
@@ -198,7 +198,7 @@ class RunFolder:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def begin_checkpoint(self, name: str) -> Path:
-        """An empty folder in which to write a checkpoint; `finish_checkpoint` puts it in its place at once."""
+        """An empty folder in which to write a checkpoint; `finish_checkpoint` moves it into place in one step."""
         partial = self.checkpoints / f".{name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

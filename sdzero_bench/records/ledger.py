@@ -84,4 +84,4 @@ class Ledger:
 
 
 NOT_IN_THE_JOURNAL = ("forward_tokens", "backward_tokens", "cut_responses", "wall_seconds", "accelerator_seconds")
-"""What of a phase's use its samples do not say."""
+"""The part of a phase's use that its samples do not determine."""

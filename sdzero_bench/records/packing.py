@@ -29,10 +29,10 @@ from sdzero_bench.records.texts import decoder, without_texts
 def run_folders(below: Path) -> list[Path]:
     """The runs and records in `below`, itself included, in the order of their paths; checkpoints are not searched.
 
-    A folder that has lost its manifest is found by its result or its journal. Raises `UserError` if there is no such folder.
+    A folder without its manifest is found by its result or journal. Raises `UserError` if the folder does not exist.
     """
     if not below.is_dir():
-        raise UserError(f"there is no folder {str(below)!r}")
+        raise UserError(f"the folder {str(below)!r} does not exist")
     found = []
     for place, folders, files in os.walk(below):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "checkpoints")
@@ -134,7 +134,7 @@ def _streams(manifest: Manifest, phase: str) -> list[Stream]:
 
 
 def _put_in_place(partial: Path, target: Path) -> None:
-    """Rename the new record to its name. No folder can replace another at once: the old one goes aside, and back if need be."""
+    """Rename the new record to its name. A folder cannot replace another atomically: the old one is set aside until then."""
     if not target.exists():
         os.replace(partial, target)
         return

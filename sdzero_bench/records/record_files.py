@@ -63,7 +63,7 @@ def migrated(folder: Path, file: str, content: Any) -> Any:
 
 
 def format_of(folder: Path) -> int:
-    """The format version of a run or record; the present one where there is no manifest."""
+    """The format version of a run or record; the current one if there is no manifest."""
     return version_of(parsed(folder / MANIFEST)) if (folder / MANIFEST).is_file() else FORMAT_VERSION
 
 
@@ -72,7 +72,7 @@ def parsed(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UserError(f"{str(path)!r} is missing; this is not a whole run") from error
+        raise UserError(f"{str(path)!r} is missing; this is not a complete run") from error
     except OSError as error:
         raise UserError(f"cannot read {str(path)!r}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -55,7 +55,7 @@ def _without_texts(row: Row, first: Sequence[tuple[str, str, str]], decode: Deco
 
 
 class Texts:
-    """Restores the texts of one record's rows. `rows_of` reads a phase's rows; `decode` is asked for when first needed."""
+    """Restores the texts of one record's rows. `rows_of` reads a phase's rows; `decode` makes the decoder on first use."""
 
     def __init__(self, rows_of: Callable[[str], Iterable[Row]], decode: Callable[[], Decode]) -> None:
         self._rows_of = rows_of

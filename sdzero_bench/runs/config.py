@@ -105,12 +105,12 @@ def validate(settings: dict[str, Any]) -> RunConfig:
     method_options = _check(registry.method(method_name).Options, _without_name(config.method), "method.")
     if config.evaluation.pass_at > config.evaluation.samples:
         raise UserError(
-            f"evaluation.pass_at is {config.evaluation.pass_at}, but there are only {config.evaluation.samples} samples a "
+            f"evaluation.pass_at is {config.evaluation.pass_at}, but there are only {config.evaluation.samples} samples per "
             f"question; pass@k needs at least k (evaluation.samples)"
         )
     if config.evaluation.temperature == 0 and config.evaluation.samples > 1:
         raise UserError(
-            f"evaluation.temperature is 0: all {config.evaluation.samples} samples of a question would be the same one; "
+            f"evaluation.temperature is 0: all {config.evaluation.samples} samples of a question would be identical; "
             f"set evaluation.samples and evaluation.pass_at to 1, or a temperature"
         )
     return config.model_copy(

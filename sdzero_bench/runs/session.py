@@ -73,7 +73,7 @@ class Session:
             phases = ", ".join(f"{name} {count}" for name, count in self.plan.items())
             raise BudgetError(
                 f"{self.method.name} needs {needed} samples ({phases}), but the budget allows {allowed}, "
-                f"{config.budget.samples_per_question} a question; raise budget.samples_per_question or let the method "
+                f"{config.budget.samples_per_question} per question; raise budget.samples_per_question or let the method "
                 f"draw fewer"
             )
 
@@ -196,7 +196,7 @@ class Session:
         )
 
     def _disk_needed(self) -> int:
-        """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB a sample."""
+        """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB per sample."""
         weights = sum(file.stat().st_size for file in Path(model_path(self.config.model.name)).glob("*.safetensors"))
         evaluated = len(self.test_questions) * self.config.evaluation.samples * 6
         return 10 * weights + 4_000 * (sum(self.plan.values()) + evaluated)

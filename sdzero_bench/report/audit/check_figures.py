@@ -17,7 +17,7 @@ from sdzero_bench.runs.evaluation.measures import measure, measure_revision, pai
 
 
 def check_figures(record: AuditedRecord) -> Iterator[Discrepancy]:
-    """The measured policies are those of the journals, each sample is there, and each figure follows from them."""
+    """The measured policies are those of the journals, no sample is missing, and each figure follows from them."""
     yield from _check_result(record)
     if record.evaluation is None or record.config is None or record.questions is None:
         return
@@ -46,7 +46,7 @@ def check_figures(record: AuditedRecord) -> Iterator[Discrepancy]:
         for name, value in recomputed[label].items():
             yield from compare(EVALUATION_FILE, f"{label}.{name}", recorded[name], value)
         if entry.over_base is not None and "over_base" not in recomputed[label]:
-            yield Discrepancy(EVALUATION_FILE, f"{label}.over_base: there is no base policy here to be compared with")
+            yield Discrepancy(EVALUATION_FILE, f"{label}.over_base: there is no base policy to compare with")
 
 
 def _phases(label: str) -> tuple[str, str]:
@@ -56,7 +56,7 @@ def _phases(label: str) -> tuple[str, str]:
 def _check_labels(record: AuditedRecord, labels: list[str]) -> Iterator[Discrepancy]:
     assert record.config is not None
     if len(set(labels)) < len(labels):
-        yield Discrepancy(EVALUATION_FILE, f"a policy is there more than once: {', '.join(labels)}")
+        yield Discrepancy(EVALUATION_FILE, f"a policy occurs more than once: {', '.join(labels)}")
     if not labels:
         yield Discrepancy(EVALUATION_FILE, "has no measured policy")
     elif record.config.evaluation.base and "base" not in labels:

@@ -35,7 +35,7 @@ def check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
         if back := [q.id for q in record.questions[side] if q.id in removed]:
             yield Discrepancy(
                 record.question_file,
-                f"{len(back)} {side} questions are there that were removed as overlapping, such as {back[0]!r}",
+                f"{len(back)} {side} questions are present that were removed as overlapping, such as {back[0]!r}",
             )
 
 
@@ -65,7 +65,7 @@ def _check_samples(record: AuditedRecord, phase: str) -> Iterator[Discrepancy]:
     if strange := next((s for s in samples if s.phase != phase), None):
         yield Discrepancy(file, f"sample {strange.key} says that it is of phase {strange.phase!r}")
     if twice := [key for key, count in Counter(s.key for s in samples).items() if count > 1]:
-        yield Discrepancy(file, f"{len(twice)} samples are there more than once, such as {twice[0]}")
+        yield Discrepancy(file, f"{len(twice)} samples occur more than once, such as {twice[0]}")
     if record.questions is not None:
         split, what = ("test", "measured") if measures(phase) else ("train", "training")
         ids = {q.id for q in record.questions[split]}

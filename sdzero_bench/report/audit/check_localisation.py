@@ -19,13 +19,13 @@ from sdzero_bench.runs.evaluation.localising import FILE, first_responses, stude
 
 
 def check_localisation(record: AuditedRecord) -> Iterator[Discrepancy]:
-    """The file is there exactly where it was asked for, and has a value for each token of the responses that it has to have."""
+    """The file exists exactly if it was asked for, and has a value for each token of each response that it must cover."""
     if record.config is None:
         return
     content, problem = read_json(record.folder, FILE)
     if not record.config.evaluation.localise:
         if (record.folder / FILE).exists():
-            yield Discrepancy(FILE, "is there, though config.evaluation.localise is 0")
+            yield Discrepancy(FILE, "exists, though config.evaluation.localise is 0")
         return
     problems = [problem] if problem else list(check_schema(FILE, content, TypeAdapter(Localisation)))
     yield from problems

@@ -20,7 +20,7 @@ class PolicyMeasures(Figures):
 
 
 class _Drawn(NamedTuple):
-    """Of a sample, what figures are made of."""
+    """The part of a sample that figures need."""
 
     verdict: Verdict
     right: bool
@@ -29,7 +29,7 @@ class _Drawn(NamedTuple):
 
 
 def measure(samples: Sequence[Sample], k: int) -> PolicyMeasures:
-    """avg@n, pass@k, maj@n, mean length and share truncated of the n samples a question of one policy, each with an interval.
+    """avg@n, pass@k, maj@n, mean length and share truncated of one policy's n samples per question, each with an interval.
 
     Intervals are over questions; `per_question` has the values behind them. Samples whose verifier failed have no reward: they
     are left out of avg, pass and maj, and counted in `unverified`; a question that has m < k verified ones counts with pass@m.

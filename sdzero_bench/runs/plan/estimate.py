@@ -14,7 +14,7 @@ from sdzero_bench.runs.plan.memory import memory
 from sdzero_bench.training.cost import Passes, Typical
 
 JOURNAL_BYTES = 12.0
-"""That a sampled token takes in the journal: its id in digits, and its text."""
+"""Bytes that a sampled token takes in the journal: its id in digits, and its text."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Phase:
     backward: float
     forward: float
     hours: float
-    """Of the machine, all its accelerators at work. Verifying and loading are not in it."""
+    """Wall time with all accelerators in use, without verification and loading."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Plan:
     """Training samples that the budget allows."""
     phases: tuple[Phase, ...]
     memory: dict[str, float]
-    """Bytes on one accelerator, by part: nothing is shared out over several."""
+    """Bytes on one accelerator, by part; nothing is sharded."""
     disk: float
     """Bytes."""
 
     @property
     def samples(self) -> int:
-        """Those that are charged to the budget."""
+        """Samples that are charged to the budget."""
         return sum(p.samples for p in self.phases if not measures(p.name))
 
     @property
@@ -63,9 +63,9 @@ class Plan:
 
 
 def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: int, test_questions: int) -> Plan:
-    """The plan of a run on so many questions.
+    """The plan of a run on `questions` training questions.
 
-    Raises `UserError` for a method that does not say what it trains on, or a sample that is longer than the model reads.
+    Raises `UserError` for a method that does not declare what it trains on, or a sample longer than the model's context.
     """
     method, shape = make_method(config), architecture(config.model.name, config.lora)
     longest = typical.prompt + config.sampling.max_new_tokens
@@ -104,7 +104,7 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
 
 
 def _in_order(drawn: list[str], trained: list[str]) -> list[str]:
-    """Each training phase after the samples that are drawn for it: `srt` after `srt.revision`."""
+    """Each training phase after the sampling phases that feed it: `srt` after `srt.revision`."""
     names = list(drawn)
     for name in trained:
         if name not in names:

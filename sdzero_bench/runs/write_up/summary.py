@@ -19,7 +19,7 @@ def with_interval(value: float, interval: list[float], scale: float = 100) -> st
 
 
 def policy_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
-    """Headings and one row a policy."""
+    """Headings and one row per policy."""
     first = result.evaluation[0]
     headings = [
         "policy",
@@ -50,7 +50,7 @@ def policy_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
 
 
 def ledger_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
-    """Headings and one row a phase."""
+    """Headings and one row per phase."""
     headings = ["phase", "samples", "generated", "prompt", "forward", "backward", "verifier failures", "seconds"]
     rows = [
         [
@@ -73,7 +73,7 @@ def training_samples(result: RunResult) -> int:
 
 
 def notes(result: RunResult) -> list[str]:
-    """What a reader has to know beside the figures."""
+    """Notes for the reader of the figures."""
     failures = sum(use.verifier_failures for use in result.ledger.values())
     if measured_alone(result):
         lines = ["Nothing was trained.", "Intervals: 95 %, BCa bootstrap over questions."]
@@ -96,7 +96,7 @@ def notes(result: RunResult) -> list[str]:
 
 
 def measured_alone(result: RunResult) -> bool:
-    """Whether a policy was measured that is there, and nothing trained."""
+    """Whether an existing policy was measured and nothing trained."""
     return result.budget.questions == 0
 
 
