@@ -141,7 +141,7 @@ class Drawn(Sequence[Sample]):
 
 
 class Journal:
-    """Append-only JSON lines, one file per phase, each sample once. A line torn by a crash is dropped, and its sample redrawn."""
+    """Append-only JSON lines, one file per phase, each sample once. A line torn by a crash is dropped."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
