@@ -16,7 +16,7 @@ from small_runs import command, run_json, small_run
 from tiny import attempt, tiny_model
 
 from sdzero_bench.methods.sdzero import SDZero, SDZeroOptions
-from sdzero_bench.policies.token_kl import compare_tokens
+from sdzero_bench.methods.srt import PHRASES
 from sdzero_bench.records.packing import pack, read_lines
 from sdzero_bench.records.reader import load_run
 from sdzero_bench.report.audit.audit import check_record
@@ -25,7 +25,7 @@ from sdzero_bench.runs.config import validate
 from sdzero_bench.runs.evaluation.localising import first_responses, students
 from sdzero_bench.runs.sweep.grid import Grid, digest
 from sdzero_bench.tasks.micro_arith import MicroArith
-from sdzero_bench.training.phrases import NAMED
+from sdzero_bench.training.token_kl import compare_tokens
 
 COUNT = 8  # of 6 questions with 2 samples each
 
@@ -62,7 +62,7 @@ def run(finished: Path, tmp_path: Path) -> Path:
     ],
 )
 def test_the_reviser_comes_first_and_is_a_student_too(measured: list[str], looked_at: list[str]) -> None:
-    assert students(measured) == looked_at
+    assert students(measured, "srt") == looked_at
 
 
 def test_each_question_has_its_turn_before_one_comes_twice() -> None:
@@ -80,7 +80,7 @@ def test_each_question_has_its_turn_before_one_comes_twice() -> None:
 
 def test_the_phrases_are_those_that_the_method_trained_with() -> None:
     own = SDZero(SDZeroOptions.model_validate({"srt": {"phrases": "code-olmo"}}))
-    assert own.phrases == NAMED["code-olmo"] != SDZero().phrases
+    assert own.phrases == PHRASES["code-olmo"] != SDZero().phrases
 
 
 # What is computed
@@ -103,7 +103,7 @@ def test_every_value_of_a_run_follows_from_its_checkpoints(finished: Path) -> No
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     found = json.loads((finished / "localisation.json").read_text())
-    assert (found["reviser"], found["phrases"]) == ("srt", NAMED["code-qwen"].model_dump())
+    assert (found["reviser"], found["phrases"]) == ("srt", PHRASES["code-qwen"].model_dump())
     assert [row["policy"] for row in found["responses"]] == ["srt"] * COUNT + ["final"] * COUNT
     questions = [row for row in read_lines(finished / "questions.jsonl") if row["split"] == "test"]
     order = [(q["id"], index) for index in ("0", "1") for q in questions][:COUNT]

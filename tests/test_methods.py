@@ -181,8 +181,8 @@ def test_rest_em_samples_anew_from_each_rounds_policy_and_starts_again_from_the_
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("method.template=no fields", "a template has to name {prompt} and {solution}"),
-        ("method.template={prompt} {solution} {more}", "a template has to name"),
+        ("method.template=no fields", "a template must contain {prompt} and {solution}"),
+        ("method.template={prompt} {solution} {more}", "a template must contain"),
         ("method.template={prompt", "not a template"),
     ],
 )

@@ -9,8 +9,7 @@ import pytest
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.methods import srt
-from sdzero_bench.methods.srt import Revision, SRTOptions, strip_opening, trim_repeating_tail
-from sdzero_bench.training.phrases import NAMED
+from sdzero_bench.methods.srt import PHRASES, Revision, SRTOptions, strip_opening, trim_repeating_tail
 
 
 @pytest.mark.parametrize(
@@ -80,7 +79,7 @@ def test_two_stages_as_the_public_code_orders_them() -> None:
 
 
 def test_two_stages_need_tuples_for_both() -> None:
-    with pytest.raises(UserError, match="0 from wrong first responses and 2 from right ones"):
+    with pytest.raises(UserError, match="0 from incorrect first responses and 2 from correct ones"):
         srt._two_stages(FakeRun(), [revision(True)] * 2, SRTOptions(objective="two_stage"))  # type: ignore[arg-type]
 
 
@@ -98,6 +97,6 @@ def test_losses_can_be_had_alone(monkeypatch: pytest.MonkeyPatch, losses: Any, e
 
 
 def test_phrases_stand_between_blank_lines() -> None:
-    for phrases in NAMED.values():
+    for phrases in PHRASES.values():
         assert phrases.after(1.0) == f"\n\n{phrases.right}\n\n"
         assert phrases.after(0.0) == f"\n\n{phrases.wrong}\n\n"

@@ -24,7 +24,7 @@ from sdzero_bench.records.journal import Journal, PrivateJournal, Sample
 from sdzero_bench.records.ledger import EVALUATION, Budget, Ledger, measures
 from sdzero_bench.records.rollouts import Prompt, Rollouts
 from sdzero_bench.training.on_policy import RolloutPlan
-from sdzero_bench.training.options import PolicyGradientOptions, SelfDistillationOptions
+from sdzero_bench.training.options import Objective, PolicyGradientOptions, SelfDistillationOptions
 from sdzero_bench.training.supervised import Example
 from sdzero_bench.verifiers.pool import VerifierPool
 
@@ -207,22 +207,21 @@ class Run(Contexts):
         name: str,
         start: Checkpoint,
         questions: QuestionSet,
+        objective: Objective,
         options: PolicyGradientOptions,
-        epochs: int,
-        learning_rate: float | None = None,
     ) -> Checkpoint:
         """A policy gradient on groups of verified rollouts, from `start`."""
         self._require_own(questions)
-        plan = RolloutPlan.fitting(questions, epochs, options.group_size, self.config.optimizer.batch_size)
+        plan = RolloutPlan.fitting(questions, options.epochs, options.group_size, self.config.optimizer.batch_size)
 
         def train(phase: TrainingPhase) -> str:
             from sdzero_bench.training.policy_gradient import policy_gradient_trainer
 
-            build = partial(policy_gradient_trainer, options, self.sampling)
+            build = partial(policy_gradient_trainer, objective, options, self.sampling)
             # The rows are not repeated here: TRL's sampler does it for its groups.
-            return phase.on_policy(plan, build, updates=options.updates)
+            return phase.on_policy(plan, build, updates=objective.updates)
 
-        return self._trained(name, start, learning_rate, train)
+        return self._trained(name, start, options.learning_rate, train)
 
     def keep(self, label: str, checkpoint: Checkpoint) -> None:
         """Name an intermediate policy that is to be measured too."""

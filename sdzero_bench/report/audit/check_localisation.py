@@ -58,9 +58,10 @@ def check_localisation(record: AuditedRecord) -> Iterator[Discrepancy]:
     yield from problems
     if problems or record.evaluation is None or record.questions is None:
         return
-    labels = students([entry["policy"] for entry in record.evaluation])
+    method = make_method(record.config)
+    labels = students([entry["policy"] for entry in record.evaluation], method.reviser)
     yield from compare(FILE, "reviser", content["reviser"], labels[0], "evaluation.json has")
-    yield from compare(FILE, "phrases", content["phrases"], make_method(record.config).phrases.model_dump(), "config has")
+    yield from compare(FILE, "phrases", content["phrases"], method.phrases.model_dump(), "config has")
     for number, row in enumerate(content["responses"]):
         if not row["tokens"] == len(row["kl"]) == len(row["reward"]):
             counts = f"{len(row['kl'])} divergences and {len(row['reward'])} rewards"
