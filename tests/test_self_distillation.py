@@ -57,7 +57,7 @@ def make_trainer(
     return SelfDistillationTrainer(
         model=student,
         teacher_model=teacher,
-        args=DistillationConfig(
+        config=DistillationConfig(
             output_dir=str(folder), bf16=False, use_cpu=True, report_to="none", gradient_checkpointing=False, **arguments
         ),
         train_dataset=Dataset.from_list([{"prompt": [{"role": "user", "content": q}], "question_id": q} for q in QUESTIONS]),
@@ -305,6 +305,24 @@ def test_teacher_weights(
     assert expected.keys() == teacher.state_dict().keys()
     for name, got in teacher.state_dict().items():
         torch.testing.assert_close(got, expected[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("minimum_gain", "steps"), [(0.0, []), (0.05, []), (0.1, [4]), (0.5, [4])])
+def test_a_gain_of_at_most_minimum_gain_counts_as_a_plateau(
+    tokenizer: Any, tmp_path: Path, minimum_gain: float, steps: list[int]
+) -> None:
+    """Mean rewards of 0.4 and then 0.5 over windows of two steps: a gain of 0.1."""
+    student = tiny_model(tokenizer, 0)
+    trainer = make_trainer(
+        tokenizer, tmp_path, student, tiny_model(tokenizer, 1), lambda q, ids: second_copy(tokenizer, q, ids)
+    )
+    weights = trainer.teacher_weights
+    weights.options = TeacherOptions(weights="sync_on_plateau", patience=2, minimum_gain=minimum_gain)
+    for step, reward in enumerate([0.375, 0.425, 0.5, 0.5], start=1):
+        trainer.state.log_history.append({"reward": reward})
+        trainer.state.global_step = step
+        weights.on_step_end(trainer.args, trainer.state, trainer.control)
+    assert weights.synchronised == steps
 
 
 def test_the_policy_that_samples_at_step_n_is_the_policy_of_step_n(tokenizer: Any, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class Head(NamedTuple):
         """Log-probabilities [N, V] in float32 of hidden states [N, H]."""
         kind = hidden.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
-        logits: Tensor = _Projection.apply(hidden, self.weight, dtype)
+        logits: Tensor = _Projection.apply(hidden, self.weight, dtype)  # type: ignore[no-untyped-call]
         if self.bias is not None:
             logits = logits + self.bias.float()
         logits = logits * self.scale

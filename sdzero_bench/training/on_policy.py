@@ -13,7 +13,8 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.records.journal import Sample
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from datasets import Dataset
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,17 @@ class Rollout(Protocol):
     """Draws one attempt per row with the policy as it is after `step` optimiser steps."""
 
     def __call__(self, policy: PreTrainedModel, step: int, rows: Sequence[RolloutRow]) -> Sequence[Attempt]: ...
+
+
+class TrainerParts(TypedDict):
+    """What every on-policy trainer is made of, besides its settings."""
+
+    model: PreTrainedModel
+    """The policy to train."""
+    train_dataset: Dataset
+    """Of `RolloutRow`s."""
+    processing_class: PreTrainedTokenizerBase
+    rollout: Rollout
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
+from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
 
 from datasets import Dataset
 
@@ -24,29 +24,19 @@ from sdzero_bench.records.ledger import Ledger
 from sdzero_bench.records.rollouts import Prompt, Rollouts
 from sdzero_bench.training.arguments import TrainerArguments, trainer_arguments
 from sdzero_bench.training.callbacks import BarCallback, MarkComplete, Step, StepLog, last_complete_checkpoint, quieten
-from sdzero_bench.training.on_policy import Attempt, Rollout, RolloutKey, RolloutPlan, RolloutRow, attempts
+from sdzero_bench.training.on_policy import Attempt, Rollout, RolloutKey, RolloutPlan, RolloutRow, TrainerParts, attempts
 from sdzero_bench.training.sharding import whole_weights
 from sdzero_bench.training.supervised import Example, order_of_training, supervised_trainer
 from sdzero_bench.training.tracking import tracker_arguments
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, Trainer
-
-
-class OnPolicyParts(TypedDict):
-    """What a phase hands to the trainer of an on-policy method."""
-
-    model: PreTrainedModel
-    arguments: TrainerArguments
-    train_dataset: Dataset
-    processing_class: Any
-    rollout: Rollout
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 
 class BuildTrainer(Protocol):
     """Makes the trainer of an on-policy method."""
 
-    def __call__(self, **parts: Unpack[OnPolicyParts]) -> Trainer: ...
+    def __call__(self, *, arguments: TrainerArguments, **parts: Unpack[TrainerParts]) -> Trainer: ...
 
 
 class OptimizerChanges(TypedDict, total=False):
@@ -66,7 +56,7 @@ class OnBehalfOf(Protocol):
     rollouts: Rollouts
     engines: Engines
     display: ProgressDisplay
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerBase
     ranks: Ranks
 
     @property

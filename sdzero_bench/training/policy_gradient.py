@@ -5,7 +5,7 @@ Losses, advantages, clipping and the KL penalty are TRL's; only the rollouts and
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from trl import GRPOConfig, RLOOConfig
 
@@ -13,7 +13,7 @@ from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.training.arguments import TrainerArguments
 from sdzero_bench.training.journaled_rollouts import JournaledRollouts
-from sdzero_bench.training.on_policy import Rollout
+from sdzero_bench.training.on_policy import TrainerParts
 from sdzero_bench.training.options import Objective, PolicyGradientOptions
 from sdzero_bench.training.trl_compat import Batch, OpenGRPOTrainer, OpenRLOOTrainer
 
@@ -29,7 +29,7 @@ GRPO_LOSSES: dict[str, TrainerArguments] = {
 class _Verified(JournaledRollouts):
     num_iterations: int
 
-    def rewards_of_batch(self, **_: Any) -> list[float | None]:
+    def rewards_of_batch(self, **_: object) -> list[float | None]:
         """The verifier's rewards of the batch; None, where it failed, leaves a rollout without an advantage."""
         return [attempt.sample.verdict.reward for attempt in self.attempts]
 
@@ -51,9 +51,15 @@ class _Verified(JournaledRollouts):
 class VerifiedGRPOTrainer(_Verified, OpenGRPOTrainer):
     """GRPOTrainer on journaled rollouts."""
 
-    def __init__(self, *, rollout: Rollout, **kwargs: Any) -> None:
-        self.rollout = rollout
-        super().__init__(reward_funcs=[self.rewards_of_batch], **kwargs)
+    def __init__(self, config: GRPOConfig, **parts: Unpack[TrainerParts]) -> None:
+        self.rollout = parts["rollout"]
+        super().__init__(
+            model=parts["model"],
+            reward_funcs=[self.rewards_of_batch],
+            args=config,
+            train_dataset=parts["train_dataset"],
+            processing_class=parts["processing_class"],
+        )
 
     def forward_passes(self, batch: Batch) -> int:
         """The old policy where a batch is used more than once, and the reference policy if there is a KL penalty."""
@@ -63,9 +69,15 @@ class VerifiedGRPOTrainer(_Verified, OpenGRPOTrainer):
 class VerifiedRLOOTrainer(_Verified, OpenRLOOTrainer):
     """RLOOTrainer on journaled rollouts."""
 
-    def __init__(self, *, rollout: Rollout, **kwargs: Any) -> None:
-        self.rollout = rollout
-        super().__init__(reward_funcs=[self.rewards_of_batch], **kwargs)
+    def __init__(self, config: RLOOConfig, **parts: Unpack[TrainerParts]) -> None:
+        self.rollout = parts["rollout"]
+        super().__init__(
+            model=parts["model"],
+            reward_funcs=[self.rewards_of_batch],
+            args=config,
+            train_dataset=parts["train_dataset"],
+            processing_class=parts["processing_class"],
+        )
 
     def forward_passes(self, batch: Batch) -> int:
         """Always the old policy, and the reference policy if there is a KL penalty."""
@@ -77,9 +89,9 @@ def policy_gradient_trainer(
     options: PolicyGradientOptions,
     sampling: SamplingParameters,
     arguments: TrainerArguments,
-    **parts: Any,
+    **parts: Unpack[TrainerParts],
 ) -> VerifiedGRPOTrainer | VerifiedRLOOTrainer:
-    """The trainer of an objective; `arguments` are those that every trainer shares, `parts` those of TRL's trainers.
+    """The trainer of an objective; `arguments` are those that every trainer shares.
 
     Raises `UserError` if rollouts are drawn from a truncated distribution: the gradient would be that of another policy.
     """
@@ -99,5 +111,5 @@ def policy_gradient_trainer(
         "shuffle_dataset": False,
     }
     if objective.name == "rloo":
-        return VerifiedRLOOTrainer(args=RLOOConfig(**shared), **parts)
-    return VerifiedGRPOTrainer(args=GRPOConfig(**shared, **GRPO_LOSSES[objective.name]), **parts)
+        return VerifiedRLOOTrainer(RLOOConfig(**shared), **parts)
+    return VerifiedGRPOTrainer(GRPOConfig(**shared, **GRPO_LOSSES[objective.name]), **parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from torch import Tensor
 from trl import DistillationConfig
@@ -16,7 +16,7 @@ from trl import DistillationConfig
 from sdzero_bench.training.arguments import TrainerArguments
 from sdzero_bench.training.divergence import Head, PerToken, per_token
 from sdzero_bench.training.journaled_rollouts import JournaledRollouts
-from sdzero_bench.training.on_policy import Attempt, Rollout
+from sdzero_bench.training.on_policy import Attempt, TrainerParts
 from sdzero_bench.training.options import DivergenceOptions, SelfDistillationOptions, TeacherOptions
 from sdzero_bench.training.teacher_weights import TeacherWeights
 from sdzero_bench.training.trl_compat import Batch, OpenDistillationTrainer
@@ -56,16 +56,22 @@ class SelfDistillationTrainer(JournaledRollouts, OpenDistillationTrainer):
 
     def __init__(
         self,
-        *args: Any,
-        rollout: Rollout,
+        config: DistillationConfig,
+        teacher_model: PreTrainedModel,
         context: TeacherContext,
         divergence: DivergenceOptions,
         teacher: TeacherOptions,
         max_teacher_tokens: int,
-        **kwargs: Any,
+        **parts: Unpack[TrainerParts],
     ) -> None:
-        super().__init__(*args, **kwargs)
-        self.rollout = rollout
+        super().__init__(
+            model=parts["model"],
+            teacher_model=teacher_model,
+            args=config,
+            train_dataset=parts["train_dataset"],
+            processing_class=parts["processing_class"],
+        )
+        self.rollout = parts["rollout"]
         self.context = context
         self.divergence = divergence
         self.max_teacher_tokens = max_teacher_tokens
@@ -124,9 +130,9 @@ def self_distillation_trainer(
     teacher: PreTrainedModel,
     max_new_tokens: int,
     arguments: TrainerArguments,
-    **parts: Any,
+    **parts: Unpack[TrainerParts],
 ) -> SelfDistillationTrainer:
-    """The trainer with these options; `teacher` is a second copy of the policy, and `parts` are those of TRL's trainers."""
+    """The trainer with these options; `teacher` is a second copy of the policy."""
     config = DistillationConfig(
         **arguments,
         shuffle_dataset=False,
@@ -135,11 +141,5 @@ def self_distillation_trainer(
         temperature=1.0,
     )
     return SelfDistillationTrainer(
-        args=config,
-        teacher_model=teacher,
-        context=context,
-        divergence=options.divergence,
-        teacher=options.teacher,
-        max_teacher_tokens=options.max_teacher_tokens,
-        **parts,
+        config, teacher, context, options.divergence, options.teacher, options.max_teacher_tokens, **parts
     )

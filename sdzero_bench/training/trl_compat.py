@@ -25,7 +25,8 @@ from sdzero_bench.training.on_policy import RolloutRow
 from sdzero_bench.training.sharding import is_sharded, whole_copy
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from accelerate import Accelerator
+    from transformers import PreTrainedModel, TrainerState
 
 Batch = dict[str, Tensor]
 """A generated batch: `prompt_ids`, `prompt_mask` [B, P] padded on the left, `completion_ids`, `completion_mask` [B, C] padded
@@ -41,10 +42,10 @@ class OpenTrainer:
 
     if TYPE_CHECKING:  # attributes of TRL's trainers
         model: Any
-        model_wrapped: Any
-        accelerator: Any
+        model_wrapped: torch.nn.Module
+        accelerator: Accelerator
         args: Any
-        state: Any
+        state: TrainerState
         _metrics: Any
 
     def completions(self) -> list[list[int]]:
@@ -91,7 +92,12 @@ class OpenGRPOTrainer(OpenTrainer, GRPOTrainer):
     """GRPOTrainer on given completions."""
 
     def _generate_single_turn(
-        self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: Any, has_tool_images: bool = False
+        self,
+        prompt_ids: object,
+        images: object,
+        multimodal_fields: object,
+        num_generations: object,
+        has_tool_images: bool = False,
     ) -> tuple[list[list[int]], None]:
         return self.completions(), None
 
@@ -99,7 +105,7 @@ class OpenGRPOTrainer(OpenTrainer, GRPOTrainer):
 class OpenRLOOTrainer(OpenTrainer, RLOOTrainer):
     """RLOOTrainer on given completions."""
 
-    def _generate_single_turn(self, prompt_ids: Any, images: Any, multimodal_fields: Any) -> list[list[int]]:
+    def _generate_single_turn(self, prompt_ids: object, images: object, multimodal_fields: object) -> list[list[int]]:
         return self.completions()
 
 
@@ -124,7 +130,7 @@ class OpenDistillationTrainer(OpenTrainer, DistillationTrainer):
         }
 
     def _generate_single_turn(
-        self, prompt_ids: Any, images: Any, multimodal_fields: Any, has_tool_images: bool = False
+        self, prompt_ids: object, images: object, multimodal_fields: object, has_tool_images: bool = False
     ) -> list[list[int]]:
         return self.completions()
 
