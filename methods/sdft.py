@@ -55,8 +55,8 @@ class SDFT(Method):
 
     def train(self, run: Run) -> Checkpoint:
         template, answer_only = self.options.template, self.options.teacher_sees == "answer"
-        shown = {q.id: f"The answer is {q.answer}." if answer_only else run.demonstration(q) for q in run.questions}
-        contexts = {q.id: run.prompt_ids(q, template, solution=shown[q.id]) for q in run.questions}
+        reference = {q.id: f"The answer is {q.answer}." if answer_only else run.demonstration(q) for q in run.questions}
+        contexts = {q.id: run.prompt_ids(q, template, solution=reference[q.id]) for q in run.questions}
         longest = max(map(len, contexts.values())) + run.sampling.max_new_tokens
         run.require_context(longest, "a prompt with the gold solution and a response")
 

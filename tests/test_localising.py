@@ -23,6 +23,7 @@ from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.leaderboard.conditions import conditions
 from sdzero_bench.runs.config import validate
 from sdzero_bench.runs.evaluation.localising import first_responses, students
+from sdzero_bench.runs.registry import methods
 from sdzero_bench.runs.sweep.grid import Grid, digest
 from sdzero_bench.tasks.micro_arith import MicroArith
 from sdzero_bench.training.token_kl import compare_tokens
@@ -63,6 +64,13 @@ def run(finished: Path, tmp_path: Path) -> Path:
 )
 def test_the_reviser_comes_first_and_is_a_student_too(measured: list[str], looked_at: list[str]) -> None:
     assert students(measured, "srt") == looked_at
+
+
+def test_a_method_declares_its_reviser() -> None:
+    for name, cls in methods().items():
+        assert cls().reviser == {"srt": "srt", "sdzero": "srt"}.get(name)
+    assert SDZero(SDZeroOptions(phases="distill")).reviser is None
+    assert students(["base", "srt", "final"], None) == ["final"]
 
 
 def test_each_question_has_its_turn_before_one_comes_twice() -> None:

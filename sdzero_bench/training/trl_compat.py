@@ -119,7 +119,7 @@ class OpenDistillationTrainer(OpenTrainer, DistillationTrainer):
     def with_teacher(self, batch: Batch, contexts: Sequence[Sequence[int]]) -> Batch:
         """The batch with the token ids that the teacher reads before each completion: `teacher_ids`, `teacher_mask` [B, T].
 
-        Also counts the tokens of the loss anew, in all processes, from the batch's `completion_mask`.
+        Also counts the tokens of the loss again, over all processes, from the batch's `completion_mask`.
         """
         device, ids = batch["completion_ids"].device, [torch.tensor(context) for context in contexts]
         masks = [torch.ones_like(own) for own in ids]
