@@ -17,7 +17,7 @@ from synthetic_records import write_record
 from tiny import attempt, tiny_model
 
 from sdzero_bench.methods.sdzero import SDZero, SDZeroOptions
-from sdzero_bench.policies.token_kl import compare_tokens
+from sdzero_bench.methods.srt import PHRASES
 from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.question_sets import read_questions
@@ -27,9 +27,10 @@ from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.leaderboard.conditions import conditions
 from sdzero_bench.runs.config import validate
 from sdzero_bench.runs.evaluation.localising import first_responses, students
+from sdzero_bench.runs.registry import methods
 from sdzero_bench.runs.sweep.grid import Grid, digest
 from sdzero_bench.tasks.micro_arith import MicroArith
-from sdzero_bench.training.phrases import NAMED
+from sdzero_bench.training.token_kl import compare_tokens
 
 COUNT = 8  # of 6 questions with 2 samples each
 
@@ -66,7 +67,14 @@ def run(finished: Path, tmp_path: Path) -> Path:
     ],
 )
 def test_the_reviser_comes_first_and_is_a_student_too(measured: list[str], looked_at: list[str]) -> None:
-    assert students(measured) == looked_at
+    assert students(measured, "srt") == looked_at
+
+
+def test_a_method_declares_its_reviser() -> None:
+    for name, cls in methods().items():
+        assert cls().reviser == {"srt": "srt", "sdzero": "srt"}.get(name)
+    assert SDZero(SDZeroOptions(phases="distill")).reviser is None
+    assert students(["base", "srt", "final"], None) == ["final"]
 
 
 def test_each_question_has_its_turn_before_one_comes_twice() -> None:
@@ -84,7 +92,7 @@ def test_each_question_has_its_turn_before_one_comes_twice() -> None:
 
 def test_the_phrases_are_those_that_the_method_trained_with() -> None:
     own = SDZero(SDZeroOptions.model_validate({"srt": {"phrases": "code-olmo"}}))
-    assert own.phrases == NAMED["code-olmo"] != SDZero().phrases
+    assert own.phrases == PHRASES["code-olmo"] != SDZero().phrases
 
 
 # What is computed
@@ -107,7 +115,7 @@ def test_every_value_of_a_run_follows_from_its_checkpoints(finished: Path) -> No
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     found = json.loads((finished / "localisation.json").read_text())
-    assert (found["reviser"], found["phrases"]) == ("srt", NAMED["code-qwen"].model_dump())
+    assert (found["reviser"], found["phrases"]) == ("srt", PHRASES["code-qwen"].model_dump())
     assert [row["policy"] for row in found["responses"]] == ["srt"] * COUNT + ["final"] * COUNT
     questions = read_questions(finished, read_manifest(finished)).test
     order = [(q.id, index) for index in ("0", "1") for q in questions][:COUNT]

@@ -41,7 +41,7 @@ from sdzero_bench.runs.evaluation.localising import FILE as LOCALISATION
 from sdzero_bench.runs.evaluation.localising import localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 from sdzero_bench.training.method import Method
-from sdzero_bench.training.phrases import NAMED
+from sdzero_bench.training.phrases import STANDARD
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.tracking import require_trackers
 from sdzero_bench.verifiers.equip import equip
@@ -219,7 +219,7 @@ class Session:
     ) -> RevisionFigures:
         by_id = {q.id: q for q in self.test_questions}
         first = [s for s in samples if s.verdict.reward is not None]
-        prompts = [run.continue_after(by_id[s.question_id], s, NAMED["paper"].after(float(s.right)), s.index) for s in first]
+        prompts = [run.continue_after(by_id[s.question_id], s, STANDARD.after(float(s.right)), s.index) for s in first]
         revised = run.measure(f"{label}.revision", policy, prompts, parameters, self.config.evaluation.seed, ".revision")
         return measure_revision(first, revised)
 
@@ -234,7 +234,7 @@ class Session:
     def _localise(self, run: Run, policies: dict[str, Checkpoint]) -> None:
         """Write localisation.json, where it is asked for. A resumed run does it again: it takes no samples."""
         if count := self.config.evaluation.localise:
-            found = localise(run, self.test_questions, policies, self.method.phrases, count)
+            found = localise(run, self.test_questions, policies, self.method, count)
             run.folder.write(LOCALISATION, found, indent=None)
 
     def _write_up(self, run: Run, folder: RunFolder, evaluation: list[PolicyEvaluation]) -> RunResult:

@@ -15,11 +15,11 @@ from typing import Any
 
 from sdzero_bench.core.settings import ModelConfig
 from sdzero_bench.policies.loading import load_model, load_tokenizer, model_path
-from sdzero_bench.policies.token_kl import token_divergence
 from sdzero_bench.records.journal import Journal, Sample
 from sdzero_bench.tasks.micro_arith import MicroArith
 from sdzero_bench.tasks.micro_world.arithmetic import Line, add, terms
-from sdzero_bench.training.phrases import NAMED
+from sdzero_bench.training.phrases import STANDARD
+from sdzero_bench.training.token_kl import token_divergence
 
 
 def first_wrong_line(expression: str, response: str) -> tuple[int, int] | None:
@@ -37,7 +37,7 @@ def first_wrong_line(expression: str, response: str) -> tuple[int, int] | None:
 def mass_on_wrong_line(model: Any, tokenizer: Any, task: MicroArith, samples: list[Sample]) -> dict[str, float]:
     """Mean share of the divergence, and of the tokens, that the first wrong line has."""
     by_id = {q.id: q for q in task.load("test")}
-    inserted = tokenizer(NAMED["paper"].after(0.0), add_special_tokens=False)["input_ids"]
+    inserted = tokenizer(STANDARD.after(0.0), add_special_tokens=False)["input_ids"]
     mass, size, on_line, elsewhere = [], [], [], []
     for sample in samples:
         question = by_id[sample.question_id]

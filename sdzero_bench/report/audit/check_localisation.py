@@ -31,10 +31,10 @@ def check_localisation(record: AuditedRecord) -> Iterator[Discrepancy]:
     yield from problems
     if problems or record.evaluation is None or record.questions is None:
         return
-    found = Localisation(**content)
-    labels = students([entry.policy for entry in record.evaluation])
+    found, method = Localisation(**content), make_method(record.config)
+    labels = students([entry.policy for entry in record.evaluation], method.reviser)
     yield from compare(FILE, "reviser", found.reviser, labels[0], "evaluation.json has")
-    yield from compare(FILE, "phrases", as_json(found.phrases), make_method(record.config).phrases.model_dump(), "config has")
+    yield from compare(FILE, "phrases", as_json(found.phrases), method.phrases.model_dump(), "config has")
     for number, row in enumerate(found.responses):
         if not row.tokens == len(row.kl) == len(row.reward):
             counts = f"{len(row.kl)} divergences and {len(row.reward)} rewards"

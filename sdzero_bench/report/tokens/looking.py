@@ -21,7 +21,7 @@ from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.record_files import EVALUATION_FILE, read_evaluation, read_manifest
 from sdzero_bench.report.tokens.token_view import Look, Token
 from sdzero_bench.runs.config import make_method, make_task, validate
-from sdzero_bench.runs.evaluation.localising import FILE, REVISER, compared, students
+from sdzero_bench.runs.evaluation.localising import FILE, compared, students
 
 if TYPE_CHECKING:
     from sdzero_bench.records.journal import Sample
@@ -42,8 +42,8 @@ def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
     # The sample itself says which token ended it, so that no weights are needed to know.
     contexts = PolicyContexts(tokenizer, make_task(config), sample.token_ids[-1:] if sample.finish == "stop" else ())
     question = _question(folder, config, contexts, sample)
-    phrases = make_method(config).phrases
-    reviser = _reviser(folder, sample)
+    method = make_method(config)
+    phrases, reviser = method.phrases, _reviser(folder, sample, method.reviser)
     paths = {name: base if name == "base" else folder.checkpoint(name) for name in (sample.policy, reviser)}
     if missing := [name for name, path in paths.items() if path is None]:
         values, source = _recorded(folder, sample, missing), f"recorded in {FILE}"
@@ -65,13 +65,13 @@ def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
     )
 
 
-def _reviser(folder: RunFolder, sample: Sample) -> str:
-    """Name of the checkpoint that the run's responses are held against: see `students`."""
-    if folder.checkpoint(REVISER):
-        return REVISER  # whether it was measured or not
+def _reviser(folder: RunFolder, sample: Sample, trained: str | None) -> str:
+    """Name of the checkpoint that the run's responses are compared with: see `students`."""
+    if trained is not None and folder.checkpoint(trained):
+        return trained  # whether it was measured or not
     if (folder.path / EVALUATION_FILE).is_file():
         checkpoints = {entry.policy: entry.checkpoint for entry in read_evaluation(folder.path)}
-        return checkpoints[students(list(checkpoints))[0]]
+        return checkpoints[students(list(checkpoints), trained)[0]]
     return sample.policy
 
 
