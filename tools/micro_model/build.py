@@ -8,7 +8,7 @@ import json
 import random
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sdzero_bench.records.folder import write_atomic
 from sdzero_bench.tasks.micro_world.arithmetic import Sum, chain_sums
@@ -46,7 +46,7 @@ def problems(texts: int, excluded: set[str]) -> dict[str, list[Problem]]:
 def encode(tokenizer: PreTrainedTokenizerFast, sample: Text) -> dict[str, list[int]]:
     """Token ids of a chat, and labels: -100 on the prompt and on every segment that is not learnt."""
     chat = [{"role": "user", "content": sample.prompt}]
-    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False)
+    ids = cast("list[int]", tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False))
     labels = [-100] * len(ids)
     for segment, learn in (*sample.segments, (END_OF_TURN, True)):
         piece = tokenizer(segment, add_special_tokens=False)["input_ids"]
