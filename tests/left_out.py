@@ -55,7 +55,8 @@ class LeftOut:
         terminalreporter.section("tests left out", red=self.in_ci, yellow=not self.in_ci)
         for program in PROGRAMS:
             if program.marker in self.counts:
-                terminalreporter.line(f"{self.counts[program.marker]} ({program.marker}): {program.problem()}")
+                count = self.counts[program.marker]
+                terminalreporter.line(f"{count} {'test' if count == 1 else 'tests'} ({program.marker}): {program.problem()}")
         if self.in_ci:
             terminalreporter.line("CI=true: the session fails, because every test has to run in CI", red=True)
 
