@@ -197,6 +197,7 @@ def test_the_recipe_makes_a_model_that_loads(tmp_path: Path) -> None:
     assert 1 <= len(drawn.token_ids) <= 4
 
 
+@pytest.mark.bwrap
 def test_a_reader_is_shown_the_reference_and_nothing_else_changes() -> None:
     reader = Reader("micro-code")
     question = reader.task.load("test").questions[0]
