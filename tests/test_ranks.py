@@ -112,7 +112,7 @@ def test_what_two_processes_cannot_follow_is_said_in_one_line(tmp_path: Path) ->
     arguments = launched("ddp", "run", "--method", "rft", "--out", str(tmp_path / "runs"), *settings)
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    said = [line for line in done.stderr.splitlines() if line.startswith("sdzero-bench: optimizer.batch_size is 7, which 2")]
+    said = [line for line in done.stderr.splitlines() if line.startswith("sdzero-bench: optimizer.batch_size=7 cannot")]
     assert len(said) == 1
     assert not (tmp_path / "runs").exists()
 
@@ -121,12 +121,12 @@ def test_what_two_processes_cannot_follow_is_said_in_one_line(tmp_path: Path) ->
     ("settings", "environment", "said"),
     [
         (["engine.name=vllm"], {}, "samples in one process"),
-        ([], {"ACCELERATE_USE_DEEPSPEED": "true"}, "share the weights out with FSDP2"),
-        (["lora.rank=4"], {"ACCELERATE_USE_FSDP": "true"}, "DDP fits"),
+        ([], {"ACCELERATE_USE_DEEPSPEED": "true"}, "shard the weights with FSDP2"),
+        (["lora.rank=4"], {"ACCELERATE_USE_FSDP": "true"}, "DDP is enough"),
         (
             ["method.distill.teacher.weights=ema"],
             {"ACCELERATE_USE_FSDP": "true"},
-            r"method\.distill\.teacher\.weights has to be",
+            r"method\.distill\.teacher\.weights must be",
         ),
     ],
 )

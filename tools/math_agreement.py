@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
+from sdzero_bench.core.text import markdown_table
 from sdzero_bench.questions.harness.lm_eval import figures_for
 from sdzero_bench.questions.harness.lm_eval_tasks import build_one
-from sdzero_bench.runs.write_up.summary import markdown_table
 from sdzero_bench.verifiers.math_answer import check_math
 
 OURS = "ours"

@@ -121,7 +121,7 @@ def _show_samples(samples: list[Sample], questions: Mapping[str, QuestionLine], 
     from rich.rule import Rule
     from rich.text import Text
 
-    from sdzero_bench.core.printable import printable
+    from sdzero_bench.core.text import printable
 
     console = Console(highlight=False)
     for sample in samples[:limit]:

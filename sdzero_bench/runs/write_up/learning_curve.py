@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sdzero_bench.core.figure_text import as_written
+from sdzero_bench.core.text import as_written
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import measures

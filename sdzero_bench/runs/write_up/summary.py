@@ -5,17 +5,10 @@ from __future__ import annotations
 from rich import box
 from rich.table import Table
 
+from sdzero_bench.core.text import markdown_table, percent, with_interval
 from sdzero_bench.records.folder import RunFolder, write_atomic
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.schema import RunResult
-
-
-def percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
-
-
-def with_interval(value: float, interval: list[float], scale: float = 100) -> str:
-    return f"{scale * value:.1f} [{scale * interval[0]:.1f}, {scale * interval[1]:.1f}]"
 
 
 def policy_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
@@ -145,9 +138,3 @@ def markdown_summary(folder: RunFolder, result: RunResult) -> None:
         "\n".join(f"- {note}" for note in notes(result)),
     ]
     write_atomic(folder.path / "summary.md", "\n\n".join(parts) + "\n")
-
-
-def markdown_table(headings: list[str], rows: list[list[str]], left: int = 1) -> str:
-    """The first `left` columns are text, the others figures."""
-    lines = [headings, ["---"] * left + ["---:"] * (len(headings) - left), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
