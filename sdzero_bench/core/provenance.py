@@ -37,7 +37,7 @@ def versions() -> dict[str, str | None]:
     return found | {"commit": _commit()}
 
 
-class Hardware(TypedDict):
+class HardwareFacts(TypedDict):
     """The machine, its CPUs, the number of threads that torch uses, and the names of its GPUs."""
 
     machine: str
@@ -47,7 +47,7 @@ class Hardware(TypedDict):
     accelerators: list[str]
 
 
-def hardware() -> Hardware:
+def hardware() -> HardwareFacts:
     """Of this machine."""
     import torch
 

@@ -41,11 +41,11 @@ def journal_digest(rows: Iterable[Mapping[str, Any]], with_texts: bool = False) 
 def journal_manifest(folder: Path) -> dict[str, JournalOfPhase]:
     """Number and digests of the samples of every phase of a run: what its manifest says under `journal`.
 
-    Raises `UserError` where `read_lines` does.
+    Raises `UserError` as `RecordedJournal.whole_rows` does.
     """
-    found = {}
-    for phase in phases_in(folder / "journal"):
-        rows = list(read_lines(folder / "journal" / f"{phase}{LINES}"))
+    found, journal = {}, RecordedJournal(folder)
+    for phase in journal.phases:
+        rows = list(journal.whole_rows(phase))
         found[phase] = JournalOfPhase(samples=len(rows), sha256=journal_digest(rows), texts_sha256=texts_digest(rows))
     return found
 

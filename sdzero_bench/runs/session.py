@@ -189,7 +189,7 @@ class Session:
             left_out_tests=self._left_out(),
             versions=versions(),
             hardware=Hardware(**hardware(), processes=self.ranks.count),
-            sandbox=SandboxInForce(**sandbox.as_dict()) if sandbox else None,
+            sandbox=SandboxInForce.model_validate(sandbox.as_dict()) if sandbox else None,
             sessions=[],
             journal=None,
             state="running",
