@@ -78,7 +78,8 @@ def test_two_processes_do_what_one_does(launcher: str, method: str, more: tuple[
     whole = run_json(small_run(method, tmp_path / "one", *more))
     result = run_json(launched(launcher, *small_run(method, tmp_path / "two", *more)[3:]))
     one, two = folder_in(tmp_path / "one"), folder_in(tmp_path / "two")
-    assert (one / "questions.jsonl").read_bytes() == (two / "questions.jsonl").read_bytes()
+    sets = {run: {path.name: path.read_bytes() for path in (run / "question_sets").iterdir()} for run in (one, two)}
+    assert sets[one] == sets[two]
     assert without_seconds(whole) == without_seconds(result)
     assert whole["evaluation"] == result["evaluation"]
     assert json.loads((two / "manifest.json").read_text())["hardware"]["processes"] == 2

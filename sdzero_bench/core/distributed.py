@@ -6,10 +6,11 @@ All ranks sample and train; the first one does the bookkeeping. Samples are gath
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 
@@ -110,14 +111,6 @@ def require_supported(config: RunConfig, ranks: Ranks) -> None:
         raise UserError(
             "lora.rank is not supported with sharded weights (FSDP); adapters need so little memory that DDP is enough"
         )
-    moving = [name for name, value in _leaves(config.method) if name.endswith("teacher.weights") and value != "frozen"]
+    moving = [name for name, value in flatten(config.method).items() if name.endswith("teacher.weights") and value != "frozen"]
     if sharded() and moving:
         raise UserError(f"method.{moving[0]} must be frozen when weights are sharded (FSDP)")
-
-
-def _leaves(content: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

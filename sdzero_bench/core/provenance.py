@@ -37,7 +37,7 @@ def versions() -> dict[str, str | None]:
     return found | {"commit": _commit()}
 
 
-class Hardware(TypedDict):
+class HardwareFacts(TypedDict):
     """The machine, its CPUs, the number of threads that torch uses, and the names of its GPUs."""
 
     machine: str
@@ -47,8 +47,8 @@ class Hardware(TypedDict):
     accelerators: list[str]
 
 
-def hardware() -> Hardware:
-    """Of this machine."""
+def hardware() -> HardwareFacts:
+    """The hardware of this machine."""
     import torch
 
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

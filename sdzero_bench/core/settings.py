@@ -132,15 +132,16 @@ class OptimizerConfig(Section):
 
 
 class LoraConfig(Section):
-    """Low-rank adapters in the place of all weights (peft). They want a learning rate some ten times as high."""
+    """Low-rank adapters instead of all weights (peft). They need a learning rate about ten times as high."""
 
     rank: int | None = Field(None, gt=0)
     """null: all weights are trained."""
     alpha: int = Field(32, gt=0)
     """Adapters are scaled by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of an adapter's inputs that is dropped in training."""
     target_modules: str | tuple[str, ...] = "all-linear"
-    """Names of the layers that are adapted; all-linear: each but the output head."""
+    """Names of the layers that are adapted; all-linear: all but the output head."""
 
 
 class TrackingConfig(Section):

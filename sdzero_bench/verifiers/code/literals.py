@@ -34,7 +34,7 @@ def write_literal(value: Any) -> str:
         return hex(value) if abs(value) >= 10**100 else repr(value)
     if value is None or type(value) in (bool, float, complex, str, bytes):
         return repr(value)
-    if type(value) in (list, tuple, set):
+    if isinstance(value, list | tuple | set) and type(value) in (list, tuple, set):
         items = ", ".join(map(write_literal, value))
         if type(value) is list:
             return f"[{items}]"
