@@ -46,7 +46,7 @@ class Filters:
     program: bytes = field(default=b"", repr=False)
     program_without_writing: bytes = field(default=b"", repr=False)
     version: str | None = None
-    """Of libseccomp; None if it is not available, and there are no filters."""
+    """The version of libseccomp; None if it is not available, in which case there are no filters."""
 
 
 def make_filters() -> Filters:
