@@ -44,7 +44,7 @@ def test_a_run_means_its_final_checkpoint_measured_as_the_run_was(tmp_path: Path
     measured = subject(str(run))
     config = settings_for(measured, "micro", None, [])
     assert measured.origin is not None
-    assert (measured.origin["method"], measured.origin["seed"]) == ("rft", 3)
+    assert (measured.origin.method, measured.origin.seed) == ("rft", 3)
     assert Path(config.model.name).parent == run / "checkpoints"
     assert (config.evaluation.temperature, config.evaluation.max_new_tokens) == (0.6, 77)
     assert config.task["name"] == json.loads((run / "manifest.json").read_text())["config"]["task"]["name"]
@@ -71,7 +71,7 @@ def test_what_cannot_be_measured_is_said_in_one_line(tmp_path: Path) -> None:
             subject(str(path))
     with pytest.raises(UserError, match="add --task NAME"):
         settings_for(subject(MICRO), "micro", None, [])
-    with pytest.raises(UserError, match="all 8 samples of a question would be the same"):
+    with pytest.raises(UserError, match="all 8 samples of a question would be identical"):
         settings_for(subject(MICRO), "micro", "micro-arith", ["evaluation.temperature=0"])
 
 

@@ -71,9 +71,9 @@ class RecordedJournal:
 
     def samples(self, phase: str) -> Iterator[Sample]:
         """Raises `UserError` as `whole_rows` does, and for a line that is not a sample."""
-        for row in self.whole_rows(phase):
-            try:
+        try:
+            for row in self.whole_rows(phase):
                 yield Sample.from_dict(row)
-            except (KeyError, TypeError) as error:
-                where = str(self.folder)
-                raise UserError(f"{where!r}: the journal of {phase} has a line that is not a sample ({error})") from error
+        except (KeyError, TypeError) as error:
+            where = str(self.folder)
+            raise UserError(f"{where!r}: the journal of {phase} has a line that is not a sample ({error})") from error
