@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.core.stats.intervals import Scores
+from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, by_question
 from sdzero_bench.report.leaderboard.conditions import (
     PART,
@@ -26,6 +26,7 @@ from sdzero_bench.report.leaderboard.conditions import (
     options,
     value_in_words,
 )
+from sdzero_bench.report.leaderboard.revisions import Revisions, revisions
 
 BASE_LABEL = "base"
 
@@ -67,6 +68,11 @@ class Row:
                 f"{str(self.runs[0].folder)!r} and its other seeds have no avg of {self.policy!r}; validate the records"
             )
         return scores
+
+    @cached_property
+    def revisions(self) -> Revisions:
+        """Raises `UserError` if a run did not let this policy revise."""
+        return revisions(self.runs, self.policy)
 
 
 @dataclass(frozen=True)
