@@ -62,7 +62,7 @@ def test_lists(name: str, expected: str) -> None:
         ),
         (["--method", "sdzero", "--set", "questions.train=2", "--set", "method.srt_share=0.1"], "too few"),
         (["--method", "rft", "--set", "sampling.max_new_tokens=5000"], "but the model reads 1024"),
-        (["--resume", "nowhere"], "is no run folder"),
+        (["--resume", "nowhere"], "is not a run folder"),
         (["--resume", "nowhere", "--method", "rft"], "leave out --method"),
         (["--method", "rft", "--task", "gsm8k", "--set", "task.path=nowhere"], "there is no question file"),
     ],

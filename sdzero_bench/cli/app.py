@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,9 @@ from sdzero_bench.cli.commands.sweep import sweep
 from sdzero_bench.cli.commands.tasks import tasks
 from sdzero_bench.cli.commands.validate import validate
 
+if TYPE_CHECKING:
+    from sdzero_bench.records.schema import RunResult
+
 app = typer.Typer(
     name="sdzero-bench",
     help="Compare post-training methods on verifiable tasks: one question set, one sample budget, one evaluation.\n\n"
@@ -37,7 +40,10 @@ app = typer.Typer(
 @app.command()
 def run(
     method: Annotated[str | None, typer.Option(help="What to train with; see `sdzero-bench methods`.")] = None,
-    preset: Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")] = "micro",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Settings to start from; see `sdzero-bench presets`.", show_default="micro"),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Base policy: a directory, or a name on the hub.")] = None,
     task: Annotated[str | None, typer.Option(help="Task; see `sdzero-bench tasks`.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random in training.")] = None,
@@ -67,44 +73,32 @@ def run(
 
     sdzero-bench run --resume runs/sdzero-micro-arith-s0-20260101-120000
     """
-    from sdzero_bench.core.errors import UserError
     from sdzero_bench.runs.config import resolve
 
-    given = {
-        "--method": method,
-        "--model": model,
-        "--task": task,
-        "--seed": seed,
-        "--config": config,
-        "--set": assign,
-        "--report-to": report_to,
-        "--allow-weaker-sandbox": allow_weaker_sandbox,
-    }
+    settings = [*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])]
+    if report_to is not None:
+        settings.append(f"tracking.report_to=[{report_to}]")
 
     def prepare(display: Any, ranks: Any) -> Prepared:
         from sdzero_bench.report.publishing import require_login
-        from sdzero_bench.runs.session import Session, resume_session
+        from sdzero_bench.runs.resuming import resume_session
+        from sdzero_bench.runs.session import Session
 
         if push_to_hub is not None:
             require_login()
         if resume is not None:
-            if left_over := [name for name, value in given.items() if value]:
-                raise UserError(f"--resume goes on with the run's own settings; leave out {', '.join(left_over)}")
-            session, folder = resume_session(resume, display, ranks)
+            named = {"method.name": method, "preset": preset, "model.name": model, "task.name": task, "seed": seed}
+            given = [f"{key}={value}" for key, value in named.items() if value is not None]
+            session, folder = resume_session(resume, display, ranks, config, [*given, *settings])
             return [(session, lambda: folder)]
-        if method is None:
-            raise UserError("which method? add --method NAME; `sdzero-bench methods` lists them")
-        settings = [*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])]
-        if report_to is not None:
-            settings.append(f"tracking.report_to=[{report_to}]")
         session = Session(resolve(method, preset, config, settings, model, task, seed), display, ranks)
         return [(session, lambda: session.new_folder(out))]
 
-    def publish(result: dict[str, Any]) -> None:
+    def publish(result: RunResult) -> None:
         from sdzero_bench.report.publishing import push
 
         if push_to_hub is not None:
-            typer.echo(push(Path(result["folder"]), push_to_hub, private=False), err=True)
+            typer.echo(push(Path(result.folder), push_to_hub, private=False), err=True)
 
     carry_out(prepare, as_json, publish)
 

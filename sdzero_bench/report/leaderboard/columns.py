@@ -10,12 +10,12 @@ from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.footnotes import rule
 from sdzero_bench.core.stats.intervals import mean
 from sdzero_bench.core.stats.two_way import Scores
+from sdzero_bench.core.text import with_interval
 from sdzero_bench.records.reader import BASE, FINAL
 from sdzero_bench.report.leaderboard.costs import CPU, Cost, cost, samples_drawn
 from sdzero_bench.report.leaderboard.grouping import Row
 from sdzero_bench.report.leaderboard.pairs import Pair
 from sdzero_bench.report.rendering.blocks import DASH
-from sdzero_bench.runs.write_up.summary import with_interval
 
 Value = Estimate | float | None
 

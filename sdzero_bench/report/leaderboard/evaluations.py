@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sdzero_bench.core.stats.footnotes import OVER_QUESTIONS
+from sdzero_bench.core.text import with_interval
 from sdzero_bench.records.reader import BASE, RunRecord
 from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, RecordLink, Table
-from sdzero_bench.runs.write_up.summary import with_interval
 
 NOTES = [
     "Not ranked: these policies have no budget, and rows of one task may have been measured in different ways.",

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from sdzero_bench.core.stats.footnotes import INTERVALS, rule
+from sdzero_bench.core.text import percent
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.report.leaderboard.columns import COLUMNS, shown
 from sdzero_bench.report.leaderboard.conditions import value_in_words
 from sdzero_bench.report.leaderboard.grouping import Collection
 from sdzero_bench.report.leaderboard.leaderboard import FAMILY, Standing, TaskTable
-from sdzero_bench.runs.write_up.summary import percent
 
 
 def of_the_table(table: TaskTable) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.intervals import ratio
 from sdzero_bench.core.stats.two_way import Scores
-from sdzero_bench.records.packing import read_lines
+from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.reader import RunRecord
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sdzero_bench.core.stats.footnotes import INTERVALS, rule
+from sdzero_bench.core.text import with_interval
 from sdzero_bench.report.leaderboard.pairs import Pair, compared
 from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, Table
 from sdzero_bench.report.reproduce.cells import Setting, cells
 from sdzero_bench.report.reproduce.experiment import Experiment, experiments
 from sdzero_bench.report.reproduce.row_figures import measure
 from sdzero_bench.report.reproduce.shelf import Shelf
-from sdzero_bench.runs.write_up.summary import with_interval
 
 EXPERIMENT, COLUMN = "table1", "average"
 TITLE = "The paper's order of methods"
