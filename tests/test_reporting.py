@@ -3,57 +3,68 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.measured import PairedDifference, PolicyFigures, RevisionFigures
+from sdzero_bench.records.schema import Budget, PhaseUse, RunResult
 from sdzero_bench.runs.write_up.learning_curve import draw_learning_curve
 from sdzero_bench.runs.write_up.summary import markdown_summary, notes, terminal_table
 
 
-def entry(policy: str, value: float) -> dict[str, Any]:
+def entry(policy: str, value: float) -> PolicyFigures:
     figures = {"avg_at_k": value, "pass_at_k": value + 0.2, "mean_tokens": 30.0, "truncated": 0.0}
     intervals = {f"{name}_interval": [figure * 0.9, figure * 1.1] for name, figure in figures.items()}
-    over = {"over_base": {"difference": value - 0.5, "interval": [value - 0.55, value - 0.45]}} if policy != "base" else {}
-    revision = {"correction_rate": 0.25, "kept_rate": None}
-    return {
-        "policy": policy,
-        "samples_per_question": 8,
-        "k": 4,
-        **figures,
-        **intervals,
-        "interval": [value - 0.05, value + 0.05],
-        "revision": revision,
-        **over,
-    }
+    over = PairedDifference(difference=value - 0.5, interval=[value - 0.55, value - 0.45], questions=100)
+    return PolicyFigures(
+        policy=policy,
+        checkpoint=policy,
+        questions=100,
+        samples_per_question=8,
+        k=4,
+        **{**figures, **intervals},
+        interval=[value - 0.05, value + 0.05],
+        maj_at_k=None,
+        maj_at_k_interval=None,
+        unverified=0,
+        revision=RevisionFigures(
+            accuracy_first=value, accuracy_revised=value, correction_rate=0.25, kept_rate=None, mean_tokens=30.0
+        ),
+        over_base=over if policy != "base" else None,
+    )
 
 
-def result(failures: int = 0, method: str = "srt", seed: int = 0) -> dict[str, Any]:
-    use = {
-        "samples": 300,
-        "prompt_tokens": 1000,
-        "generated_tokens": 2000,
-        "verifier_calls": 300,
-        "verifier_failures": failures,
-        "forward_tokens": 0,
-        "backward_tokens": 5000,
-        "wall_seconds": 1.5,
-        "accelerator_seconds": 0.0,
-    }
-    return {
-        "run_id": f"{method}-s{seed}",
-        "method": method,
-        "task": "micro-arith",
-        "preset": "micro",
-        "seed": seed,
-        "model": "m",
-        "folder": "f",
-        "question_set": "abc",
-        "budget": {"questions": 100, "samples": 400},
-        "ledger": {"srt.initial": use, "evaluation.base": {**use, "verifier_failures": 0}},
-        "evaluation": [entry("base", 0.5), entry("final", 0.625)],
-    }
+def result(failures: int = 0, method: str = "srt", seed: int = 0) -> RunResult:
+    use = PhaseUse(
+        samples=300,
+        prompt_tokens=1000,
+        generated_tokens=2000,
+        verifier_calls=300,
+        verifier_failures=failures,
+        backward_tokens=5000,
+        wall_seconds=1.5,
+    )
+    return RunResult(
+        run_id=f"{method}-s{seed}",
+        method=method,
+        task="micro-arith",
+        preset="micro",
+        seed=seed,
+        model="m",
+        folder="f",
+        question_set="0" * 16,
+        test_set="1" * 16,
+        supervision="verifier rewards",
+        sandbox=None,
+        tuning=None,
+        origin=None,
+        harness=None,
+        left_out_tests=0,
+        budget=Budget(question_set="0" * 16, questions=100, samples=400, new_tokens_per_sample=64),
+        ledger={"srt.initial": use, "evaluation.base": use.model_copy(update={"verifier_failures": 0})},
+        evaluation=[entry("base", 0.5), entry("final", 0.625)],
+    )
 
 
 def test_the_table_fits_80_columns_and_shows_every_interval() -> None:

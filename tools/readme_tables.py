@@ -13,6 +13,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
@@ -25,16 +26,32 @@ from sdzero_bench.report.reproduce.shelf import Shelf
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 LEADERBOARD, CLAIMS = RESULTS / "micro" / "README.md", RESULTS / "README.md"
+(RUN,) = (RESULTS / "run").glob("sdzero-micro-arith-*/summary.md")
 
 
 def quoted(page: Path, heading: str, start: str, notes: tuple[str, ...] = ()) -> str:
-    """The first table below `heading` whose first line begins with `start`, and of its notes those that begin with `notes`."""
-    below = page.read_text(encoding="utf-8").partition(f"\n{heading}\n")[2]
+    """The first table below `heading` whose first line begins with `start`, and of its notes those that begin with `notes`.
+
+    Without a heading, of the whole page.
+    """
+    text = page.read_text(encoding="utf-8")
+    below = text.partition(f"\n{heading}\n")[2] if heading else text
     lines = below[below.index(f"\n{start}") + 1 :].splitlines()
     table = list(takewhile(lambda line: line.startswith("|"), lines))
     following = takewhile(lambda line: not line or line.startswith("- "), lines[len(table) :])
     said = [line for line in following if line.startswith(tuple(f"- {note}" for note in notes))]
     return "\n".join([*table, "", *said] if said else table)
+
+
+def shared_notes(headings: tuple[str, ...], notes: tuple[str, ...]) -> str:
+    """The notes of the leaderboards below `headings` that begin with `notes`, without the counts that differ between them."""
+    found = []
+    for heading in headings:
+        _, _, said = quoted(LEADERBOARD, heading, "| rank |", notes).partition("\n\n")
+        found.append(re.sub(r", \d+ of \d+ here", "", said))
+    if len(set(found)) > 1:
+        raise ValueError("the leaderboards have different notes")
+    return found[0]
 
 
 def full_budget() -> str:
@@ -44,12 +61,17 @@ def full_budget() -> str:
     return text.strip()
 
 
+ARITH, CODE = "## micro-arith", "## micro-code"
+LEADERBOARD_NOTES = ("Intervals:", "rank:", "Δ vs base:")
+
 BLOCKS: dict[str, Callable[[], str]] = {
-    "leaderboard-micro-arith": lambda: quoted(LEADERBOARD, "## micro-arith", "| rank |"),
-    "leaderboard-micro-code": lambda: quoted(LEADERBOARD, "## micro-code", "| rank |"),
-    "cost-micro-arith": lambda: quoted(LEADERBOARD, "## micro-arith", "| method | samples |"),
-    "cost-micro-code": lambda: quoted(LEADERBOARD, "## micro-code", "| method | samples |"),
-    "orders": lambda: quoted(CLAIMS, "## The paper's order of methods", "| after - before |", ("paper:", "sdzero after SRT:")),
+    "run": partial(quoted, RUN, "", "| policy |"),
+    "leaderboard-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| rank |"),
+    "leaderboard-micro-code": partial(quoted, LEADERBOARD, CODE, "| rank |"),
+    "leaderboard-notes": lambda: shared_notes((ARITH, CODE), LEADERBOARD_NOTES),
+    "cost-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| method | samples |"),
+    "cost-micro-code": partial(quoted, LEADERBOARD, CODE, "| method | samples |"),
+    "orders": partial(quoted, CLAIMS, "## The paper's order of methods", "| after - before |", ("paper:", "sdzero after SRT:")),
     "full-budget": full_budget,
 }
 
@@ -61,8 +83,12 @@ def filled(text: str) -> str:
         if not marked.search(text):
             raise ValueError(f"README.md has no markers for {name!r}")
         content = block()
-        text = marked.sub(lambda found, content=content: f"{found[1]}{content}\n{found[2]}", text)
+        text = marked.sub(partial(_around, content), text)
     return text
+
+
+def _around(content: str, markers: re.Match[str]) -> str:
+    return f"{markers[1]}{content}\n{markers[2]}"
 
 
 def main() -> int:
