@@ -80,7 +80,7 @@ def test_a_record_that_lacks_a_setting_is_named(runs: Path) -> None:
 def test_folders_without_a_finished_run_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run below"):
         Report(tmp_path)
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="does not exist"):
         Report(tmp_path / "nowhere")
     write_record(tmp_path / "a", state="running")
     with pytest.raises(UserError, match="none of the 1 runs is finished"):

@@ -145,7 +145,7 @@ def test_the_readme_quotes_the_benchmarks() -> None:
     assert f"{min(rates):.0f} to {max(rates):.0f} in Python at tier 1" in readme
     costs = json.loads((ROOT / "results" / "costs_at_scale.json").read_text())
     most, report = costs["journal"][-1], costs["report"]
-    assert f"takes {most['journal_ms_a_sample']:.2f} ms a sample of {costs['tokens']} tokens" in readme
-    assert f"{most['memory_grown_mb']:.0f} MB at {most['samples']:,} samples" in readme
+    assert f"takes {most['journal_ms_a_sample']:.2f} ms per sample of {costs['tokens']} tokens" in readme
+    assert f"{most['memory_grown_mb']:.0f} MB of memory at {most['samples']:,} samples" in readme
     assert f"over {report['records']:,} records takes {report['seconds']:.0f} s and {report['peak_mb'] / 1000:.1f} GB" in readme
     assert max(row["share_of_sampling_percent"] for row in costs["journal"]) < 2

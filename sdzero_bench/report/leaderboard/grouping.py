@@ -113,7 +113,7 @@ def collect(records: Sequence[RunRecord]) -> Collection:
     """Sort runs into groups and boards. Raises `UserError` if none is finished."""
     finished = [run for run in records if run.finished]
     if not finished:
-        raise UserError(f"none of the {len(records)} runs is finished; go on with them first: sdzero-bench run --resume FOLDER")
+        raise UserError(f"none of the {len(records)} runs is finished; resume them first: sdzero-bench run --resume FOLDER")
     evaluations = tuple(run for run in finished if run.measured_alone)
     finished = [run for run in finished if not run.measured_alone]
     trials = [run for run in finished if run.config["evaluation"].get("split") == "validation"]
