@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
 
-.PHONY: run test test-slow test-data test-vllm bench bench-costs bench-step lint map micro-model leaderboard reproduce report
+.PHONY: run test test-slow test-data test-vllm bench bench-costs bench-step lint map micro-model leaderboard reproduce report readme
 .PHONY: screenshot math-verifiers clean
 .DEFAULT_GOAL := run
 
@@ -91,6 +91,10 @@ reproduce: $(VENV)/installed
 report: $(VENV)/installed
 	$(BIN)/sdzero-bench report results/micro --out results/micro --format md,csv,html,latex,json
 	$(BIN)/sdzero-bench validate results/micro
+
+# The tables of README.md between markers, from the pages of results/.
+readme: $(VENV)/installed
+	$(BIN)/python -m tools.readme_tables $(EXTRA)
 
 # docs/report.png: the regenerated report page of the committed records, in a headless Chromium.
 screenshot: $(VENV)/installed

@@ -40,8 +40,8 @@ def shares(folder: Path) -> dict[str, float]:
 def test_the_difference_is_paired_by_question(two: tuple[Path, Path]) -> None:
     found, a, b = comparison(two), shares(two[0]), shares(two[1])
     independent = paired_difference(a, b)
-    assert found.difference.mean == pytest.approx(independent["difference"])
-    assert found.difference.interval == pytest.approx(independent["interval"], abs=1e-9)
+    assert found.difference.mean == pytest.approx(independent.difference)
+    assert found.difference.interval == pytest.approx(independent.interval, abs=1e-9)
     assert found.p == pytest.approx(ttest_rel([b[q] for q in a], list(a.values())).pvalue)
     assert found.questions == 40
 

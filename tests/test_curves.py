@@ -50,7 +50,7 @@ def test_steps_are_a_running_mean_of_rewards_over_seeds(tmp_path: Path) -> None:
 
 def test_a_run_without_rewards_of_its_steps_is_named(tmp_path: Path) -> None:
     lines(tmp_path / "s0" / "training" / "distill.jsonl", [{"step": 1, "loss": 1.0}])
-    with pytest.raises(UserError, match="has no rewards of the steps of 'distill'"):
+    with pytest.raises(UserError, match="has no step rewards of 'distill'"):
         curve(figures_of(tmp_path / "s0"), "steps")
 
 
@@ -94,5 +94,5 @@ def test_nothing_is_compared_where_one_kind_is_lacking(tmp_path: Path) -> None:
     localisation(tmp_path / "s0", [(True, [0.1, 0.2]), (True, [0.1, 0.3])])
     assert concentrations(figures_of(tmp_path / "s0").rows[0]) is None
     (tmp_path / "s1").mkdir()
-    with pytest.raises(UserError, match=r"without evaluation\.localise"):
+    with pytest.raises(UserError, match=r"run it with evaluation\.localise"):
         curve(figures_of(tmp_path / "s1"), "localisation")

@@ -86,22 +86,22 @@ def test_measure_by_hand() -> None:
         *[sample("b", i, 0.0, tokens=9, finish="length") for i in range(4)],
     ]
     result = measure(samples, k=2)
-    assert result["avg_at_k"] == pytest.approx((0.5 + 0.0) / 2)
-    assert result["pass_at_k"] == pytest.approx((5 / 6 + 0.0) / 2)
-    assert result["mean_tokens"] == 6
-    assert result["truncated"] == 0.5
-    assert result["per_question"]["avg"] == {"a": 0.5, "b": 0.0}
-    assert result["per_question"]["pass"] == {"a": pytest.approx(5 / 6), "b": 0.0}
-    assert result["per_question"]["tokens"] == {"a": 3, "b": 9}
-    assert result["maj_at_k"] is None  # no sample has an answer to vote with
+    assert result.avg_at_k == pytest.approx((0.5 + 0.0) / 2)
+    assert result.pass_at_k == pytest.approx((5 / 6 + 0.0) / 2)
+    assert result.mean_tokens == 6
+    assert result.truncated == 0.5
+    assert result.per_question.avg == {"a": 0.5, "b": 0.0}
+    assert result.per_question.passed == {"a": pytest.approx(5 / 6), "b": 0.0}
+    assert result.per_question.tokens == {"a": 3, "b": 9}
+    assert result.maj_at_k is None  # no sample has an answer to vote with
     with pytest.raises(UserError, match="too few for pass@5"):
         measure(samples, k=5)
 
 
 def test_a_failed_verifier_counts_neither_as_right_nor_as_wrong() -> None:
     result = measure([sample("a", 0, 1.0), sample("a", 1, None), sample("b", 0, 0.0), sample("b", 1, 0.0)], k=1)
-    assert result["per_question"]["avg"] == {"a": 1.0, "b": 0.0}
-    assert result["unverified"] == 1
+    assert result.per_question.avg == {"a": 1.0, "b": 0.0}
+    assert result.unverified == 1
     with pytest.raises(UserError, match="none of the 1 samples of question 'a' could be verified: slow"):
         measure([sample("a", 0, None)], k=1)
 
@@ -110,22 +110,22 @@ def test_a_question_with_too_few_verified_samples_counts_with_those_that_it_has(
     """One time-out among eight samples must not cost the whole measurement: pass@7 stands in for pass@8."""
     drawn = [sample("a", i, 1.0 if i == 0 else 0.0) for i in range(7)] + [sample("a", 7, None)]
     result = measure(drawn, k=8)
-    assert result["per_question"]["pass"] == {"a": 1.0}
-    assert result["per_question"]["avg"] == {"a": pytest.approx(1 / 7)}
-    assert result["unverified"] == 1
+    assert result.per_question.passed == {"a": 1.0}
+    assert result.per_question.avg == {"a": pytest.approx(1 / 7)}
+    assert result.unverified == 1
 
 
 def test_revision_rates_by_hand() -> None:
     first = [sample("q", i, r) for i, r in enumerate([0.0, 0.0, 0.0, 1.0, 1.0, None])]
     revised = [sample("q", i, r) for i, r in enumerate([1.0, 0.0, None, 1.0, 0.0, 1.0])]
     result = measure_revision(first, revised)
-    assert result["correction_rate"] == 1 / 2
-    assert result["kept_rate"] == 1 / 2
-    assert result["accuracy_first"] == result["accuracy_revised"] == 2 / 4
-    assert measure_revision(first[3:4], revised[3:4])["correction_rate"] is None
+    assert result.correction_rate == 1 / 2
+    assert result.kept_rate == 1 / 2
+    assert result.accuracy_first == result.accuracy_revised == 2 / 4
+    assert measure_revision(first[3:4], revised[3:4]).correction_rate is None
 
 
 def test_paired_differences_need_the_same_questions() -> None:
-    assert paired_difference({"a": 0.0, "b": 0.5}, {"a": 0.5, "b": 1.0})["difference"] == 0.5
+    assert paired_difference({"a": 0.0, "b": 0.5}, {"a": 0.5, "b": 1.0}).difference == 0.5
     with pytest.raises(ValueError, match="same questions"):
         paired_difference({"a": 0.0}, {"b": 1.0})

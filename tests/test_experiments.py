@@ -8,9 +8,9 @@ import pytest
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.report.leaderboard.columns import COLUMNS
 from sdzero_bench.report.reproduce.cells import Setting, cells, covers, identity, measured_besides, needed
 from sdzero_bench.report.reproduce.claims import claims
-from sdzero_bench.report.reproduce.columns import COLUMNS
 from sdzero_bench.report.reproduce.curves import CURVES
 from sdzero_bench.report.reproduce.experiment import Experiment, experiments, named, parse
 from sdzero_bench.report.reproduce.hours_left import hours
@@ -55,8 +55,9 @@ def test_its_variants_differ_and_only_in_what_they_say(experiment: Experiment) -
     assert len(rows) == len(found)
 
 
-def test_columns_and_figures_are_all_used_and_all_there() -> None:
-    assert {column for e in ALL for column in e.columns} == set(COLUMNS)
+def test_figures_are_all_used_and_columns_exist() -> None:
+    of_leaderboards = {"maj", "gain", "tuning"}
+    assert {column for e in ALL for column in e.columns} == set(COLUMNS) - of_leaderboards
     assert {e.figure for e in ALL} - {None} == set(CURVES)
 
 
@@ -91,7 +92,7 @@ def test_policies_on_the_way_are_measured_where_something_looks_at_them() -> Non
         return {variant: config.evaluation.of_intermediate for variant, config in configs(name).items()}
 
     assert not any(looked_at("kl-direction").values())
-    assert looked_at("lie") == {"the truth": False, "the opposite": False, "always wrong": False, "after SRT": True}
+    assert looked_at("lie") == {"the truth": False, "the opposite": False, "always wrong": False, "sdzero after SRT": True}
     assert all(looked_at("figure6").values())  # it draws the responses of the SRT policy
     assert all(looked_at("figure4").values())  # its reviser is the SRT policy
     assert not looked_at("table12")["without SRT"]

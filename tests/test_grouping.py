@@ -42,7 +42,7 @@ def test_a_run_found_twice_is_said_and_counted_once(runs: Path) -> None:
     assert re.search(r"(rft-s2 is the same run as again|again is the same run as rft-s2)", text)
     assert [s.avg for s in only_table(runs).standings] == [s.avg for s in before]
     write_record(runs / "copies" / "srt-s1", "srt", 4, 0.60)
-    assert "srt-s1 is the id of 2 runs that differ" in Report(runs).text("md")["README.md"]
+    assert "2 runs with different seeds, options or conditions share the id srt-s1" in Report(runs).text("md")["README.md"]
 
 
 def test_the_base_alone_is_a_leaderboard_of_one(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_record_that_lacks_a_setting_is_named(runs: Path) -> None:
 def test_folders_without_a_finished_run_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run below"):
         Report(tmp_path)
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="does not exist"):
         Report(tmp_path / "nowhere")
     write_record(tmp_path / "a", state="running")
     with pytest.raises(UserError, match="none of the 1 runs is finished"):
@@ -138,8 +138,8 @@ def test_tuned_and_shared_settings_are_apart_and_the_base_joins_both(runs: Path)
     report = Report(runs)
     assert sorted(sorted(board[0]) for board in labels(report)) == [["base", "rft", "sdzero", "srt"], ["base", "rft", "srt"]]
     text = report.text("md")["README.md"]
-    assert "Settings: shared by all methods, tuned for none of them." in text
-    assert "tuned over optimizer.learning_rate in [0.0001, 0.0002], 2 trials a method" in text
+    assert "Settings: shared by all methods, tuned for none." in text
+    assert "tuned over optimizer.learning_rate in [0.0001, 0.0002], 2 trials per method" in text
     assert "rft optimizer.learning_rate=0.0001" in text
     assert "samples of tuning trials" in text
     assert "1 runs on validation questions" in text
@@ -162,7 +162,7 @@ def test_tasks_are_columns_and_their_mean_needs_all_of_them(runs: Path) -> None:
     each = [next(m["avg"]["mean"] for m in t["methods"] if m["method"] == "rft") for t in data["boards"][0]["tables"]]
     assert means["rft"] == pytest.approx(sum(each) / 2)
     assert means["sdzero"] is None
-    assert "| method | mean % | gsm8k avg@4 % | micro-arith avg@4 % |" in report.text("md")["README.md"]
+    assert "| method | mean (%) | gsm8k avg@4 (%) | micro-arith avg@4 (%) |" in report.text("md")["README.md"]
 
 
 def test_parts_of_the_budget_are_one_compact_table_and_points_of_the_curve(runs: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from synthetic_records import only_table, write_comparison, write_record
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.reader import load_run
-from sdzero_bench.report.leaderboard.efficiency import curve, samples_up_to
+from sdzero_bench.report.leaderboard.comparison import compare_runs
+from sdzero_bench.report.leaderboard.costs import samples_up_to
+from sdzero_bench.report.leaderboard.efficiency import curve
 from sdzero_bench.report.leaderboard.report_files import Report
 
 
@@ -36,14 +39,40 @@ def test_figures_are_the_means_of_the_records(runs: Path) -> None:
     assert over.difference.mean == pytest.approx(standing.avg.mean - base["avg_at_k"])
 
 
-def test_rank_counts_the_methods_that_are_significantly_better(runs: Path) -> None:
+def test_rank_counts_the_methods_that_are_significantly_better_and_groups_those_that_are_not(runs: Path) -> None:
     table = only_table(runs)
     assert len(table.pairs) == 6
     ranks = {s.label: s.rank for s in table.standings}
     assert ranks == {"sdzero": 1, "rft": 2, "srt": 2, "base": 4}
     assert table.standings[0].label == "sdzero"
-    row = next(line for line in Report(runs).text("md")["README.md"].splitlines() if line.startswith("| 1 | sdzero"))
+    groups = {s.label: set(s.group) for s in table.standings}
+    for pair in table.pairs:
+        assert bool(groups[pair.before] & groups[pair.after]) != pair.significant
+    row = next(line for line in Report(runs).text("md")["README.md"].splitlines() if line.startswith("| 1 | a | sdzero"))
     assert "]* |" in row
+
+
+def test_a_figure_does_not_depend_on_what_else_is_in_the_table(runs: Path, tmp_path: Path) -> None:
+    """Two rows alone, among others, and as two single runs side by side: the same intervals to the last bit."""
+    for name in ("base", *(f"rft-s{seed}" for seed in range(3))):
+        shutil.copytree(runs / name, tmp_path / "two" / name)
+    many, few = only_table(runs), only_table(tmp_path / "two")
+    assert len(many.standings) > len(few.standings) == 2
+    for label in ("base", "rft"):
+        one, other = many.standing(label), few.standing(label)
+        assert (one.avg, one.best, one.majority, one.tokens) == (other.avg, other.best, other.majority, other.tokens)
+    assert many.standing("rft").over_reference.difference == few.standing("rft").over_reference.difference
+
+
+def test_compare_gives_the_interval_of_the_leaderboard(tmp_path: Path) -> None:
+    base = write_record(tmp_path / "base", "base", 0, 0.25)
+    rft = write_record(tmp_path / "rft-s0", "rft", 0, 0.6)
+    write_record(tmp_path / "srt-s0", "srt", 0, 0.7)
+    compared = compare_runs(load_run(base), load_run(rft))
+    standing = only_table(tmp_path).standing("rft")
+    assert compared.difference == standing.over_reference.difference
+    assert compared.after.avg == standing.avg
+    assert compared.p == standing.over_reference.p
 
 
 def test_differences_can_be_taken_to_any_row(runs: Path) -> None:
@@ -110,8 +139,8 @@ def test_several_seeds_are_not_called_one_and_each_is_shown(runs: Path) -> None:
 
 def test_tasks_without_answers_have_a_dash_for_the_majority(tmp_path: Path) -> None:
     write_record(tmp_path / "a", "rft", 0, 0.6, answers=False)
-    row = next(line for line in Report(tmp_path).text("md")["README.md"].splitlines() if line.startswith("| 1 | rft"))
-    assert row.split(" | ")[4] == "-"
+    row = next(line for line in Report(tmp_path).text("md")["README.md"].splitlines() if line.startswith("| 1 | a | rft"))
+    assert row.split(" | ")[5] == "-"
 
 
 def test_verifier_failures_are_counted(runs: Path) -> None:

@@ -152,7 +152,7 @@ def test_200_runs_of_300_questions_take_under_5_seconds_and_no_torch(tmp_path: P
 
 def test_the_command_prints_or_writes_and_says_what_is_wrong_in_one_line(runs: Path, tmp_path: Path) -> None:
     printed = subprocess.run(command("report", str(runs)), capture_output=True, text=True, check=True)
-    assert "| 1 | sdzero |" in printed.stdout
+    assert "| 1 | a | sdzero |" in printed.stdout
     wrong = subprocess.run(command("report", str(runs), "--format", "docx"), capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert len(wrong.stderr.splitlines()) == 1

@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 from small_runs import SMALL, command
-from synthetic_records import write_record
+from synthetic_records import only_table, write_record
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.stats.intervals import mean, ratio
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.reader import load_run
+from sdzero_bench.report.leaderboard.columns import ColumnName, Shown, shown
 from sdzero_bench.report.reproduce import claims, curves
 from sdzero_bench.report.reproduce.cells import Cell, Setting, identity
 from sdzero_bench.report.reproduce.claims import Claim, ClaimVerdict
-from sdzero_bench.report.reproduce.columns import ratio, shown
 from sdzero_bench.report.reproduce.experiment import Experiment, parse
 from sdzero_bench.report.reproduce.row_figures import TaskFigures, measure
 from sdzero_bench.report.reproduce.section import section
@@ -79,6 +80,10 @@ def figures_of(records: Path, seeds: int = 3) -> TaskFigures:
     return figures
 
 
+def column(name: ColumnName, figures: TaskFigures) -> Shown:
+    return shown(name, [row.row for row in figures.rows], figures.beside)
+
+
 def test_rows_are_the_means_of_their_records(records: Path) -> None:
     figures = figures_of(records)
     assert [row.label for row in figures.rows] == ["base", "rft", "srt", "sdzero"]
@@ -94,12 +99,20 @@ def test_rows_are_the_means_of_their_records(records: Path) -> None:
     assert "rft" not in figures.differences
 
 
+def test_a_figure_is_that_of_the_leaderboard(records: Path) -> None:
+    figures, table = figures_of(records), only_table(records, "rft")
+    for label in ("rft", "sdzero"):
+        assert figures.estimates("avg")[label] == table.standing(label).avg
+        assert figures.estimates("tokens")[label] == table.standing(label).tokens
+    assert figures.differences["sdzero"].difference == table.standing("sdzero").over_reference.difference
+
+
 def test_a_policy_on_the_way_has_the_samples_drawn_until_then(records: Path) -> None:
     figures = figures_of(records)
-    samples = shown("samples", figures)
+    samples = column("samples", figures)
     assert samples.values["base"] == 0
     assert samples.values["srt"] == samples.values["sdzero"] / 2  # one of its two sampling phases
-    assert shown("trained", figures).text("srt") == "-"
+    assert column("trained", figures).cells["srt"] == "-"
 
 
 def test_a_packed_record_is_as_good_as_a_run_wherever_it_lies_and_whatever_it_is_called(records: Path, tmp_path: Path) -> None:
@@ -139,7 +152,7 @@ def test_the_files_of_an_experiment(records: Path, tmp_path: Path, monkeypatch: 
     text = paths["mine.md"].read_text()
     assert "Is SD-Zero better than RFT?" in text
     assert "| rft | 54.3 |" in text  # the paper's figures, apart from ours
-    assert "of another setting: a large model" in text
+    assert "in another setting: a large model" in text
     rows = list(csv.DictReader(paths["mine.csv"].open()))
     data = json.loads(paths["mine.json"].read_text())
     assert [row["variant"] for row in rows] == ["base", "rft", "srt", "sdzero"] == [r["variant"] for r in data["rows"]]
@@ -183,7 +196,7 @@ def test_with_several_tasks_the_papers_figures_stand_in_the_table_of_all(
     monkeypatch.setattr("sdzero_bench.report.reproduce.section.cells", lambda e, s: both)
     tables = [b for b in section(EXPERIMENT, Setting("paper-qwen3-4b"), Shelf([records])).blocks if type(b).__name__ == "Table"]
     assert [table.headings[-1] for table in tables] == ["paper: points", "seeds", "seeds"]
-    assert tables[0].headings[:3] == ["row", "mean %", "micro-arith avg %"]
+    assert tables[0].headings[:3] == ["row", "mean (%)", "micro-arith avg (%)"]
 
 
 def test_names_that_would_be_formulas_are_drawn_as_they_are(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,8 +217,8 @@ def test_ratio_and_its_interval_against_a_plain_bootstrap() -> None:
     rng = np.random.default_rng(1)
     whole = rng.integers(0, 8, (3, 200)).astype(float)
     part = rng.binomial(whole.astype(int), 0.3).astype(float)
-    found = ratio(part, whole)
-    assert found.mean == part.sum() / whole.sum()
+    found = mean(ratio(part, whole))
+    assert found.mean == pytest.approx(part.sum() / whole.sum())
     picked = rng.integers(0, 200, (4000, 200))
     plain = part.sum(0)[picked].sum(1) / whole.sum(0)[picked].sum(1)
     assert [found.low, found.high] == pytest.approx(np.quantile(plain, [0.025, 0.975]), abs=0.01)
@@ -213,18 +226,38 @@ def test_ratio_and_its_interval_against_a_plain_bootstrap() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "exceeds", "verdict"),
+    ("difference", "p_holm", "exceeds", "verdict", "better"),
     [
-        ((0.11, 0.15), 10, "holds"),
-        ((0.08, 0.15), 10, "can't be told"),
-        ((0.01, 0.09), 10, "does not hold"),
-        ((-0.05, -0.01), 0, "does not hold"),
+        (0.13, 0.01, 10, "holds", "sdzero"),
+        (0.13, 0.05, 10, "inconclusive", "inconclusive"),
+        (0.05, 0.01, 10, "does not hold", "base"),
+        (-0.03, 0.049, 0, "does not hold", "base"),
+        (-0.03, 0.2, 0, "inconclusive", "inconclusive"),
     ],
 )
-def test_when_a_claim_holds(interval: tuple[float, float], exceeds: float, verdict: str) -> None:
+def test_when_a_claim_holds(difference: float, p_holm: float, exceeds: float, verdict: str, better: str) -> None:
     claim = Claim(claim="c", experiment="table1", after="sdzero", before="base", exceeds=exceeds)
-    assert ClaimVerdict(claim, "t", claims.Estimate(0.1, *interval)).verdict == verdict
+    found = ClaimVerdict(claim, "t", claims.Estimate(difference, difference - 0.01, difference + 0.01), p_holm)
+    assert (found.verdict, found.answer) == (verdict, better)
     assert ClaimVerdict(claim, "t", None).verdict == "not run"
+
+
+def test_claims_of_one_page_are_corrected_together_and_tested_against_what_they_state(
+    records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "experiments", lambda: {"mine": EXPERIMENT})
+    monkeypatch.setattr(claims, "cells", lambda experiment, setting: cells_of(experiment, records))
+    ahead = Claim(claim="a", experiment="mine", after="sdzero", before="rft")
+    far = ahead.model_copy(update={"exceeds": 90})
+    alone, *_ = claims.findings([ahead], Setting(), Shelf([records]))
+    together, refuted = claims.findings([ahead, far], Setting(), Shelf([records]))
+    assert together.difference == alone.difference == figures_of(records).differences["sdzero"].difference
+    assert together.p_holm == pytest.approx(2 * alone.p_holm) or together.p_holm == pytest.approx(alone.p_holm)
+    assert (alone.verdict, together.verdict, refuted.verdict) == ("holds", "holds", "does not hold")
+    first, second = (figures_of(records).row(label).row.avg for label in ("rft", "sdzero"))
+    assert sorted([together.p_holm, refuted.p_holm]) == pytest.approx(
+        sorted(claims.holm([claims.p_value(first, second), claims.p_value(first, second, 0.9)]))
+    )
 
 
 def test_the_page_says_what_its_runs_took_those_that_are_shared_once(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +272,7 @@ def test_the_page_says_what_its_runs_took_those_that_are_shared_once(records: Pa
         path.write_text(json.dumps(result))
     hours = 2 * seconds / 3600  # 2 threads each
     assert hours > 10
-    assert f"7 runs, which took {hours:.1f} CPU hours" in claims._made_from(Setting(), Shelf([records]))
+    assert f"7 runs, which took {hours:.1f} CPU-hours" in claims._made_from(Setting(), Shelf([records]))
 
 
 def test_words_of_open_revision() -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import expit
 
-from sdzero_bench.core.stats.estimators import mean_over_questions
-from sdzero_bench.core.stats.intervals import Scores, TwoWay, estimate, holm, p_value
+from sdzero_bench.core.stats.estimators import Estimate, mean_over_questions
+from sdzero_bench.core.stats.intervals import difference, independent_difference, mean, ratio
+from sdzero_bench.core.stats.letters import letters
+from sdzero_bench.core.stats.resampling import bca
+from sdzero_bench.core.stats.significance import decide, holm, independent_p_value, p_value
+from sdzero_bench.core.stats.two_way import Scores, TwoWay
 
 K = 8
 QUESTIONS = 150
@@ -43,10 +48,10 @@ def coverage(seeds: int, spread: float, simulations: int, resamples: int = 1000)
     covered = np.zeros(3)
     for _ in range(simulations):
         difficulty = rng.normal(0, DIFFICULTY, QUESTIONS)
-        (a, effects_a), (b, effects_b) = (draw(rng, difficulty, seeds, spread, mean) for mean in (0.0, 0.4))
+        (a, effects_a), (b, effects_b) = (draw(rng, difficulty, seeds, spread, centre) for centre in (0.0, 0.4))
         wanted = [truth(0.0, effects_a, spread), truth(0.4, effects_b, spread)]
-        means, differences = estimate([a, b], [(0, 1)], resamples)
-        for i, (found, true) in enumerate(zip([*means, *differences], [*wanted, wanted[1] - wanted[0]], strict=True)):
+        estimates = [mean(a, resamples=resamples), mean(b, resamples=resamples), difference(a, b, resamples)]
+        for i, (found, true) in enumerate(zip(estimates, [*wanted, wanted[1] - wanted[0]], strict=True)):
             covered[i] += found.low <= true <= found.high
     share = covered / simulations
     print(f"{seeds} seeds, spread {spread}: means {share[0]:.3f} and {share[1]:.3f}, paired difference {share[2]:.3f}")
@@ -134,7 +139,7 @@ def test_with_seeds_that_differ_much_p_nears_the_t_test_over_seeds() -> None:
 
 def test_intervals_of_shares_stay_between_0_and_1_and_others_need_not() -> None:
     scores = np.array([[1.0, 1.0, 0.9, 1.0], [0.7, 0.8, 0.7, 0.6], [1.0, 0.9, 1.0, 1.0]])
-    ((within,), _), ((beyond,), _) = estimate([scores]), estimate([scores], shares=False)
+    within, beyond = mean(scores), mean(scores, share=False)
     assert beyond.high > 1 == within.high
     assert within.low == beyond.low
 
@@ -143,9 +148,9 @@ def test_intervals_of_shares_stay_between_0_and_1_and_others_need_not() -> None:
 def test_identical_policies_have_p_1_and_no_difference(seeds: int) -> None:
     scores = example(np.random.default_rng(5), seeds)
     assert p_value(scores, scores) == 1.0
-    assert estimate([scores, scores], [(0, 1)])[1][0].mean == 0.0
+    assert difference(scores, scores) == Estimate(0.0, 0.0, 0.0)
     certain = np.ones((seeds, 20))
-    assert estimate([certain])[0][0].interval == [1.0, 1.0]
+    assert mean(certain).interval == [1.0, 1.0]
     assert p_value(certain, certain) == 1.0
     assert p_value(certain, 0 * certain) == 0.0
 
@@ -153,9 +158,8 @@ def test_identical_policies_have_p_1_and_no_difference(seeds: int) -> None:
 def test_with_one_seed_intervals_are_those_of_the_runs_own_record() -> None:
     rng = np.random.default_rng(6)
     a, b = example(rng, 1), example(rng, 1, mean=0.5)
-    (mean, _), (difference,) = estimate([a, b], [(0, 1)])
-    assert mean.interval == pytest.approx(mean_over_questions(list(a[0])).interval, abs=1e-3)
-    assert difference.interval == pytest.approx(mean_over_questions(list(b[0] - a[0])).interval, abs=1e-3)
+    assert mean(a).interval == pytest.approx(mean_over_questions(list(a[0])).interval, abs=1e-9)
+    assert difference(a, b).interval == pytest.approx(mean_over_questions(list(b[0] - a[0])).interval, abs=1e-9)
 
 
 def test_an_interval_over_seeds_is_that_of_a_slow_bootstrap_of_the_same_parts() -> None:
@@ -176,18 +180,112 @@ def test_an_interval_over_seeds_is_that_of_a_slow_bootstrap_of_the_same_parts() 
         for _ in range(4000)
     ]
     low, high = np.percentile(resampled, [2.5, 97.5])
-    found = estimate([scores])[0][0]
+    found = mean(scores)
     # BCa shifts both ends a little; Monte Carlo error of either is about 0.004.
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.025)
     assert found.high - found.low == pytest.approx(high - low, rel=0.1)
 
 
-def test_more_seeds_of_the_same_kind_narrow_an_interval_and_a_second_method_leaves_it_alone() -> None:
+def test_more_seeds_of_the_same_kind_narrow_an_interval() -> None:
     rng = np.random.default_rng(9)
-    few, many = (estimate([example(rng, seeds, 200, spread=0.6)])[0][0] for seeds in (3, 12))
+    few, many = (mean(example(rng, seeds, 200, spread=0.6)) for seeds in (3, 12))
     assert many.high - many.low < few.high - few.low
-    a, b = example(rng, 1), example(rng, 3)
-    assert estimate([a])[0] == estimate([a, b], [(0, 1)])[0][:1]
+
+
+def test_swapping_the_sides_mirrors_a_difference_to_the_last_bit() -> None:
+    rng = np.random.default_rng(10)
+    for seeds in ((1, 1), (1, 3), (3, 5)):
+        a, b = (example(rng, s, spread=0.6, mean=m) for s, m in zip(seeds, (0.0, 0.3), strict=True))
+        assert difference(b, a) == -difference(a, b)
+
+
+def test_bca_is_that_of_scipy_for_samples_of_several_kinds() -> None:
+    rng = np.random.default_rng(11)
+    first, second = rng.gamma(2.0, size=80), rng.gamma(1.0, size=50)
+    theirs = stats.bootstrap(
+        (first, second),
+        lambda a, b, axis=-1: b.mean(axis=axis) - a.mean(axis=axis),
+        n_resamples=4000,
+        method="BCa",
+        rng=np.random.default_rng(12),
+    )
+    ours = bca(
+        float(second.mean() - first.mean()),
+        theirs.bootstrap_distribution,
+        [first.mean() - first, second - second.mean()],
+    )
+    low, high = theirs.confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((low, high), abs=1e-9)
+    found = independent_difference(first, second)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.05)
+    assert independent_difference(first, first + 1).high > 1  # samples of equal size are resampled independently
+
+
+def test_independent_samples_are_compared_by_welchs_test() -> None:
+    rng = np.random.default_rng(13)
+    first, second = rng.normal(0, 1, 30), rng.normal(0.5, 2, 50)
+    assert independent_p_value(first, second) == pytest.approx(stats.ttest_ind(second, first, equal_var=False).pvalue)
+    assert independent_p_value(first, second, float(second.mean() - first.mean())) == pytest.approx(1)
+    assert independent_p_value(np.zeros(3), np.zeros(4)) == 1.0
+    assert independent_p_value(np.zeros(3), np.ones(4)) == 0.0
+
+
+def test_a_threshold_moves_the_hypothesis() -> None:
+    rng = np.random.default_rng(14)
+    a, b = example(rng, 3), example(rng, 3, mean=0.5)
+    assert p_value(a, b, 0.1) == pytest.approx(p_value(a + 0.1, b))
+    assert p_value(a, b, float(b.mean() - a.mean())) == pytest.approx(1)
+
+
+def test_a_ratio_has_its_seeds_in_the_interval() -> None:
+    """Equal seeds add nothing; seeds that differ in their rate widen it."""
+    rng = np.random.default_rng(15)
+    whole = np.tile(rng.integers(1, 8, 200).astype(float), (3, 1))
+    alike = np.tile(rng.binomial(whole[0].astype(int), 0.4).astype(float), (3, 1))
+    apart = np.stack([rng.binomial(whole[0].astype(int), rate) for rate in (0.2, 0.4, 0.6)]).astype(float)
+    narrow, wide = (mean(ratio(part, whole)) for part in (alike, apart))
+    assert narrow.mean == pytest.approx(alike.sum() / whole.sum())
+    assert narrow == mean(ratio(alike[:1], whole[:1]))
+    assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
+    assert ratio(np.zeros((1, 3)), np.zeros((1, 3))) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "p", "threshold", "decision"),
+    [
+        (0.2, 0.01, 0.0, "higher"),
+        (-0.2, 0.01, 0.0, "lower"),
+        (0.2, 0.01, 0.3, "lower"),
+        (0.2, 0.05, 0.0, "inconclusive"),
+    ],
+)
+def test_a_difference_is_decided_by_its_corrected_p(value: float, p: float, threshold: float, decision: str) -> None:
+    assert decide(value, p, threshold) == decision
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 9, 12])
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8, 1.0])
+def test_rows_share_a_letter_exactly_where_their_pair_is_not_significant(rows: int, share: float) -> None:
+    rng = np.random.default_rng([rows, int(10 * share)])
+    names = [f"m{i}" for i in range(rows)]
+    for _ in range(20):
+        pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        significant = {pair for pair in pairs if rng.random() < share}
+        shown = letters(names, sorted(significant))
+        groups = {name: set(re.findall(r"[a-z]{2}\.|[a-z]", text)) for name, text in shown.items()}
+        for a, b in pairs:
+            assert bool(groups[a] & groups[b]) != ((a, b) in significant)
+        assert all(groups.values())
+        # Nothing to spare: no letter's rows are all in another letter.
+        members = [{n for n in names if letter in groups[n]} for letter in set().union(*groups.values())]
+        assert not any(one < other for one in members for other in members)
+
+
+def test_letters_by_hand() -> None:
+    """The first two and the last two differ from nobody next to them: sharing a letter is not transitive."""
+    assert letters(["x", "y", "z"], [("x", "z")]) == {"x": "a", "y": "ab", "z": "b"}
+    assert letters(["x", "y", "z"], [("x", "y"), ("x", "z")]) == {"x": "a", "y": "b", "z": "b"}
+    assert letters(["x", "y"], []) == {"x": "a", "y": "a"}
 
 
 def test_holm_multiplies_by_the_hypotheses_left() -> None:
@@ -197,4 +295,4 @@ def test_holm_multiplies_by_the_hypotheses_left() -> None:
 
 def test_methods_on_different_questions_are_refused() -> None:
     with pytest.raises(ValueError, match="same questions"):
-        estimate([np.zeros((1, 4)), np.zeros((1, 5))], [(0, 1)])
+        difference(np.zeros((1, 4)), np.zeros((1, 5)))

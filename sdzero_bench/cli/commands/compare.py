@@ -53,14 +53,14 @@ def _summary(comparison: Comparison) -> list[str]:
 
     sides = [("A", comparison.before), ("B", comparison.after)]
     lines = [
-        f"{name}  {side.run.run_id}, policy {side.policy}: avg {with_interval(side.avg.mean, side.avg.interval)} %"
+        f"{name}  {side.run.run_id}, policy {side.policy}: avg (%) {with_interval(side.avg.mean, side.avg.interval)}"
         for name, side in sides
     ]
     d = comparison.difference
     return [
         *lines,
-        f"B - A  {with_interval(d.mean, d.interval)} points over {comparison.questions:,} questions, "
-        f"p = {probability(comparison.p)} (1 seed a side: questions only)".replace("= <", "<"),
+        f"B - A  {with_interval(d.mean, d.interval)} pts over {comparison.questions:,} questions, "
+        f"p = {probability(comparison.p)} (one seed per side: covers questions only)".replace("= <", "<"),
     ]
 
 

@@ -1,1 +1,1 @@
-"""Estimators and intervals: what is computed, when it applies, its formula and source."""
+"""Estimators, intervals, p-values, and the rule by which a difference is decided."""

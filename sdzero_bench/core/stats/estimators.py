@@ -1,4 +1,4 @@
-"""avg@k, pass@k, and intervals over questions."""
+"""pass@k and maj@k of a question, and the mean over questions that a run records about itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
-    """Chance that at least one of k samples is right, given c right ones of n drawn.
+    """Probability that at least one of k samples is correct, given c correct ones of n drawn.
 
     The unbiased estimator 1 - C(n-c, k) / C(n, k) of Chen et al. 2021 (arXiv 2107.03374, equation 1).
     Raises `ValueError` unless 0 <= c <= n and 1 <= k <= n.
@@ -25,10 +25,11 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 
 def majority_at_k(votes: Sequence[tuple[str | None, bool]]) -> float:
-    """Chance that the most frequent answer of the samples is right, ties being broken at random.
+    """Probability that the most frequent answer of the samples is correct, ties being broken at random.
 
-    `votes` are (final answer, whether it is right), one a sample. Right answers are one candidate however they are written;
-    wrong ones are told apart by their text. A sample without an answer does not vote; with no vote at all the result is 0.
+    `votes` are (final answer, whether it is correct), one per sample. Correct answers are one candidate however they are
+    written; incorrect ones are distinguished by their text. A sample without an answer does not vote; without any vote the
+    result is 0.
     Source: self-consistency, Wang et al. 2022 (arXiv 2203.11171).
     """
     counts = Counter("" if right else f"wrong: {answer}" for answer, right in votes if answer is not None)
@@ -51,14 +52,19 @@ class Estimate:
     def interval(self) -> list[float]:
         return [self.low, self.high]
 
+    def __neg__(self) -> Estimate:
+        return Estimate(-self.mean, -self.high, -self.low)
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def mean_over_questions(values: Sequence[float], resamples: int = 2000, seed: int = 0) -> Estimate:
-    """Mean and 95 % BCa bootstrap interval, the question being the unit that is resampled.
+    """Mean and 95 % BCa bootstrap interval over questions, as a run records it in evaluation.json.
 
-    Where all values are equal, or there is one, nothing can be resampled: the interval is the mean itself.
+    It describes one policy: training seeds do not matter. `intervals.mean` of one seed gives the same. These figures are in
+    committed records and are recomputed by `validate`: they must stay the same to the last bit. Where all values are equal, or
+    there is only one, the interval is the mean itself. Source: Efron 1987, "Better Bootstrap Confidence Intervals".
     """
     from scipy.stats import bootstrap
 

@@ -1,4 +1,4 @@
-"""Two runs, question by question: the paired difference, and the questions that changed between right and wrong."""
+"""Two runs, question by question: the paired difference, and the questions that became correct or incorrect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.intervals import estimate, p_value
+from sdzero_bench.core.stats.intervals import difference, mean
+from sdzero_bench.core.stats.significance import p_value
 from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, by_question
 from sdzero_bench.records.record_files import read_manifest
@@ -18,7 +19,7 @@ from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.report.leaderboard.conditions import NOT_CONDITIONS, differing, flatten, in_words
 
 RIGHT = 0.5
-"""A question counts as right if at least this share of its samples is."""
+"""A question counts as correct if at least this share of its samples is."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Change:
-    """A question that is right in one run and not in the other. Scores are the shares of right samples."""
+    """A question that is correct in one run and not in the other. Scores are the shares of correct samples."""
 
     id: str
     before: float
@@ -40,7 +41,7 @@ class Change:
     text: str
     answer: str
     response_before: str | None
-    """The first sample that shows the change: right if `before` is the right side, else wrong."""
+    """The first sample that shows the change: correct if the question was correct before, else incorrect."""
     response_after: str | None
 
 
@@ -55,7 +56,7 @@ class Comparison:
     questions: int
     warnings: tuple[str, ...]
     gained: tuple[Change, ...]
-    """From wrong to right, the largest change first."""
+    """From incorrect to correct, the largest change first."""
     lost: tuple[Change, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,28 +70,27 @@ class Comparison:
 
 
 def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None) -> Comparison:
-    """Compare a policy of two runs; by default the final one, or the base where a run measured that alone.
+    """Compare a policy of two runs; by default the final one, or the base if a run measured only that.
 
     Raises `UserError` if a run is unfinished or has no such policy, or if the two were not measured alike: other test
     questions, or other settings of evaluation.
     """
     for run in (before, after):
         if not run.finished:
-            raise UserError(f"{str(run.folder)!r} is not finished (state: {run.state}); go on with it first")
+            raise UserError(f"{str(run.folder)!r} is not finished (state: {run.state}); resume it first")
     _require_measured_alike(before, after)
     entries = [_entry(run, policy) for run in (before, after)]
     rows = by_question(entries, "avg")
     if rows is None:
         raise UserError("one of the runs has no avg by question; validate the records")
-    scores = [np.array([row]) for row in rows]
-    means, (difference,) = estimate(scores, [(0, 1)])
-    sides = [Side(r, e["policy"], m) for r, e, m in zip((before, after), entries, means, strict=True)]
+    first, second = (np.array([row]) for row in rows)
+    sides = [Side(r, e["policy"], mean(s)) for r, e, s in zip((before, after), entries, (first, second), strict=True)]
     gained, lost = _changes(sides[0], sides[1], list(entries[0]["per_question"]["avg"]), rows)
     return Comparison(
         before=sides[0],
         after=sides[1],
-        difference=difference,
-        p=p_value(*scores),
+        difference=difference(first, second),
+        p=p_value(first, second),
         questions=len(rows[0]),
         warnings=tuple(_warnings(before, after)),
         gained=gained,
@@ -109,7 +109,7 @@ def _require_measured_alike(before: RunRecord, after: RunRecord) -> None:
 
 
 def _warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
-    """What a reader should know when the figures are attributed to the methods."""
+    """What else than the method may explain the difference."""
     sets = [run.manifest["question_set"] for run in (before, after)]
     if sets[0] != sets[1]:
         yield f"they trained on different questions: question sets {sets[0]} and {sets[1]}"
@@ -118,7 +118,7 @@ def _warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
         yield f"their budgets differ: {' against '.join(in_words(found, names) for found in budgets)}"
     models = [run.config["model"]["name"] for run in (before, after)]
     if models[0] != models[1]:
-        yield f"they began with different models: {models[0]} and {models[1]}"
+        yield f"they started from different models: {models[0]} and {models[1]}"
 
 
 def _entry(run: RunRecord, policy: str | None) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _entry(run: RunRecord, policy: str | None) -> dict[str, Any]:
 
 
 def _changes(before: Side, after: Side, order: list[str], rows: list[list[float]]) -> tuple[tuple[Change, ...], ...]:
-    """Questions gained and lost, each with what was asked and one response of either side."""
+    """Questions gained and lost, each with its text and one response of either side."""
     changed = [(q, b, a) for q, b, a in zip(order, *rows, strict=True) if (b >= RIGHT) != (a >= RIGHT)]
     changed.sort(key=lambda change: -abs(change[2] - change[1]))  # stable: ties stay in the order of the questions
     gained = {q for q, _, a in changed if a >= RIGHT}
@@ -147,7 +147,7 @@ def _changes(before: Side, after: Side, order: list[str], rows: list[list[float]
 
 
 def _responses(side: Side, wanted: dict[str, bool]) -> dict[str, str]:
-    """For each question the first sample that is right, or that is wrong, as wanted."""
+    """For each question the first sample that is correct, or incorrect, as wanted."""
     found: dict[str, str] = {}
     if wanted:
         for row in RecordedJournal(side.run.folder).whole_rows(f"evaluation.{side.policy}"):

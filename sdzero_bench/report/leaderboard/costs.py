@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdzero_bench.records.ledger import EVALUATION
+from sdzero_bench.records.reader import BASE, FINAL, RunRecord
 from sdzero_bench.report.leaderboard.grouping import Row
 
 ACCELERATOR, CPU = "accelerator", "CPU"
@@ -59,6 +60,26 @@ def cost(row: Row, average: float, base: float | None) -> Cost:
         evaluation_tokens=mean(evaluation, "generated_tokens"),
         verifier_failures=int(sum(_total(use.values(), "verifier_failures") for use in training)),
     )
+
+
+def samples_drawn(row: Row) -> float:
+    """Training samples drawn until the row's policy existed; the mean over seeds."""
+    if row.policy == BASE:
+        return 0.0
+    drawn = [run.training_samples if row.policy == FINAL else samples_up_to(run, row.policy) for run in row.runs]
+    return sum(drawn) / len(drawn)
+
+
+def samples_up_to(run: RunRecord, policy: str) -> int:
+    """Training samples that a run had drawn when an intermediate policy was finished.
+
+    Those of the phases up to the last one that is named after the policy, `POLICY` or `POLICY.SOMETHING`, in the order of the
+    ledger; all of them if none is.
+    """
+    drawn = [(name, use["samples"]) for name, use in run.training.items()]
+    named = [i for i, (name, _) in enumerate(drawn) if name == policy or name.startswith(f"{policy}.")]
+    last = named[-1] if named else len(drawn) - 1
+    return sum(samples for _, samples in drawn[: last + 1])
 
 
 def hours(spent: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[float, str]:

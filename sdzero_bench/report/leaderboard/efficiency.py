@@ -1,4 +1,4 @@
-"""Sample efficiency: avg@k against the training samples drawn, one panel a table, one line a method."""
+"""Sample efficiency: avg@k against the training samples drawn, one panel per table, one line per method."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.intervals import estimate
+from sdzero_bench.core.stats.intervals import mean
 from sdzero_bench.core.text import as_written, in_lines
-from sdzero_bench.records.reader import BASE, FINAL, RunRecord
+from sdzero_bench.records.reader import BASE, FINAL
+from sdzero_bench.report.leaderboard.costs import samples_up_to
 from sdzero_bench.report.leaderboard.grouping import Row
 from sdzero_bench.report.leaderboard.leaderboard import TaskTable
 
@@ -55,18 +56,6 @@ def curve(table: TaskTable, label: str) -> list[Point]:
     return sorted(points, key=lambda point: point.samples)
 
 
-def samples_up_to(run: RunRecord, policy: str) -> int:
-    """Training samples that the run had drawn when a policy on the way was finished.
-
-    Those of the phases up to the last one that is named after the policy, `POLICY` or `POLICY.SOMETHING`, in the order of the
-    ledger; all of them if none is.
-    """
-    drawn = [(name, use["samples"]) for name, use in run.training.items()]
-    named = [i for i, (name, _) in enumerate(drawn) if name == policy or name.startswith(f"{policy}.")]
-    last = named[-1] if named else len(drawn) - 1
-    return sum(samples for _, samples in drawn[: last + 1])
-
-
 def draw(tables: Sequence[tuple[str, TaskTable]]) -> dict[str, bytes]:
     """The figure as `png` and `svg`, one panel for each titled table. The same tables give the same bytes."""
     import matplotlib
@@ -83,7 +72,7 @@ def draw(tables: Sequence[tuple[str, TaskTable]]) -> dict[str, bytes]:
             for standing in table.standings:  # best first, as in the table; the style is the label's in every panel
                 _line(panel, curve(table, standing.label), standing.label, labels)
             _base(panel, table)
-            panel.set(xlabel="training samples drawn", ylabel=f"avg@{table.samples_per_question} %")
+            panel.set(xlabel="training samples drawn", ylabel=f"avg@{table.samples_per_question} (%)")
             panel.set_title(as_written(title), fontsize=9, wrap=True)
             panel.grid(alpha=0.3)
             panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
@@ -112,7 +101,7 @@ def _on_the_way(row: Row) -> list[Point]:
         scores = row.scores("avg", policy)
         if scores is not None:
             drawn = sum(samples_up_to(run, policy) for run in row.runs) / len(row.runs)
-            points.append(Point(drawn, estimate([scores])[0][0], policy))
+            points.append(Point(drawn, mean(scores), policy))
     return points
 
 

@@ -1,6 +1,6 @@
-"""Policies that were measured by themselves, with `sdzero-bench eval`: listed and not ranked.
+"""Policies that were measured by themselves, with `sdzero-bench eval`: listed, but not ranked.
 
-No budget stands behind them, and a harness measures under prompts and rules of its own.
+They have no budget, and a harness measures with its own prompts and rules.
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sdzero_bench.core.stats.footnotes import OVER_QUESTIONS
 from sdzero_bench.core.text import with_interval
 from sdzero_bench.records.reader import BASE, RunRecord
 from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, RecordLink, Table
 
 NOTES = [
-    "Not ranked: no budget stands behind these policies, and rows of one task may have been measured in different ways.",
-    "Rows of a harness are under its prompts and rules: they are not to be compared with rows of this project's tasks.",
-    "Intervals: 95 %, BCa bootstrap over questions.",
+    "Not ranked: these policies have no budget, and rows of one task may have been measured in different ways.",
+    "Rows of a harness use its prompts and rules; do not compare them with rows of this project's tasks.",
+    OVER_QUESTIONS,
 ]
 
 
@@ -35,13 +36,16 @@ def blocks(runs: Sequence[RunRecord]) -> Iterator[Block]:
     if not runs:
         return
     yield Heading(2, "Policies measured by themselves")
-    headings = ["task", "harness", "policy", "avg %", "pass %", "maj %", "tokens", "samples", "questions", "unverified"]
+    headings = [
+        *("task", "harness", "policy", "avg (%)", "pass (%)", "maj (%)"),
+        *("response tokens", "samples", "questions", "unverified"),
+    ]
     records = [[RecordLink(str(run.seed), run.run_id, run.folder)] for run in in_order(runs)]
     yield Table(headings, [_row(run) for run in in_order(runs)], left=3, records=records)
     yield Notes(NOTES)
     rows = [[data["harness"], *cells] for data in map(as_data, in_order(runs)) for cells in _harness_rows(data)]
     if rows:
-        yield Heading(3, "The same samples in the words of the harness")
+        yield Heading(3, "The same samples as scored by the harness")
         yield Table(["harness", "policy", "task", "figure", "value"], rows, left=4)
 
 
@@ -64,7 +68,7 @@ def as_data(run: RunRecord) -> dict[str, Any]:
 
 
 def as_rows(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """Flat, for CSV: one row a policy and task."""
+    """Flat, for CSV: one row per policy and task."""
     rows = []
     for data in map(as_data, in_order(runs)):
         flat: dict[str, Any] = {}

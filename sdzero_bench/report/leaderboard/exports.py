@@ -13,13 +13,14 @@ from sdzero_bench.report.leaderboard import evaluations
 from sdzero_bench.report.leaderboard.document import Board, heading
 from sdzero_bench.report.leaderboard.efficiency import curve
 from sdzero_bench.report.leaderboard.grouping import Collection
-from sdzero_bench.report.leaderboard.leaderboard import Pair, Standing, TaskTable, overall
+from sdzero_bench.report.leaderboard.leaderboard import Standing, TaskTable, overall
+from sdzero_bench.report.leaderboard.pairs import Pair
 
 Rows = list[dict[str, Any]]
 
 
 def as_data(collection: Collection, boards: Sequence[Board]) -> dict[str, Any]:
-    """The document of leaderboard.json; keys are described by the classes of leaderboard.py and costs.py."""
+    """The document of leaderboard.json; the classes of leaderboard.py, pairs.py and costs.py describe its keys."""
     measured = [evaluations.as_data(run) for run in evaluations.in_order(collection.evaluations)]
     return {
         "boards": [
@@ -40,8 +41,8 @@ def as_data(collection: Collection, boards: Sequence[Board]) -> dict[str, Any]:
 
 
 def as_csv(collection: Collection, boards: Sequence[Board]) -> dict[str, str]:
-    """leaderboard.csv, cost.csv and pairs.csv: one row a method, or pair, of each table. With policies that were measured by
-    themselves, evaluations.csv too.
+    """leaderboard.csv, cost.csv and pairs.csv: one row per method, or pair, of each table. With policies that were measured
+    by themselves, evaluations.csv too.
     """
     leaderboard: Rows = []
     costs: Rows = []
@@ -75,6 +76,7 @@ def _standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
     tuning = standing.row.runs[0].tuning
     return {
         "rank": standing.rank,
+        "group": standing.group,
         "method": standing.label,
         "policy": standing.row.policy,
         "avg": standing.avg.as_dict(),
@@ -94,7 +96,8 @@ def _standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
 def _flat_standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
     figures = {"avg": standing.avg, "pass": standing.best, "maj": standing.majority, "tokens": standing.tokens}
     pair = standing.over_reference
-    flat: dict[str, Any] = {"rank": standing.rank, "method": standing.label, "samples_per_question": table.samples_per_question}
+    flat: dict[str, Any] = {"rank": standing.rank, "group": standing.group, "method": standing.label}
+    flat["samples_per_question"] = table.samples_per_question
     for name, figure in figures.items():
         flat |= _flat(name, figure)
         if name == "avg":

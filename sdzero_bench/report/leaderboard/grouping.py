@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.core.stats.intervals import Scores
+from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, by_question
 from sdzero_bench.report.leaderboard.conditions import (
     PART,
@@ -26,6 +26,7 @@ from sdzero_bench.report.leaderboard.conditions import (
     options,
     value_in_words,
 )
+from sdzero_bench.report.leaderboard.revisions import Revisions, revisions
 
 BASE_LABEL = "base"
 
@@ -68,6 +69,11 @@ class Row:
             )
         return scores
 
+    @cached_property
+    def revisions(self) -> Revisions:
+        """Raises `UserError` if a run did not let this policy revise."""
+        return revisions(self.runs, self.policy)
+
 
 @dataclass(frozen=True)
 class Group:
@@ -107,7 +113,7 @@ def collect(records: Sequence[RunRecord]) -> Collection:
     """Sort runs into groups and boards. Raises `UserError` if none is finished."""
     finished = [run for run in records if run.finished]
     if not finished:
-        raise UserError(f"none of the {len(records)} runs is finished; go on with them first: sdzero-bench run --resume FOLDER")
+        raise UserError(f"none of the {len(records)} runs is finished; resume them first: sdzero-bench run --resume FOLDER")
     evaluations = tuple(run for run in finished if run.measured_alone)
     finished = [run for run in finished if not run.measured_alone]
     trials = [run for run in finished if run.config["evaluation"].get("split") == "validation"]

@@ -1,34 +1,22 @@
-"""The figures of a leaderboard: every method with its intervals, every pair of methods with its p-value, ranks from those."""
+"""The figures of a leaderboard: methods with intervals, pairs with p-values, and the ranks and groups that follow."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.intervals import estimate, holm, p_value
+from sdzero_bench.core.stats.intervals import mean
+from sdzero_bench.core.stats.letters import letters
+from sdzero_bench.report.leaderboard.columns import Beside, figure
 from sdzero_bench.report.leaderboard.costs import Cost, cost
 from sdzero_bench.report.leaderboard.grouping import BASE_LABEL, Group, Row
+from sdzero_bench.report.leaderboard.pairs import Pair, all_pairs, towards
 
-SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The paired difference `after` - `before` of two rows, over the same questions."""
-
-    before: str
-    after: str
-    difference: Estimate
-    p: float
-    p_holm: float
-    """Corrected over all pairs of the table."""
-
-    @property
-    def significant(self) -> bool:
-        return self.p_holm < SIGNIFICANT
+FAMILY = "all pairs of this table"
+"""What p-values are corrected over."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +26,8 @@ class Standing:
     row: Row
     rank: int
     """1 + the number of rows that are significantly better."""
+    group: str
+    """Letters of a compact letter display: rows that share one do not differ significantly."""
     avg: Estimate
     best: Estimate
     """pass@k."""
@@ -46,7 +36,7 @@ class Standing:
     tokens: Estimate
     over_reference: Pair | None
     unverified: int
-    """Samples on which the verifier failed; they count neither as right nor as wrong."""
+    """Samples that failed to verify; they count neither as correct nor as incorrect."""
     cost: Cost
 
     @property
@@ -74,7 +64,7 @@ class PartFigures:
 
 @dataclass(frozen=True)
 class TaskTable:
-    """One task under one set of conditions, best mean first."""
+    """One task under one set of conditions, highest mean first."""
 
     group: Group
     standings: tuple[Standing, ...]
@@ -83,16 +73,23 @@ class TaskTable:
     reference: str | None
 
     @property
+    def rows(self) -> list[Row]:
+        return [standing.row for standing in self.standings]
+
+    @property
     def samples_per_question(self) -> int:
         return self.group.conditions["evaluation.samples"]
 
     @property
-    def pass_at(self) -> int:
-        return self.group.conditions["evaluation.pass_at"]
-
-    @property
     def has_seeds(self) -> bool:
         return any(len(standing.row.runs) > 1 for standing in self.standings)
+
+    @property
+    def beside(self) -> Beside:
+        """What the columns of the table compare rows with."""
+        pairs = {s.label: s.over_reference for s in self.standings if s.over_reference}
+        base = next((s.avg.mean for s in self.standings if s.row.is_base), None)
+        return Beside(self.reference, FAMILY, pairs, base)
 
     def standing(self, label: str) -> Standing | None:
         return next((standing for standing in self.standings if standing.label == label), None)
@@ -107,30 +104,36 @@ def build(group: Group, reference: str | None = None) -> TaskTable:
     if reference is not None and group.row(reference) is None:
         raise UserError(f"no row {reference!r} to compare with; there are: {', '.join(row.label for row in rows)}")
     chosen = reference or next((row.label for row in rows if row.is_base), None)
-    pairs = _pairs(rows)
+    pairs = all_pairs({row.label: row.avg for row in rows})
     averages = _averages(rows)
-    figures: dict[str, list[Any]] = {name: _estimates(rows, name) for name in ("pass", "maj", "tokens")}
     base = averages.get(next((row.label for row in rows if row.is_base), BASE_LABEL))
+    order = sorted(rows, key=lambda row: (-averages[row.label].mean, row.label))
+    groups = letters([row.label for row in order], [(p.before, p.after) for p in pairs if p.significant])
     standings = [
         Standing(
             row=row,
             rank=1 + sum(_beats(pair, row.label) for pair in pairs),
+            group=groups[row.label],
             avg=averages[row.label],
-            best=figures["pass"][i],
-            majority=figures["maj"][i],
-            tokens=figures["tokens"][i],
-            over_reference=_towards(pairs, chosen, row.label),
+            best=_required(row, "pass"),
+            majority=figure(row, "maj"),
+            tokens=_required(row, "tokens"),
+            over_reference=towards(pairs, chosen, row.label),
             unverified=sum(entry["unverified"] for entry in row.entries),
             cost=cost(row, averages[row.label].mean, base.mean if base else None),
         )
-        for i, row in enumerate(rows)
+        for row in order
     ]
-    standings.sort(key=lambda standing: (-standing.avg.mean, standing.label))
     return TaskTable(group, tuple(standings), tuple(pairs), _parts(group), chosen)
 
 
+def _beats(pair: Pair, label: str) -> bool:
+    """Whether the other row of the pair is significantly better than this one."""
+    return (label, pair.decision) in ((pair.before, "higher"), (pair.after, "lower"))
+
+
 def overall(tables: Sequence[TaskTable]) -> dict[str, float | None]:
-    """Mean over the tasks of each method, None for a method that lacks one; best first, the incomplete ones last."""
+    """Mean over the tasks of each method, None for a method that lacks one; highest first, incomplete ones last."""
     labels = sorted({standing.label for table in tables for standing in table.standings})
     means: dict[str, float | None] = {}
     for label in labels:
@@ -140,46 +143,15 @@ def overall(tables: Sequence[TaskTable]) -> dict[str, float | None]:
 
 
 def _averages(rows: Sequence[Row]) -> dict[str, Estimate]:
-    return dict(zip((row.label for row in rows), estimate([row.avg for row in rows])[0], strict=True)) if rows else {}
+    return {row.label: mean(row.avg) for row in rows}
 
 
-def _estimates(rows: Sequence[Row], figure: str) -> list[Estimate | None]:
-    scores = [row.scores(figure) for row in rows]
-    known = [s for s in scores if s is not None]
-    estimates = iter(estimate(known, shares=figure != "tokens")[0] if known else [])
-    return [None if s is None else next(estimates) for s in scores]
-
-
-def _pairs(rows: Sequence[Row]) -> list[Pair]:
-    """Every pair of rows once, the one of the lower mean before the other."""
-    scores = {row.label: row.avg for row in rows}
-    order = sorted(scores, key=lambda label: (scores[label].mean(), label))
-    at = [(i, j) for j in range(len(order)) for i in range(j)]
-    methods = [scores[label] for label in order]
-    _, differences = estimate(methods, at)
-    p = [p_value(methods[i], methods[j]) for i, j in at]
-    return [
-        Pair(order[i], order[j], difference, raw, corrected)
-        for (i, j), difference, raw, corrected in zip(at, differences, p, holm(p), strict=True)
-    ]
-
-
-def _beats(pair: Pair, label: str) -> bool:
-    """Whether the other row of the pair is significantly better than this one."""
-    if not pair.significant or label not in (pair.before, pair.after):
-        return False
-    return (pair.difference.mean > 0) == (label == pair.before)
-
-
-def _towards(pairs: Sequence[Pair], reference: str | None, label: str) -> Pair | None:
-    """The pair of a row and the reference, as `label` - `reference`."""
-    for pair in pairs:
-        if (pair.before, pair.after) == (reference, label):
-            return pair
-        if (pair.before, pair.after) == (label, reference):
-            d = pair.difference
-            return Pair(pair.after, pair.before, Estimate(-d.mean, -d.high, -d.low), pair.p, pair.p_holm)
-    return None
+def _required(row: Row, name: Literal["pass", "tokens"]) -> Estimate:
+    """Raises `UserError` for a record that lacks the figure."""
+    found = figure(row, name)
+    if found is None:
+        raise UserError(f"{str(row.runs[0].folder)!r} has no {name} by question; validate the record")
+    return found
 
 
 def _parts(group: Group) -> tuple[PartFigures, ...]:

@@ -46,6 +46,7 @@ CHARACTERS = {
     **{c: f"\\ensuremath{{\\{name}}}" for c, name in zip("αβγδεζηθικλμνξπρστυφχψω", GREEK.split(), strict=True)},
     **{c: f"\\ensuremath{{\\{name}}}" for c, name in {"≤": "leq", "≥": "geq", "≠": "neq", "≈": "approx", "∞": "infty"}.items()},
     "→": "\\ensuremath{\\rightarrow}",
+    "Δ": "\\ensuremath{\\Delta}",
     "−": "\\ensuremath{-}",
     "-": "-{}",
 }

@@ -1,4 +1,4 @@
-"""What the paper says, claim by claim, and whether it holds in the runs that are there."""
+"""The paper's claims, one by one, and whether they hold in the available runs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,32 @@ import numpy as np
 
 from sdzero_bench.core.settings import Section as Settings
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.intervals import RESAMPLES, estimate
+from sdzero_bench.core.stats.footnotes import INTERVALS, rule
+from sdzero_bench.core.stats.intervals import difference
+from sdzero_bench.core.stats.significance import Decision, decide, holm, p_value
+from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.report.leaderboard.costs import hours
+from sdzero_bench.report.leaderboard.leaderboard_notes import probability
 from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, Table
 from sdzero_bench.report.reproduce.cells import Setting, cells
-from sdzero_bench.report.reproduce.columns import ratio
 from sdzero_bench.report.reproduce.curves import concentrations
 from sdzero_bench.report.reproduce.experiment import Experiment, experiments
+from sdzero_bench.report.reproduce.paper_order import paper_order
 from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures, measure
 from sdzero_bench.report.reproduce.shelf import Shelf
 
-FIGURES = {"avg": 100, "tokens": 1, "revision": 100, "correction": 100, "concentration": 1}
-"""What is compared, and the unit of the table."""
+FIGURES = {
+    "avg": (100, "pts"),
+    "tokens": (1, "tokens"),
+    "revision": (100, "pts"),
+    "correction": (100, "pts"),
+    "concentration": (1, "Gini"),
+}
+"""What is compared: its scale and unit in the table."""
+
+FAMILY = "all rows of this table"
+"""What p-values are corrected over."""
 
 
 class Claim(Settings):
@@ -35,9 +48,14 @@ class Claim(Settings):
     figure: Literal["avg", "tokens", "revision", "correction", "concentration"] = "avg"
     after: str
     before: str = ""
-    """Empty where the figure compares within one row: revised and first answers, wrong and right responses."""
+    """Empty if the figure compares within one row: revised and first responses, incorrect and correct ones."""
     exceeds: float = 0.0
-    """What the difference has to be greater than."""
+    """What the difference has to exceed, in the unit of the table."""
+
+    @property
+    def threshold(self) -> float:
+        """`exceeds` in the unit of the scores."""
+        return self.exceeds / FIGURES[self.figure][0]
 
 
 class Claims(Settings):
@@ -46,35 +64,62 @@ class Claims(Settings):
 
 
 @dataclass(frozen=True)
+class Tested:
+    """`after` - `before`, and its p-value against the threshold of the claim."""
+
+    difference: Estimate
+    p: float
+
+
+@dataclass(frozen=True)
 class ClaimVerdict:
     claim: Claim
     task: str
     difference: Estimate | None
-    """None where runs are missing, or there is nothing to compare."""
+    """None if runs are missing, or there is nothing to compare."""
+    p_holm: float | None = None
+    """Corrected over all rows of the table."""
     seeds: int = 0
 
     @property
+    def decision(self) -> Decision | None:
+        if self.difference is None or self.p_holm is None:
+            return None
+        return decide(self.difference.mean, self.p_holm, self.claim.threshold)
+
+    @property
     def verdict(self) -> str:
-        if self.difference is None:
-            return "not run"
-        low, high = (bound * FIGURES[self.claim.figure] for bound in self.difference.interval)
-        if low > self.claim.exceeds:
-            return "holds"
-        return "does not hold" if high < self.claim.exceeds else "can't be told"
+        """Of a claim."""
+        match self.decision:
+            case None:
+                return "not run"
+            case "higher":
+                return "holds"
+            case "lower":
+                return "does not hold"
+        return "inconclusive"
 
     @property
     def answer(self) -> str:
-        """Of a question, which has no direction."""
-        return {"holds": "the first is higher", "does not hold": "the second is higher"}.get(self.verdict, self.verdict)
+        """Of a question, which has no direction: the row that does better."""
+        match self.decision:
+            case None:
+                return "not run"
+            case "higher":
+                return self.claim.after
+            case "lower":
+                return self.claim.before
+        return "inconclusive"
 
     @property
-    def shown(self) -> str:
-        if self.difference is None:
-            return DASH
-        scale = FIGURES[self.claim.figure]
+    def cells(self) -> list[str]:
+        """The difference, its unit, the p-value and the number of seeds."""
+        scale, unit = FIGURES[self.claim.figure]
+        if self.difference is None or self.p_holm is None:
+            return [DASH, unit, DASH, str(self.seeds)]
         digits = 3 if self.claim.figure == "concentration" else 1
         mean, low, high = (f"{scale * v:.{digits}f}" for v in (self.difference.mean, *self.difference.interval))
-        return f"{mean} [{low}, {high}]"
+        return [f"{mean} [{low}, {high}]", unit, probability(self.p_holm), str(self.seeds)]
 
 
 @cache
@@ -89,9 +134,9 @@ def experiments_of_claims() -> list[Experiment]:
 
 
 def findings(found: Sequence[Claim], setting: Setting, shelf: Shelf) -> list[ClaimVerdict]:
-    """One for each claim and task."""
+    """One for each claim and task; together they are one table, over which p-values are corrected."""
     measured: dict[str, list[TaskFigures]] = {}
-    result = []
+    tested: list[tuple[Claim, str, Tested | None, int]] = []
     for claim in found:
         if claim.experiment not in measured:
             experiment = experiments()[claim.experiment]
@@ -99,93 +144,98 @@ def findings(found: Sequence[Claim], setting: Setting, shelf: Shelf) -> list[Cla
         for figures in measured[claim.experiment]:
             after, before = figures.row(claim.after), figures.row(claim.before)
             if after is None or (claim.before and before is None):
-                result.append(ClaimVerdict(claim, figures.task, None))
+                tested.append((claim, figures.task, None, 0))
             else:
-                result.append(ClaimVerdict(claim, figures.task, COMPARED[claim.figure](after, before), len(after.seeds)))
-    return result
+                result = COMPARED[claim.figure](after, before, claim.threshold)
+                tested.append((claim, figures.task, result, len(after.seeds)))
+    corrected = iter(holm([result.p for _, _, result, _ in tested if result is not None]))
+    return [
+        ClaimVerdict(claim, task, result.difference, next(corrected), seeds) if result else ClaimVerdict(claim, task, None)
+        for claim, task, result, seeds in tested
+    ]
 
 
 def blocks(setting: Setting, shelf: Shelf) -> list[Block]:
-    """The page: claims, then questions."""
+    """The page: the claims, the order of methods, the open questions."""
     of_claims, of_questions = (findings(c, setting, shelf) for c in (claims().claims, claims().questions))
     notes = [
-        "after - before, in points or tokens, paired over the same test questions, with a 95 % interval over questions and "
-        "seeds. A claim holds if all of its interval lies above what it says, does not hold if all of it lies below, and else "
-        "can't be told.",
-        f"Each of the {len(of_claims) + len(of_questions)} intervals stands by itself: one in twenty misses by chance.",
-        "Revision: accuracy of revised minus first answers of the same policy. Concentration: Gini coefficient of the token "
-        "KLs of wrong minus right responses. Correction rates are compared over questions, the seeds taken together.",
+        f"after - before. A claim holds if the difference is significantly above what it states, does not hold if it is "
+        f"significantly below, and is inconclusive otherwise. Significant: {rule(FAMILY)}, tested against the stated value.",
+        INTERVALS,
+        "sdzero after SRT: the policy of an sdzero run after phase 1, as in the paper. Revision: accuracy of revised minus "
+        "first responses of the same policy. Concentration: Gini coefficient of the token KLs, incorrect minus correct "
+        "responses, over responses of all seeds.",
     ]
-    claimed = [[*_row(f), f.claim.paper, f.shown, str(f.seeds), f.verdict] for f in of_claims]
-    asked = [[*_row(f), f.shown, str(f.seeds), f.answer] for f in of_questions]
+    claimed = [[*_row(f), f.claim.paper, *f.cells, f.verdict] for f in of_claims]
+    asked = [[*_row(f), *f.cells, f.answer] for f in of_questions]
     model = cells(experiments()["table1"], setting)[0].config.model.name
-    preset = f"Preset {setting.preset}, model {model}: whether what the paper says holds here says nothing about other models."
+    preset = f"Preset {setting.preset}, model {model}. The verdicts are about this model and say nothing about others."
+    measured = ["difference", "unit", "p (Holm)", "seeds"]
     return [
         Notes([preset, _made_from(setting, shelf)]),
-        Heading(2, "What the paper says"),
-        Table(["claim", "after - before", "task", "the paper", "here", "seeds", "does it hold?"], claimed, left=3, called=0),
+        Heading(2, "The paper's claims"),
+        Table(["claim", "after - before", "task", "paper", *measured, "verdict"], claimed, left=3, called=0),
         Notes(notes),
+        *paper_order(setting, shelf),
         Heading(2, "What the paper leaves open"),
-        Table(["which does better", "after - before", "task", "points", "seeds", "answer"], asked, left=3, called=0),
+        Table(["question", "after - before", "task", *measured, "better"], asked, left=3, called=0),
+        Notes([f"better: the row with the significantly higher avg. Significant: {rule(FAMILY)}."]),
     ]
 
 
 def _made_from(setting: Setting, shelf: Shelf) -> str:
-    """What the runs of all experiments took, those that several share counted once."""
+    """What the runs of all experiments took, shared runs counted once."""
     runs = {}
     for experiment in experiments().values():
         for cell in cells(experiment, setting):
             if (run := shelf.find(cell.config)) is not None:
                 runs[run.folder] = run
     spent, unit = hours([(run.result["ledger"], run.manifest) for run in runs.values()])
-    return f"All of it is made from {len(runs)} runs, which took {spent:.1f} {unit} hours in all, with what measured them."
+    return f"Computed from {len(runs)} runs, which took {spent:.1f} {unit}-hours in total, evaluation included."
 
 
 def _row(finding: ClaimVerdict) -> list[str]:
     claim = finding.claim
-    within = {"revision": "revised - first", "concentration": "wrong - right"}
+    within = {"revision": "revised - first", "concentration": "incorrect - correct"}
     pair = within.get(claim.figure) or f"{claim.after} - {claim.before}"
     return [claim.claim, pair, finding.task]
 
 
-def _paired(figure: str) -> Callable[[Measured, Measured], Estimate | None]:
-    def compare(after: Measured, before: Measured) -> Estimate | None:
-        scores = [before.row.scores(figure), after.row.scores(figure)]
-        if scores[0] is None or scores[1] is None:
-            return None
-        return estimate([s for s in scores if s is not None], [(0, 1)], shares=figure != "tokens")[1][0]
+def _paired(before: Scores | None, after: Scores | None, threshold: float) -> Tested | None:
+    if before is None or after is None:
+        return None
+    return Tested(difference(before, after), p_value(before, after, threshold))
+
+
+def _scores(name: str) -> Compare:
+    def compare(after: Measured, before: Measured | None, threshold: float) -> Tested | None:
+        return _paired(before.row.scores(name), after.row.scores(name), threshold) if before else None
 
     return compare
 
 
-def _revision(after: Measured, _: Measured | None) -> Estimate:
-    """Revised minus first accuracy of one policy."""
-    r = after.revisions
-    answered = np.maximum(r.wrong + r.right, 1)
-    return estimate([(r.fixed - r.broken) / answered], shares=False)[0][0]
+def _revision(after: Measured, _: Measured | None, threshold: float) -> Tested | None:
+    gain = after.row.revisions.gain
+    return _paired(np.zeros((1, gain.shape[1])), gain, threshold)
 
 
-def _correction(after: Measured, before: Measured) -> Estimate | None:
-    """Difference of correction rates, by a bootstrap over questions."""
-    one, other = after.revisions, before.revisions
-    rates = ratio(one.fixed, one.wrong), ratio(other.fixed, other.wrong)
-    if rates[0] is None or rates[1] is None:
+def _correction(after: Measured, before: Measured | None, threshold: float) -> Tested | None:
+    if before is None:
         return None
-    sums = [r.sum(axis=0) for r in (one.fixed, one.wrong, other.fixed, other.wrong)]
-    picked = np.random.default_rng(0).integers(0, len(sums[0]), (RESAMPLES, len(sums[0])))
-    a, b, c, d = (s[picked].sum(axis=1) for s in sums)
-    low, high = np.quantile(a / np.maximum(b, 1) - c / np.maximum(d, 1), [0.025, 0.975])
-    return Estimate(rates[0].mean - rates[1].mean, float(low), float(high))
+    return _paired(before.row.revisions.wrong_to_right, after.row.revisions.wrong_to_right, threshold)
 
 
-def _concentration(after: Measured, _: Measured | None) -> Estimate | None:
-    found = concentrations(after)
-    return found.difference if found else None
+def _concentration(after: Measured, _: Measured | None, threshold: float) -> Tested | None:
+    found = concentrations(after, threshold)
+    return Tested(found.difference, found.p) if found else None
 
 
-COMPARED: dict[str, Callable[..., Estimate | None]] = {
-    "avg": _paired("avg"),
-    "tokens": _paired("tokens"),
+Compare = Callable[[Measured, Measured | None, float], Tested | None]
+"""Of `after`, `before` (None for a comparison within one row) and the threshold; None if there is nothing to compare."""
+
+COMPARED: dict[str, Compare] = {
+    "avg": _scores("avg"),
+    "tokens": _scores("tokens"),
     "revision": _revision,
     "correction": _correction,
     "concentration": _concentration,

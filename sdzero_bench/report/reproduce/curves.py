@@ -1,4 +1,4 @@
-"""What a figure shows, as rows of data: they are written beside it, and drawing.py draws nothing else."""
+"""What a figure shows, as rows of data: they are written next to it, and plots.py draws nothing else."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import numpy as np
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.concentration import buckets, concentration
-from sdzero_bench.core.stats.estimators import Estimate, mean_over_questions
-from sdzero_bench.core.stats.intervals import RESAMPLES
+from sdzero_bench.core.stats.estimators import Estimate
+from sdzero_bench.core.stats.intervals import independent_difference, mean
+from sdzero_bench.core.stats.significance import independent_p_value
 from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.report.reproduce.experiment import Figure
@@ -34,11 +35,11 @@ OPEN_REVISION = re.compile(
     r"double.check|look(?:ing)? (?:at this )?again|try again|redo|actually)\b",
     re.IGNORECASE,
 )
-"""Words with which a response revises itself openly."""
+"""Words with which a response openly revises itself."""
 
 
 def curve(figures: TaskFigures, kind: Figure) -> Rows:
-    """Rows of the figure on one task. Raises `UserError` if its runs did not measure what is to be shown."""
+    """Rows of the figure on one task. Raises `UserError` if its runs did not measure what it shows."""
     return CURVES[kind](figures)
 
 
@@ -59,11 +60,11 @@ ENDS = (("", "mean"), ("_low", "low"), ("_high", "high"))
 
 
 def _localisation(figures: TaskFigures) -> Rows:
-    """Mean share of a response's KL in each bucket of its tokens, most divergent first, of right and of wrong responses."""
+    """Mean share of a response's KL in each bucket of its tokens, most divergent first, by whether the response is correct."""
     rows: Rows = []
     for row in figures.rows:
         for right, found in localised(row).items():
-            found = [response for response in found if sum(response["kl"]) > 0]  # without any there are no shares
+            found = [response for response in found if sum(response["kl"]) > 0]  # without any divergence there are no shares
             shares = [buckets(response["kl"]) for response in found]
             for bucket, share in enumerate(np.mean(shares, axis=0) if shares else []):
                 rows.append(
@@ -80,7 +81,7 @@ def _localisation(figures: TaskFigures) -> Rows:
 
 
 def localised(row: Measured) -> dict[bool, list[dict[str, Any]]]:
-    """The responses of the row's policy, of all seeds, whose divergence was measured, by whether they are right.
+    """The responses of the row's policy, of all seeds, whose divergence was measured, by whether they are correct.
 
     Raises `UserError` for a run that measured none.
     """
@@ -88,7 +89,7 @@ def localised(row: Measured) -> dict[bool, list[dict[str, Any]]]:
     for run in row.row.runs:
         path = run.folder / "localisation.json"
         if not path.is_file():
-            raise UserError(f"{str(run.folder)!r} has no localisation.json; it was run without evaluation.localise")
+            raise UserError(f"{str(run.folder)!r} has no localisation.json; run it with evaluation.localise")
         for response in json.loads(path.read_text(encoding="utf-8"))["responses"]:
             if response["policy"] == row.row.policy:
                 found[response["right"]].append(response)
@@ -97,35 +98,25 @@ def localised(row: Measured) -> dict[bool, list[dict[str, Any]]]:
 
 @dataclass(frozen=True)
 class Concentration:
-    """Of the divergence of wrong and of right responses, and how far the wrong ones are ahead."""
+    """Mean concentration of the divergence of incorrect and of correct responses, and incorrect minus correct."""
 
     wrong: Estimate
     right: Estimate
     difference: Estimate
+    p: float
 
 
-def concentrations(row: Measured) -> Concentration | None:
-    """Mean Gini coefficient of the token KLs, with 95 % BCa intervals over responses; None where one kind is lacking.
+def concentrations(row: Measured, threshold: float = 0.0) -> Concentration | None:
+    """Mean Gini coefficient of the token KLs, with 95 % BCa intervals over responses; None if one kind is lacking.
 
-    Responses of all seeds are taken together.
+    Responses of all seeds are pooled. `p` is of the difference against `threshold`.
     """
-    from scipy.stats import bootstrap
-
     found = localised(row)
-    wrong, right = ([concentration(r["kl"]) for r in found[kind] if sum(r["kl"]) > 0] for kind in (False, True))
+    wrong, right = (np.array([concentration(r["kl"]) for r in found[kind] if sum(r["kl"]) > 0]) for kind in (False, True))
     if min(len(wrong), len(right)) < 2:
         return None
-    means = mean_over_questions(wrong), mean_over_questions(right)
-    between = bootstrap(
-        (wrong, right),
-        lambda a, b, axis=-1: np.mean(a, axis=axis) - np.mean(b, axis=axis),
-        n_resamples=RESAMPLES,
-        method="BCa",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    mean = means[0].mean - means[1].mean
-    low, high = (mean if np.isnan(bound) else float(bound) for bound in (between.low, between.high))  # where nothing varies
-    return Concentration(*means, Estimate(mean, low, high))
+    difference, p = independent_difference(right, wrong), independent_p_value(right, wrong, threshold)
+    return Concentration(mean(wrong[None]), mean(right[None]), difference, p)
 
 
 def _steps(figures: TaskFigures) -> Rows:
@@ -163,7 +154,7 @@ def _points(run: RunRecord) -> Iterator[Sequence[dict[str, Any]]]:
 def _training(run: RunRecord, phase: str) -> Rows:
     steps = [row for row in read_lines(run.folder / "training" / f"{phase}.jsonl") if "reward" in row]
     if not steps:
-        raise UserError(f"{str(run.folder)!r} has no rewards of the steps of {phase!r}")
+        raise UserError(f"{str(run.folder)!r} has no step rewards of {phase!r}")
     return steps
 
 

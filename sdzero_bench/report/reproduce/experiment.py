@@ -1,4 +1,4 @@
-"""An experiment: the question, the runs that answer it, and what is reported of them. One YAML file each."""
+"""An experiment: the question, the runs that answer it, and what is reported of them. one YAML file each."""
 
 from __future__ import annotations
 
@@ -13,21 +13,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.settings import Section
 from sdzero_bench.core.yaml_core import read_yaml
+from sdzero_bench.report.leaderboard.columns import ColumnName
 
-Column = Literal[
-    "avg",
-    "over",
-    "pass",
-    "tokens",
-    "revised",
-    "revised_tokens",
-    "correction",
-    "broken",
-    "samples",
-    "generated",
-    "trained",
-    "hours",
-]
 Figure = Literal["length", "localisation", "steps", "words"]
 
 
@@ -36,24 +23,24 @@ class Variant(Section):
 
     method: str
     policy: str = "final"
-    """Which of the policies that the run measured."""
+    """Which of the policies that the run measured: `final`, or an intermediate one."""
     set: dict[str, Any] = Field(default_factory=dict)
     """Settings by dotted key, over those of the experiment."""
 
 
 class PaperFigures(Section):
-    """What the paper has in the place of our figures."""
+    """The paper's figures."""
 
     setting: str
     """Model and benchmarks, in words."""
     presets: tuple[str, ...] = ()
-    """Presets that are this setting: only there do the paper's figures stand beside ours."""
+    """Presets of this setting: only there do the paper's figures share a table with ours."""
     columns: dict[str, dict[str, float]]
     """Heading to variant to figure."""
 
 
 class OnPreset(Section):
-    """What is particular to a preset."""
+    """What differs under a preset."""
 
     tasks: tuple[str | None, ...] = (None,)
     """None is the preset's own."""
@@ -61,9 +48,9 @@ class OnPreset(Section):
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of single variants, over those of the others."""
     benchmarks: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """By the task that was trained on: further tasks on which its policies are measured."""
+    """By training task: further tasks on which its policies are measured."""
     skip: str | None = None
-    """Why it cannot be done there."""
+    """Why it cannot be run there."""
 
 
 class Experiment(Section):
@@ -77,7 +64,7 @@ class Experiment(Section):
     variants: dict[str, Variant]
     reference: str
     """The variant that differences are taken to."""
-    columns: tuple[Column, ...]
+    columns: tuple[ColumnName, ...]
     phases: bool = False
     """Also a table of what each phase used."""
     figure: Figure | None = None
@@ -106,7 +93,7 @@ class Experiment(Section):
 
 
 def parse(name: str, text: str) -> Experiment:
-    """Raises `UserError` for a file that is no experiment; it says where."""
+    """Raises `UserError`, naming the place, for a file that is not an experiment."""
     try:
         return Experiment(**{**read_yaml(text), "name": name})
     except yaml.YAMLError as error:
@@ -125,9 +112,9 @@ def experiments() -> dict[str, Experiment]:
 
 
 def named(names: list[str]) -> list[Experiment]:
-    """Those of these names; `all` is every one that comes with the package, a path with .yaml one of your own.
+    """Those of these names; `all` is every one that comes with the package, a path ending in .yaml is one of your own.
 
-    Raises `UserError` for a name that there is not, and for a file that cannot be read.
+    Raises `UserError` for an unknown name, and for a file that cannot be read.
     """
     known = experiments()
     own = [Path(name) for name in names if name.endswith((".yaml", ".yml"))]

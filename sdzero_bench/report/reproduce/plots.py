@@ -12,7 +12,7 @@ from sdzero_bench.report.reproduce.experiment import Figure
 
 
 def draw(rows: Rows, kind: Figure) -> dict[str, bytes]:
-    """As `png` and `svg`; tasks side by side, or what the figure has two of."""
+    """As `png` and `svg`; tasks side by side, or the two panels of the figure."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -47,20 +47,20 @@ def _length(panels: Any, rows: Rows) -> None:
             label=in_lines(row["variant"]),
             capsize=2,
         )
-    panel.set(xlabel="mean tokens of a response", ylabel="avg@k %")
+    panel.set(xlabel="mean response tokens", ylabel="avg@k (%)")
     panel.legend(fontsize=8)
 
 
 def _localisation(panels: Any, rows: Rows) -> None:
     for panel, ((_, variant), of_variant) in zip(panels, by_variant(rows).items(), strict=False):
-        for kind, colour, shift in (("wrong", COLOURS[1], -0.2), ("right", COLOURS[0], 0.2)):
+        for kind, named, colour, shift in (("wrong", "incorrect", COLOURS[1], -0.2), ("right", "correct", COLOURS[0], 0.2)):
             own = [row for row in of_variant if row["responses"] == kind]
             if own:
-                label = f"{kind} responses ({own[0]['count']})"
+                label = f"{named} responses ({own[0]['count']})"
                 panel.bar([r["bucket"] + shift for r in own], [100 * r["share"] for r in own], 0.4, color=colour, label=label)
         panel.set(
             xlabel=as_written(f"{variant}: bucket of tokens"),
-            ylabel="share of kl(student, teacher), %",
+            ylabel="share of kl(student, teacher) (%)",
             xticks=[1, 5, 10, 15, 20],
         )
         panel.legend(fontsize=8)
@@ -69,13 +69,13 @@ def _localisation(panels: Any, rows: Rows) -> None:
 def _steps(panels: Any, rows: Rows) -> None:
     (panel,) = panels
     _bands(panel, rows, "step", "reward", 100)
-    panel.set(xlabel="optimiser step of distillation", ylabel="right rollouts, %")
+    panel.set(xlabel="optimiser step of distillation", ylabel="correct rollouts (%)")
     panel.legend(fontsize=8)
 
 
 def _words(panels: Any, rows: Rows) -> None:
     for panel, name, scale, label in zip(
-        panels, ("tokens", "words"), (1, 100), ("mean tokens of a response", "responses that revise openly, %"), strict=True
+        panels, ("tokens", "words"), (1, 100), ("mean response tokens", "responses with open revision (%)"), strict=True
     ):
         _bands(panel, rows, "point", name, scale)
         last = max(row["point"] for row in rows)

@@ -6,35 +6,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-import numpy as np
+from typing import Literal
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.intervals import Scores, estimate, holm, p_value
-from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.reader import BASE, RunRecord
-from sdzero_bench.report.leaderboard.efficiency import samples_up_to
+from sdzero_bench.report.leaderboard.columns import Beside, figure
 from sdzero_bench.report.leaderboard.grouping import Row
-from sdzero_bench.report.leaderboard.leaderboard import Pair
+from sdzero_bench.report.leaderboard.pairs import Pair, compared
 from sdzero_bench.report.reproduce.cells import Cell
 from sdzero_bench.report.reproduce.experiment import Experiment
 from sdzero_bench.report.reproduce.shelf import Shelf
-
-
-@dataclass(frozen=True)
-class Revisions:
-    """Of the first responses to each question and seed: how many were wrong and then right, and so on.
-
-    Each has the shape [seeds, questions]. `tokens` are means a question of the revised responses.
-    """
-
-    wrong: Scores
-    fixed: Scores
-    right: Scores
-    broken: Scores
-    tokens: Scores
 
 
 @dataclass(frozen=True)
@@ -44,20 +26,6 @@ class Measured:
     label: str
     row: Row
     seeds: tuple[int, ...]
-
-    @property
-    def samples(self) -> float:
-        """Training samples drawn until this policy was there; the mean over seeds."""
-        runs, policy = self.row.runs, self.row.policy
-        if policy == BASE:
-            return 0.0
-        return sum(run.training_samples if policy == "final" else samples_up_to(run, policy) for run in runs) / len(runs)
-
-    @cached_property
-    def revisions(self) -> Revisions:
-        """Raises `UserError` if a run did not let this policy revise."""
-        counted = [_revisions(run, self.row.policy) for run in self.row.runs]
-        return Revisions(*(np.stack([getattr(one, name) for one in counted]) for name in Revisions.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -73,38 +41,29 @@ class TaskFigures:
     incomplete: tuple[str, ...]
     """Variants that lack seeds."""
     trained_on: str | None = None
-    """The task that the policies were trained on, if it is another."""
+    """The task that the policies were trained on, if it is a different one."""
 
     def row(self, label: str) -> Measured | None:
         return next((row for row in self.rows if row.label == label), None)
 
-    def estimates(self, figure: str) -> dict[str, Estimate]:
-        """Of avg, pass, maj or tokens; rows that have no such figure are left out."""
-        known = {row.label: scores for row in self.rows if (scores := row.row.scores(figure)) is not None}
-        found, _ = estimate(list(known.values()), shares=figure != "tokens") if known else ([], [])
-        return dict(zip(known, found, strict=True))
+    def estimates(self, name: Literal["avg", "pass", "maj", "tokens"]) -> dict[str, Estimate]:
+        """Rows that have no such figure are left out."""
+        return {row.label: found for row in self.rows if (found := figure(row.row, name)) is not None}
 
     @cached_property
     def differences(self) -> dict[str, Pair]:
-        """Of avg to the reference, of the rows other than it; none where it was not run."""
-        if self.row(self.experiment.reference) is None:
+        """Of avg to the reference, by the label of the other row; none if the reference was not run."""
+        reference = self.experiment.reference
+        if self.row(reference) is None:
             return {}
-        others = [row.label for row in self.rows if row.label != self.experiment.reference]
-        return differences(self.rows, [(label, self.experiment.reference) for label in others])
+        scores = {row.label: row.row.avg for row in self.rows}
+        return {pair.after: pair for pair in compared(scores, [(reference, label) for label in scores if label != reference])}
 
-
-def differences(rows: Sequence[Measured], pairs: Sequence[tuple[str, str]]) -> dict[str, Pair]:
-    """avg of `after` - `before` for pairs (after, before), by the label of `after`."""
-    if not pairs:
-        return {}
-    at = {row.label: i for i, row in enumerate(rows)}
-    scores = [row.row.avg for row in rows]
-    _, found = estimate(scores, [(at[before], at[after]) for after, before in pairs])
-    p = [p_value(scores[at[before]], scores[at[after]]) for after, before in pairs]
-    return {
-        after: Pair(before, after, difference, raw, corrected)
-        for (after, before), difference, raw, corrected in zip(pairs, found, p, holm(p), strict=True)
-    }
+    @property
+    def beside(self) -> Beside:
+        """What the columns compare rows with."""
+        base = next((float(row.row.avg.mean()) for row in self.rows if row.row.is_base), None)
+        return Beside(self.experiment.reference, "the rows of this table", self.differences, base)
 
 
 Found = Sequence[tuple[Cell, RunRecord | None]]
@@ -140,34 +99,6 @@ def of_task(experiment: Experiment, task: str, found: Found, benchmark: bool = F
     sets = {run.manifest["test_set"]: run.folder for row in rows for run in row.row.runs}
     if len(sets) > 1:
         one, other, *_ = map(str, sets.values())
-        raise UserError(f"{one!r} and {other!r} were measured on different questions; make one of them anew")
+        raise UserError(f"{one!r} and {other!r} were measured on different questions; run one of them again")
     trained_on = found[0][0].task if benchmark else None
     return TaskFigures(experiment, task, tuple(rows), tuple(absent), tuple(incomplete), trained_on)
-
-
-def _revisions(run: RunRecord, policy: str) -> Revisions:
-    """Shape of each: [questions], in the order of the evaluation."""
-    entry: Any = run.entry(policy)
-    if "revision" not in entry:
-        raise UserError(f"{str(run.folder)!r} did not let {policy!r} revise (evaluation.revise)")
-    order = {question: i for i, question in enumerate(entry["per_question"]["avg"])}
-    journal = run.folder / "journal"
-    first = {(r["question_id"], r["index"]): _reward(r) for r in read_lines(journal / f"evaluation.{policy}.jsonl")}
-    counts = np.zeros((4, len(order)))
-    tokens, drawn = np.zeros(len(order)), np.zeros(len(order))
-    for revised in read_lines(journal / f"evaluation.{policy}.revision.jsonl"):
-        i = order[revised["question_id"]]
-        tokens[i] += len(revised["token_ids"])
-        drawn[i] += 1
-        before, after = first[revised["question_id"], revised["index"]], _reward(revised)
-        if before is None or after is None:
-            continue
-        was_right = before == 1.0
-        counts[2 if was_right else 0, i] += 1
-        counts[3 if was_right else 1, i] += (after == 1.0) != was_right
-    wrong, fixed, right, broken = counts
-    return Revisions(wrong, fixed, right, broken, tokens / np.maximum(drawn, 1))
-
-
-def _reward(row: dict[str, Any]) -> float | None:
-    return row["verdict"]["reward"]

@@ -1,4 +1,4 @@
-"""An experiment as blocks of a page: the question, a table for each task, the figure, and what a reader has to know."""
+"""An experiment as blocks of a page: the question, a table for each task, the figure, and notes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.text import with_interval
+from sdzero_bench.report.leaderboard.columns import ColumnName, Shown, shown
 from sdzero_bench.report.rendering.blocks import DASH, Bars, Block, Figure, Heading, Notes, RecordLink, Table
 from sdzero_bench.report.reproduce.benchmarks import on_benchmarks
 from sdzero_bench.report.reproduce.cells import Setting, cells
-from sdzero_bench.report.reproduce.columns import Shown, shown
 from sdzero_bench.report.reproduce.curves import Rows, curve
-from sdzero_bench.report.reproduce.experiment import Column, Experiment, PaperFigures
+from sdzero_bench.report.reproduce.experiment import Experiment, PaperFigures
 from sdzero_bench.report.reproduce.experiment_notes import said
 from sdzero_bench.report.reproduce.plots import draw
 from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures, measure
 from sdzero_bench.report.reproduce.shelf import Shelf
 
-OF_A_POLICY = ("avg", "over", "pass", "tokens")
+OF_A_POLICY = ("avg", "over", "pass", "maj", "tokens")
 """Columns that any measurement of a policy has."""
 
 
@@ -37,11 +37,12 @@ class ExperimentSection:
 
 
 def section(experiment: Experiment, setting: Setting, shelf: Shelf) -> ExperimentSection:
-    """Raises `UserError` for runs that cannot be compared, or that did not measure what is asked."""
+    """Raises `UserError` for runs that cannot be compared, or that did not measure what the experiment shows."""
     heading: list[Block] = [Heading(2, experiment.title), Notes([experiment.question])]
     if (skip := experiment.on(setting.preset).skip) is not None:
         return ExperimentSection(
-            experiment, [*heading, Notes([f"Not with the preset {setting.preset}: {skip}."]), *_apart(experiment.paper)]
+            experiment,
+            [*heading, Notes([f"Not available with the preset {setting.preset}: {skip}."]), *_apart(experiment.paper)],
         )
     found = cells(experiment, setting)
     tasks = [*measure(experiment, found, shelf), *on_benchmarks(experiment, found, setting, shelf)]
@@ -49,7 +50,7 @@ def section(experiment: Experiment, setting: Setting, shelf: Shelf) -> Experimen
     beside = _beside(experiment, setting)
     if len(tasks) > 1 and "avg" in experiment.columns:
         made.blocks.append(_overview(experiment, tasks, beside))
-        beside = None  # once is enough
+        beside = None  # shown once
     for figures in tasks:
         if len(tasks) > 1:
             made.blocks.append(Heading(3, figures.task))
@@ -68,13 +69,13 @@ def section(experiment: Experiment, setting: Setting, shelf: Shelf) -> Experimen
 def _of_task(made: ExperimentSection, figures: TaskFigures, beside: PaperFigures | None) -> list[Block]:
     experiment = figures.experiment
     if not figures.rows:
-        return [Notes([f"No run on {figures.task} is finished yet: sdzero-bench reproduce {experiment.name}"])]
-    # A policy's costs are in the table of the task that it was trained on.
+        return [Notes([f"No run on {figures.task} has finished yet. Run: sdzero-bench reproduce {experiment.name}"])]
+    # Costs of training are in the table of the training task.
     names = [name for name in experiment.columns if not figures.trained_on or name in OF_A_POLICY]
-    columns = [shown(name, figures) for name in names]
+    columns = [shown(name, [row.row for row in figures.rows], figures.beside) for name in names]
     table = []
     for row in figures.rows:
-        table.append([row.label, *(column.text(row.label) for column in columns), str(len(row.seeds))])
+        table.append([row.label, *(column.cells[row.label] for column in columns), str(len(row.seeds))])
         made.rows.append(_flat(figures, row, dict(zip(names, columns, strict=True))))
     headings = ["row", *(column.heading for column in columns), "seeds"]
     drawn: dict[str, Any] = {
@@ -97,7 +98,7 @@ def _overview(experiment: Experiment, tasks: Sequence[TaskFigures], beside: Pape
         mean = f"{100 * sum(e.mean for e in found) / len(found):.1f}" if len(found) == len(tasks) else DASH
         shown = [with_interval(a[label].mean, a[label].interval) if label in a else DASH for a in averages]
         rows.append([label, mean, *shown])
-    headings = ["row", "mean %", *(f"{figures.task} avg %" for figures in tasks)]
+    headings = ["row", "mean (%)", *(f"{figures.task} avg (%)" for figures in tasks)]
     return _with_the_papers(beside, headings, rows) if beside else Table(headings, rows)
 
 
@@ -124,7 +125,7 @@ def _phases(figures: TaskFigures) -> Table:
     return Table(["row", "phase", "samples", "generated tokens", "trained tokens"], rows, left=2)
 
 
-def _bars(figures: TaskFigures, columns: Mapping[Column, Shown]) -> Bars | None:
+def _bars(figures: TaskFigures, columns: Mapping[ColumnName, Shown]) -> Bars | None:
     """Of accuracy, with a mark at the reference."""
     if "avg" not in columns:
         return None
@@ -137,7 +138,7 @@ def _records(row: Measured) -> list[RecordLink]:
     return [RecordLink(str(seed), run.run_id, run.folder) for seed, run in zip(row.seeds, row.row.runs, strict=True)]
 
 
-def _flat(figures: TaskFigures, row: Measured, columns: Mapping[Column, Shown]) -> dict[str, Any]:
+def _flat(figures: TaskFigures, row: Measured, columns: Mapping[ColumnName, Shown]) -> dict[str, Any]:
     flat: dict[str, Any] = {"task": figures.task, "variant": row.label, "seeds": " ".join(map(str, row.seeds))}
     for name, column in columns.items():
         value = column.values.get(row.label)
@@ -152,25 +153,25 @@ def _flat(figures: TaskFigures, row: Measured, columns: Mapping[Column, Shown]) 
 
 
 def _beside(experiment: Experiment, setting: Setting) -> PaperFigures | None:
-    """The paper's figures of this very setting, which may stand in one table with ours."""
+    """The paper's figures of the same setting, which may share a table with ours."""
     if setting.model is not None:
         return None
     return next((paper for paper in experiment.paper if setting.preset in paper.presets), None)
 
 
 def _apart(papers: Sequence[PaperFigures]) -> list[Block]:
-    """The paper's figures of other settings than ours."""
+    """The paper's figures of other settings."""
     blocks: list[Block] = []
     for paper in papers:
         labels = list(dict.fromkeys(label for values in paper.columns.values() for label in values))
         columns = [_aligned(values, labels) for values in paper.columns.values()]
         rows = [[label, *cells] for label, *cells in zip(labels, *columns, strict=True)]
-        blocks.append(Notes([f"The paper's figures, of another setting: {paper.setting}."]))
+        blocks.append(Notes([f"The paper's figures, in another setting: {paper.setting}."]))
         blocks.append(Table(["row", *paper.columns], rows))
     return blocks
 
 
 def _aligned(values: Mapping[str, float], labels: Sequence[str]) -> list[str]:
-    """A column of the paper's, with a digit after the point in all cells or in none."""
+    """A column of the paper's, with one decimal in all cells or in none."""
     digits = 0 if all(float(value).is_integer() for value in values.values()) else 1
     return [f"{values[label]:,.{digits}f}" if label in values else DASH for label in labels]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich import box
 from rich.table import Table
 
+from sdzero_bench.core.stats.footnotes import OVER_QUESTIONS
 from sdzero_bench.core.text import markdown_table, percent, with_interval
 from sdzero_bench.records.folder import RunFolder, write_atomic
 from sdzero_bench.records.ledger import measures
@@ -16,13 +17,13 @@ def policy_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
     first = result.evaluation[0]
     headings = [
         "policy",
-        f"avg@{first.samples_per_question} %",
-        "over base",
-        f"pass@{first.k} %",
-        "tokens",
-        "cut %",
-        "fixed %",
-        "kept %",
+        f"avg@{first.samples_per_question} (%)",
+        "Δ vs base (pts)",
+        f"pass@{first.k} (%)",
+        "response tokens",
+        "truncated (%)",
+        "wrong→right (%)",
+        "right→right (%)",
     ]
     rows = []
     for entry in result.evaluation:
@@ -69,22 +70,22 @@ def notes(result: RunResult) -> list[str]:
     """Notes for the reader of the figures."""
     failures = sum(use.verifier_failures for use in result.ledger.values())
     if measured_alone(result):
-        lines = ["Nothing was trained.", "Intervals: 95 %, BCa bootstrap over questions."]
+        lines = ["Nothing was trained.", OVER_QUESTIONS]
     else:
         lines = [
             f"{training_samples(result):,} of {result.budget.samples:,} training samples used.",
-            "Fixed and kept: of its wrong, and of its right, answers the share that is right after the policy revised it.",
-            "Intervals: 95 %, BCa bootstrap over questions. One run is one seed: they do not cover the variation over seeds.",
+            "wrong→right and right→right: share of its incorrect, and of its correct, responses that are correct once revised.",
+            f"{OVER_QUESTIONS} One run is one seed: they do not cover the variation between seeds.",
         ]
     lines += _of_the_harness(result)
     if failures:
         lines.append(
-            f"The verifier failed on {failures} samples (time-outs or errors); they count neither as right nor as wrong."
+            f"The verifier failed on {failures} samples (time-outs or errors); they count neither as correct nor as incorrect."
         )
     if left_out := result.left_out_tests:
-        lines.append(f"{left_out} tests of the data were not made: what they have to return does not fit the limits.")
+        lines.append(f"{left_out} tests of the data were left out: their expected output exceeds the limits.")
     if cut := sum(use.cut_responses for use in result.ledger.values()):
-        lines.append(f"{cut} responses were cut, for student and teacher alike, to fit the teacher's limit of tokens.")
+        lines.append(f"{cut} responses were truncated, for student and teacher alike, to fit the teacher's token limit.")
     return lines
 
 
@@ -108,18 +109,18 @@ def _of_the_harness(result: RunResult) -> list[str]:
         for name, value in values.items()
     ]
     return [
-        f"Questions, prompts and rules are those of {result.harness}: not to be compared with this project's tasks.",
-        f"In its own words: {'; '.join(figures)}.",
+        f"Questions, prompts and rules are those of {result.harness}: do not compare them with this project's tasks.",
+        f"As scored by the harness: {'; '.join(figures)}.",
     ]
 
 
 def terminal_table(result: RunResult) -> Table:
-    """The policies, narrow enough for 80 columns: each interval stands under its figure, as low..high."""
+    """The policies, narrow enough for 80 columns: each interval is below its figure, as low..high."""
     headings, rows = policy_rows(result)
     seed = "" if measured_alone(result) else f", seed {result.seed}"
     table = Table(title=title(result) + seed, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for heading in headings:
-        table.add_column(heading.replace(" ", "\n"), justify="left" if heading == "policy" else "right")
+        table.add_column(heading.replace(" ", "\n").replace("→", "→\n"), justify="left" if heading == "policy" else "right")
     for row in rows:
         table.add_row(*(cell.replace(" [", "\n").replace(", ", "..").rstrip("]") for cell in row))
     return table
@@ -133,7 +134,7 @@ def markdown_summary(folder: RunFolder, result: RunResult) -> None:
         f"question set `{result.question_set}`.",
         markdown_table(*policy_rows(result)),
         "![learning curve](learning_curve.svg)",
-        "## What it used",
+        "## Usage",
         markdown_table(*ledger_rows(result)),
         "\n".join(f"- {note}" for note in notes(result)),
     ]

@@ -1,0 +1,72 @@
+"""The order of methods in the paper's Table 1, and whether it holds in the available runs."""
+
+from __future__ import annotations
+
+from sdzero_bench.core.stats.footnotes import INTERVALS, rule
+from sdzero_bench.core.text import with_interval
+from sdzero_bench.report.leaderboard.pairs import Pair, compared
+from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, Table
+from sdzero_bench.report.reproduce.cells import Setting, cells
+from sdzero_bench.report.reproduce.experiment import Experiment, experiments
+from sdzero_bench.report.reproduce.row_figures import measure
+from sdzero_bench.report.reproduce.shelf import Shelf
+
+EXPERIMENT, COLUMN = "table1", "average"
+TITLE = "The paper's order of methods"
+VERDICTS = {"higher": "holds", "lower": "reversed", "inconclusive": "inconclusive"}
+
+ORDER = (
+    ("sdzero", "base"),
+    ("sdzero", "sdzero after SRT"),
+    ("sdzero", "rft"),
+    ("sdzero", "grpo"),
+    ("sdzero", "sdft"),
+    ("sdzero", "sft"),
+    ("sdzero after SRT", "rft"),
+    ("rft", "grpo"),
+    ("grpo", "sdft"),
+    ("sdft", "sft"),
+    ("sft", "base"),
+)
+"""Rows of Table 1, the one that is higher in the paper first: SD-Zero against all, then each against the next."""
+
+
+def paper_order(setting: Setting, shelf: Shelf) -> list[Block]:
+    """A section: each pair with the paper's difference, ours and a verdict, on each task that was trained on."""
+    experiment = experiments()[EXPERIMENT]
+    theirs = experiment.paper[0]
+    found = _pairs(experiment, setting, shelf)
+    tasks = list(dict.fromkeys(task for task, _, _ in found))
+    rows = []
+    for after, before in ORDER:
+        paper = theirs.columns[COLUMN]
+        row = [f"{after} - {before}", f"{paper[after] - paper[before]:.1f}"]
+        for task in tasks:
+            pair = found[task, after, before]
+            row += [DASH, "not run"] if pair is None else [_difference(pair), VERDICTS[pair.decision]]
+        rows.append(row)
+    headings = ["after - before", "paper (pts)", *(text for task in tasks for text in (f"{task} (pts)", "verdict"))]
+    return [
+        Heading(2, TITLE),
+        Table(headings, rows),
+        Notes(
+            [
+                f"paper: {theirs.setting}. The order holds if the difference is significantly above 0, is reversed if it is "
+                f"significantly below, and is inconclusive otherwise. Significant: {rule('all differences of this table')}.",
+                "sdzero after SRT: the policy of the sdzero runs after phase 1, the paper's SRT. " + INTERVALS,
+            ]
+        ),
+    ]
+
+
+def _pairs(experiment: Experiment, setting: Setting, shelf: Shelf) -> dict[tuple[str, str, str], Pair | None]:
+    """By task, after and before; None if runs are missing. All of them are one family."""
+    measured = measure(experiment, cells(experiment, setting), shelf)
+    scores = {f"{figures.task} {row.label}": row.row.avg for figures in measured for row in figures.rows}
+    wanted = {(f.task, after, before): (f"{f.task} {before}", f"{f.task} {after}") for f in measured for after, before in ORDER}
+    available = {key: names for key, names in wanted.items() if set(names) <= scores.keys()}
+    return dict.fromkeys(wanted) | dict(zip(available, compared(scores, list(available.values())), strict=True))
+
+
+def _difference(pair: Pair) -> str:
+    return with_interval(pair.difference.mean, pair.difference.interval)
