@@ -115,7 +115,7 @@ def test_a_sweep_cut_off_in_any_way_ends_its_children_and_goes_on_when_told_agai
             process.communicate()
         else:
             said = finish(process, code=2)
-            assert said.splitlines()[-1] == "sdzero-bench: interrupted. Nothing is lost; the same command goes on"
+            assert said.splitlines()[-1] == "sdzero-bench: interrupted. Nothing is lost; the same command resumes"
         assert psutil.wait_procs(family, timeout=10)[1] == []
     finish(start(sweep(tmp_path)))
     check_finished(tmp_path, sessions=3)
@@ -128,7 +128,7 @@ def test_a_failing_run_stops_no_other_and_is_listed_with_its_reason(tmp_path: Pa
     assert "2 runs: 1 done, 1 failed" in said
     reason = f"cannot write the run folder in {str(tmp_path)!r}: File exists"
     log = tmp_path / "logs" / f"{failing.name}.log"
-    assert f"rft micro-arith s0 failed: {reason}\n  more: less {log}" in said
+    assert f"rft micro-arith s0 failed: {reason}\n  log: {log}" in said
     assert log.read_text().splitlines()[-1] == reason
     assert json.loads((folder(tmp_path, "base") / "manifest.json").read_text())["state"] == "finished"
 
