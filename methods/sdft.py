@@ -9,6 +9,7 @@ from sdzero_bench.training.cost import Passes, Typical, distilling
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import SelfDistillationOptions, TeacherOptions
+from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.teacher_templates import SolutionTemplate
 
@@ -16,7 +17,7 @@ from sdzero_bench.training.teacher_templates import SolutionTemplate
 class SDFTOptions(MethodOptions, SelfDistillationOptions):
     epochs: int = 4
     teacher_sees: Literal["solution", "answer"] = "solution"
-    """The gold solution, or the final answer alone (SD-Zero's Table 8)."""
+    """The gold solution, or only the final answer (SD-Zero's Table 8)."""
     template: SolutionTemplate = (
         "{prompt}\n\nThis is one way to answer it:\n\n{solution}\n\nNow answer in your own words, with your own reasoning."
     )
@@ -24,41 +25,42 @@ class SDFTOptions(MethodOptions, SelfDistillationOptions):
 
 
 class SDFT(Method):
-    """On-policy distillation from the policy itself, which as a teacher also reads the gold solution.
+    """On-policy distillation from the policy itself, which as the teacher also reads the gold solution.
 
     Paper: Shenfeld et al. 2026, "Self-Distillation Enables Continual Learning", arXiv 2601.19897; SD-Zero's baseline of the
     same name. Objective, for y ~ pi_theta(. | x): sum over t of kl(student at (x, y_<t), teacher at (x with y*, y_<t)), the
     teacher following the student as a moving average.
-    Departures: the loss is the mean over the tokens of a batch; the divergence is exact over the vocabulary; the template is
-    worded anew. SD-Zero does not say which teacher its baseline had: method.teacher.weights chooses.
+    Departures: the loss is the mean over the tokens of a batch; the divergence is exact over the vocabulary; the template has
+    its own wording. SD-Zero does not say which teacher its baseline had: method.teacher.weights chooses.
     """
 
     name = "sdft"
     summary = "on-policy self-distillation, the teacher reads the gold solution"
     paper = "arXiv 2601.19897"
-    holds_teacher = True
     Options = SDFTOptions
     options: SDFTOptions
 
     @property
-    def supervision(self) -> str:  # type: ignore[override]
+    def supervision(self) -> str:
         return "gold solutions" if self.options.teacher_sees == "solution" else "gold answers"
 
-    def plan(self, questions: int) -> dict[str, int]:
-        return {"sdft": questions * self.options.epochs}
+    def phases(self, questions: int) -> list[Phase]:
+        rollouts = questions * self.options.epochs
 
-    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
-        student = typical.prompt + typical.completion
-        return {"sdft": distilling(questions * self.options.epochs, student, student + typical.solution)}
+        def passes(typical: Typical) -> Passes:
+            student = typical.prompt + typical.completion
+            return distilling(rollouts, student, student + typical.solution)
+
+        return [Phase(self.name, "self_distill", rollouts, passes)]
 
     def train(self, run: Run) -> Checkpoint:
         template, answer_only = self.options.template, self.options.teacher_sees == "answer"
-        shown = {q.id: f"The answer is {q.answer}." if answer_only else run.demonstration(q) for q in run.questions}
-        contexts = {q.id: run.prompt_ids(q, template, solution=shown[q.id]) for q in run.questions}
+        reference = {q.id: f"The answer is {q.answer}." if answer_only else run.demonstration(q) for q in run.questions}
+        contexts = {q.id: run.prompt_ids(q, template, solution=reference[q.id]) for q in run.questions}
         longest = max(map(len, contexts.values())) + run.sampling.max_new_tokens
         run.require_context(longest, "a prompt with the gold solution and a response")
 
         def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int]:
             return contexts[attempt.question.id]
 
-        return run.self_distill("sdft", run.base, run.questions, teacher_context, self.options)
+        return run.self_distill(self.name, run.base, run.questions, teacher_context, self.options)

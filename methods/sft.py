@@ -7,6 +7,7 @@ from pydantic import Field
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.training.cost import Passes, Typical, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
+from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.supervised import Example
 
@@ -22,7 +23,7 @@ class SFT(Method):
 
     Paper: SD-Zero's baseline of the same name (arXiv 2604.12002), which takes its solutions from a stronger model. Objective:
     -log pi(y* | x) over gold solutions y*, the loss on the solution's tokens only.
-    Departure: the solutions are those that the task comes with.
+    Departure: the solutions are the task's own.
     """
 
     name = "sft"
@@ -32,14 +33,11 @@ class SFT(Method):
     Options = SFTOptions
     options: SFTOptions
 
-    def plan(self, questions: int) -> dict[str, int]:
-        return {}
+    def phases(self, questions: int) -> list[Phase]:
+        def passes(typical: Typical) -> Passes:
+            return fine_tuning(questions, typical.prompt + typical.solution, self.options.epochs)
 
-    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
-        return {"sft": fine_tuning(questions, typical.prompt + typical.solution, self.options.epochs)}
-
-    def measured(self, typical: Typical) -> dict[str, float]:
-        return {"final": typical.solution}
+        return [Phase(self.name, "finetune", passes=passes, response=lambda typical: typical.solution)]
 
     def train(self, run: Run) -> Checkpoint:
         examples = []
@@ -50,4 +48,4 @@ class SFT(Method):
         run.require_context(longest, "a prompt with its gold solution")
         if longest > run.longest_prompt() + run.sampling.max_new_tokens:
             raise UserError("gold solutions are longer than sampling.max_new_tokens allows a response to be; raise it")
-        return run.finetune("sft", run.base, examples, self.options.epochs, self.options.learning_rate)
+        return run.finetune(self.name, run.base, examples, self.options.epochs, self.options.learning_rate)

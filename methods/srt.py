@@ -3,37 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.records.journal import Sample
-from sdzero_bench.training.cost import Passes, Typical
+from sdzero_bench.training.cost import Passes, Typical, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
-from sdzero_bench.training.phrases import NAMED, ControlPhrases, PhrasesOption
+from sdzero_bench.training.phrases import STANDARD, ControlPhrases
+from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.supervised import Example
+
+INITIAL, REVISION = "srt.initial", "srt.revision"
+STAGE_ONE = "srt-stage1"
+REVISER = "srt"
+"""The phase and the checkpoint that revises."""
+
+PHRASES = {
+    "paper": STANDARD,
+    "code-qwen": ControlPhrases(right=STANDARD.right, wrong="Wait, this response is wrong. Let me correct it."),
+    "code-olmo": ControlPhrases(right=STANDARD.right, wrong="Wrong. I need to redo all."),
+}
+"""Control phrases by name: the paper's text and its public code disagree on the wording."""
+
+
+def _by_name(value: object) -> object:
+    if isinstance(value, str):
+        if value not in PHRASES:
+            raise ValueError(f"no phrases of that name; there are {', '.join(PHRASES)}, or give {{right: ..., wrong: ...}}")
+        return PHRASES[value]
+    return value
+
+
+PhrasesOption = Annotated[ControlPhrases, BeforeValidator(_by_name)]
+"""An option that takes the name of a set, or `{right: ..., wrong: ...}`."""
 
 
 class SRTOptions(MethodOptions):
     revisions: int = Field(3, gt=0)
     """Revisions of each initial response."""
-    phrases: PhrasesOption = NAMED["paper"]
+    phrases: PhrasesOption = PHRASES["paper"]
     """Wording of the control phrase: paper, code-qwen, code-olmo, or {right: ..., wrong: ...}."""
     tuples: Literal["both", "wrong_first"] = "both"
-    """Keep revisions of right and wrong responses (paper), or of wrong ones alone."""
+    """Keep revisions of correct and incorrect responses (paper), or only of incorrect ones."""
     filter: Literal["right", "none"] = "right"
-    """Keep revisions that verify as right (paper), or all of them (its Appendix G compares the two)."""
+    """Keep revisions that verify as correct (paper), or all of them (its Appendix G compares the two)."""
     objective: Literal["joint", "two_stage"] = "joint"
     """joint: both losses at once (paper). two_stage: first the generation loss, then the revision loss (public code)."""
     losses: Literal["both", "generation", "revision"] = "both"
     """Both terms of L_SRT, or one of them (the paper's Table 11). Only with `joint`."""
     stage_two: int = Field(1000, gt=0)
-    """two_stage: tuples of the second stage, those with a right first response first (the public code's default)."""
+    """two_stage: tuples of the second stage, those with a correct first response first (the public code's default)."""
     clean: bool = True
     """Trim a response's repeating tail, and openings such as "You're right, ..." (public code)."""
     epochs: float = Field(3, gt=0)
@@ -61,12 +86,12 @@ class Revision:
 
 
 class SRT(Method):
-    """Self-Revision Training: learn to revise from one's own revisions that turned out right.
+    """Self-Revision Training: fine-tune on the policy's own revisions that are correct.
 
     Paper: Self-Distillation Zero, arXiv 2604.12002, phase 1. Objective: L_SRT = L_revision + L_generation over the tuples
-    (x, y_init, P_r, y_revised) whose revision is right. Both terms are rows of the same batches, and a batch's loss is
+    (x, y_init, P_r, y_revised) whose revision is correct. Both terms are rows of the same batches, and a batch's loss is
     the mean over its target tokens.
-    Departures, each an option: the public code's two stages, its wording of P_r, wrong first responses alone.
+    Departures, each an option: the public code's two stages, its wording of P_r, only incorrect first responses.
     """
 
     name = "srt"
@@ -75,45 +100,63 @@ class SRT(Method):
     Options = SRTOptions
     options: SRTOptions
 
-    def plan(self, questions: int) -> dict[str, int]:
-        return planned(self.options, questions)
-
-    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
-        return expected(self.options, questions, typical)
-
-    def measured(self, typical: Typical) -> dict[str, float]:
-        return {"final": typical.revised}
+    @property
+    def reviser(self) -> str:
+        return REVISER
 
     @property
     def phrases(self) -> ControlPhrases:
         return self.options.phrases
 
+    def phases(self, questions: int) -> list[Phase]:
+        return srt_phases(self.options, questions)
+
     def train(self, run: Run) -> Checkpoint:
         return self_revision_training(run, run.questions, self.options)
 
 
-def planned(options: SRTOptions, questions: int) -> dict[str, int]:
-    return {"srt.initial": questions, "srt.revision": questions * options.revisions}
+def srt_phases(options: SRTOptions, questions: int, kept_as: str | None = None) -> list[Phase]:
+    """The phases of `self_revision_training`; `kept_as` is the label of its policy where that is not the final one."""
+
+    def passes(examples: Callable[[float, float], float]) -> Callable[[Typical], Passes]:
+        """Of examples that each have the question, a response, a phrase and its revision.
+
+        `examples` is their number, given that of tuples with a correct and with an incorrect first response.
+        """
+
+        def of(typical: Typical) -> Passes:
+            tuples = questions * options.revisions * (1.0 if options.filter == "none" else typical.revised_right)
+            right_first = 0.0 if options.tuples == "wrong_first" else tuples * typical.right
+            tokens = typical.prompt + 2 * typical.completion + typical.phrase
+            count = examples(right_first, tuples * (1 - typical.right))
+            return replace(fine_tuning(count, tokens, options.epochs), completions=2)
+
+        return of
+
+    phases = [Phase(INITIAL, "sample", questions), Phase(REVISION, "sample", questions * options.revisions)]
+    if options.objective == "joint":
+        losses = 2 if options.losses == "both" else 1
+        trained = passes(lambda right, wrong: losses * (right + wrong))
+    else:
+        phases.append(Phase(STAGE_ONE, "finetune", passes=passes(lambda right, wrong: wrong - _filling(options, right, wrong))))
+        trained = passes(lambda right, wrong: min(right + _filling(options, right, wrong), options.stage_two))
+    return [*phases, Phase(REVISER, "finetune", passes=trained, kept_as=kept_as, response=lambda typical: typical.revised)]
 
 
-def expected(options: SRTOptions, questions: int, typical: Typical) -> dict[str, Passes]:
-    """One example a tuple and loss, each with the question, a response, a phrase and its revision."""
-    losses = 2 if options.objective == "joint" and options.losses == "both" else 1
-    kept = (1.0 if options.filter == "none" else typical.revised_right) * options.revisions
-    if options.tuples == "wrong_first":
-        kept *= 1 - typical.right
-    tokens = typical.prompt + 2 * typical.completion + typical.phrase
-    return {"srt": Passes(losses * questions * kept * tokens * options.epochs, completions=2)}
+def _filling(options: SRTOptions, right_first: float, wrong_first: float) -> float:
+    """two_stage: how many tuples with an incorrect first response fill up the second stage; one is left for the first."""
+    return max(0, min(options.stage_two - right_first, wrong_first - 1))
 
 
 def self_revision_training(run: Run, questions: QuestionSet, options: SRTOptions) -> Checkpoint:
-    """Collect, clean and train; the checkpoint is named "srt"."""
+    """Collect, clean and train; the checkpoint is named `REVISER`."""
     phrase_tokens = max(len(run.encode(options.phrases.after(r))) for r in (0.0, 1.0))
     longest = run.longest_prompt(questions) + 2 * run.sampling.max_new_tokens + phrase_tokens
     run.require_context(longest, "a prompt with a response and its revision")
     tuples = collect(run, questions, options)
     right = sum(t.right_first for t in tuples)
-    run.display.say(f"SRT: {len(tuples)} tuples, {len(tuples) - right} from wrong first responses, {right} from right ones")
+    wrong = len(tuples) - right
+    run.display.say(f"SRT: {len(tuples)} tuples, {wrong} from incorrect first responses, {right} from correct ones")
     if options.objective == "two_stage":
         return _two_stages(run, tuples, options)
     examples = []
@@ -121,12 +164,12 @@ def self_revision_training(run: Run, questions: QuestionSet, options: SRTOptions
         examples += [t.generation() for t in tuples]
     if options.losses != "generation":
         examples += [t.revision() for t in tuples]
-    return run.finetune("srt", run.base, examples, options.epochs, options.learning_rate)
+    return run.finetune(REVISER, run.base, examples, options.epochs, options.learning_rate)
 
 
 def collect(run: Run, questions: QuestionSet, options: SRTOptions) -> list[Revision]:
-    """One initial response a question, verified; revisions of each, verified; those that the options keep."""
-    initial = run.sample("srt.initial", run.base, run.ask(questions, 1))
+    """One verified initial response per question, and verified revisions of each; the tuples that the options keep."""
+    initial = run.sample(INITIAL, run.base, run.ask(questions, 1))
     by_id = {question.id: question for question in questions}
     prompts, origins = [], []
     for number, first in enumerate(initial):
@@ -137,7 +180,7 @@ def collect(run: Run, questions: QuestionSet, options: SRTOptions) -> list[Revis
             prompts.append(run.continue_after(by_id[first.question_id], first, inserted, str(i)))
             origins.append(number)
     tuples = []
-    for number, revised in zip(origins, run.sample("srt.revision", run.base, prompts), strict=True):
+    for number, revised in zip(origins, run.sample(REVISION, run.base, prompts), strict=True):
         first = initial[number]
         kept = revised.right if options.filter == "right" else revised.verdict.reward is not None
         if kept and not (options.tuples == "wrong_first" and first.right):
@@ -146,7 +189,7 @@ def collect(run: Run, questions: QuestionSet, options: SRTOptions) -> list[Revis
 
 
 def _tuple(run: Run, question: Question, first: Sample, revised: Sample, options: SRTOptions) -> Revision | None:
-    """The tuple, cleaned; None where cleaning took the right answer away."""
+    """The tuple, cleaned; None if cleaning removed the correct answer."""
     first_ids, revised_ids = run.body(first.token_ids), list(revised.token_ids)
     if options.clean:
         if (text := trim_repeating_tail(first.text)) != first.text:
@@ -160,23 +203,23 @@ def _tuple(run: Run, question: Question, first: Sample, revised: Sample, options
 
 
 def _two_stages(run: Run, tuples: Sequence[Revision], options: SRTOptions) -> Checkpoint:
-    """Stage 1: generation loss on tuples with a wrong first response. Stage 2: revision loss on a small set.
+    """Stage 1: generation loss on tuples with an incorrect first response. Stage 2: revision loss on a small set.
 
-    The public code's order: right-first tuples go to stage 2 first; what it still lacks comes from the wrong-first ones,
-    which are then left out of stage 1.
+    As in the public code, stage 2 takes the tuples with a correct first response, and fills up with others, which stage 1 then
+    leaves out.
     """
     right_first = [t for t in tuples if t.right_first]
     wrong_first = [t for t in tuples if not t.right_first]
-    fill = max(0, min(options.stage_two - len(right_first), len(wrong_first) - 1))
+    fill = int(_filling(options, len(right_first), len(wrong_first)))
     second = (right_first + wrong_first[:fill])[: options.stage_two]
     first = wrong_first[fill:]
     if not first or not second:
         raise UserError(
-            f"two_stage needs tuples for both stages, but there are {len(wrong_first)} from wrong first responses and "
-            f"{len(right_first)} from right ones; use method.srt.objective=joint or more questions"
+            f"two_stage needs tuples for both stages, but there are {len(wrong_first)} from incorrect first responses and "
+            f"{len(right_first)} from correct ones; use method.srt.objective=joint or more questions"
         )
-    middle = run.finetune("srt-stage1", run.base, [t.generation() for t in first], options.epochs, options.learning_rate)
-    return run.finetune("srt", middle, [t.revision() for t in second], options.epochs, options.learning_rate)
+    middle = run.finetune(STAGE_ONE, run.base, [t.generation() for t in first], options.epochs, options.learning_rate)
+    return run.finetune(REVISER, middle, [t.revision() for t in second], options.epochs, options.learning_rate)
 
 
 _OPENING = re.compile(
@@ -187,12 +230,12 @@ _OPENING = re.compile(
 
 
 def strip_opening(text: str) -> str:
-    """Without a first sentence that talks to the user, such as "You're right, I made a mistake." """
+    """The text without a first sentence that addresses the user, such as "You're right, I made a mistake." """
     return _OPENING.sub("", text, count=1)
 
 
 def trim_repeating_tail(text: str, repeats: int = 3, shortest: int = 8) -> str:
-    """With one copy of a block that the text ends in at least `repeats` times over, the last copy perhaps unfinished."""
+    """The text with one copy of a block that it ends in at least `repeats` times, the last of them possibly incomplete."""
     for period in range(shortest, len(text) // repeats + 1):
         covered = 0
         while covered + period < len(text) and text[-1 - covered] == text[-1 - covered - period]:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-
-def chromium() -> str:
-    """Where it is. Without one the test fails: a page that nobody opened is not known to work."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.fail("no Chromium here, in which the page could be opened: apt install chromium")
-    return found
+from tools.system_programs import find_chromium
 
 
 @contextmanager
@@ -24,8 +15,8 @@ def launched() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        # Its sandbox does not start as root, which containers run as; the pages are our own.
-        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        # Chromium's sandbox does not start as root, which is the user of most containers; the pages are our own.
+        browser = driver.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         try:
             yield browser
         finally:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from typing import Any
 
-# Two threads in each of two processes on two cores slow each other down; this holds for the processes of tests too.
+# Two threads in each of two processes on two cores slow each other down, and tests run in several processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
 
 from sdzero_bench.policies.loading import model_path
+
+pytest_plugins = ["left_out"]
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +30,7 @@ def tokenizer(micro_path: str) -> Any:
 
 @pytest.fixture
 def micro(micro_path: str) -> Any:
-    """The embedded model, loaded anew: a test may train it."""
+    """A fresh copy of the embedded model, which a test may train."""
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(micro_path, dtype=torch.float32)

@@ -10,9 +10,12 @@ from typing import Any
 
 from synthetic_records import write_record
 
+from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal
-from sdzero_bench.records.ledger import Budget, Ledger
-from sdzero_bench.records.packing import journal_manifest
+from sdzero_bench.records.ledger import Ledger
+from sdzero_bench.records.measured import PolicyEvaluation, PolicyFigures
+from sdzero_bench.records.record_files import read_ledger, read_manifest, read_result
+from sdzero_bench.records.recorded_journal import journal_manifest
 from sdzero_bench.report.audit.audit import AuditReport
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision
 
@@ -32,17 +35,22 @@ def write_revised_record(folder: Path) -> Path:
 
 def follow(folder: Path) -> None:
     """Recompute, from the journals as they are, whatever follows from them: how to make an edit consistent."""
-    journal = Journal(folder / "journal").phases
-    ledger = Ledger.recount(Budget("", 0, 0, 0), journal, read(folder, "ledger.json")).as_dict()
+    run, journal = RunFolder(folder), Journal(folder / "journal").phases
+    result, manifest = read_result(folder), read_manifest(folder)
+    ledger = Ledger.recount(result.budget, journal, read_ledger(folder)).phases
     first = list(journal["evaluation.final"].values())
-    entry = {"policy": "final", "checkpoint": "final", **measure(first, 2)}
     revised = journal["evaluation.final.revision"]
-    entry["revision"] = measure_revision(first, [revised[s.key] for s in first])
-    write(folder, "ledger.json", ledger)
-    write(folder, "evaluation.json", [entry])
-    figures = {name: value for name, value in entry.items() if name != "per_question"}
-    write(folder, "result.json", {**read(folder, "result.json"), "ledger": ledger, "evaluation": [figures]})
-    write(folder, "manifest.json", {**read(folder, "manifest.json"), "journal": journal_manifest(folder)})
+    revision = measure_revision(first, [revised[s.key] for s in first])
+    entry = PolicyEvaluation(policy="final", checkpoint="final", revision=revision, **dict(measure(first, 2)))
+    run.write("ledger.json", ledger)
+    run.write("evaluation.json", [entry])
+    run.write("result.json", result.model_copy(update={"ledger": ledger, "evaluation": [PolicyFigures(**dict(entry))]}))
+    run.write("manifest.json", manifest.model_copy(update={"journal": journal_manifest(folder)}))
+
+
+def questions(split: str) -> Callable[[Path], str]:
+    """The file of a record's question set, for `lines`, `row` and `removed`."""
+    return lambda folder: f"question_sets/{read(folder, 'manifest.json')['question_files'][split]}.jsonl"
 
 
 def read(folder: Path, name: str) -> Any:
@@ -68,20 +76,21 @@ def value(file: str, keys: str, new: Any) -> Edit:
     return edit
 
 
-def lines(name: str, change: Callable[[list[Any]], Any]) -> Edit:
+def lines(name: str | Callable[[Path], str], change: Callable[[list[Any]], Any]) -> Edit:
     """Change the list of a file's rows."""
 
     def edit(folder: Path) -> None:
-        rows = [json.loads(line) for line in (folder / name).read_text().splitlines()]
+        path = folder / (name if isinstance(name, str) else name(folder))
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
         before = json.dumps(rows)
         change(rows)
         assert json.dumps(rows) != before
-        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     return edit
 
 
-def row(name: str, number: int, **new: Any) -> Edit:
+def row(name: str | Callable[[Path], str], number: int, **new: Any) -> Edit:
     return lines(name, lambda rows: rows[number].update(new))
 
 
@@ -100,8 +109,8 @@ def replaced(name: str, old: str, new: str) -> Edit:
     return edit
 
 
-def removed(name: str) -> Edit:
-    return lambda folder: (folder / name).unlink()
+def removed(name: str | Callable[[Path], str]) -> Edit:
+    return lambda folder: (folder / (name if isinstance(name, str) else name(folder))).unlink()
 
 
 def says(report: AuditReport) -> str:

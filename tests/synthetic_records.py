@@ -7,12 +7,10 @@ record, so that two records of one size are comparable and their differences are
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 import numpy as np
@@ -24,7 +22,20 @@ from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal, Sample
-from sdzero_bench.records.ledger import Budget, Ledger
+from sdzero_bench.records.ledger import Ledger
+from sdzero_bench.records.measured import PolicyEvaluation, PolicyFigures
+from sdzero_bench.records.recorded_journal import journal_manifest
+from sdzero_bench.records.schema import (
+    FORMAT_VERSION,
+    Budget,
+    Decontamination,
+    Hardware,
+    Manifest,
+    QuestionFiles,
+    RunResult,
+    SessionRecord,
+    TuningRecord,
+)
 from sdzero_bench.report.leaderboard.leaderboard import TaskTable
 from sdzero_bench.report.leaderboard.report_files import Report
 from sdzero_bench.runs.evaluation.measures import measure, paired_difference
@@ -48,7 +59,7 @@ def write_record(
     failures: int = 0,
     supervision: str = "verifier rewards",
     tuning: dict[str, Any] | None = None,
-    state: str = "finished",
+    state: Literal["running", "finished"] = "finished",
     intervals: bool = True,
 ) -> Path:
     """Write the record of one run into `folder`, which becomes the run's own, and return it.
@@ -62,13 +73,19 @@ def write_record(
     rng = rng or np.random.default_rng([seed, int(accuracy * 1e6), *method.encode()])
     settings = _settings(method, seed, k, k - (failures > 0), options or {}, config or {})
     training, measured = question_set("train", train), question_set("test", questions)
-    budget = Budget(training.fingerprint, train, settings.budget.samples_per_question * train, settings.sampling.max_new_tokens)
+    budget = Budget(
+        question_set=training.fingerprint,
+        questions=train,
+        samples=settings.budget.samples_per_question * train,
+        new_tokens_per_sample=settings.sampling.max_new_tokens,
+        training_tokens=settings.budget.training_tokens,
+    )
     ledger, journal = Ledger(budget), Journal(folder / "journal")
     policies = {"base": accuracy} if method == "base" else {**(intermediate or {}), "final": accuracy}
     if base is not None:
         policies = {"base": base, **policies}
     share = settings.budget.samples_per_question // max(1, len(policies) - ("base" in policies))
-    evaluation = []
+    evaluation: list[PolicyEvaluation] = []
     for label, chance in policies.items():
         if label != "base":
             phase = f"{method if label == 'final' else label}.sample"
@@ -85,10 +102,11 @@ def write_record(
         _keep(samples, journal, ledger)
         ledger.phase(f"evaluation.{label}").wall_seconds = 3.0
         with nullcontext() if intervals else patch(f"{measure.__module__}.mean_over_questions", _mean_alone):
-            evaluation.append({"policy": label, "checkpoint": label, **measure(samples, settings.evaluation.pass_at)})
+            figures = measure(samples, settings.evaluation.pass_at)
+            evaluation.append(PolicyEvaluation(policy=label, checkpoint=label, **dict(figures)))
         if label != "base" and base is not None:
-            over = paired_difference(evaluation[0]["per_question"]["avg"], evaluation[-1]["per_question"]["avg"])
-            evaluation[-1]["over_base"] = over
+            over = paired_difference(evaluation[0].per_question.avg, evaluation[-1].per_question.avg)
+            evaluation[-1].over_base = over
     journal.close()
     _write(RunFolder(folder), settings, training, measured, ledger, evaluation, supervision, tuning, state)
     return folder
@@ -191,52 +209,58 @@ def _write(
     training: QuestionSet,
     measured: QuestionSet,
     ledger: Ledger,
-    evaluation: list[dict[str, Any]],
+    evaluation: list[PolicyEvaluation],
     supervision: str,
     tuning: dict[str, Any] | None,
-    state: str,
+    state: Literal["running", "finished"],
 ) -> None:
-    from sdzero_bench.records.packing import journal_manifest
-
-    rows = [
-        {"split": split, "id": q.id, "text": q.text, "answer": q.answer}
-        for split, questions in (("train", training), ("test", measured))
-        for q in questions
-    ]
-    (run.path / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    hardware = {"machine": "x86_64", "system": "Linux", "cpu_count": 2, "torch_threads": 2, "accelerators": []}
-    shared = {"question_set": training.fingerprint, "test_set": measured.fingerprint, "supervision": supervision}
-    manifest = {
-        "run_id": run.run_id,
-        "config": config.model_dump(mode="json"),
-        **shared,
-        "decontamination": {"rule": "same text", "side": "train", "removed": []},
-        "tuning": tuning,
-        "versions": {},
-        "hardware": hardware,
-        "sessions": [{"started": "2026-01-01T00:00:00+00:00", "versions": {}, "hardware": hardware}],
-        "journal": journal_manifest(run.path),
-        "state": state,
+    files = QuestionFiles(
+        train=run.write_question_set(training, with_details=False), test=run.write_question_set(measured, with_details=False)
+    )
+    hardware = Hardware(machine="x86_64", system="Linux", cpu_count=2, torch_threads=2, accelerators=[])
+    record = TuningRecord(**tuning) if tuning else None
+    shared: dict[str, Any] = {
+        "question_set": training.fingerprint,
+        "test_set": measured.fingerprint,
+        "supervision": supervision,
+        "tuning": record,
+        "origin": None,
+        "harness": None,
+        "left_out_tests": 0,
     }
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        run_id=run.run_id,
+        config=config,
+        question_files=files,
+        decontamination=Decontamination(rule="same text", side="train"),
+        versions={},
+        hardware=hardware,
+        sandbox=None,
+        sessions=[SessionRecord(started="2026-01-01T00:00:00+00:00", versions={}, hardware=hardware)],
+        journal=journal_manifest(run.path),
+        state=state,
+        **shared,
+    )
     run.write("manifest.json", manifest)
-    run.write("ledger.json", ledger.as_dict())
+    run.write("ledger.json", ledger.phases)
     run.write("evaluation.json", evaluation)
     if state != "finished":
         return
-    result = {
-        "run_id": run.run_id,
-        "method": config.method["name"],
-        "task": config.task["name"],
-        "preset": config.preset,
-        "seed": config.seed,
-        "model": config.model.name,
-        "folder": str(run.path),
+    result = RunResult(
+        run_id=run.run_id,
+        method=config.method["name"],
+        task=config.task["name"],
+        preset=config.preset,
+        seed=config.seed,
+        model=config.model.name,
+        folder=str(run.path),
+        sandbox=None,
+        budget=ledger.budget,
+        ledger=ledger.phases,
+        evaluation=[PolicyFigures(**dict(entry)) for entry in evaluation],
         **shared,
-        "budget": {**asdict(ledger.budget), "training_tokens": config.budget.training_tokens},
-        "tuning": tuning,
-        "ledger": ledger.as_dict(),
-        "evaluation": [{name: value for name, value in entry.items() if name != "per_question"} for entry in evaluation],
-    }
+    )
     run.write("result.json", result)
 
 

@@ -71,6 +71,15 @@ def test_adapters_begin_alike_where_the_seed_is_the_same(tokenizer: Any) -> None
     assert not torch.equal(first[name], other[name])
 
 
+def test_dropout_drops_inputs_of_the_adapters_while_training_alone(tokenizer: Any) -> None:
+    options = LoraConfig(rank=3, alpha=6, dropout=0.5)
+    policy, without = (trained_a_little(adapted(tiny_model(tokenizer, 0), o, seed=0)) for o in (options, RANK_3))
+    ids = torch.tensor([[5, 6, 7, 8]])
+    policy.train()
+    assert not torch.equal(policy(ids).logits, policy(ids).logits)
+    torch.testing.assert_close(policy.eval()(ids).logits, without.eval()(ids).logits)
+
+
 def test_layers_that_the_model_has_not_are_refused_in_words(tokenizer: Any) -> None:
     with pytest.raises(UserError, match=r"lora\.target_modules: .*q_prooj"):
         adapted(tiny_model(tokenizer, 0), LoraConfig(rank=2, target_modules=("q_prooj",)), seed=0)

@@ -19,7 +19,9 @@ from sdzero_bench.training.run import Run
 
 
 def ledger(training_tokens: int | None) -> Ledger:
-    return Ledger(Budget("f", questions=10, samples=40, new_tokens_per_sample=8, training_tokens=training_tokens))
+    return Ledger(
+        Budget(question_set="f" * 16, questions=10, samples=40, new_tokens_per_sample=8, training_tokens=training_tokens)
+    )
 
 
 def test_training_tokens_of_all_phases_count_against_the_limit() -> None:

@@ -18,8 +18,8 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.settings import VerifyingConfig
 from sdzero_bench.core.task import Messages, Split, Task
 from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.questions.proofs.finding import Finding
 from sdzero_bench.questions.proofs.lengths import lengths
-from sdzero_bench.questions.proofs.problem import Problem
 from sdzero_bench.questions.proofs.proof import load, prove
 from sdzero_bench.questions.proofs.responses import tampered
 from sdzero_bench.verifiers.math_answer import check_math
@@ -58,12 +58,12 @@ def sums(name: str, *numbers: int) -> list[Question]:
     return [Question(f"{name}-{i}", f"{i} + {i}", str(2 * i)) for i in numbers]
 
 
-def proven(task: Task, **more: Any) -> dict[str, Problem]:
+def proven(task: Task, **more: Any) -> dict[str, Finding]:
     found = prove(task, VerifyingConfig(workers=1, timeout_seconds=60), ProgressDisplay(Console(quiet=True)), **more)
     return {finding.check: finding for finding in found}
 
 
-def failed(findings: dict[str, Problem]) -> set[str]:
+def failed(findings: dict[str, Finding]) -> set[str]:
     return {name for name, finding in findings.items() if finding.state == "failed"}
 
 

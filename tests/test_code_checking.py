@@ -26,7 +26,7 @@ RIGHT = "print(sum(map(int, input().split())))"
 RIGHT_CPP = "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b << std::endl; }"
 
 
-@pytest.mark.parametrize(("program", "language"), [(RIGHT, "python"), (RIGHT_CPP, "cpp")])
+@pytest.mark.parametrize(("program", "language"), [(RIGHT, "python"), pytest.param(RIGHT_CPP, "cpp", marks=pytest.mark.cpp)])
 def test_a_right_program_passes(program: str, language: str) -> None:
     assert check(program, SUMS, language) == Verdict(1.0, tests=ProgramReport(3, 3, None, "passed"))
 
@@ -63,12 +63,16 @@ def test_a_failing_test_is_named_with_its_outcome_and_the_others_are_run(first: 
         ("std::vector<char> v(2000000000, 'x'); std::cout << v[5];", "memory"),
     ],
 )
+@pytest.mark.cpp
 def test_outcomes_of_a_compiled_program(body: str, outcome: str) -> None:
     verdict = check(f"#include <iostream>\n#include <vector>\nint main() {{ {body} }}", SUMS, "cpp")
     assert verdict.tests == ProgramReport(0, 3, 1, outcome)
 
 
-@pytest.mark.parametrize(("program", "language"), [("print((", "python"), ("int main() { return undefined; }", "cpp")])
+@pytest.mark.parametrize(
+    ("program", "language"),
+    [("print((", "python"), pytest.param("int main() { return undefined; }", "cpp", marks=pytest.mark.cpp)],
+)
 def test_what_does_not_compile_passes_nothing(program: str, language: str) -> None:
     verdict = check(program, SUMS, language)
     assert verdict.tests == ProgramReport(0, 3, None, "compile error")

@@ -67,7 +67,7 @@ def test_anything_else_is_a_value_error(text: str) -> None:
 
 def test_a_bomb_is_not_unpacked() -> None:
     bomb = zlib.compress(b"\0" * 50_000_000, 9)
-    import sdzero_bench.code.packed_tests as module
+    import sdzero_bench.verifiers.code.packed_tests as module
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "LARGEST", 1_000_000)

@@ -51,7 +51,7 @@ def test_no_problem_changes_sides_when_the_data_grows(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("language", ["python", "cpp"])
+@pytest.mark.parametrize("language", ["python", pytest.param("cpp", marks=pytest.mark.cpp)])
 def test_solutions_in_either_language_pass_and_others_fail(language: str) -> None:
     task = task_of(language=language)
     adds = [q for q in questions_of(task).values() if q.id.endswith("A")][:3]
@@ -63,6 +63,7 @@ def test_solutions_in_either_language_pass_and_others_fail(language: str) -> Non
     assert task.verify(adds[0], fenced(SOLUTIONS[other].format(1), other)).tests.outcome == "no program"  # type: ignore[union-attr]
 
 
+@pytest.mark.cpp
 def test_both_languages_are_asked_for_in_turn() -> None:
     task = task_of(language="both")
     languages = [task.language_of(q) for q in task.load("train")]

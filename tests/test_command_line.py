@@ -49,7 +49,7 @@ def test_lists(name: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "no method given"),
+        ([], "which method?"),
         (["--method", "sdzerro"], "did you mean 'sdzero'"),
         (["--method", "rft", "--task", "micro-arth"], "did you mean 'micro-arith'"),
         (["--method", "rft", "--preset", "mikro"], "did you mean 'micro'"),
@@ -62,7 +62,7 @@ def test_lists(name: str, expected: str) -> None:
         ),
         (["--method", "sdzero", "--set", "questions.train=2", "--set", "method.srt_share=0.1"], "too few"),
         (["--method", "rft", "--set", "sampling.max_new_tokens=5000"], "but the model reads 1024"),
-        (["--resume", "nowhere"], "is no run folder"),
+        (["--resume", "nowhere"], "is not a run folder"),
         (["--resume", "nowhere", "--method", "rft"], "leave out --method"),
         (["--method", "rft", "--task", "gsm8k", "--set", "task.path=nowhere"], "there is no question file"),
     ],

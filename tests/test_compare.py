@@ -14,7 +14,7 @@ from small_runs import command
 from synthetic_records import write_record
 
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.records.packing import read_lines
+from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.reader import load_run
 from sdzero_bench.report.leaderboard.comparison import Comparison, compare_runs
 from sdzero_bench.runs.evaluation.measures import paired_difference
@@ -81,7 +81,7 @@ def test_a_run_against_itself_changes_nothing(two: tuple[Path, Path]) -> None:
 
 def test_packed_records_compare_as_their_runs_do(two: tuple[Path, Path]) -> None:
     plain = comparison(two).as_dict()
-    for path in [two[1] / "questions.jsonl", *two[1].glob("journal/*.jsonl")]:
+    for path in [*two[1].glob("question_sets/*.jsonl"), *two[1].glob("journal/*.jsonl")]:
         path.with_name(path.name + ".xz").write_bytes(lzma.compress(path.read_bytes()))
         path.unlink()
     assert comparison(two).as_dict() == plain
@@ -138,5 +138,5 @@ def test_the_command_shows_as_many_questions_as_asked_and_all_in_json(two: tuple
     assert json.loads(document) == json.loads(json.dumps(found.as_dict()))
     wrong = subprocess.run(command("compare", a, a + "x"), capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
-    assert "is no run folder" in wrong.stderr
+    assert "is not a run folder" in wrong.stderr
     assert len(wrong.stderr.splitlines()) == 1

@@ -26,17 +26,16 @@ def walk_through() -> tuple[str, str, str]:
 
 
 def in_methods(folder: Path) -> str:
-    """A copy of the source tree, as it is laid out when installed, with the file among the methods; returns its path."""
+    """A copy of the package, as it is laid out when installed, with the file among the methods; returns its path."""
     source = folder / "source"
+    # The links to methods/ and tasks/ become folders.
     shutil.copytree(ROOT / "sdzero_bench", source / "sdzero_bench", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("methods", "tasks"):
-        shutil.copytree(ROOT / name, source / "sdzero_bench" / name, ignore=shutil.ignore_patterns("__pycache__"))
     (source / "sdzero_bench" / "methods" / "shortest.py").write_text(walk_through()[1])
     return str(source)
 
 
 def as_a_package(folder: Path) -> str:
-    """Installed by pip from the files as written; returns where."""
+    """Installed by pip from the files as written; returns the path on which it and this package are."""
     package, site = folder / "package", folder / "site"
     package.mkdir()
     _, python, toml = walk_through()
@@ -44,7 +43,7 @@ def as_a_package(folder: Path) -> str:
     (package / "pyproject.toml").write_text(toml)
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
     subprocess.run([sys.executable, "-m", "pip", "install", *options, "--target", str(site), str(package)], check=True)
-    return str(site)
+    return os.pathsep.join([str(site), str(ROOT)])
 
 
 def test_the_walk_through_is_short() -> None:

@@ -44,10 +44,10 @@ def test_the_side_that_is_named_loses_and_the_record_says_what() -> None:
     assert ([q.text for q in left], kept) == (["fine"], test)
     kept, left, record = decontaminate(train, test, "test")
     assert (kept, [q.text for q in left]) == (train, ["good"])
-    removed = record.as_dict()["removed"]
-    assert [(o["train"], o["test"], o["kind"]) for o in removed] == [("train0", "test0", "exact"), ("train1", "test1", "ngram")]
-    assert record.as_dict()["side"] == "test"
-    assert str(NGRAM) in record.as_dict()["rule"]
+    removed = record.removed
+    assert [(o.train, o.test, o.kind) for o in removed] == [("train0", "test0", "exact"), ("train1", "test1", "ngram")]
+    assert record.side == "test"
+    assert str(NGRAM) in record.rule
     assert overlaps(kept, left) == []
 
 

@@ -12,6 +12,8 @@ from sdzero_bench.cli import doctor
 from sdzero_bench.cli.commands.tables import print_table
 
 
+@pytest.mark.bwrap
+@pytest.mark.cpp
 def test_everything_works_here() -> None:
     checks = {check.name: check for check in doctor.examine()}
     assert all(check.ok is not False for check in checks.values()), checks

@@ -223,7 +223,7 @@ def test_a_missing_or_strange_vllm_is_said_before_anything_is_loaded(monkeypatch
     with pytest.raises(UserError, match="needs vLLM, which is not installed"):
         make_engines(config, None, "nowhere")
     monkeypatch.setattr(vllm_engine, "version", lambda package: "0.9.1")
-    with pytest.raises(UserError, match=r"vllm is installed as 0\.9\.1, and versions 0\.32 to below 0\.33 are known here"):
+    with pytest.raises(UserError, match=r"vllm is installed as 0\.9\.1, but the supported versions are 0\.32 to below 0\.33"):
         make_engines(config, None, "nowhere")
 
 
@@ -239,7 +239,7 @@ def test_a_vllm_that_fails_while_it_samples_is_said(engines_with_vllm: Engines, 
             raise self.error
 
     engine.llm = Dead()
-    with pytest.raises(UserError, match="failed while it sampled: Engine core died"):
+    with pytest.raises(UserError, match="failed while sampling: Engine core died"):
         engine.generate([Request(prompt, 0)], SAMPLED)
     engine.llm.error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
     sampling = memory_for("sampling", SAMPLING)

@@ -13,7 +13,7 @@ from synthetic_records import write_record
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import NO_QUESTIONS, QuestionSet
-from sdzero_bench.questions.decontamination import Decontamination
+from sdzero_bench.questions.decontamination import RULE, Decontamination
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.runs.config import resolve
 from sdzero_bench.runs.evaluation.standalone import settings_for, subject
@@ -79,7 +79,7 @@ def test_only_the_set_that_is_meant_to_be_may_be_empty() -> None:
     assert len(NO_QUESTIONS) == 0
     with pytest.raises(UserError, match="is empty"):
         QuestionSet("test", ())
-    assert Decontamination("off").as_dict()["removed"] == []
+    assert Decontamination(rule=RULE, side="off").removed == []
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,10 @@ from sdzero_bench.cli.commands.inspect import explain, inspect, outcome
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.verdict import ProgramReport, Verdict
 from sdzero_bench.records.journal import Journal
-from sdzero_bench.records.packing import pack, read_lines
+from sdzero_bench.records.packed_lines import read_lines
+from sdzero_bench.records.packing import pack
+from sdzero_bench.records.question_sets import read_questions
+from sdzero_bench.records.record_files import read_manifest
 
 FINAL = "evaluation.final"
 VERDICTS = [
@@ -87,9 +90,9 @@ def test_outcomes_are_counted_by_phase_and_the_verifiers_failures_apart(run: Pat
 
 def test_a_sample_is_shown_with_question_response_and_verdict(run: Path) -> None:
     row = list(read_lines(run / "journal" / f"{FINAL}.jsonl"))[1]
-    question = next(q for q in read_lines(run / "questions.jsonl") if q["id"] == row["question_id"])
+    question = read_questions(run, read_manifest(run)).by_id[row["question_id"]]
     text = shown(run, "--phase", FINAL, "--sample", f"{row['question_id']}/{row['index']}")
-    for part in (question["text"], row["text"].splitlines()[0], "passed 3 of 5; test 4: time (4.1 s CPU)"):
+    for part in (question.text, row["text"].splitlines()[0], "passed 3 of 5; test 4: time (4.1 s CPU)"):
         assert part in text
     both = json.loads(shown(run, "--phase", FINAL, "--sample", row["question_id"], "--json"))["samples"]
     assert [s["question_id"] for s in both] == [row["question_id"]] * 2

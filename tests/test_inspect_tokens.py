@@ -19,7 +19,9 @@ from tiny import attempt
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.policies.token_text import pieces
-from sdzero_bench.records.packing import pack, read_lines
+from sdzero_bench.records.packed_lines import read_lines
+from sdzero_bench.records.packing import pack
+from sdzero_bench.records.record_files import read_manifest
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.tokens.token_page import page
 from sdzero_bench.report.tokens.token_terminal import show
@@ -38,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def packed(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pack(run, tmp_path_factory.mktemp("records"))
+    return pack(run, tmp_path_factory.mktemp("records"), alone=True)
 
 
 def journaled(run: Path, phase: str, key: str) -> dict[str, Any]:
@@ -131,7 +133,9 @@ def edited(packed: Path, to: Path, name: str, **new: Any) -> Path:
 
 def test_the_prompt_has_to_be_what_the_policy_read(packed: Path, tmp_path: Path) -> None:
     """The journal has its digest: an edited question is looked up in the task, and what nobody can make any more is refused."""
-    other = edited(packed, tmp_path / "question", "questions.jsonl", text="1 + 1 =")
+    files = read_manifest(packed).question_files
+    assert files is not None
+    other = edited(packed, tmp_path / "question", f"question_sets/{files.test}.jsonl", text="1 + 1 =")
     shown_question = json.loads(shown(other, "--sample", "test-0/0", "--tokens", "--json"))["question"]
     assert shown_question == MicroArith().load("test")[0].text
     changed = edited(packed, tmp_path / "prompt", "journal/evaluation.final.jsonl", prompt_sha256="0" * 16)

@@ -13,19 +13,24 @@ import pytest
 import torch
 from record_edits import says
 from small_runs import command, run_json, small_run
+from synthetic_records import write_record
 from tiny import attempt, tiny_model
 
 from sdzero_bench.methods.sdzero import SDZero, SDZeroOptions
-from sdzero_bench.policies.token_kl import compare_tokens
-from sdzero_bench.records.packing import pack, read_lines
+from sdzero_bench.methods.srt import PHRASES
+from sdzero_bench.records.packed_lines import read_lines
+from sdzero_bench.records.packing import pack
+from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.reader import load_run
+from sdzero_bench.records.record_files import read_manifest
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.leaderboard.conditions import conditions
 from sdzero_bench.runs.config import validate
 from sdzero_bench.runs.evaluation.localising import first_responses, students
+from sdzero_bench.runs.registry import methods
 from sdzero_bench.runs.sweep.grid import Grid, digest
 from sdzero_bench.tasks.micro_arith import MicroArith
-from sdzero_bench.training.phrases import NAMED
+from sdzero_bench.training.token_kl import compare_tokens
 
 COUNT = 8  # of 6 questions with 2 samples each
 
@@ -62,7 +67,14 @@ def run(finished: Path, tmp_path: Path) -> Path:
     ],
 )
 def test_the_reviser_comes_first_and_is_a_student_too(measured: list[str], looked_at: list[str]) -> None:
-    assert students(measured) == looked_at
+    assert students(measured, "srt") == looked_at
+
+
+def test_a_method_declares_its_reviser() -> None:
+    for name, cls in methods().items():
+        assert cls().reviser == {"srt": "srt", "sdzero": "srt"}.get(name)
+    assert SDZero(SDZeroOptions(phases="distill")).reviser is None
+    assert students(["base", "srt", "final"], None) == ["final"]
 
 
 def test_each_question_has_its_turn_before_one_comes_twice() -> None:
@@ -80,7 +92,7 @@ def test_each_question_has_its_turn_before_one_comes_twice() -> None:
 
 def test_the_phrases_are_those_that_the_method_trained_with() -> None:
     own = SDZero(SDZeroOptions.model_validate({"srt": {"phrases": "code-olmo"}}))
-    assert own.phrases == NAMED["code-olmo"] != SDZero().phrases
+    assert own.phrases == PHRASES["code-olmo"] != SDZero().phrases
 
 
 # What is computed
@@ -103,10 +115,10 @@ def test_every_value_of_a_run_follows_from_its_checkpoints(finished: Path) -> No
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     found = json.loads((finished / "localisation.json").read_text())
-    assert (found["reviser"], found["phrases"]) == ("srt", NAMED["code-qwen"].model_dump())
+    assert (found["reviser"], found["phrases"]) == ("srt", PHRASES["code-qwen"].model_dump())
     assert [row["policy"] for row in found["responses"]] == ["srt"] * COUNT + ["final"] * COUNT
-    questions = [row for row in read_lines(finished / "questions.jsonl") if row["split"] == "test"]
-    order = [(q["id"], index) for index in ("0", "1") for q in questions][:COUNT]
+    questions = read_questions(finished, read_manifest(finished)).test
+    order = [(q.id, index) for index in ("0", "1") for q in questions][:COUNT]
     assert [(row["question_id"], row["index"]) for row in found["responses"]] == order * 2
     tokenizer: Any = AutoTokenizer.from_pretrained(finished / "checkpoints" / "srt")
     models = {n: AutoModelForCausalLM.from_pretrained(finished / "checkpoints" / n) for n in ("srt", "distill")}
@@ -184,17 +196,16 @@ def test_an_edit_is_found(run: Path, edit: Callable[[Path], object], finding: st
     assert finding in says(check_record(run))
 
 
-def without_the_setting(run: Path) -> dict[str, Any]:
-    """The manifest as it was written before there was the setting."""
+def without_the_setting(run: Path) -> None:
+    """The manifest as it was written before the setting existed."""
     manifest = json.loads((run / "manifest.json").read_text())
     del manifest["config"]["evaluation"]["localise"]
     (run / "manifest.json").write_text(json.dumps(manifest))
-    return manifest
 
 
 def test_a_record_from_before_there_was_the_setting_is_valid(run: Path) -> None:
     without_the_setting(run)
-    assert "is there, though config.evaluation.localise is 0" in says(check_record(run))
+    assert "exists, though config.evaluation.localise is 0" in says(check_record(run))
     (run / "localisation.json").unlink()
     assert says(check_record(run)) == ""
 
@@ -211,8 +222,8 @@ def test_a_sweep_finds_its_runs_from_before_there_was_the_setting(tmp_path: Path
     del old["evaluation"]["localise"]
     as_it_was = SimpleNamespace(model_dump=lambda **options: {k: v for k, v in old.items() if k != "seed"})
     assert planned.folder.name.endswith(digest(as_it_was))  # type: ignore[arg-type]
-    planned.folder.mkdir()
-    (planned.folder / "manifest.json").write_text(json.dumps({"config": old, "state": "finished"}))
+    manifest = json.loads((write_record(planned.folder) / "manifest.json").read_text())
+    (planned.folder / "manifest.json").write_text(json.dumps({**manifest, "config": old}))
     assert planned.is_finished()
     asked = Grid(["rft"], [None], [0], assignments=["evaluation.localise=3"]).runs(tmp_path)[1]
     assert asked.folder != planned.folder

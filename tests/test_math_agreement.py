@@ -1,4 +1,4 @@
-"""docs/math_verifiers.md: our verifier beside others, on cases each of which says who is right."""
+"""docs/math_verifiers.md: our verifier compared with others, on cases with a ruling each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def judged() -> tuple[list[Case], list[Said]]:
 
 
 def test_the_page_is_up_to_date(judged: tuple[list[Case], list[Said]]) -> None:
-    """And every case on which a verifier is of another opinion says why: `page` raises for one that does not."""
+    """And every case that is contested says why: `page` raises for one that does not."""
     assert (DOCS / "math_verifiers.md").read_text(encoding="utf-8") == page(*judged), "run: make math-verifiers"
 
 

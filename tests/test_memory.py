@@ -50,7 +50,7 @@ def test_while_sampling(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     assert (
         "out of memory while sampling for rft.sample, which asked for 1152921504606846976 bytes more: lower sampling.b" in said
     )
-    assert "--resume keeps the settings of a run: start a new one" in said
+    assert "--resume keeps a run's settings: start a new run" in said
 
 
 def test_while_measuring(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

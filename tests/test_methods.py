@@ -161,6 +161,18 @@ def test_what_sdpo_shows_its_teacher(sees: Any, own: float, others: list[float |
         assert "judged wrong" not in shown[0]
 
 
+def test_sdpos_templates_word_what_its_teacher_reads() -> None:
+    run = FakeRun()
+    options = SDPOOptions(
+        teacher_sees="both", template="{prompt} like {solution}", feedback_template="{prompt} not {attempt}: {feedback}"
+    )
+    train(SDPO(options), run)
+    mine, sibling = rollouts(0.0, 1.0)
+    mine = mine.__class__(**{**vars(mine), "text": "5", "verdict": mine.verdict.__class__(0.0, detail="too large")})
+    assert run.contexts(Attempt(QUESTIONS[0], mine, (sibling,)), [0]) == [f"{QUESTIONS[0].text} like {sibling.text}"]
+    assert run.contexts(Attempt(QUESTIONS[0], mine), [0]) == [f"{QUESTIONS[0].text} not 5: too large"]
+
+
 def test_rest_em_samples_anew_from_each_rounds_policy_and_starts_again_from_the_base() -> None:
     run, drawn = FakeRun(), []
 
@@ -181,8 +193,8 @@ def test_rest_em_samples_anew_from_each_rounds_policy_and_starts_again_from_the_
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("method.template=no fields", "a template has to name {prompt} and {solution}"),
-        ("method.template={prompt} {solution} {more}", "a template has to name"),
+        ("method.template=no fields", "a template must contain {prompt} and {solution}"),
+        ("method.template={prompt} {solution} {more}", "a template must contain"),
         ("method.template={prompt", "not a template"),
     ],
 )

@@ -14,6 +14,8 @@ from sdzero_bench.tasks.micro_code import MicroCode
 from sdzero_bench.verifiers.pool import VerifierPool
 from sdzero_bench.verifiers.sandbox import find_sandbox
 
+pytestmark = pytest.mark.bwrap
+
 CODE = "task.name=micro-code"
 
 

@@ -15,11 +15,11 @@ from sdzero_bench.core.completion import Request, SamplingParameters
 from sdzero_bench.core.settings import ModelConfig
 from sdzero_bench.policies.engines.transformers_engine import TransformersEngine
 from sdzero_bench.policies.loading import load_model, load_tokenizer
-from sdzero_bench.policies.token_kl import token_divergence
 from sdzero_bench.tasks.micro_arith import MicroArith
 from sdzero_bench.tasks.micro_code import MicroCode
 from sdzero_bench.tasks.micro_world import arithmetic, programs
 from sdzero_bench.tasks.micro_world.care import Care
+from sdzero_bench.training.token_kl import token_divergence
 from tools.micro_model.build import asked, build, encode, problems
 from tools.micro_model.corpus import World, text
 from tools.micro_model.measure import first_wrong_line
@@ -197,6 +197,7 @@ def test_the_recipe_makes_a_model_that_loads(tmp_path: Path) -> None:
     assert 1 <= len(drawn.token_ids) <= 4
 
 
+@pytest.mark.bwrap
 def test_a_reader_is_shown_the_reference_and_nothing_else_changes() -> None:
     reader = Reader("micro-code")
     question = reader.task.load("test").questions[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import lzma
 import random
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ from synthetic_records import write_record
 
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.records.packed_lines import pack_lines
-from sdzero_bench.records.packing import journal_digest, journal_manifest, pack, read_lines, run_folders
+from sdzero_bench.records.packed_lines import pack_lines, read_lines
+from sdzero_bench.records.packing import pack, run_folders
+from sdzero_bench.records.question_sets import read_questions
+from sdzero_bench.records.record_files import read_manifest
+from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, journal_manifest
+from sdzero_bench.records.texts import Texts, without_texts
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -59,24 +64,29 @@ def test_a_record_has_every_line_of_its_run_and_nothing_of_the_machine(tmp_path:
         (run / left_out).write_bytes(b"large")
     (run / "training").mkdir()
     (run / "training" / "rft.jsonl").write_text('{"step": 1, "loss": 0.5}\n')
-    record = pack(run, tmp_path / "results")
+    record = pack(run, tmp_path / "results", alone=True)
 
     assert record == tmp_path / "results" / "rft-s0"
+    sets = [f"question_sets/{path.stem}" for path in (run / "question_sets").iterdir()]
+    assert len(sets) == 2
     assert contents(record).keys() == {
         "manifest.json",
         "result.json",
         "ledger.json",
         "evaluation.json",
-        "questions.jsonl.xz",
+        *(f"{name}.jsonl.xz" for name in sets),
         "training/rft.jsonl.xz",
         "journal/rft.sample.jsonl.xz",
         "journal/evaluation.final.jsonl.xz",
     }
-    for name in ("questions.jsonl", "training/rft.jsonl", "journal/rft.sample.jsonl", "journal/evaluation.final.jsonl"):
+    for name in (*(f"{name}.jsonl" for name in sets), "training/rft.jsonl"):
         assert rows_of(record, name) == [json.loads(line) for line in (run / name).read_text().splitlines()]
+    for phase in ("rft.sample", "evaluation.final"):
+        rows = [json.loads(line) for line in (run / "journal" / f"{phase}.jsonl").read_text().splitlines()]
+        assert list(RecordedJournal(record).whole_rows(phase)) == rows
     assert str(tmp_path).encode() not in b"".join(contents(record).values())
     assert json.loads((record / "result.json").read_text())["folder"] == "rft-s0"
-    assert journal_manifest(record) == journal_manifest(run) == json.loads((run / "manifest.json").read_text())["journal"]
+    assert journal_manifest(record) == journal_manifest(run) == read_manifest(run).journal
 
 
 def test_packing_again_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -84,7 +94,44 @@ def test_packing_again_gives_the_same_bytes(tmp_path: Path) -> None:
     first = contents(pack(run, tmp_path / "one"))
     assert contents(pack(run, tmp_path / "one")) == first
     assert contents(pack(tmp_path / "one" / "rft-s0", tmp_path / "two")) == first
-    assert [path.name for path in (tmp_path / "one").iterdir()] == ["rft-s0"]
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["question_sets", "rft-s0"]
+    assert contents(tmp_path / "one" / "question_sets") == contents(tmp_path / "two" / "question_sets")
+
+
+def test_records_side_by_side_share_their_question_sets(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        pack(write_record(tmp_path / f"rft-s{seed}", seed=seed), tmp_path / "out")
+    assert len(list((tmp_path / "out" / "question_sets").iterdir())) == 2
+    record = tmp_path / "out" / "rft-s1"
+    assert read_questions(record, read_manifest(record)) == read_questions(
+        tmp_path / "rft-s0", read_manifest(tmp_path / "rft-s0")
+    )
+    shutil.rmtree(tmp_path / "out" / "question_sets")
+    with pytest.raises(UserError, match=r"the question set .* is missing"):
+        read_questions(record, read_manifest(record))
+
+
+def test_texts_are_left_out_where_token_ids_decode_to_them(tmp_path: Path, tokenizer: Any) -> None:
+    """Of the first sample and its revision; a text that is not what its token ids decode to stays."""
+    run = write_record(tmp_path / "rft-s0")
+    said = ["7-0=7\n\\boxed{7}", "7-0=7\n\\boxed{8}"]
+    rows = [json.loads(line) for line in (run / "journal" / "evaluation.final.jsonl").read_text().splitlines()[:2]]
+    for row, text in zip(rows, said, strict=True):
+        row |= {"text": text, "token_ids": tokenizer(text, add_special_tokens=False)["input_ids"]}
+    rows[1]["token_ids"] = [1]
+    again = [{**row, "phase": "evaluation.final.revision", "prefix": f"{row['text']}\n\nOnce more.\n\n"} for row in rows]
+    journals = {"evaluation.final": rows, "evaluation.final.revision": again}
+
+    def decode(ids: Any) -> str:
+        return str(tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    short = without_texts(journals, decode)
+    assert ["text" in row for row in short["evaluation.final"]] == [False, True]
+    assert [row["continues"][2] for row in short["evaluation.final.revision"]] == ["\n\nOnce more.\n\n"] * 2
+    texts = Texts(lambda phase: short[phase], lambda: decode)
+    for phase, whole in journals.items():
+        assert list(texts.restored(short[phase])) == [{**row, "prefix": row.get("prefix", "")} for row in whole]
+        assert journal_digest(short[phase]) == journal_digest(whole)
 
 
 def test_a_newer_run_replaces_its_record_and_a_broken_one_does_not(tmp_path: Path) -> None:
@@ -98,16 +145,16 @@ def test_a_newer_run_replaces_its_record_and_a_broken_one_does_not(tmp_path: Pat
     assert contents(tmp_path / "out" / "rft-s0") == before
     write_record(tmp_path / "newer" / "rft-s0", accuracy=0.9)
     assert contents(pack(tmp_path / "newer" / "rft-s0", tmp_path / "out")) != before
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["rft-s0"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["question_sets", "rft-s0"]
 
 
 def test_what_cannot_become_a_record_is_refused(tmp_path: Path) -> None:
     running = write_record(tmp_path / "running", state="running")
     finished = write_record(tmp_path / "finished")
     (tmp_path / "out" / "finished").mkdir(parents=True)
-    with pytest.raises(UserError, match="is not finished; go on with"):
+    with pytest.raises(UserError, match="is not finished; resume it with"):
         pack(running, tmp_path / "out")
-    with pytest.raises(UserError, match="is there and is no record"):
+    with pytest.raises(UserError, match="exists and is not a record"):
         pack(finished, tmp_path / "out")
     with pytest.raises(UserError, match="into the run"):
         pack(finished, tmp_path)
@@ -131,7 +178,9 @@ def test_the_digest_is_of_what_the_samples_say(tmp_path: Path) -> None:
     assert journal_digest(random.Random(1).sample(rows, len(rows))) == digest
     assert journal_digest(read_lines(written(tmp_path, pack_lines(rows)))) == digest
     changed = {"index": "9", "seed": 1, "prompt_tokens": 13, "token_ids": [1], "finish": "length", "verdict": {}}
-    changes = [{name: changed.get(name, "x")} for name in rows[0]]
+    changes = [{name: changed.get(name, "x")} for name in rows[0] if name != "text"]
+    assert journal_digest([{**rows[0], "text": "x"}, *rows[1:]]) == digest
+    assert journal_digest([{**rows[0], "text": "x"}, *rows[1:]], with_texts=True) != journal_digest(rows, with_texts=True)
     digests = {journal_digest([{**rows[0], **change}, *rows[1:]]) for change in changes}
     assert len(digests - {digest}) == len(changes)
     assert journal_digest(rows[1:]) != digest
@@ -141,8 +190,8 @@ def test_the_digest_is_of_what_the_samples_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"no xz", "is no whole xz file"),
-        (lzma.compress(b'{"a": 1}\n' * 100)[:-20], "is no whole xz file"),
+        (b"not xz", "is not a complete xz file"),
+        (lzma.compress(b'{"a": 1}\n' * 100)[:-20], "is not a complete xz file"),
         (lzma.compress(b'{"a": 1}\n{"a": \n'), "line 2: not JSON"),
         (lzma.compress(b'{"a": 1}\n[1]\n'), "line 2: not JSON"),
         (lzma.compress(b'{"seeds": 3}\n{"a": 1}\n'), "line 1: not JSON"),
@@ -155,7 +204,7 @@ def test_a_broken_file_is_named_with_its_line(tmp_path: Path, data: bytes, messa
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"nor one that ends in \.xz"):
+    with pytest.raises(UserError, match=r"does not exist, nor does"):
         list(read_lines(tmp_path / "none.jsonl"))
 
 

@@ -20,6 +20,7 @@ from sdzero_bench.runs.plan.estimate import Plan, estimate
 from sdzero_bench.runs.plan.plan_check import compared, plan_of
 from sdzero_bench.runs.registry import methods
 from sdzero_bench.training.method import Method
+from sdzero_bench.training.recipe import Phase
 
 MICRO = Path(__file__).parent.parent / "results" / "micro"
 
@@ -149,15 +150,15 @@ def test_what_cannot_be_planned_is_said(settings: list[str], assumed: list[str],
     assert said in str(error.value)
 
 
-def test_a_method_that_does_not_say_what_it_trains_on_cannot_be_planned() -> None:
+def test_a_method_that_does_not_declare_what_it_trains_on_cannot_be_planned() -> None:
     class Silent(Method):
         name, summary, paper = "silent", "", ""
 
-        def plan(self, questions: int) -> dict[str, int]:
-            return {}
+        def phases(self, questions: int) -> list[Phase]:
+            return [Phase("silent", "finetune")]
 
         def train(self, run: Any) -> Any:
             raise NotImplementedError
 
-    with pytest.raises(UserError, match="silent does not say how much it trains"):
+    with pytest.raises(UserError, match="silent cannot be planned: its phase 'silent' does not declare its passes"):
         Silent().expected(1, assumptions(resolve("rft")).typical)

@@ -17,8 +17,9 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.methods.grpo import GRPOOptions
 from sdzero_bench.training.on_policy import Attempt
-from sdzero_bench.training.options import PolicyGradientOptions
+from sdzero_bench.training.options import Objective, PolicyGradientOptions
 from sdzero_bench.training.policy_gradient import GRPO_LOSSES, policy_gradient_trainer
 
 QUESTIONS = ["1 + 2", "What is 30 - 4 + 5?"]
@@ -63,7 +64,8 @@ def ours(
     tokenizer: Any,
     folder: Path,
     model: Any,
-    options: PolicyGradientOptions,
+    objective: Objective,
+    kl_weight: float = 0.0,
     rewards: Sequence[float | None] = REWARDS,
     **more: Any,
 ) -> Any:
@@ -73,19 +75,20 @@ def ours(
         return [attempt(row["question_id"], ids, reward) for row, ids, reward in drawn]
 
     parts = {"train_dataset": dataset(), "processing_class": tokenizer, "rollout": rollout, "model": model}
-    return policy_gradient_trainer(options, SamplingParameters(1.0, 1.0, 64), arguments(folder, **more), **parts)
+    options = PolicyGradientOptions(group_size=GROUP, kl_weight=kl_weight)
+    return policy_gradient_trainer(objective, options, SamplingParameters(1.0, 1.0, 64), arguments(folder, **more), **parts)
 
 
-def trl_alone(tokenizer: Any, folder: Path, model: Any, options: PolicyGradientOptions) -> Any:
+def trl_alone(tokenizer: Any, folder: Path, model: Any, objective: Objective, kl_weight: float) -> Any:
     """TRL's own trainer, which generates: its generation is replaced at the outermost point, by the same completions."""
-    low, high = options.clip()
+    low, high = objective.clip
     shared = arguments(
         folder,
         num_generations=GROUP,
-        num_iterations=options.updates,
+        num_iterations=objective.updates,
         epsilon=low,
         epsilon_high=high,
-        beta=options.kl_weight,
+        beta=kl_weight,
         max_completion_length=64,
         temperature=1.0,
         shuffle_dataset=False,
@@ -97,11 +100,11 @@ def trl_alone(tokenizer: Any, folder: Path, model: Any, options: PolicyGradientO
 
     parts = {"model": model, "reward_funcs": [verified], "train_dataset": dataset(), "processing_class": tokenizer}
     trainer: Any
-    if options.objective == "rloo":
+    if objective.name == "rloo":
         trainer = RLOOTrainer(args=RLOOConfig(**shared), **parts)
         trainer._generate_single_turn = lambda *a, **k: ended(tokenizer)
     else:
-        trainer = GRPOTrainer(args=GRPOConfig(**shared, **GRPO_LOSSES[options.objective]), **parts)
+        trainer = GRPOTrainer(args=GRPOConfig(**shared, **GRPO_LOSSES[objective.name]), **parts)
         trainer._generate_single_turn = lambda *a, **k: (ended(tokenizer), None)
     return trainer
 
@@ -115,11 +118,10 @@ def rows() -> list[dict[str, Any]]:
 def test_loss_and_gradient_are_those_of_trl_on_the_same_batch(
     tokenizer: Any, tmp_path: Path, objective: Any, kl_weight: float
 ) -> None:
-    options = PolicyGradientOptions(objective=objective, group_size=GROUP, kl_weight=kl_weight, updates=2)
     results = []
     for make in (ours, trl_alone):
         model = saved(tokenizer, tmp_path)
-        trainer = make(tokenizer, tmp_path, model, options)
+        trainer = make(tokenizer, tmp_path, model, Objective(objective, updates=2, clip=(0.05, 0.1)), kl_weight)
         model.train()
         trainer.current_gradient_accumulation_steps = 1
         batch = trainer._generate_and_score_completions(rows())
@@ -137,8 +139,7 @@ def test_loss_and_gradient_are_those_of_trl_on_the_same_batch(
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_advantages_are_those_of_the_formulas(tokenizer: Any, tmp_path: Path, objective: Any) -> None:
-    options = PolicyGradientOptions(objective=objective, group_size=GROUP)
-    trainer = ours(tokenizer, tmp_path, saved(tokenizer, tmp_path), options)
+    trainer = ours(tokenizer, tmp_path, saved(tokenizer, tmp_path), Objective(objective))
     trainer.model.train()
     got = trainer._generate_and_score_completions(rows())["advantages"].numpy()
     r = np.array(REWARDS).reshape(-1, GROUP)
@@ -155,8 +156,7 @@ def test_a_rollout_without_a_reward_has_no_advantage_and_no_part_in_the_baseline
     tokenizer: Any, tmp_path: Path, objective: Any
 ) -> None:
     rewards = [None, *REWARDS[1:]]
-    options = PolicyGradientOptions(objective=objective, group_size=GROUP)
-    trainer = ours(tokenizer, tmp_path, saved(tokenizer, tmp_path), options, rewards)
+    trainer = ours(tokenizer, tmp_path, saved(tokenizer, tmp_path), Objective(objective), rewards=rewards)
     trainer.model.train()
     advantages = trainer._generate_and_score_completions(rows())["advantages"]
     assert advantages[0] == 0
@@ -172,8 +172,8 @@ def test_a_rollout_without_a_reward_has_no_advantage_and_no_part_in_the_baseline
 @pytest.mark.parametrize("updates", [1, 2])
 def test_each_batch_of_rollouts_is_used_as_often_as_said(tokenizer: Any, tmp_path: Path, updates: int) -> None:
     """Two steps: with one update a batch, both draw; with two, the second goes on with the rollouts of the first."""
-    options = PolicyGradientOptions(group_size=GROUP, updates=updates)
-    trainer = ours(tokenizer, tmp_path, saved(tokenizer, tmp_path), options, max_steps=2, logging_steps=1, save_strategy="no")
+    objective = Objective("dapo", updates)
+    trainer = ours(tokenizer, tmp_path, saved(tokenizer, tmp_path), objective, max_steps=2, logging_steps=1, save_strategy="no")
     inner, steps = trainer.rollout, []
 
     def watch(policy: Any, step: int, rows: list[dict[str, Any]]) -> Sequence[Attempt]:
@@ -191,8 +191,7 @@ def test_tokens_are_counted_for_the_ledger(tokenizer: Any, tmp_path: Path) -> No
     """Every token goes forward and backward once an update, and once more forward for a reference or an old policy."""
     tokens = sum(GROUP * len(prompt_ids(tokenizer, q)) for q in QUESTIONS) + sum(map(len, ended(tokenizer)))
     for kl_weight, updates, passes in ((0.0, 1, 0), (0.1, 1, 1), (0.0, 3, 1)):  # several updates need the old policy too
-        options = PolicyGradientOptions(group_size=GROUP, kl_weight=kl_weight, updates=updates)
-        trainer = ours(tokenizer, tmp_path, saved(tokenizer, tmp_path), options)
+        trainer = ours(tokenizer, tmp_path, saved(tokenizer, tmp_path), Objective("dapo", updates), kl_weight)
         trainer.model.train()
         trainer._generate_and_score_completions(rows())
         assert trainer._metrics["train"]["backward_tokens"] == [tokens * updates]
@@ -201,10 +200,28 @@ def test_tokens_are_counted_for_the_ledger(tokenizer: Any, tmp_path: Path) -> No
 
 def test_a_truncated_distribution_is_refused() -> None:
     with pytest.raises(UserError, match=r"set sampling\.top_p=1"):
-        policy_gradient_trainer(PolicyGradientOptions(), SamplingParameters(1.0, 0.9, 64), {})
+        policy_gradient_trainer(Objective("dapo"), PolicyGradientOptions(), SamplingParameters(1.0, 0.9, 64), {})
 
 
 def test_clip_ranges_are_the_objectives_own_unless_they_are_given() -> None:
-    assert PolicyGradientOptions().clip() == (0.2, 0.28)
-    assert PolicyGradientOptions(objective="gspo").clip() == (3e-4, 4e-4)
-    assert PolicyGradientOptions(objective="grpo", clip_high=0.3).clip() == (0.2, 0.3)
+    assert GRPOOptions().objective() == Objective("dapo", clip=(0.2, 0.28))
+    assert GRPOOptions(loss="gspo").objective().clip == (3e-4, 4e-4)
+    assert GRPOOptions(loss="grpo", clip_high=0.3).objective().clip == (0.2, 0.3)
+    assert GRPOOptions(clip_low=0.1, updates=2).objective() == Objective("dapo", 2, (0.1, 0.28))
+
+
+@pytest.mark.parametrize(("clip_low", "kept"), [(0.5, True), (1e-6, False)])
+def test_a_ratio_below_one_minus_clip_low_has_no_gradient(tokenizer: Any, tmp_path: Path, clip_low: float, kept: bool) -> None:
+    """min(w A, clip(w) A) with A < 0 is constant once w < 1 - clip_low. Here the policy has made every token less likely."""
+    objective = GRPOOptions(loss="grpo", updates=2, clip_low=clip_low).objective()
+    model = saved(tokenizer, tmp_path)
+    trainer = ours(tokenizer, tmp_path, model, objective)
+    model.train()
+    trainer.current_gradient_accumulation_steps = 1
+    batch = trainer._generate_and_score_completions(rows())
+    batch["old_per_token_logps"] = batch["old_per_token_logps"] + 0.1  # w = exp(-0.1) for each token
+    batch["advantages"] = -torch.ones_like(batch["advantages"])
+    trainer.compute_loss(model, batch).backward()
+    gradient = max(float(p.grad.abs().max()) for p in model.parameters())
+    assert (gradient > 1e-4) == kept
+    assert (gradient == 0) != kept

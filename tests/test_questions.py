@@ -41,7 +41,7 @@ def test_what_cannot_be_a_question_set() -> None:
         QuestionSet("set", (Question("q0", "a", "1"), Question("q0", "b", "1")))
     with pytest.raises(UserError, match="cannot split"):
         questions(2).split(0.1)
-    with pytest.raises(UserError, match="5 questions asked"):
+    with pytest.raises(UserError, match="5 questions requested"):
         questions(4).head(5)
 
 

@@ -78,7 +78,8 @@ def test_two_processes_do_what_one_does(launcher: str, method: str, more: tuple[
     whole = run_json(small_run(method, tmp_path / "one", *more))
     result = run_json(launched(launcher, *small_run(method, tmp_path / "two", *more)[3:]))
     one, two = folder_in(tmp_path / "one"), folder_in(tmp_path / "two")
-    assert (one / "questions.jsonl").read_bytes() == (two / "questions.jsonl").read_bytes()
+    sets = {run: {path.name: path.read_bytes() for path in (run / "question_sets").iterdir()} for run in (one, two)}
+    assert sets[one] == sets[two]
     assert without_seconds(whole) == without_seconds(result)
     assert whole["evaluation"] == result["evaluation"]
     assert json.loads((two / "manifest.json").read_text())["hardware"]["processes"] == 2
@@ -111,7 +112,7 @@ def test_what_two_processes_cannot_follow_is_said_in_one_line(tmp_path: Path) ->
     arguments = launched("ddp", "run", "--method", "rft", "--out", str(tmp_path / "runs"), *settings)
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    said = [line for line in done.stderr.splitlines() if line.startswith("sdzero-bench: optimizer.batch_size is 7, which 2")]
+    said = [line for line in done.stderr.splitlines() if line.startswith("sdzero-bench: optimizer.batch_size=7 cannot")]
     assert len(said) == 1
     assert not (tmp_path / "runs").exists()
 
@@ -120,12 +121,12 @@ def test_what_two_processes_cannot_follow_is_said_in_one_line(tmp_path: Path) ->
     ("settings", "environment", "said"),
     [
         (["engine.name=vllm"], {}, "samples in one process"),
-        ([], {"ACCELERATE_USE_DEEPSPEED": "true"}, "share the weights out with FSDP2"),
-        (["lora.rank=4"], {"ACCELERATE_USE_FSDP": "true"}, "DDP fits"),
+        ([], {"ACCELERATE_USE_DEEPSPEED": "true"}, "shard the weights with FSDP2"),
+        (["lora.rank=4"], {"ACCELERATE_USE_FSDP": "true"}, "DDP is enough"),
         (
             ["method.distill.teacher.weights=ema"],
             {"ACCELERATE_USE_FSDP": "true"},
-            r"method\.distill\.teacher\.weights has to be",
+            r"method\.distill\.teacher\.weights must be",
         ),
     ],
 )

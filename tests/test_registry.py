@@ -149,6 +149,8 @@ def test_an_unknown_task_is_refused_with_what_is_near(name: str, message: str) -
 
 
 def test_listing_needs_no_torch() -> None:
-    code = "import sys; from sdzero_bench import registry; registry.methods(); registry.tasks(); print('torch' in sys.modules)"
+    code = (
+        "import sys; from sdzero_bench.runs.registry import methods, tasks; methods(); tasks(); print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

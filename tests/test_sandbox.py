@@ -6,11 +6,9 @@ import pickle
 from typing import Any
 
 import pytest
-from sandboxes import QUICK, best, working
+from sandboxes import QUICK, best, every_tier
 
 from sdzero_bench.verifiers.sandbox import Limits, Opaque, ProgramResult, Sandbox, TestUnsupportedError
-
-every_tier = pytest.mark.parametrize("sandbox", working(), ids=lambda sandbox: f"tier {sandbox.tier}")
 
 
 def outcomes(result: ProgramResult) -> list[str]:
@@ -31,6 +29,7 @@ def test_each_input_has_a_fresh_process(sandbox: Sandbox) -> None:
     assert [e.stdout for e in sandbox.stdio("python", program, ["a\n", "bb\n"], QUICK).executions] == ["1\n", "2\n"]
 
 
+@pytest.mark.cpp
 @every_tier
 def test_cpp(sandbox: Sandbox) -> None:
     program = '#include <cstdio>\nint main() { int a, b; while (scanf("%d %d", &a, &b) == 2) printf("%d\\n", a + b); }'

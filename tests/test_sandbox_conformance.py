@@ -5,24 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sandboxes import best, working
+from sandboxes import best, every_tier, working
 
 from sdzero_bench.verifiers.sandbox import Sandbox, SandboxError
 from sdzero_bench.verifiers.sandbox.conformance import NOT_COVERED, PROBES, AttackOutcome, run_conformance
 from sdzero_bench.verifiers.sandbox.conformance.probe import Probe
 from sdzero_bench.verifiers.sandbox.filters import Filters
-from sdzero_bench.verifiers.sandbox.sandbox import Result
+from sdzero_bench.verifiers.sandbox.result import ProgramResult
 
 NAMED = {probe.name: probe for probe in PROBES}
 
 
+@pytest.mark.bwrap
+@pytest.mark.cpp
 def test_tier_1_holds_all_of_it() -> None:
     findings = run_conformance(best())
     assert best().tier == 1
     assert {finding.probe: finding.found for finding in findings if finding.held is not True} == {}
 
 
-@pytest.mark.parametrize("sandbox", working()[1:], ids=lambda sandbox: f"tier {sandbox.tier}")
+@pytest.mark.cpp
+@pytest.mark.parametrize("sandbox", [s for s in working() if s.tier > 1], ids=lambda sandbox: f"tier {sandbox.tier}")
 def test_weaker_tiers_hold_what_they_promise(sandbox: Sandbox) -> None:
     findings = run_conformance(sandbox)
     assert {finding.probe: finding.found for finding in findings if finding.held is False} == {}
@@ -30,12 +33,14 @@ def test_weaker_tiers_hold_what_they_promise(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sandbox", working(), ids=lambda sandbox: f"tier {sandbox.tier}")
+@pytest.mark.cpp
+@every_tier
 def test_each_tier_without_a_filter_holds_what_it_promises(sandbox: Sandbox) -> None:
     findings = run_conformance(replace(sandbox, filters=Filters()))
     assert {finding.probe: finding.found for finding in findings if finding.held is False} == {}
 
 
+@pytest.mark.bwrap
 def test_a_weaker_tier_promises_less() -> None:
     promised = [{probe.name for probe in PROBES if probe.promised_by(sandbox)} for sandbox in working()]
     assert promised[0] == set(NAMED)
@@ -59,9 +64,9 @@ def test_the_suite_sees_what_tier_3_lets_through(probe: str, seen: str) -> None:
 class Gullible(Sandbox):
     """Believes a program that prints that it passed: what a forger hopes for."""
 
-    def asserts(self, source: str, tests: object, names: object, limits: object, setup: str = "") -> Result:
+    def asserts(self, source: str, tests: object, names: object, limits: object, setup: str = "") -> ProgramResult:
         result = super().asserts(source, tests, names, limits, setup)  # type: ignore[arg-type]
-        return Result(tuple(replace(execution, outcome="ok") for execution in result.executions))
+        return ProgramResult(tuple(replace(execution, outcome="ok") for execution in result.executions))
 
 
 def test_the_suite_sees_a_forged_verdict() -> None:

@@ -20,6 +20,7 @@ from sdzero_bench.verifiers.sandbox.tier_search import calibrated, of_tier, why_
 from sdzero_bench.verifiers.sandbox.tiers import versions
 
 
+@pytest.mark.bwrap
 def test_this_machine_has_every_tier() -> None:
     """The tests of the tiers would pass without having tested anything otherwise."""
     assert [sandbox.tier for sandbox in working()] == [1, 2, 3]
@@ -36,6 +37,7 @@ def fake(tool: str, script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) 
 DOES_NOTHING = 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"'
 
 
+@pytest.mark.bwrap
 def test_the_best_tier_is_taken_and_calibrated() -> None:
     found = find_sandbox()
     assert found.tier == 1
@@ -91,6 +93,7 @@ def test_other_systems_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
         find_sandbox()
 
 
+@pytest.mark.bwrap
 def test_without_libseccomp_there_are_no_filters_and_the_name_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyseccomp", None)
     assert make_filters() == Filters()
@@ -105,6 +108,7 @@ def test_a_slow_machine_is_found_to_be_slow(monkeypatch: pytest.MonkeyPatch) -> 
     assert calibrated(best()).slowness > 10
 
 
+@pytest.mark.bwrap
 def test_what_breaks_is_an_error_and_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox = best()
     fake("bwrap", "exit 7", tmp_path, monkeypatch)
@@ -121,7 +125,9 @@ def test_a_process_that_cannot_be_confined_is_an_error_and_no_verdict() -> None:
         broken.stdio("python", "print(1)", [""], QUICK)
 
 
-@pytest.mark.parametrize("name", sorted(LANGUAGES))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.cpp if name == "cpp" else ()) for name in sorted(LANGUAGES)]
+)
 def test_every_language_works_here(name: str) -> None:
     require_language(name, best())
 
@@ -133,6 +139,7 @@ def test_a_missing_compiler_is_found_before_it_is_needed(monkeypatch: pytest.Mon
         require_language("cpp", best())
 
 
+@pytest.mark.cpp
 def test_another_language_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     c = languages.Language(
         name="c",
@@ -151,6 +158,7 @@ def test_an_unknown_language_names_the_nearest() -> None:
         best().stdio("pyton", "", [""], Limits())
 
 
+@pytest.mark.bwrap
 def test_tools_outside_of_path_are_found_in_the_systems_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as in a service with a PATH of its own: the sandbox works there, and its version is known."""
     monkeypatch.setenv("PATH", "/nowhere")

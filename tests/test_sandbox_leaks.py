@@ -14,11 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sandboxes import QUICK, best, working
+from sandboxes import QUICK, best, every_tier
 
 from sdzero_bench.verifiers.sandbox import Limits, Sandbox
-
-every_tier = pytest.mark.parametrize("sandbox", working(), ids=lambda sandbox: f"tier {sandbox.tier}")
 
 PROGRAMS = [
     "def f(): return 1",
@@ -57,6 +55,7 @@ def clean() -> Iterator[None]:
     assert gone([process for process in descendants() if process not in processes])
 
 
+@pytest.mark.cpp
 @every_tier
 @pytest.mark.usefixtures("clean")
 def test_after_programs_of_all_kinds(sandbox: Sandbox) -> None:
@@ -80,7 +79,7 @@ WORKER = """
 import pickle, sys
 sandbox = pickle.load(sys.stdin.buffer)
 print("ready", flush=True)
-from sdzero_bench.sandbox import Limits
+from sdzero_bench.verifiers.sandbox import Limits
 sandbox.calls("import time\\ntime.sleep(600)\\ndef f(): pass", "f", [[]], Limits(cpu_seconds=300))
 """
 
@@ -121,6 +120,7 @@ def _outcome(sandbox: Sandbox, program: str) -> str:
     return sandbox.calls(program, "f", [[]], QUICK).executions[0].outcome
 
 
+@pytest.mark.cpp
 @every_tier
 def test_the_compilers_directory_is_empty_when_the_program_runs(sandbox: Sandbox) -> None:
     program = (

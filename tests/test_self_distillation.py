@@ -18,10 +18,10 @@ from trl.experimental.sdpo import loss_utils as sdpo_losses
 
 from sdzero_bench.core.settings import LoraConfig
 from sdzero_bench.policies.lora import adapted, weights_of
-from sdzero_bench.training.divergence import top_k_divergence
+from sdzero_bench.training.divergence import Head, per_token
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import DivergenceOptions, TeacherOptions
-from sdzero_bench.training.self_distillation import SelfDistillationTrainer, cut_to_fit
+from sdzero_bench.training.self_distillation import SelfDistillationTrainer, truncated_to_fit
 
 PHRASE = [70, 71, 72]
 QUESTIONS = ["1 + 2", "What is 30 - 4 + 5?", "7 + 8 - 9", "A much longer question, so that there is padding: 1 + 1"]
@@ -57,7 +57,7 @@ def make_trainer(
     return SelfDistillationTrainer(
         model=student,
         teacher_model=teacher,
-        args=DistillationConfig(
+        config=DistillationConfig(
             output_dir=str(folder), bf16=False, use_cpu=True, report_to="none", gradient_checkpointing=False, **arguments
         ),
         train_dataset=Dataset.from_list([{"prompt": [{"role": "user", "content": q}], "question_id": q} for q in QUESTIONS]),
@@ -168,11 +168,15 @@ def test_loss_equals_the_published_losses_of_sdft_and_sdpo(
 def test_top_k_over_the_whole_vocabulary_equals_the_published_top_k_loss(tokenizer: Any) -> None:
     """Ours takes the teacher's top tokens, TRL's the student's; where k is the whole vocabulary they are the same."""
     torch.manual_seed(0)
-    heads = [torch.nn.Linear(8, 50, bias=False) for _ in range(2)]
+    weights = [torch.randn(50, 8) for _ in range(2)]
     hidden = [torch.randn(6, 8) for _ in range(2)]
-    ours = top_k_divergence(hidden[0], heads[0], hidden[1], heads[1], DivergenceOptions(top_k=50))
+    ours = per_token(hidden[0], Head(weights[0]), hidden[1], Head(weights[1]), DivergenceOptions(top_k=50)).divergence
     theirs = sdft_losses.compute_topk_self_distillation_loss(
-        heads[0](hidden[0]), heads[1](hidden[1]), distillation_topk=50, distillation_alpha=1.0, distillation_add_tail=False
+        hidden[0] @ weights[0].T,
+        hidden[1] @ weights[1].T,
+        distillation_topk=50,
+        distillation_alpha=1.0,
+        distillation_add_tail=False,
     )
     torch.testing.assert_close(ours, theirs)
 
@@ -240,7 +244,7 @@ def test_over_long_teacher_inputs_are_cut_for_both_sides() -> None:
     prefix, phrase = 10, 3
     for length in range(1, 40):
         for limit in range(16, 70):
-            kept = cut_to_fit(range(length), lambda ids: [0] * prefix + list(ids) + [0] * phrase, 1000, limit)
+            kept = truncated_to_fit(range(length), lambda ids: [0] * prefix + list(ids) + [0] * phrase, 1000, limit)
             assert kept == list(range(min(length, (limit - prefix - phrase) // 2)))
 
 
@@ -301,6 +305,24 @@ def test_teacher_weights(
     assert expected.keys() == teacher.state_dict().keys()
     for name, got in teacher.state_dict().items():
         torch.testing.assert_close(got, expected[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("minimum_gain", "steps"), [(0.0, []), (0.05, []), (0.1, [4]), (0.5, [4])])
+def test_a_gain_of_at_most_minimum_gain_counts_as_a_plateau(
+    tokenizer: Any, tmp_path: Path, minimum_gain: float, steps: list[int]
+) -> None:
+    """Mean rewards of 0.4 and then 0.5 over windows of two steps: a gain of 0.1."""
+    student = tiny_model(tokenizer, 0)
+    trainer = make_trainer(
+        tokenizer, tmp_path, student, tiny_model(tokenizer, 1), lambda q, ids: second_copy(tokenizer, q, ids)
+    )
+    weights = trainer.teacher_weights
+    weights.options = TeacherOptions(weights="sync_on_plateau", patience=2, minimum_gain=minimum_gain)
+    for step, reward in enumerate([0.375, 0.425, 0.5, 0.5], start=1):
+        trainer.state.log_history.append({"reward": reward})
+        trainer.state.global_step = step
+        weights.on_step_end(trainer.args, trainer.state, trainer.control)
+    assert weights.synchronised == steps
 
 
 def test_the_policy_that_samples_at_step_n_is_the_policy_of_step_n(tokenizer: Any, tmp_path: Path) -> None:

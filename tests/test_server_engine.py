@@ -57,12 +57,12 @@ def test_requests_are_shared_out_and_answers_come_back_in_order(servers: list[St
 @pytest.mark.parametrize(
     ("path", "answer", "said"),
     [
-        ("/version", {"version": "0.9.1"}, r"runs vLLM 0\.9\.1, and versions 0\.32 to below 0\.33 are known here"),
+        ("/version", {"version": "0.9.1"}, r"runs vLLM 0\.9\.1, but the supported versions are 0\.32 to below 0\.33"),
         ("/version", 500, r"refused /version \(500\): .*out of\\nmemory"),
-        ("/collective_rpc", 404, r"cannot follow a policy; start it with `sdzero-bench serve`"),
+        ("/collective_rpc", 404, r"cannot load the weights of a policy; start it with `sdzero-bench serve`"),
         ("/collective_rpc", {"results": [{"policy": "", "dtype": "bfloat16"}]}, r"start it with --dtype float32"),
-        ("/version", "<html>", r"answers, but not as vLLM does; start a server with `sdzero-bench serve`"),
-        ("/v1/models", {"data": [{"id": "m", "max_model_len": 8}]}, r"may take 10 tokens .* larger --max-model-len"),
+        ("/version", "<html>", r"responds, but not like vLLM; start a server with `sdzero-bench serve`"),
+        ("/v1/models", {"data": [{"id": "m", "max_model_len": 8}]}, r"may take 10 tokens, .* larger --max-model-len"),
     ],
 )
 def test_a_server_that_cannot_be_used_is_named(servers: list[Stub], tokenizer: Any, path: str, answer: Any, said: str) -> None:
@@ -81,7 +81,7 @@ def test_weights_that_another_run_has_set_are_found_out(servers: list[Stub], tok
 
 
 def test_a_server_that_is_not_there_or_dies_is_said_with_what_to_do(servers: list[Stub], tokenizer: Any) -> None:
-    with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9 does not answer .*`sdzero-bench serve`, or mend engine\.urls"):
+    with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9 does not answer .*`sdzero-bench serve`, or fix engine\.urls"):
         engines(tokenizer, "http://127.0.0.1:9")
     with pytest.raises(UserError, match=r"set engine\.urls="):
         engines(tokenizer)
@@ -105,7 +105,7 @@ def test_weights_travel_through_the_folder_of_engine_exchange(servers: list[Stub
 
 
 def test_an_exchange_that_is_not_there_is_said_before_anything_is_loaded(servers: list[Stub], tokenizer: Any) -> None:
-    with pytest.raises(UserError, match=r"engine\.exchange: there is no folder '/no/such/folder'; make it"):
+    with pytest.raises(UserError, match=r"engine\.exchange: there is no directory '/no/such/folder'; create one"):
         engines(tokenizer, servers[0].url, more=("engine.exchange=/no/such/folder",))
 
 
@@ -138,5 +138,5 @@ def test_serve_on_cpus_reads_whole_prompts_and_shares_nothing_out(monkeypatch: p
     assert (options["--max-model-len"], options["--max-num-batched-tokens"]) == ("4096", "4096")
     assert {"--enforce-eager", "--no-enable-chunked-prefill"} <= options.keys()
     assert not {"--tensor-parallel-size", "--gpu-memory-utilization"} & options.keys()
-    with pytest.raises(UserError, match="--tensor-parallel 2 needs so many GPUs, and 0 are here"):
+    with pytest.raises(UserError, match="--tensor-parallel 2 needs 2 GPUs, and 0 are available"):
         served(monkeypatch, 0, tensor_parallel=2)

@@ -9,8 +9,8 @@ import pytest
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.methods import srt
-from sdzero_bench.methods.srt import Revision, SRTOptions, strip_opening, trim_repeating_tail
-from sdzero_bench.training.phrases import NAMED
+from sdzero_bench.methods.srt import PHRASES, SRT, Revision, SRTOptions, strip_opening, trim_repeating_tail
+from sdzero_bench.training.cost import Typical
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,20 @@ def test_two_stages_as_the_public_code_orders_them() -> None:
     assert second == [t.revision() for t in tuples[:3]]
 
 
+@pytest.mark.parametrize("stage_two", [3, 20, 1000])
+def test_a_plan_of_two_stages_counts_the_tuples_of_each(stage_two: int) -> None:
+    """40 questions, of which half are answered correctly; one revision each, of which half are correct: 20 tuples."""
+    options = SRTOptions(objective="two_stage", revisions=1, epochs=1, stage_two=stage_two)
+    typical = Typical(prompt=7, completion=10, revised=1, solution=1, phrase=3, right=0.5, revised_right=0.5)
+    expected = SRT(options).expected(40, typical)
+    run = FakeRun()
+    srt._two_stages(run, [revision(i % 2 == 0, i) for i in range(20)], options)  # type: ignore[arg-type]
+    assert {name: passes.backward / 30 for name, passes in expected.items()} == {n: len(e) for n, _, e in run.trained}
+    assert list(SRT(options).plan(40)) == ["srt.initial", "srt.revision"]
+
+
 def test_two_stages_need_tuples_for_both() -> None:
-    with pytest.raises(UserError, match="0 from wrong first responses and 2 from right ones"):
+    with pytest.raises(UserError, match="0 from incorrect first responses and 2 from correct ones"):
         srt._two_stages(FakeRun(), [revision(True)] * 2, SRTOptions(objective="two_stage"))  # type: ignore[arg-type]
 
 
@@ -98,6 +110,6 @@ def test_losses_can_be_had_alone(monkeypatch: pytest.MonkeyPatch, losses: Any, e
 
 
 def test_phrases_stand_between_blank_lines() -> None:
-    for phrases in NAMED.values():
+    for phrases in PHRASES.values():
         assert phrases.after(1.0) == f"\n\n{phrases.right}\n\n"
         assert phrases.after(0.0) == f"\n\n{phrases.wrong}\n\n"

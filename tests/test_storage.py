@@ -75,7 +75,7 @@ def test_a_url_that_cannot_be_used_is_said() -> None:
 
 CARRY_OUT = """
 import pickle, sys
-from sdzero_bench.sweeping import remote
+from sdzero_bench.runs.sweep import remote_run as remote
 remote.SEND_SECONDS = 0.2
 run, out, url = pickle.load(open(sys.argv[1], "rb"))
 print(remote.carry_out(run, out, url).how)

@@ -14,7 +14,8 @@ from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.runs.config import resolve
 from sdzero_bench.runs.registry import methods
-from sdzero_bench.runs.session import Session, session_in
+from sdzero_bench.runs.resuming import session_in
+from sdzero_bench.runs.session import Session
 from sdzero_bench.runs.sweep.grid import Grid, changed, digest, planned
 from sdzero_bench.runs.sweep.tuning import Tuning, grid_values
 

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.records.folder import LockedError, RunFolder
-from sdzero_bench.runs.session import resume_session
+from sdzero_bench.runs.resuming import resume_session
 from sdzero_bench.runs.sweep.children import Child, Children, log_file, visible_accelerators
 from sdzero_bench.runs.sweep.display import SweepDisplay, progress_table, seconds_left
 from sdzero_bench.runs.sweep.grid import Grid, PlannedRun

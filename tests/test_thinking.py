@@ -42,5 +42,5 @@ def test_a_policy_that_was_trained_without_can_be_measured_with() -> None:
 
 
 def test_a_template_without_the_switch_is_refused() -> None:
-    with pytest.raises(UserError, match="knows no enable_thinking"):
+    with pytest.raises(UserError, match="has no enable_thinking"):
         switch_thinking(SimpleNamespace(chat_template="{{ messages }}"), True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_edits import Edit, lines, read, removed, row, says, text, value, write, write_revised_record
+from record_edits import Edit, lines, questions, read, removed, row, says, text, value, write, write_revised_record
 from small_runs import command
 from synthetic_records import write_record
 
@@ -72,6 +72,7 @@ def test_an_unfinished_run_is_no_failure(tmp_path: Path) -> None:
 # What does not
 
 FINAL = "journal/evaluation.final.jsonl"
+OVERLAP = {"train": "train-1", "test": "test-9", "kind": "exact", "passage": "a"}
 TRAINING = "journal/rft.sample.jsonl"
 EDITS: dict[str, tuple[Edit, str]] = {
     "an average of the result": (
@@ -92,7 +93,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "a lead over a base that was not measured": (
         value("evaluation.json", "0/over_base", {"difference": 0.2, "interval": [0.1, 0.3], "questions": 6}),
-        "evaluation.json: final.over_base: there is no base policy here",
+        "evaluation.json: final.over_base: there is no base policy",
     ),
     "a policy that was never measured": (
         lambda folder: write(
@@ -149,8 +150,8 @@ EDITS: dict[str, tuple[Edit, str]] = {
         'result.json: supervision: recorded "none", manifest.json has "verifier rewards"',
     ),
     "tuning concealed": (
-        value("manifest.json", "tuning", {"trials": 3}),
-        'result.json: tuning: recorded null, manifest.json has {"trials": 3}',
+        value("manifest.json", "tuning", {"grid": {}, "split": "test", "trials": [], "chosen": {}}),
+        'result.json: tuning: recorded null, manifest.json has {"grid": {}',
     ),
     "a method that is not installed": (
         value("manifest.json", "config/method/name", "our-own"),
@@ -178,7 +179,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "a reward beyond 1": (
         lines(FINAL, lambda rows: rows[3]["verdict"].update(reward=2.0)),
-        f"{FINAL}: sample 4 is none (ValueError: the reward is 2.0, not 0 or 1)",
+        f"{FINAL}: sample 4 is not one (ValueError: the reward is 2.0, not 0 or 1)",
     ),
     "a sample removed": (lines(FINAL, lambda rows: rows.pop(3)), f"{FINAL}: lacks 1 samples, such as test-1/1"),
     "a training sample removed": (
@@ -187,15 +188,15 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "a sample twice": (
         lines(FINAL, lambda rows: rows.append(rows[0])),
-        f"{FINAL}: 1 samples are there more than once, such as test-0/0",
+        f"{FINAL}: 1 samples occur more than once, such as test-0/0",
     ),
     "a sample of another question": (
         lines(TRAINING, lambda rows: rows[0].update(question_id="test-0")),
-        f"{TRAINING}: 1 questions are not among the training questions of questions.jsonl, such as 'test-0'",
+        f"{TRAINING}: 1 questions are not among the training questions of question_sets, such as 'test-0'",
     ),
     "a training question measured": (
         lines(FINAL, lambda rows: rows[0].update(question_id="train-0")),
-        f"{FINAL}: 1 questions are not among the measured questions of questions.jsonl, such as 'train-0'",
+        f"{FINAL}: 1 questions are not among the measured questions of question_sets, such as 'train-0'",
     ),
     "a sample of another phase": (
         row(FINAL, 0, phase="rft.sample"),
@@ -205,7 +206,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
         row(FINAL, 0, policy="base"),
         f"{FINAL}: its samples, revisions included, are of several policies",
     ),
-    "a text": (row(FINAL, 0, text="\\boxed{1}"), "manifest.json: journal.evaluation.final.sha256: recorded"),
+    "a text": (row(FINAL, 0, text="\\boxed{1}"), "manifest.json: journal.evaluation.final.texts_sha256: recorded"),
     "what was revised": (
         row("journal/evaluation.final.revision.jsonl", 0, prefix="Another response."),
         "journal/evaluation.final.revision.jsonl: 1 revisions do not begin with the first response, such as test-0/0",
@@ -215,7 +216,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
         row(TRAINING, 0, prompt_tokens=1),
         "ledger.json: rft.sample.prompt_tokens: recorded 192, recomputed 181",
     ),
-    "a text that is none": (row(FINAL, 0, text=None), f"{FINAL}: sample 1 is none (TypeError: text is no text)"),
+    "a text that is none": (row(FINAL, 0, text=None), f"{FINAL}: sample 1 is not one (TypeError: text is not text)"),
     "a line torn": (
         lambda folder: (folder / FINAL).write_text((folder / FINAL).read_text()[:-9]),
         f"{FINAL}: '",
@@ -229,32 +230,36 @@ EDITS: dict[str, tuple[Edit, str]] = {
         value("manifest.json", "journal/rft.sample/sha256", "0" * 64),
         "manifest.json: journal.rft.sample.sha256: recorded",
     ),
-    "a question's text": (row("questions.jsonl", 5, text="1 + 1 = ?"), "manifest.json: test_set: recorded"),
-    "a question's answer": (row("questions.jsonl", 0, answer="7"), "manifest.json: question_set: recorded"),
+    "a question's text": (row(questions("test"), 1, text="1 + 1 = ?"), "manifest.json: test_set: recorded"),
+    "a question's answer": (row(questions("train"), 0, answer="7"), "manifest.json: question_set: recorded"),
     "the order of the questions": (
-        lines("questions.jsonl", lambda rows: rows.insert(0, rows.pop(1))),
+        lines(questions("train"), lambda rows: rows.insert(0, rows.pop(1))),
         "manifest.json: question_set: recorded",
     ),
     "a question twice": (
-        lines("questions.jsonl", lambda rows: rows.append(rows[-1])),
-        "questions.jsonl: question set 'test' has",
+        lines(questions("test"), lambda rows: rows.append(rows[-1])),
+        "question_sets: question set 'test' has",
     ),
     "a test question in training": (
-        lines("questions.jsonl", lambda rows: rows[0].update(text=rows[-1]["text"].upper())),
-        "questions.jsonl: 1 training questions are test questions too, such as 'train-0'",
+        lines(questions("train"), lambda rows: rows[0].update(text="50000 + 0 = ?")),
+        "question_sets: 1 training questions are test questions too, such as 'train-0'",
     ),
-    "a question of no split": (row("questions.jsonl", 2, split="dev"), "questions.jsonl: question 3: split: input should be"),
+    "a question without an answer": (row(questions("test"), 2, answer=None), "question_sets: '"),
     "questions that were removed": (
-        value("manifest.json", "decontamination/removed", [{"train": "train-1", "test": "test-9"}]),
-        "questions.jsonl: 1 train questions are there that were removed as overlapping, such as 'train-1'",
+        value(
+            "manifest.json",
+            "decontamination/removed",
+            [{"train": "train-1", "test": "test-9", "kind": "exact", "passage": "a"}],
+        ),
+        "question_sets: 1 train questions are present that were removed as overlapping, such as 'train-1'",
     ),
     "a fingerprint": (value("manifest.json", "test_set", "0" * 16), 'manifest.json: test_set: recorded "0000000000000000"'),
     "a fingerprint of the result": (value("result.json", "question_set", "0" * 16), "result.json: question_set: recorded"),
-    "a state": (value("manifest.json", "state", "running"), 'manifest.json: state is "running", though result.json is there'),
+    "a state": (value("manifest.json", "state", "running"), 'manifest.json: state is "running", though result.json exists'),
     "a state that does not exist": (value("manifest.json", "state", "done"), "manifest.json: state: input should be"),
     "no manifest": (removed("manifest.json"), "manifest.json: is missing"),
     "no result": (removed("result.json"), "result.json: is missing"),
-    "no questions": (removed("questions.jsonl"), "questions.jsonl: there is no"),
+    "no questions": (removed(questions("test")), "question_sets: the question set"),
     "no ledger": (removed("ledger.json"), "ledger.json: is missing"),
     "no evaluation": (removed("evaluation.json"), "evaluation.json: is missing"),
     "a broken manifest": (text("manifest.json", "{"), "manifest.json: is not JSON"),

@@ -44,7 +44,7 @@ def test_the_authors_own_readme_is_no_leaderboard(tmp_path: Path) -> None:
 BOARD_EDITS: dict[str, tuple[Edit, str]] = {
     "a mean": (
         value("leaderboard.json", "boards/0/tables/0/methods/0/avg/mean", 0.99),
-        "leaderboard.json: leaderboard.boards.0.tables.0.methods.0.avg.mean: recorded 0.99, made again from the records 0.",
+        "leaderboard.json: leaderboard.boards.0.tables.0.methods.0.avg.mean: recorded 0.99, regenerated from the records 0.",
     ),
     "a rank": (
         value("leaderboard.json", "boards/0/tables/0/methods/2/rank", 9),
@@ -66,7 +66,7 @@ BOARD_EDITS: dict[str, tuple[Edit, str]] = {
     "a record left out": (lambda folder: shutil.rmtree(folder / "rft-s1"), "leaderboard.json: "),
     "no records": (
         lambda folder: [shutil.rmtree(path) for path in folder.iterdir() if path.is_dir()],
-        "leaderboard.json: cannot be made again from the records: no run below",
+        "leaderboard.json: cannot be regenerated from the records: no run below",
     ),
     "a broken file": (text("leaderboard.json", "{"), "leaderboard.json: is not JSON"),
 }

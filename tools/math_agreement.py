@@ -1,7 +1,7 @@
-"""Our math verifier beside others on the same responses, as a page: `python -m tools.math_agreement CASES PAGE`.
+"""A page that compares our math verifier with others on the same responses: `python -m tools.math_agreement CASES PAGE`.
 
 The others are lm-eval's: minerva_math's exact match, math-verify as minerva_math calls it, and the two filters of gsm8k. The
-cases, and who is right, are in docs/math_cases.yaml; the page is docs/math_verifiers.md.
+cases, with their rulings, are in docs/math_cases.yaml; the page is docs/math_verifiers.md.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
+from sdzero_bench.core.text import markdown_table
 from sdzero_bench.questions.harness.lm_eval import figures_for
 from sdzero_bench.questions.harness.lm_eval_tasks import build_one
-from sdzero_bench.runs.write_up.summary import markdown_table
 from sdzero_bench.verifiers.math_answer import check_math
 
 OURS = "ours"
@@ -39,7 +39,7 @@ _INTEGER = re.compile(r"-?(\d+|\d{1,3}(,\d{3})+)")
 
 @dataclass(frozen=True)
 class Case:
-    """A response, and whether it is right."""
+    """A response, and whether it is correct."""
 
     group: str
     gold: str
@@ -50,7 +50,7 @@ class Case:
     origin: str
     why: str | None = None
     published: bool | None = None
-    """What the tests of `origin` say, where it is not `right`."""
+    """The verdict in the tests of `origin`, if it differs from `right`."""
 
 
 def read_cases(path: Path) -> list[Case]:
@@ -65,14 +65,14 @@ def _case(group: str, row: dict[str, Any]) -> Case:
 
 
 def stated(answer: str) -> str:
-    """A response that states its answer in each of the forms that the verifiers look for."""
+    """A response that states its answer in every form that the verifiers look for."""
     minerva = f"Final Answer: The final answer is ${answer}$. I hope it is correct."
     return f"Therefore it is $\\boxed{{{answer}}}$.\n{minerva}\n#### {answer}"
 
 
 def verdicts(cases: list[Case]) -> list[Said]:
-    """What each verifier says of each case. Those of GSM8K judge integers, and nothing else."""
-    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it says on every call that it has no time limit
+    """The verdict of each verifier on each case. Those of GSM8K are given integers only."""
+    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns on every call that it has no time limit
     tasks = {name: _task(name) for name in SOURCES}
     return [{OURS: _ours(case), **_theirs(case, tasks)} for case in cases]
 
@@ -80,7 +80,7 @@ def verdicts(cases: list[Case]) -> list[Said]:
 def _ours(case: Case) -> bool | None:
     try:
         return check_math(case.response, case.gold).reward == 1.0
-    except Exception:  # in a run the sample would count as not verified
+    except Exception:  # in a run the sample would count as unverified
         return None
 
 
@@ -108,7 +108,7 @@ def _document(name: str, gold: str) -> dict[str, str]:
 
 
 def _task(name: str) -> Any:
-    """lm-eval's task with its own filters and metrics, over one document of no importance."""
+    """lm-eval's task with its own filters and metrics, over one placeholder document."""
     from datasets import Dataset
 
     rows = [_document(name, "1")]
@@ -117,14 +117,14 @@ def _task(name: str) -> Any:
 
 
 def contested(case: Case, said: Said) -> bool:
-    """Whether anybody is of another opinion than the ruling."""
+    """Whether a verifier or the published verdict disagrees with the ruling."""
     return case.published is not None or any(given != case.right for given in said.values())
 
 
 def page(cases: list[Case], judged_as: list[Said]) -> str:
-    """The page, of cases and the verdicts on them.
+    """The page, from cases and the verdicts on them.
 
-    Raises `ValueError` for a case on which a verifier is of another opinion and which does not say why.
+    Raises `ValueError` for a contested case that does not say why.
     """
     judged = list(zip(cases, judged_as, strict=True))
     disputed = [(case, said) for case, said in judged if contested(case, said)]
@@ -133,16 +133,16 @@ def page(cases: list[Case], judged_as: list[Said]) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in ("lm_eval", "math-verify", "sympy"))
     parts = [
         "# Math verifiers compared",
-        "Written by `make math-verifiers` from docs/math_cases.yaml; a test holds it up to date. "
-        f"All judge the same responses: {versions}.",
+        "Written by `make math-verifiers` from docs/math_cases.yaml; a test keeps it up to date. "
+        f"All verifiers are given the same responses. Versions: {versions}.",
         "`minerva exact`, `gsm8k strict` and `gsm8k flexible` are filters and metrics of lm-eval; `math-verify` is called on "
-        "the whole response, as lm-eval's minerva_math calls it. The verifiers of GSM8K are asked where the gold answer is an "
-        "integer, which is what they are for. Time limits of their own are switched off: the page must not depend on the "
-        "machine.",
-        markdown_table(["verifier", "as ruled", "wrong, but accepted", "right, but refused", "raises"], _counts(judged)),
+        "the whole response, as lm-eval's minerva_math calls it. The verifiers of GSM8K are given only the cases whose gold "
+        "answer is an integer, which is what they are for. The verifiers' own time limits are disabled, so that the page does "
+        "not depend on the machine.",
+        markdown_table(["verifier", "as ruled", "incorrect, but accepted", "correct, but rejected", "raises"], _counts(judged)),
         f"## Disagreements: {len(disputed)} of {len(cases)} cases",
-        "The ruling says who is right; `published` is what the tests say that the case is from.",
-        markdown_table(["gold", "answer", "ruling", "of another opinion", "why", "case of"], [_row(c, v) for c, v in disputed]),
+        "The ruling is ours; `published` is the verdict in the tests that the case comes from.",
+        markdown_table(["gold", "answer", "ruling", "disagrees", "why", "source"], [_row(c, v) for c, v in disputed]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -160,7 +160,7 @@ def _counts(judged: list[tuple[Case, Said]]) -> list[list[str]]:
 def _row(case: Case, said: Said) -> list[str]:
     against = [f"{label} (raises)" if given is None else label for label, given in said.items() if given != case.right]
     against += ["published"] if case.published is not None else []
-    ruling = "right" if case.right else "wrong"
+    ruling = "correct" if case.right else "incorrect"
     return [_code(case.gold), _code(case.shown), ruling, ", ".join(against), case.why or "", case.origin]
 
 

@@ -1,23 +1,21 @@
-"""docs/report.png: the top of a report page, as a headless Chromium shows it.
-
-python docs/screenshot.py results/micro/leaderboard.html docs/report.png
-"""
+"""The top of a report page in a headless Chromium: `python -m tools.screenshot PAGE IMAGE`; `make screenshot` runs it."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
-SIZE = {"width": 1280, "height": 860}
+from tools.system_programs import find_chromium
+
+SIZE: ViewportSize = {"width": 1280, "height": 860}
 
 
 def main(page: Path, image: Path) -> None:
-    chromium = shutil.which("chromium")
+    chromium = find_chromium()
     if chromium is None:
-        sys.exit("no Chromium here: apt install chromium")
+        sys.exit("Chromium is not installed; to install it: python tools/system_programs.py")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         shown = browser.new_page(viewport=SIZE, color_scheme="light")

@@ -227,7 +227,8 @@ def _sandbox() -> str:
     from sdzero_bench.verifiers.sandbox import find_sandbox
 
     found = find_sandbox()
-    return f"{found.name}; CPU time is {found.slowness:.2f}x that of the reference machine, wall time {found.crowding:.2f}x CPU time"
+    factors = f"{found.slowness:.2f}x that of the reference machine, wall time {found.crowding:.2f}x CPU time"
+    return f"{found.name}; CPU time is {factors}"
 
 
 def _languages() -> str:

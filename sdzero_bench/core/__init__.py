@@ -1,1 +1,1 @@
-"""Types, settings and pure helpers that every other room uses; imports nothing of ours."""
+"""Types, settings and pure helpers that all other rooms use; imports none of them."""

@@ -1,9 +1,9 @@
-"""What goes into a sampling engine and what comes out."""
+"""What a sampling engine takes and returns: requests, sampling parameters and completions."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -21,7 +21,7 @@ class SamplingParameters:
 
 @dataclass(frozen=True)
 class Request:
-    """One completion to draw: the token ids to continue, and the seed that alone decides its random numbers."""
+    """One completion to draw: the token ids to continue, and the seed that alone determines its random numbers."""
 
     prompt_ids: tuple[int, ...]
     seed: int
@@ -29,28 +29,25 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """Drawn token ids; the end-of-sequence token is the last of them where `finish` is "stop"."""
+    """Sampled token ids. If `finish` is "stop", the last one is the token that ended the turn; "length" means truncated."""
 
     token_ids: tuple[int, ...]
     finish: FinishReason
 
 
 class Engine(Protocol):
-    """A sampler of one policy. Every engine means the same by the same parameters."""
+    """A sampler for one policy. The parameters mean the same in every engine."""
 
     name: str
     version: str
     batch_size: int
 
     def generate(self, requests: Sequence[Request], parameters: SamplingParameters) -> list[Completion]:
-        """One completion a request, in order; at most `batch_size` requests a call."""
+        """One completion per request, in order; takes at most `batch_size` requests per call."""
         ...
 
 
-EngineFactory = Callable[[str], Engine]
-
-
 def sample_seed(run_seed: int, *parts: object) -> int:
-    """A 63-bit seed for one sample, from the run's seed and what identifies the sample within the run."""
+    """A 63-bit seed for one sample, from the run's seed and whatever identifies the sample within the run."""
     digest = hashlib.sha256(repr((run_seed, *parts)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

@@ -1,6 +1,6 @@
-"""The processes of one run, one a device, as `accelerate launch` or torchrun starts them.
+"""The processes (ranks) of one run, one per device, as started by `accelerate launch` or torchrun.
 
-All of them sample and train; the first keeps the books. What one of them has drawn, each of them knows.
+All ranks sample and train; the first one does the bookkeeping. Samples are gathered, so that every rank has all of them.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 
@@ -17,7 +18,7 @@ T = TypeVar("T")
 
 
 class Ranks:
-    """This process among those of its run; alone unless it was launched among others."""
+    """This process (rank `index`) and the number of processes in its run; 1 unless launched with others."""
 
     def __init__(self, index: int = 0, count: int = 1) -> None:
         self.index = index
@@ -29,11 +30,11 @@ class Ranks:
 
     @property
     def name(self) -> str:
-        """To begin a message with; empty for the first, whose messages are the run's."""
+        """A prefix for messages; empty for the first rank, which speaks for the run."""
         return "" if self.first else f"process {self.index + 1} of {self.count}: "
 
     def gather(self, own: Sequence[T]) -> list[T]:
-        """What all processes bring, in their order; called by all of them."""
+        """The items of all ranks, in rank order. Collective: every rank has to call it."""
         if self.count == 1:
             return list(own)
         from accelerate.utils import gather_object
@@ -41,15 +42,16 @@ class Ranks:
         return list(gather_object(list(own)))
 
     def from_first(self, value: T) -> T:
-        """The first process's value, whatever the others bring; called by all of them."""
+        """The first rank's value, on every rank. Collective: every rank has to call it."""
         if self.count == 1:
             return value
         from accelerate.utils import broadcast_object_list
 
-        return broadcast_object_list([value])[0]
+        received: list[T] = broadcast_object_list([value])
+        return received[0]
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Block until all ranks have called it."""
         if self.count > 1:
             from accelerate import PartialState
 
@@ -57,7 +59,7 @@ class Ranks:
 
     @contextmanager
     def first_goes_first(self) -> Iterator[None]:
-        """The first process runs the block before the others do, and none goes on before all have."""
+        """The first rank runs the block before the others; no rank continues until all have run it."""
         if not self.first:
             self.wait()
         yield
@@ -66,6 +68,7 @@ class Ranks:
         self.wait()
 
     def close(self) -> None:
+        """End the process group."""
         if self.count > 1:
             from accelerate import PartialState
 
@@ -76,44 +79,38 @@ ALONE = Ranks()
 
 
 def launched() -> Ranks:
-    """The processes that this one was launched among."""
+    """This process's rank among the processes it was launched with."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "LOCAL_RANK" not in os.environ:
         return ALONE
     import torch
     from accelerate import PartialState
 
-    state: Any = PartialState(cpu=not torch.cuda.is_available())
+    state = PartialState(cpu=not torch.cuda.is_available())
     return Ranks(state.process_index, state.num_processes)
 
 
 def sharded() -> bool:
-    """Whether the launcher was told to share the weights out over the processes (FSDP)."""
+    """Whether the launcher was configured to shard the weights over the ranks (FSDP)."""
     return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
 def require_supported(config: RunConfig, ranks: Ranks) -> None:
-    """Raise `UserError` for settings that several processes cannot follow."""
+    """Raise `UserError` for settings that do not work with several processes."""
     if ranks.count == 1:
         return
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
-        raise UserError("DeepSpeed is not supported; share the weights out with FSDP2 (`sdzero-bench launchers`)")
+        raise UserError("DeepSpeed is not supported; shard the weights with FSDP2 (`sdzero-bench launchers`)")
     if config.engine.name == "vllm":
-        raise UserError("engine.name=vllm samples in one process; with several take engine.name=vllm-server or transformers")
+        raise UserError("engine.name=vllm samples in one process; with several, use engine.name=vllm-server or transformers")
     if config.optimizer.batch_size % ranks.count:
         raise UserError(
-            f"optimizer.batch_size is {config.optimizer.batch_size}, which {ranks.count} processes cannot share evenly; "
-            f"choose a multiple"
+            f"optimizer.batch_size={config.optimizer.batch_size} cannot be divided evenly among {ranks.count} processes; "
+            f"choose a multiple of {ranks.count}"
         )
     if sharded() and config.lora.rank is not None:
-        raise UserError("lora.rank is not supported where weights are shared out (FSDP); adapters need so little that DDP fits")
-    moving = [name for name, value in _leaves(config.method) if name.endswith("teacher.weights") and value != "frozen"]
+        raise UserError(
+            "lora.rank is not supported with sharded weights (FSDP); adapters need so little memory that DDP is enough"
+        )
+    moving = [name for name, value in flatten(config.method).items() if name.endswith("teacher.weights") and value != "frozen"]
     if sharded() and moving:
-        raise UserError(f"method.{moving[0]} has to be frozen where weights are shared out (FSDP)")
-
-
-def _leaves(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+        raise UserError(f"method.{moving[0]} must be frozen when weights are sharded (FSDP)")

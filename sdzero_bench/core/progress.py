@@ -1,4 +1,4 @@
-"""Progress on the terminal: one bar a phase, with samples, accuracy so far and time left, on standard error."""
+"""Progress on the terminal: one bar per phase, with samples, accuracy so far and time left, on standard error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class PhaseBar:
-    """The bar of one phase. `advance` counts work done; the accuracy shown is over verified samples."""
+    """The progress bar of one phase. The accuracy shown is over verified samples."""
 
     def __init__(self, progress: Progress, name: str, total: int, unit: str) -> None:
         self._progress = progress
@@ -27,12 +27,14 @@ class PhaseBar:
 
 
 class ProgressDisplay:
+    """Progress bars and messages of a run."""
+
     def __init__(self, console: Console | None = None, quiet: bool = False) -> None:
         self.console = console or Console(stderr=True, quiet=quiet)
 
     @contextmanager
     def phase(self, name: str, total: int, unit: str = "samples") -> Iterator[PhaseBar]:
-        columns = (  # together less than 80 characters wide
+        columns = (  # less than 80 characters wide in total
             TextColumn("{task.description:<25}"),
             BarColumn(bar_width=10),
             MofNCompleteColumn(),

@@ -1,4 +1,4 @@
-"""What this run ran on: versions, hardware, code."""
+"""What a run ran on: package versions, hardware, commit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 PACKAGES = (
     "sdzero-bench",
@@ -27,7 +27,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str | None]:
-    """Installed versions; None for a package that is not there."""
+    """Versions of Python and `PACKAGES`, None for packages that are not installed, and the commit of this code."""
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -37,7 +37,18 @@ def versions() -> dict[str, str | None]:
     return found | {"commit": _commit()}
 
 
-def hardware() -> dict[str, Any]:
+class HardwareFacts(TypedDict):
+    """The machine, its CPUs, the number of threads that torch uses, and the names of its GPUs."""
+
+    machine: str
+    system: str
+    cpu_count: int | None
+    torch_threads: int
+    accelerators: list[str]
+
+
+def hardware() -> HardwareFacts:
+    """Of this machine."""
     import torch
 
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -51,7 +62,7 @@ def hardware() -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that the package runs from, with "+changes" if files differ from it."""
+    """The commit of the checkout that the package runs from, with "+changes" if tracked files are modified."""
     here = Path(__file__).resolve().parent
     try:
         head = _git(here, "rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""Questions, and ordered sets of them that can be told apart by a fingerprint."""
+"""Questions, and ordered question sets identified by a fingerprint."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from sdzero_bench.core.errors import UserError
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question with its gold answer, as text; `details` is whatever else the task needs to verify or demonstrate."""
+    """One question and its gold answer, as text. `details` holds whatever else the task needs to verify or demonstrate it."""
 
     id: str
     text: str
@@ -39,7 +39,11 @@ class QuestionSet(Sequence[Question]):
                 twice = next(v for i, v in enumerate(values) if v in values[:i])
                 raise UserError(f"question set {self.name!r} has the {what} {twice[:80]!r} more than once")
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> Question: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Question]: ...
+    def __getitem__(self, index: int | slice) -> Question | Sequence[Question]:
         return self.questions[index]
 
     def __len__(self) -> int:
@@ -50,14 +54,14 @@ class QuestionSet(Sequence[Question]):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over ids, texts and answers in their order, as 16 hex digits."""
+        """SHA-256 over ids, texts and answers in order, as 16 hex digits."""
         rows = [[q.id, q.text, q.answer] for q in self.questions]
         return hashlib.sha256(json.dumps(rows, ensure_ascii=True).encode()).hexdigest()[:16]
 
     def head(self, count: int | None) -> QuestionSet:
-        """The first `count` questions, or all of them for None."""
+        """The first `count` questions, or all for None. Raises `UserError` if there are fewer."""
         if count is not None and count > len(self):
-            raise UserError(f"{count} questions asked of {self.name!r}, which has {len(self)}")
+            raise UserError(f"{count} questions requested from {self.name!r}, which has {len(self)}")
         return QuestionSet(self.name, self.questions[:count])
 
     def split(self, share: float) -> tuple[QuestionSet, QuestionSet]:
@@ -71,20 +75,20 @@ class QuestionSet(Sequence[Question]):
         )
 
     def overlap(self, other: QuestionSet) -> list[Question]:
-        """Questions whose text, up to case and white space, is in `other` too."""
+        """Questions whose text also occurs in `other`, ignoring case and white space."""
         theirs = {normalised(q.text) for q in other}
         return [q for q in self if normalised(q.text) in theirs]
 
 
 class _Nothing(QuestionSet):
     def __post_init__(self) -> None:
-        """An empty set, meant to be empty."""
+        """No checks: this set is empty on purpose."""
 
 
 NO_QUESTIONS = _Nothing("none", ())
-"""The training questions of a run that trains nothing."""
+"""The training questions of a run without training."""
 
 
 def normalised(text: str) -> str:
-    """The text up to case and white space."""
+    """The text in lower case, with single spaces."""
     return " ".join(text.lower().split())

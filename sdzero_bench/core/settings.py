@@ -1,4 +1,4 @@
-"""The settings of a run, typed and bounded. How they are put together is in config.py."""
+"""The settings of a run, typed and validated. They are assembled from a preset and `--set` options in runs/config.py."""
 
 from __future__ import annotations
 
@@ -15,24 +15,29 @@ class ModelConfig(Section):
     """The base policy."""
 
     name: str
-    """A directory, a GGUF file, `package:MODULE/PATH` for a directory of an installed package, or a name on the hub."""
+    """A directory, a GGUF file, `package:MODULE/PATH` for a directory in an installed package, or a model on the Hugging Face
+    Hub, such as Qwen/Qwen3-4B-Instruct-2507."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the weights, in training and sampling; auto: float32."""
     device: str = "auto"
+    """A torch device, such as cuda:1 or cpu; auto: a GPU if one is available, else the CPU."""
     thinking: bool | None = None
-    """Think before answering, or not, where the chat template has that switch (`enable_thinking`); null: as it does unasked."""
+    """Whether the model thinks before it answers, if its chat template has that switch (`enable_thinking`); null: the
+    template's default."""
 
 
 class QuestionsConfig(Section):
-    """How many questions of each split are used, always the first ones; null for all."""
+    """How many questions are used, always the first ones of a split; null: all."""
 
     train: int | None = Field(None, gt=1)
+    """Training questions."""
     test: int | None = Field(None, gt=0)
-    """Questions to measure on, of whichever split `evaluation.split` names."""
+    """Questions to evaluate on, from the split that `evaluation.split` names."""
     decontaminate: Literal["train", "test", "off"] = "train"
-    """Which side loses a question that training and test share (questions/decontamination.py has the rule): `train` leaves
-    a published test set as it is."""
+    """Which split drops a question that training and test share (see questions/decontamination.py for the rule). `train`
+    leaves a published test set intact; with `off`, a question that is literally in both is an error."""
     measure_only: bool = False
-    """Load no training questions: the policy is measured as it is. `sdzero-bench eval` sets it."""
+    """Load no training questions and measure the policy as it is. Set by `sdzero-bench eval`."""
 
 
 class SamplingConfig(Section):
@@ -40,63 +45,69 @@ class SamplingConfig(Section):
 
     temperature: float = Field(1.0, gt=0, le=5)
     top_p: float = Field(1.0, gt=0, le=1)
+    """1: the whole distribution; less: nucleus sampling."""
     max_new_tokens: int = Field(512, gt=0)
+    """Longer completions are truncated."""
     batch_size: int = Field(64, gt=0)
+    """Completions generated at a time, in evaluation too. Lower it if sampling runs out of memory."""
 
 
 class EngineConfig(Section):
-    """What draws the samples. Sampling settings mean the same in each; the same seed draws different samples."""
+    """What draws the samples. Sampling settings mean the same in every engine, but the same seed gives different samples."""
 
     name: Literal["transformers", "vllm", "vllm-server"] = "transformers"
-    """vllm: in the run's own process. vllm-server: `sdzero-bench serve`, on this machine or others."""
+    """transformers: `generate` of the model being trained. vllm: vLLM in the run's own process. vllm-server: vLLM servers,
+    started with `sdzero-bench serve` on this machine or others."""
     urls: tuple[str, ...] = ()
-    """vllm-server: addresses, such as [http://10.0.0.7:8000]; samples are shared out over them."""
+    """vllm-server: addresses, such as [http://10.0.0.7:8000]; requests are distributed over them."""
     exchange: str | None = None
-    """vllm-server: a folder that the run and the servers' machines share, through which weights travel; null: the system's for
-    temporary files, which servers on this machine read."""
+    """vllm-server: a directory that the run and the servers can access, through which weights are passed; null: the system's
+    temporary directory, for servers on the same machine."""
     gpu_memory: float = Field(0.4, gt=0, lt=1)
-    """vllm: its share of the GPU's memory. The trainer needs the rest."""
+    """vllm: fraction of the GPU's memory that it may use. Training needs the rest."""
     max_model_len: int | None = Field(None, gt=0)
-    """vllm: tokens of a prompt and its completion; null: as many as the model reads."""
+    """vllm: maximum length of a prompt and its completion together, in tokens; null: the model's context length."""
 
 
 class EvaluationConfig(Section):
-    """How policies are measured on the test questions."""
+    """How policies are measured."""
 
     split: Literal["validation", "test"] = "test"
-    """Settings are to be chosen on `validation`; figures to be reported come from `test`."""
+    """Choose settings on `validation`; report figures from `test`."""
     base: bool = True
     """Also measure the base policy. A sweep measures it once, in a run of its own."""
     intermediate: bool = True
-    """Also measure the policies that a method keeps on its way to the final one, such as SD-Zero's after SRT."""
+    """Also measure the policies that a method keeps before the final one, such as SD-Zero's policy after SRT."""
     samples: int = Field(8, gt=0)
-    """Samples a question: the k of avg@k and maj@k."""
+    """Samples per question: the k of avg@k and maj@k."""
     pass_at: int = Field(8, gt=0)
     """The k of pass@k; at most `samples`."""
     temperature: float = Field(1.0, ge=0, le=5)
-    """0: greedy, which gives one sample a question and no more."""
+    """0: greedy decoding, which requires evaluation.samples=1."""
     top_p: float = Field(1.0, gt=0, le=1)
     max_new_tokens: int = Field(512, gt=0)
     seed: int = 0
-    """Seed of the evaluation samples: the same for every method, so that differences are paired."""
+    """Seed of the evaluation samples: the same for every method, so that differences between methods are paired."""
     revise: bool = True
-    """Also let every policy revise its own answers, and measure how many it corrects and how many it keeps. The control
-    phrase is the paper's for every policy, whatever its method trained with."""
+    """Also let every policy revise its own responses, and measure how many wrong ones it corrects and how many right ones it
+    keeps. Every policy gets the paper's control phrases, whatever its method trained with."""
     localise: int = Field(0, ge=0)
-    """Responses of each policy whose divergence from the reviser is measured token by token (the paper's Figure 4): those of
-    the policy that was taught to revise, where the method keeps one, and of the final one. 0: none."""
+    """Number of responses per policy whose divergence from the reviser is measured token by token (the paper's Figure 4), for
+    the policy that was taught to revise, if the method keeps one, and for the final policy. 0: none."""
 
     @property
     def of_intermediate(self) -> bool:
-        """Whether policies on the way are measured: localising is a comparison with one of them."""
+        """Whether intermediate policies are measured. `localise` compares with one of them, so it implies this."""
         return self.intermediate or self.localise > 0
 
 
 class BudgetConfig(Section):
+    """What a method may spend on training. Evaluation is not counted."""
+
     samples_per_question: int = Field(4, gt=0)
-    """Training samples allowed, as a multiple of the training questions. The paper's budget is 4."""
+    """Training samples allowed per training question, 4 in the paper. A method may distribute them unevenly."""
     training_tokens: int | None = Field(None, gt=0)
-    """Tokens allowed to go through a model in training, forward (a teacher's) or backward (the student's); null: no limit."""
+    """Tokens that may pass through a model in training, forward (a teacher) or backward (the student); null: no limit."""
 
 
 class OptimizerConfig(Section):
@@ -104,49 +115,55 @@ class OptimizerConfig(Section):
 
     learning_rate: float = Field(5e-6, gt=0, lt=1)
     batch_size: int = Field(32, gt=0)
-    """Sequences an optimiser step."""
+    """Sequences per optimizer step."""
     micro_batch_size: int = Field(8, gt=0)
-    """Sequences a forward pass, or the next smaller number that divides `batch_size`, up to which gradients are accumulated."""
+    """Sequences per forward pass, rounded down to a divisor of `batch_size`; gradients are accumulated up to `batch_size`."""
     weight_decay: float = Field(1e-4, ge=0)
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.95, ge=0, lt=1)
     warmup_ratio: float = Field(0.05, ge=0, lt=1)
+    """Fraction of the steps over which the learning rate rises from 0."""
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
     max_grad_norm: float = Field(1.0, gt=0)
     gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, more time."""
     save_every: int = Field(50, gt=0)
-    """Optimiser steps between the checkpoints from which a killed run resumes."""
+    """Optimizer steps between the checkpoints from which an interrupted run resumes."""
 
 
 class LoraConfig(Section):
-    """Low-rank adapters in the place of all weights (peft). They want a learning rate some ten times as high."""
+    """Low-rank adapters instead of all weights (peft). They need a learning rate about ten times as high."""
 
     rank: int | None = Field(None, gt=0)
     """null: all weights are trained."""
     alpha: int = Field(32, gt=0)
     """Adapters are scaled by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of an adapter's inputs that is dropped in training."""
     target_modules: str | tuple[str, ...] = "all-linear"
-    """Names of the layers that are adapted; all-linear: each but the output head."""
+    """Names of the layers that are adapted; all-linear: all but the output head."""
 
 
 class TrackingConfig(Section):
-    """Where the curves of training go, beside the run's own folder."""
+    """Where training curves are logged, in addition to the run's own folder."""
 
     report_to: tuple[str, ...] = ()
-    """Trackers that transformers knows, such as tensorboard, wandb and trackio; `--report-to` sets it."""
+    """Trackers that transformers supports, such as tensorboard, wandb and trackio. Set by `--report-to`."""
 
 
 class VerifyingConfig(Section):
+    """How responses are verified."""
+
     workers: int | None = Field(None, gt=0)
+    """Verifier processes; null: one per core, at most 8."""
     timeout_seconds: float = Field(10.0, gt=0)
-    """After so long an answer counts as not verified. Programs have limits of their own, which are the task's."""
+    """Time limit per response; one that exceeds it counts as unverified. Limits for programs are set by the task."""
     allow_weaker_sandbox: bool = False
-    """Run what models write where bubblewrap cannot; `--allow-weaker-sandbox` sets it."""
+    """Where bubblewrap does not work, run programs written by models in a weaker sandbox. Set by `--allow-weaker-sandbox`."""
 
 
 class RunConfig(Section):
-    """Everything that decides a run. `task` and `method` hold the name and the options of the classes they name."""
+    """Everything that determines a run. `task` and `method` hold the name and the options of the task and the method."""
 
     preset: str
     seed: int = Field(0, ge=0)

@@ -1,4 +1,4 @@
-"""What a task has to say: its questions, how they are asked, and when a response is right."""
+"""The interface of a task: its questions, how they are asked, and when a response is right."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Messages = list[dict[str, str]]
 
 
 class ProgramRunner(Protocol):
-    """Where programs that a model wrote are run; `sdzero_bench.verifiers.sandbox` has the one there is."""
+    """Runs programs written by a model; implemented by `sdzero_bench.verifiers.sandbox.Sandbox`."""
 
     @property
     def name(self) -> str:
-        """The tier in force, for people."""
+        """The tier in use, for people."""
 
-    def as_dict(self) -> dict[str, Any]:
-        """The same for the record of a run."""
+    def as_dict(self) -> dict[str, object]:
+        """The same, for the record of a run."""
 
 
 class TaskOptions(BaseModel):
@@ -34,8 +34,8 @@ class TaskOptions(BaseModel):
 class Task(ABC):
     """A family of questions with a verifier.
 
-    `verify` runs in a worker process that may be killed, with a pickled copy of the task, so it has to depend on the task and
-    its arguments alone. A task module must import in a moment: no torch, no transformers at its top.
+    `verify` runs on a pickled copy of the task, in a worker process that may be killed, so it must depend on the task and its
+    arguments alone. A task module must import quickly: no torch or transformers at module level.
     """
 
     name: ClassVar[str]
@@ -44,14 +44,14 @@ class Task(ABC):
     verifier: ClassVar[str]
     Options: ClassVar[type[TaskOptions]] = TaskOptions
     needs_sandbox: ClassVar[bool] = False
-    """Whether `verify` runs what the model wrote. `sandbox` is set before the first sample then."""
+    """Whether `verify` runs programs that the model wrote. If so, `sandbox` is set before the first sample is drawn."""
     record_details: ClassVar[bool] = False
-    """Whether a run's record carries the questions' details: where the verifier needs them and they are small."""
+    """Whether a run's record includes the questions' details: True if the verifier needs them and they are small."""
 
     harness: ClassVar[str | None] = None
-    """Name and version of the harness whose questions, prompts and rules these are, such as "lm-eval 0.4.13"."""
+    """Name and version of the harness that questions, prompts and rules come from, such as "lm-eval 0.4.13"."""
 
-    def __init__(self, options: Any = None) -> None:
+    def __init__(self, options: TaskOptions | None = None) -> None:
         self.options: Any = options if options is not None else self.Options()
         self.sandbox: ProgramRunner | None = None
 
@@ -59,35 +59,35 @@ class Task(ABC):
     def load(self, split: Split) -> QuestionSet:
         """The questions of a split, always in the same order.
 
-        Raises `UserError` if they cannot be had; where the task has no such split at all, the kind of it called `NoSuchSplit`.
+        Raises `UserError` if they are not available, and its subclass `NoSuchSplit` if the task does not have that split.
         """
 
     @abstractmethod
     def prompt(self, question: Question) -> Messages:
-        """The chat that asks the question, up to the assistant's turn."""
+        """The chat messages that ask the question, up to the assistant's turn."""
 
     @abstractmethod
     def verify(self, question: Question, response: str) -> Verdict:
-        """Whether the response is right. Exceptions and time-outs are caught, and counted, by the caller."""
+        """Whether the response is right. The caller catches and counts exceptions and timeouts."""
 
     def time_limit(self, question: Question) -> float | None:
-        """Seconds after which verifying one response is given up and counted as failed; None: as the run is configured."""
+        """Seconds after which verifying one response is aborted and counted as failed; None: `verifying.timeout_seconds`."""
         return None
 
     def left_out(self, questions: QuestionSet) -> int:
-        """How many tests the data has of these questions that `verify` does not make: said before a run, and in its record."""
+        """How many of the data set's tests of these questions `verify` leaves out; reported before a run, and in its record."""
         return 0
 
     def verdict_key(self, question: Question, response: str) -> str | None:
-        """A digest of all that decides the verdict: program, tests, limits, sandbox. Where it is equal, verdicts are shared,
-        over the runs of a sweep too. None: this response is verified on its own.
+        """A digest of everything that determines the verdict: program, tests, limits, sandbox. Responses with equal keys share
+        a verdict, across the runs of a sweep too. None: this response is verified on its own.
         """
         return None
 
     def demonstration(self, question: Question) -> str | None:
-        """A gold solution, where the task has one."""
+        """A gold solution, if available."""
         return None
 
     def stated(self, answer: str) -> str:
-        """A response that gives this answer and nothing else."""
+        """A response that states this answer and nothing else."""
         return f"\\boxed{{{answer}}}"

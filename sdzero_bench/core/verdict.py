@@ -1,4 +1,4 @@
-"""What a verifier says of a response."""
+"""The verdict of a verifier on a response."""
 
 from __future__ import annotations
 
@@ -22,38 +22,39 @@ TestOutcome = Literal[
 
 @dataclass(frozen=True)
 class ProgramReport:
-    """What a program did with its tests. All of it is the program's doing: where the verifier failed there is no report."""
+    """How a program did on its tests. If the verifier failed, there is no report."""
 
     passed: int
     total: int
     first_failed: int | None
-    """Counted from 1; None where all passed, or where none was run."""
+    """Counted from 1; None if all passed, or if none was run."""
     outcome: TestOutcome
     """Of the first test that failed, or of the compiler, or "passed"."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`reward` is 1.0 or 0.0 where the verifier came to a result, and None where it failed.
+    """`reward` is 1.0 or 0.0, or None if the verifier failed.
 
     status:
-        "ok": verified, right or wrong; "timeout": killed at its time limit; "error": it raised, or its process died.
+        "ok": verified, right or wrong; "timeout": the verifier was killed at its time limit; "error": it raised an exception,
+        or its process died.
     """
 
     reward: float | None
     status: Literal["ok", "timeout", "error"] = "ok"
     answer: str | None = None
-    """What was taken as the response's final answer."""
+    """The final answer that was extracted from the response."""
     detail: str = ""
     tests: ProgramReport | None = None
-    """For programs."""
+    """Set for programs only."""
 
     @classmethod
     def failed(cls, status: Literal["timeout", "error"], detail: str) -> Verdict:
         return cls(reward=None, status=status, detail=detail)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for the journal; `tests` only where there are some."""
+    def as_dict(self) -> dict[str, object]:
+        """Plain data for the journal; without `tests` if there are none."""
         row = asdict(self)
         if self.tests is None:
             del row["tests"]

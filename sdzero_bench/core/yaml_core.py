@@ -1,4 +1,4 @@
-"""YAML as its version 1.2 reads it, for settings: `off` is a word, and 1e-4 is a number. PyYAML follows version 1.1."""
+"""YAML 1.2 for settings, where `off` is a string and 1e-4 is a number. PyYAML implements version 1.1."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _CoreLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in _CHANGED]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-# After the others, so that 12 stays an integer.
+# Added last, so that 12 stays an integer.
 for tag, first in (("tag:yaml.org,2002:bool", "tTfF"), ("tag:yaml.org,2002:float", "-+.0123456789")):
     _CoreLoader.add_implicit_resolver(tag, _CHANGED[tag], list(first))
 
 
 def read_yaml(text: str) -> Any:
-    """Raises `yaml.YAMLError` for what is no YAML."""
+    """The value of a YAML document. Raises `yaml.YAMLError` if it is malformed."""
     return yaml.load(text, Loader=_CoreLoader)

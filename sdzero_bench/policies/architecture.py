@@ -1,35 +1,41 @@
-"""The shape of a model, from its configuration: no weights are read or downloaded."""
+"""The dimensions of a model, from its configuration; no weights are read or downloaded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import LoraConfig
 from sdzero_bench.policies.loading import model_path
 from sdzero_bench.policies.lora import adapted
 
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
 
 @dataclass(frozen=True)
 class Architecture:
+    """The dimensions that memory and compute depend on."""
+
     parameters: int
     trained: int
-    """Those of the adapters, where there are any; else all."""
+    """Parameters that are trained: those of the adapters, if any, else all."""
     layers: int
     hidden: int
     key_value: int
-    """Numbers that a token keeps in each layer's cache, keys and values together."""
+    """Elements per token in the cache of each layer, keys and values together."""
     vocabulary: int
     context: int
-    """Tokens that the model reads."""
+    """Context length in tokens."""
 
     def flops(self, tokens: float, backward: bool) -> float:
-        """Of a token in a sequence of `tokens`: 2 a parameter forward and 4 more backward, and attention's own.
+        """FLOPs per token in a sequence of length `tokens`: 2 per parameter and those of attention; three times that with
+        `backward`.
 
-        Kaplan et al. 2020 (arXiv 2001.08361), section 2.1; attention as PaLM counts it (arXiv 2204.02311, appendix B), halved,
-        since a token attends to those before it.
+        Kaplan et al. 2020 (arXiv 2001.08361), section 2.1; attention as in PaLM (arXiv 2204.02311, appendix B), halved,
+        since a token attends only to those before it.
         """
         forward = 2.0 * self.parameters + 2.0 * self.layers * self.hidden * tokens
         return 3.0 * forward if backward else forward
@@ -71,7 +77,7 @@ KNOWN: dict[str, dict[str, Any]] = {
         "tie_word_embeddings": True,
     },
 }
-"""Configurations of the presets' models, as their authors publish them, so that a plan needs no network."""
+"""Published configurations of the models in the presets, so that a plan needs no network."""
 
 
 NO_ADAPTERS = LoraConfig()
@@ -79,14 +85,15 @@ NO_ADAPTERS = LoraConfig()
 
 @cache
 def architecture(name: str, lora: LoraConfig = NO_ADAPTERS) -> Architecture:
-    """Of a model in a directory or on the hub. Raises `UserError` if its configuration cannot be had, or if it has no layers
-    of the names that are to be adapted.
+    """The architecture of a model in a directory or on the Hub.
+
+    Raises `UserError` if its configuration cannot be loaded, or if it has no layers named in `lora.target_modules`.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     if name in KNOWN:
-        config: Any = AutoConfig.for_model(**KNOWN[name])
+        config: PretrainedConfig = AutoConfig.for_model(**KNOWN[name])
     else:
         path = model_path(name)
         try:

@@ -1,4 +1,4 @@
-"""Policies from GGUF files: dequantised once into a directory that everything else reads as any other model's."""
+"""Policies from GGUF files: dequantised once into a model directory, which everything else loads like any other."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def is_gguf(name: str) -> bool:
 
 
 def dequantised(file: Path) -> Path:
-    """The directory with the file's tokenizer, chat template and weights, the latter in float32; made where it is not there.
+    """A model directory with the file's tokenizer, chat template and weights in float32; created on first use.
 
-    It is kept in $XDG_CACHE_HOME, by default ~/.cache, under the file's content. What quantising has rounded stays rounded: the
-    policy is not the one that the file was made from, and its figures are its own.
+    It is cached in $XDG_CACHE_HOME, by default ~/.cache, by the file's content. Rounding by quantisation is not undone: figures
+    for this policy are not those of the model that was quantised.
 
-    Raises `UserError` if the file is not there, the package gguf is not, or transformers cannot read it.
+    Raises `UserError` if the file does not exist, the package gguf is not installed, or transformers cannot read the file.
     """
     _require(file)
     digest = _digest(file, file.stat().st_mtime_ns)
@@ -46,7 +46,7 @@ def dequantised(file: Path) -> Path:
 
 @lru_cache
 def _digest(file: Path, changed: int) -> str:
-    """Of the content, in 16 hex digits. A process asks several times, and the file may have gigabytes."""
+    """SHA-256 of the content, as 16 hex digits. Cached, since the file may have gigabytes and is asked for repeatedly."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
@@ -55,35 +55,35 @@ def _require(file: Path) -> None:
     if not file.is_file():
         raise UserError(f"there is no file {str(file)!r}")
     if find_spec("gguf") is None:
-        raise UserError(f"{str(file)!r} is read by the package gguf, which is not installed: pip install 'sdzero-bench[gguf]'")
+        raise UserError(f"{str(file)!r} needs the package gguf, which is not installed: pip install 'sdzero-bench[gguf]'")
 
 
 def _convert(file: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    where: dict[str, Any] = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
+    where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(**where)
-        # transformers knows those of some architectures; a chat template is of no use where its marks are read as text.
+        tokenizer = AutoTokenizer.from_pretrained(**where)
+        # transformers adds them for some architectures only; without them, the markers of a chat template would be plain text.
         tokenizer.add_special_tokens({"additional_special_tokens": _control_tokens(file)}, replace_extra_special_tokens=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
             **where, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
         )
-        # The weights are plain now, and are to be saved as such.
+        # The weights are dequantised, and have to be saved as such.
         model.hf_quantizer = None
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        # Weights that do not fit the settings which transformers took from the file are found only when they are read again.
+        # A mismatch between the weights and the configuration that transformers derived shows only when they are loaded again.
         AutoModelForCausalLM.from_pretrained(folder)
     except (RuntimeError, ValueError, KeyError, ImportError) as error:
         raise UserError(f"transformers cannot read {str(file)!r}: {' '.join(str(error).split())[:300]}") from error
 
 
 def _control_tokens(file: Path) -> list[str]:
-    """Marks that are one token whatever stands around them, such as those of a chat template."""
+    """Control tokens, such as the markers of a chat template: never split, whatever surrounds them."""
     from gguf import GGUFReader, TokenType
 
     fields = GGUFReader(file).fields
@@ -94,7 +94,7 @@ def _control_tokens(file: Path) -> list[str]:
 
 
 def quantisation(file: Path) -> str:
-    """The type that most of the file's weights have, such as `Q4_1`. Raises `UserError` as `dequantised` does."""
+    """The type of most of the file's weights, such as `Q4_1`. Raises `UserError` like `dequantised`."""
     _require(file)
     from gguf import GGUFReader
 

@@ -1,4 +1,4 @@
-"""Loading policies: any causal language model that transformers loads, from a directory or the hub."""
+"""Loading policies: any causal language model that transformers supports, from a directory or the Hub."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def model_path(name: str) -> str:
-    """A local directory for `package:` names, directories and GGUF files, otherwise the name itself, for the hub.
+    """A local directory for `package:` names, directories and GGUF files; otherwise the name itself, for the Hub.
 
-    Raises `UserError` if a directory is meant and is not there or holds no model, or for a GGUF file that cannot be read.
+    Raises `UserError` if a local directory does not exist or contains no model, or if a GGUF file cannot be read.
     """
     if is_gguf(name):
         return str(dequantised(Path(name).expanduser()))
@@ -29,18 +29,18 @@ def model_path(name: str) -> str:
         directory = Path(str(resources.files(module).joinpath(path)))
     else:
         directory = Path(name).expanduser()
-        # What looks like OWNER/NAME and is no directory is meant for the hub.
+        # OWNER/NAME is a model on the Hub unless a directory of that name exists.
         if not directory.exists() and not name.startswith((".", "/", "~")) and name.count(os.sep) <= 1:
             return name
     if not directory.is_dir():
         raise UserError(f"there is no model directory {str(directory)!r}")
     if not (directory / "config.json").is_file():
-        raise UserError(f"{str(directory)!r} holds no model: config.json is missing")
+        raise UserError(f"{str(directory)!r} does not contain a model: config.json is missing")
     return str(directory)
 
 
 def device(config: ModelConfig) -> str:
-    """Where the policy lives: as configured, or the first accelerator, or the CPU."""
+    """The policy's torch device: as configured, else the GPU if one is available, else the CPU."""
     import torch
 
     if config.device != "auto":
@@ -49,7 +49,7 @@ def device(config: ModelConfig) -> str:
 
 
 def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
-    """The model's own tokenizer. Raises `UserError` if it is not there or has no chat template."""
+    """The model's own tokenizer, padding on the left. Raises `UserError` if it cannot be loaded or has no chat template."""
     from transformers import AutoTokenizer
 
     try:
@@ -57,36 +57,36 @@ def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
     except (OSError, ValueError) as error:
         raise UserError(f"no tokenizer could be loaded from {path!r}: {_first_line(error)}") from error
     if tokenizer.chat_template is None:
-        raise UserError(f"the tokenizer of {path!r} has no chat template; take an instruct model")
+        raise UserError(f"the tokenizer of {path!r} has no chat template; use an instruct model")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
     return tokenizer
 
 
-def switch_thinking(tokenizer: Any, thinking: bool | None) -> Any:
-    """The tokenizer, whose chat template thinks or does not whoever asks it, a trainer of TRL included; None: as it is.
+def switch_thinking(tokenizer: PreTrainedTokenizerBase, thinking: bool | None) -> PreTrainedTokenizerBase:
+    """Fix `enable_thinking` in the tokenizer's chat template, so that TRL's trainers follow it too. None: no change.
 
     Raises `UserError` for a chat template that has no such switch.
     """
     if thinking is None:
         return tokenizer
-    template = _SWITCHED.sub("", tokenizer.chat_template)
+    template = _SWITCHED.sub("", str(tokenizer.chat_template))
     if "enable_thinking" not in template:
         raise UserError(
-            "model.thinking is set, but this model's chat template knows no enable_thinking; leave it out, or take a model "
-            "that thinks on demand, such as Qwen/Qwen3-4B"
+            "model.thinking is set, but this model's chat template has no enable_thinking; leave it unset, or use a model "
+            "whose thinking can be switched, such as Qwen/Qwen3-4B"
         )
     tokenizer.chat_template = f"{{%- set enable_thinking = {str(thinking).lower()} %}}{template}"
     return tokenizer
 
 
 _SWITCHED = re.compile(r"^\{%- set enable_thinking = (?:true|false) %\}")
-"""What a policy that was trained that way has in front of its template."""
+"""The prefix that `switch_thinking` has added to the template of a policy trained with it."""
 
 
 def load_model(path: str, config: ModelConfig) -> PreTrainedModel:
-    """Weights in float32 unless the config says bfloat16, on the run's device. Raises `UserError` if they cannot be had."""
+    """The model in float32, or bfloat16 if so configured, on the run's device. Raises `UserError` if it cannot be loaded."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -94,7 +94,8 @@ def load_model(path: str, config: ModelConfig) -> PreTrainedModel:
     try:
         with memory_for(f"loading {path!r}", LOADING):
             model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
-            return model.to(device(config))
+            placed: PreTrainedModel = model.to(device(config))
+            return placed
     except (OSError, ValueError) as error:
         raise UserError(f"no model could be loaded from {path!r}: {_first_line(error)}") from error
 

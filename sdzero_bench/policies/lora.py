@@ -1,20 +1,21 @@
-"""Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) through peft: trained in the place of all weights, merged when done."""
+"""Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) through peft: trained instead of all weights, then merged into them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import LoraConfig
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
 
 def require_peft(options: LoraConfig) -> None:
-    """Raise `UserError` if adapters are asked for and peft is not installed."""
+    """Raise `UserError` if adapters are configured and peft is not installed."""
     if options.rank is None:
         return
     try:
@@ -24,9 +25,9 @@ def require_peft(options: LoraConfig) -> None:
 
 
 def adapted(model: PreTrainedModel, options: LoraConfig, seed: int) -> Any:
-    """The model itself where `options.rank` is null, else a `PeftModel` whose adapters alone are trained.
+    """The model itself if `options.rank` is null, else a `PeftModel` of which only the adapters are trained.
 
-    Raises `UserError` if the model has no modules of the names asked for.
+    Raises `UserError` if the model has no modules with the names in `options.target_modules`.
     """
     if options.rank is None:
         return model
@@ -41,22 +42,22 @@ def adapted(model: PreTrainedModel, options: LoraConfig, seed: int) -> Any:
         lora_dropout=options.dropout,
         target_modules=targets if isinstance(targets, str) else list(targets),
     )
-    set_seed(seed)  # adapters begin at random, and a run that is repeated has to begin with the same ones
+    set_seed(seed)  # adapters are initialised at random, and a repeated run has to start with the same ones
     try:
         return peft.get_peft_model(model, config)
     except ValueError as error:
         raise UserError(f"lora.target_modules: {' '.join(str(error).split()).rstrip('.')}") from error
 
 
-def merged(model: Any) -> PreTrainedModel:
-    """A plain model again, in place: adapters are added to the weights that they adapt."""
-    return model.merge_and_unload() if _has_adapters(model) else model
+def merged(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
+    """A plain model, with the adapters added to the weights they adapt, in place."""
+    return cast("PreTrainedModel", model.merge_and_unload() if _has_adapters(model) else model)
 
 
-def weights_of(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    """Names and weights of the policy as a plain model has them, adapters added; the model is left as it is.
+def weights_of(model: PreTrainedModel | PeftModel) -> Iterator[tuple[str, torch.Tensor]]:
+    """Names and weights as in a plain model, with the adapters added. The model is not changed.
 
-    Merging and unmerging would do the same, but round the weights each time.
+    Merging and unmerging would give the same, but round the weights each time.
     """
     if not _has_adapters(model):
         yield from model.state_dict().items()
@@ -73,7 +74,7 @@ def weights_of(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
             yield name, weight + layers[name].get_delta_weight("default").to(weight.dtype) if name in layers else weight
 
 
-def _has_adapters(model: Any) -> bool:
+def _has_adapters(model: PreTrainedModel | PeftModel) -> TypeGuard[PeftModel]:
     from accelerate.utils import is_peft_model
 
     return bool(is_peft_model(model))

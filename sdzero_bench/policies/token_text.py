@@ -1,25 +1,29 @@
-"""The text of each token, so that all of them together are the text of the response."""
+"""The text of each token, such that the texts concatenate to the text of the response."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _UNFINISHED = "\N{REPLACEMENT CHARACTER}"
 
 
-def pieces(tokenizer: Any, ids: Sequence[int]) -> list[str]:
-    """One text a token, special tokens included. A token that ends within a character has none: the one that completes the
-    character has all of it. What never becomes a character is left to the last token.
+def pieces(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[str]:
+    """One text per token, special tokens included. A token that ends within a character has an empty text; the token that
+    completes the character has all of it. Bytes that never form a character belong to the last token.
 
-    Each token is decoded behind the one before it, since what it looks like may depend on that (spaces, characters of several
-    tokens); decoding all from the start for each would take the square of the time.
+    Each token is decoded together with the one before it, since its text may depend on that (spaces, characters of several
+    tokens). Decoding the whole prefix for every token would take quadratic time.
     """
     found: list[str] = []
-    before, done = 0, 0  # the tokens from `before` to `done` are decoded already, and are there for their effect alone
+    before, done = 0, 0  # tokens from `before` to `done` are decoded already, and only give the context
 
     def decoded(start: int, end: int) -> str:
-        return tokenizer.decode(list(ids[start:end]), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        ours = list(ids[start:end])
+        return cast("str", tokenizer.decode(ours, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
     for end in range(1, len(ids) + 1):
         known, whole = decoded(before, done), decoded(before, end)

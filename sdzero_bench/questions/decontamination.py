@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet, normalised
+from sdzero_bench.records.schema import Decontamination, Overlap
 
 NGRAM = 13
 COMMON = 10
@@ -24,27 +24,6 @@ RULE = (
 )
 
 _WORD = re.compile(r"\w+")
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """A training question and a test question that are equal ("exact") or share a passage ("ngram")."""
-
-    train: str
-    test: str
-    kind: Literal["exact", "ngram"]
-    passage: str
-
-
-@dataclass(frozen=True)
-class Decontamination:
-    """Which questions were removed, from which side, and why."""
-
-    side: Literal["train", "test", "off"]
-    removed: tuple[Overlap, ...] = field(default=())
-
-    def as_dict(self) -> dict[str, object]:
-        return {"rule": RULE, "side": self.side, "removed": [vars(overlap) for overlap in self.removed]}
 
 
 def decontaminate(
@@ -61,13 +40,13 @@ def decontaminate(
                 f"{len(exact)} training questions are also test questions, such as {exact[0].train!r}; "
                 f"set questions.decontaminate to train or test"
             )
-        return train, test, Decontamination(side)
+        return train, test, Decontamination(rule=RULE, side=side)
     gone = {getattr(overlap, side) for overlap in found}
     if side == "train":
         train = _without(train, gone)
     else:
         test = _without(test, gone)
-    return train, test, Decontamination(side, tuple(found))
+    return train, test, Decontamination(rule=RULE, side=side, removed=found)
 
 
 def overlaps(train: QuestionSet, test: QuestionSet) -> list[Overlap]:
@@ -81,14 +60,14 @@ def overlaps(train: QuestionSet, test: QuestionSet) -> list[Overlap]:
     found = []
     for question in train:
         if (twin := texts.get(normalised(question.text))) is not None:
-            found.append(Overlap(question.id, twin.id, "exact", question.text))
+            found.append(Overlap(train=question.id, test=twin.id, kind="exact", passage=question.text))
         pairs: dict[str, str] = {}
         for passage in _passages(question):
             if passage in passages and shared[passage] <= COMMON:
                 for test_id in passages[passage]:
                     if twin is None or test_id != twin.id:
                         pairs.setdefault(test_id, passage)
-        found += [Overlap(question.id, test_id, "ngram", passage) for test_id, passage in pairs.items()]
+        found += [Overlap(train=question.id, test=test_id, kind="ngram", passage=passage) for test_id, passage in pairs.items()]
     return found
 
 

@@ -16,7 +16,7 @@ _NOTHING = "nothing"
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """One thing that does not hold. `recorded` and `recomputed` are there where two values were compared."""
+    """One thing that does not hold. `recorded` and `recomputed` are set where two values were compared."""
 
     file: str
     what: str

@@ -1,11 +1,12 @@
 """The run folder: everything about a run, in files that are whole at any moment.
 
-manifest.json           what was run: resolved config, fingerprints, versions, hardware, state
-questions.jsonl         what was trained and measured on
+manifest.json           what was run: format version, resolved config, fingerprints, versions, hardware, state
+config.yaml             the resolved config alone; `sdzero-bench run --config` starts the same run again
+question_sets/          what was trained and measured on, each set named by its fingerprint
 journal/PHASE.jsonl     every sample, before it was used
 ledger.json             what was used, by phase
 checkpoints/NAME/       policies
-training/NAME.jsonl     training logs, a line a step
+training/NAME.jsonl     training logs, one line per step
 evaluation.json         the measured policies
 localisation.json       where the reviser disagrees, token by token (with evaluation.localise)
 summary.md, learning_curve.png, learning_curve.svg
@@ -18,12 +19,21 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import QuestionSet
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
+from sdzero_bench.records.question_sets import file_name, lines_of
+from sdzero_bench.records.record_files import KINDS, MANIFEST, dump, read_manifest
+from sdzero_bench.records.schema import JournalOfPhase, Manifest, SessionRecord
+
+CONFIG = "config.yaml"
 
 
 class LockedError(UserError):
@@ -76,9 +86,9 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path, writes: bool = True) -> RunFolder:
-        """An existing run. Raises `UserError` if the folder is no run."""
+        """An existing run. Raises `UserError` if the folder is not a run."""
         if not (path / "manifest.json").is_file():
-            raise UserError(f"{str(path)!r} is no run folder: manifest.json is missing")
+            raise UserError(f"{str(path)!r} is not a run folder: manifest.json is missing")
         return cls(path, writes)
 
     def lock(self) -> None:
@@ -123,17 +133,31 @@ class RunFolder:
         return self.path / "training"
 
     def read(self, name: str) -> Any:
-        """The content of a JSON file, or None if it is not there (yet)."""
+        """The content of a JSON file that has no model, or None if it is not there (yet)."""
         path = self.path / name
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def write(self, name: str, content: Any, indent: int | None = 2) -> None:
+        """Write a JSON file. A name of `record_files.KINDS` takes its model, another one JSON data."""
         if self.writes:
-            write_atomic(self.path / name, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
+            data = dump(content, name) if name in KINDS else content
+            write_atomic(self.path / name, json.dumps(data, indent=indent, ensure_ascii=False) + "\n")
 
-    def write_lines(self, name: str, rows: Iterable[Any]) -> None:
+    def write_config(self, config: RunConfig) -> None:
+        """Write config.yaml, with which the same run can be started again."""
         if self.writes:
-            write_atomic(self.path / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+            about = "# Settings of this run, all of them. Start it again: sdzero-bench run --config config.yaml\n"
+            text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+            write_atomic(self.path / CONFIG, about + text)
+
+    def write_question_set(self, questions: QuestionSet, with_details: bool) -> str:
+        """Write a question set and return the name of its file."""
+        lines = lines_of(questions, with_details)
+        name = file_name(questions.fingerprint, lines)
+        if self.writes:
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            write_atomic(self.path / QUESTION_SETS / f"{name}.jsonl", text)
+        return name
 
     def require_space(self, needed: int) -> None:
         """Raise `NoRoomError` if the disk has fewer than `needed` bytes left."""
@@ -146,24 +170,27 @@ class RunFolder:
 
     @property
     def disk_is_full(self) -> bool:
-        """Whether writing fails for want of space; libraries report that in many ways."""
+        """Whether the disk is full; libraries report that in many ways."""
         return shutil.disk_usage(self.path).free < 1_000_000
 
-    def start_session(self, manifest: dict[str, Any]) -> None:
-        """Write the manifest of a new run, or note in an old one that it goes on."""
-        if not self.writes:
-            return
-        known = self.read("manifest.json") or {**manifest, "sessions": []}
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        known["sessions"].append({"started": now, **{k: manifest[k] for k in ("versions", "hardware")}})
-        known["state"] = "running"
-        self.write("manifest.json", known)
+    @property
+    def manifest(self) -> Manifest | None:
+        """None in a folder in which no run has begun. Raises `UserError` for a damaged one."""
+        return read_manifest(self.path) if (self.path / MANIFEST).is_file() else None
 
-    def finish(self, journal: dict[str, Any]) -> None:
-        """Mark the run as finished; `journal` says how many samples each phase has, and their digest."""
+    def start_session(self, manifest: Manifest) -> None:
+        """Write the manifest of a new run, or add this session to that of a resumed one."""
         if not self.writes:
             return
-        self.write("manifest.json", {**self.read("manifest.json"), "journal": journal, "state": "finished"})
+        known = self.manifest or manifest.model_copy(update={"sessions": []})
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        session = SessionRecord(started=now, versions=manifest.versions, hardware=manifest.hardware)
+        self.write(MANIFEST, known.model_copy(update={"sessions": [*known.sessions, session], "state": "running"}))
+
+    def finish(self, journal: dict[str, JournalOfPhase]) -> None:
+        """Mark the run as finished; `journal` says how many samples each phase has, and their digests."""
+        if self.writes and (known := self.manifest) is not None:
+            self.write(MANIFEST, known.model_copy(update={"journal": journal, "state": "finished"}))
 
     def discard_if_unused(self) -> None:
         """Remove the folder of a run that was refused before its first sample and its first step."""
@@ -171,7 +198,7 @@ class RunFolder:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def begin_checkpoint(self, name: str) -> Path:
-        """An empty folder in which to write a checkpoint; `finish_checkpoint` puts it in its place at once."""
+        """An empty folder in which to write a checkpoint; `finish_checkpoint` moves it into place in one step."""
         partial = self.checkpoints / f".{name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The journal of samples: written before a sample is used, and read instead of sampling again."""
+"""The journal of samples: each sample is written before it is used, and read instead of drawn again."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class Sample:
 
 
 class PhaseSamples(Mapping[str, Sample]):
-    """Samples of one phase by key, in the order in which they were drawn. Each is read from its file when it is asked for; in
-    memory is where it begins.
+    """Samples of one phase by key, in the order in which they were drawn. Each is read from its file when accessed; memory
+    holds its offset.
     """
 
     def __init__(self, path: Path) -> None:
-        """A line torn by a crash is cut off the file, so that the next append starts on a line of its own."""
+        """Truncates a line torn by a crash, so that the next append starts on a new line."""
         self.path = path
         self._starts: dict[str, int] = {}
         self._reader: IO[bytes] | None = None
@@ -99,7 +99,7 @@ class PhaseSamples(Mapping[str, Sample]):
         return key in self._starts
 
     def append(self, sample: Sample) -> None:
-        """Raises `ValueError` for a sample that is there already. `sync` has to follow before anything is read."""
+        """Raises `ValueError` for a sample that exists already. Call `sync` before reading."""
         if sample.key in self._starts:
             raise ValueError(f"sample {sample.key} of phase {sample.phase} is already in the journal")
         if self._writer is None:
@@ -121,7 +121,7 @@ class PhaseSamples(Mapping[str, Sample]):
 
 
 class Drawn(Sequence[Sample]):
-    """Samples of a phase in the order in which they were asked for, each read from the journal when it is looked at."""
+    """Samples of a phase in the order of their prompts, each read from the journal when accessed."""
 
     def __init__(self, samples: Mapping[str, Sample], keys: Sequence[str]) -> None:
         self._samples = samples
@@ -141,7 +141,7 @@ class Drawn(Sequence[Sample]):
 
 
 class Journal:
-    """Append-only JSON lines, one file a phase, each sample once. A line torn by a crash is dropped, to be drawn again."""
+    """Append-only JSON lines, one file per phase, each sample once. A line torn by a crash is dropped."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from sdzero_bench.core.errors import BudgetError
 from sdzero_bench.records.journal import Sample
+from sdzero_bench.records.schema import Budget, PhaseUse, Use
 
 EVALUATION = "evaluation"
 """Phases `evaluation.SOMETHING` measure policies; they are counted, but not against the budget."""
@@ -16,44 +16,6 @@ EVALUATION = "evaluation"
 def measures(phase: str) -> bool:
     """Whether a phase measures a policy, and is not charged."""
     return phase.startswith(f"{EVALUATION}.")
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What every method of a comparison may use: these questions, and so many samples of so many new tokens.
-
-    The paper gives each method its questions times 4 samples (section "Budgets").
-    """
-
-    question_set: str
-    """Fingerprint of the training questions: their ids, texts, answers and order."""
-    questions: int
-    samples: int
-    new_tokens_per_sample: int
-    training_tokens: int | None = None
-    """Tokens through a model in training, forward and backward; None is no limit."""
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass
-class PhaseUse:
-    """What one phase has used."""
-
-    samples: int = 0
-    prompt_tokens: int = 0
-    generated_tokens: int = 0
-    verifier_calls: int = 0
-    verifier_failures: int = 0
-    forward_tokens: int = 0
-    """Tokens that went through a model without a gradient in training, such as the teacher's."""
-    backward_tokens: int = 0
-    """Tokens that went through the student forward and backward."""
-    cut_responses: int = 0
-    """Responses that were cut so that the teacher's input fits its limit."""
-    wall_seconds: float = 0.0
-    accelerator_seconds: float = 0.0
 
 
 @dataclass
@@ -109,20 +71,17 @@ class Ledger:
         use.verifier_calls += 1
         use.verifier_failures += sample.verdict.status != "ok"
 
-    def as_dict(self) -> dict[str, dict[str, Any]]:
-        return {name: asdict(use) for name, use in self.phases.items()}
-
     @classmethod
-    def recount(
-        cls, budget: Budget, journal: Mapping[str, Mapping[str, Sample]], saved: Mapping[str, Mapping[str, Any]]
-    ) -> Ledger:
+    def recount(cls, budget: Budget, journal: Mapping[str, Mapping[str, Sample]], saved: Use) -> Ledger:
         """A resumed run's ledger: samples from its journal, training tokens and times from what was saved."""
         ledger = cls(budget)
         for name, use in saved.items():
-            phase = ledger.phase(name)
-            for kept in ("forward_tokens", "backward_tokens", "cut_responses", "wall_seconds", "accelerator_seconds"):
-                setattr(phase, kept, use.get(kept, 0))
+            ledger.phases[name] = PhaseUse(**{kept: getattr(use, kept) for kept in NOT_IN_THE_JOURNAL})
         for samples in journal.values():
             for sample in samples.values():
                 ledger.charge(sample)
         return ledger
+
+
+NOT_IN_THE_JOURNAL = ("forward_tokens", "backward_tokens", "cut_responses", "wall_seconds", "accelerator_seconds")
+"""The part of a phase's use that its samples do not determine."""

@@ -16,7 +16,7 @@ from typing import Any
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.errors import UserError
 
-COMPRESSED = ".xz"
+LINES, COMPRESSED = ".jsonl", ".xz"
 
 Stream = tuple[int, str]
 """(run seed, name of the stream) of `sample_seed`."""
@@ -27,9 +27,9 @@ _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 4
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a JSON Lines file, be it there as `path` or, packed, as `path`.xz; `path` goes without .xz.
+    """The rows of a JSON Lines file, plain as `path` or packed as `path`.xz; `path` goes without .xz.
 
-    Raises `UserError` if there is neither, or for what is no JSON object; it names file and line, counted from 1.
+    Raises `UserError` if neither exists, or for a line that is not a JSON object; it names file and line, counted from 1.
     """
     found, data = _content(path)
     stream: Stream | None = None
@@ -39,7 +39,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         try:
             row = json.loads(line)
             if not isinstance(row, dict):
-                raise ValueError("no object")
+                raise ValueError("not an object")
             if number == 1 and found != path and row.keys() == {_SEEDS}:
                 stream = (row[_SEEDS]["run_seed"], row[_SEEDS]["stream"])
                 continue
@@ -66,11 +66,11 @@ def _content(path: Path) -> tuple[Path, bytes]:
     if path.is_file():
         return path, path.read_bytes()
     if not packed.is_file():
-        raise UserError(f"there is no {str(path)!r}, nor one that ends in {COMPRESSED}")
+        raise UserError(f"{str(path)!r} does not exist, nor does {path.name + COMPRESSED!r}")
     try:
         return packed, lzma.decompress(packed.read_bytes())
     except (lzma.LZMAError, EOFError) as error:
-        raise UserError(f"{str(packed)!r} is no whole xz file ({error}); get the record again") from error
+        raise UserError(f"{str(packed)!r} is not a complete xz file ({error}); get the record again") from error
 
 
 def _explains(stream: Stream, rows: Sequence[dict[str, Any]]) -> bool:

@@ -68,7 +68,7 @@ class RunRecord:
 
     @property
     def measured_alone(self) -> bool:
-        """Whether `sdzero-bench eval` made it: a policy that is there was measured, on no budget."""
+        """Whether `sdzero-bench eval` made it: an existing policy was measured, without a budget."""
         return bool(self.config["questions"].get("measure_only"))
 
     @cached_property
@@ -91,7 +91,7 @@ def load_runs(folder: Path) -> list[RunRecord]:
     Raises `UserError` if there is none, and for a file that is missing, is not JSON or lacks a key; it names the file.
     """
     if not folder.is_dir():
-        raise UserError(f"there is no folder {str(folder)!r}; give one that holds run folders, such as runs")
+        raise UserError(f"the folder {str(folder)!r} does not exist; give one that holds run folders, such as runs")
     found = sorted(path.parent for path in folder.rglob("manifest.json") if not _hidden(path.relative_to(folder)))
     if not found:
         raise UserError(f"no run below {str(folder)!r}: no folder there has a manifest.json")
@@ -101,7 +101,7 @@ def load_runs(folder: Path) -> list[RunRecord]:
 def load_run(folder: Path) -> RunRecord:
     """One run. Raises `UserError` as `load_runs` does."""
     if not (folder / "manifest.json").is_file():
-        raise UserError(f"{str(folder)!r} is no run folder: manifest.json is missing")
+        raise UserError(f"{str(folder)!r} is not a run folder: manifest.json is missing")
     manifest = _read(folder / "manifest.json", MANIFEST_KEYS)
     _require(manifest["config"], CONFIG_KEYS, folder / "manifest.json", "config has")
     if manifest["state"] != "finished":
@@ -118,7 +118,7 @@ def load_run(folder: Path) -> RunRecord:
 
 
 def by_question(entries: Iterable[Mapping[str, Any]], figure: str) -> list[list[float]] | None:
-    """A figure of one policy, one row a seed, one column a question in the order of the first. None where one has none.
+    """A figure of one policy, one row per seed, one column per question in the order of the first. None where one has none.
 
     Raises `UserError` if the questions differ: the fingerprints say that they must not.
     """

@@ -79,14 +79,14 @@ class Rollouts:
         bar: PhaseBar | None = None,
         stream: str | None = None,
     ) -> Sequence[Sample]:
-        """One verified sample a prompt, in order. Phases of the same `stream` share their random numbers.
+        """One verified sample per prompt, in order. Phases of the same `stream` share their random numbers.
 
         Raises `BudgetError`, before anything is drawn, if those that are not in the journal exceed the budget.
         Batches are formed over all prompts, journaled or not: a resumed run then repeats the batches of the run that
-        was cut off, and with them its samples to the last bit. While a batch is drawn, the one before it is verified.
+        was interrupted, and with them its samples to the last bit. While a batch is drawn, the one before it is verified.
 
-        Of several processes each draws every so-manieth batch, and the first verifies and journals them all; all of them are
-        given the same prompts, and return the same samples.
+        Several processes split each batch among them; the first verifies and journals all of it. All of them take the same
+        prompts and return the same samples.
         """
         if not prompts:
             return []

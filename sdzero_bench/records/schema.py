@@ -1,121 +1,187 @@
-"""What the files of a finished run must hold. Keys that are not named here are allowed."""
+"""What the files of a run hold: the one declaration that the run writes and everything else reads.
+
+Keys that are not named here are ignored. Lines of a journal are `sdzero_bench.records.journal.Sample`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, JsonValue
 
-from sdzero_bench.records.discrepancy import Discrepancy
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.measured import PolicyFigures
+from sdzero_bench.records.part import Count, Digest, Fingerprint, Part, Share
 
-Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-Count = Annotated[int, Field(ge=0, lt=2**53)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
+FORMAT_VERSION: Literal[2] = 2
+"""Of all files of a record together. Older ones are read through sdzero_bench/records/migrations.py."""
+
+# manifest.json
 
 
-class Part(BaseModel):
-    # Strict: "3" is no number here, for no writer of ours would write it.
-    model_config = ConfigDict(strict=True)
+class Overlap(Part):
+    """A training question and a test question that share `passage`, in whole or in part."""
+
+    train: str
+    test: str
+    kind: Literal["exact", "ngram"]
+    passage: str
 
 
 class Decontamination(Part):
+    """What was removed because training and test shared it, from which side, and by which rule."""
+
     rule: str
     side: Literal["train", "test", "off"]
-    removed: list[dict[str, Any]]
+    removed: list[Overlap] = Field(default_factory=list)
+
+
+class TuningTrial(Part):
+    values: dict[str, JsonValue]
+    avg_at_k: Share
+    run_id: str
+    samples: Count
+
+
+class TuningRecord(Part):
+    """How settings were chosen: the best of `trials` by avg@k on `split`."""
+
+    grid: dict[str, list[JsonValue]]
+    split: str
+    trials: list[TuningTrial]
+    chosen: dict[str, JsonValue]
+
+
+class Origin(Part):
+    """The run that a measured policy comes from."""
+
+    run_id: str
+    checkpoint: str
+    method: str
+    seed: int
+    question_set: str
+
+
+class SandboxInForce(Part):
+    """Where programs ran; `slowness` and `crowding` stretch their limits of time."""
+
+    tier: Literal[1, 2, 3]
+    name: str
+    seccomp: bool
+    slowness: float
+    crowding: float
+    versions: dict[str, str]
+
+
+class Hardware(Part):
+    machine: str
+    system: str
+    cpu_count: int | None
+    torch_threads: int
+    accelerators: list[str]
+    processes: int = 1
+
+
+Versions = dict[str, str | None]
+"""By package; None where one is not installed. `commit` is that of the checkout, with "+changes" for a dirty tree."""
+
+
+class SessionRecord(Part):
+    """One process that worked on the run: the first, or one that resumed it."""
+
+    started: str
+    versions: Versions
+    hardware: Hardware
 
 
 class JournalOfPhase(Part):
     samples: Count
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Digest
+    """`journal_digest` of the samples."""
+    texts_sha256: Digest | None
+    """`texts_digest` of the samples. None in format 1, whose `sha256` covers the texts too."""
+
+
+class QuestionFiles(Part):
+    """Names of the files below question_sets/, without their endings."""
+
+    train: str | None
+    """None for a run that trains nothing."""
+    test: str
 
 
 class Manifest(Part):
-    """manifest.json"""
+    """manifest.json: what was run, and on what."""
 
+    format_version: Literal[2]
     run_id: str
-    config: dict[str, Any]
+    config: RunConfig
     question_set: Fingerprint
     test_set: Fingerprint
+    question_files: QuestionFiles | None
+    """None in format 1, which has one questions.jsonl."""
     supervision: str
     decontamination: Decontamination
-    tuning: dict[str, Any] | None
-    versions: dict[str, Any]
-    hardware: dict[str, Any]
-    sessions: list[dict[str, Any]]
-    journal: dict[str, JournalOfPhase]
+    tuning: TuningRecord | None
+    origin: Origin | None
+    harness: str | None
+    left_out_tests: Count
+    versions: Versions
+    hardware: Hardware
+    sandbox: SandboxInForce | None
+    sessions: list[SessionRecord]
+    journal: dict[str, JournalOfPhase] | None
+    """By phase; None until the run is finished."""
     state: Literal["running", "finished"]
 
 
-class Use(Part):
-    """One phase of ledger.json."""
-
-    samples: Count
-    prompt_tokens: Count
-    generated_tokens: Count
-    verifier_calls: Count
-    verifier_failures: Count
-    forward_tokens: Count
-    backward_tokens: Count
-    cut_responses: Count
-    wall_seconds: float
-    accelerator_seconds: float
-
-
-class OverBase(Part):
-    difference: float
-    interval: Interval
-    questions: Count
-
-
-class Figures(Part):
-    """One measured policy, as result.json has it."""
-
-    policy: str
-    checkpoint: str
-    questions: Count
-    samples_per_question: Count
-    k: Count
-    avg_at_k: Share
-    interval: Interval
-    pass_at_k: Share
-    pass_at_k_interval: Interval
-    maj_at_k: Share | None
-    maj_at_k_interval: Interval | None
-    mean_tokens: float
-    mean_tokens_interval: Interval
-    truncated: Share
-    truncated_interval: Interval
-    unverified: Count
-    revision: dict[str, Any] | None = None
-    over_base: OverBase | None = None
-
-
-class PerQuestion(Part):
-    avg: dict[str, float]
-    # `pass` is a word of Python's.
-    passed: dict[str, float] = Field(alias="pass")
-    maj: dict[str, float] | None
-    tokens: dict[str, float]
-
-
-class Entry(Figures):
-    """One measured policy, as evaluation.json has it."""
-
-    per_question: PerQuestion
+# ledger.json
 
 
 class Budget(Part):
+    """What every method of a comparison may use: these questions, and so many samples of so many new tokens.
+
+    The paper gives each method its questions times 4 samples (section "Budgets").
+    """
+
+    model_config = ConfigDict(frozen=True)
+
     question_set: Fingerprint
+    """Fingerprint of the training questions: their ids, texts, answers and order."""
     questions: Count
     samples: Count
     new_tokens_per_sample: Count
-    training_tokens: Count | None
+    training_tokens: Count | None = None
+    """Tokens through a model in training, forward and backward; None: no limit."""
 
 
-class Result(Part):
-    """result.json"""
+class PhaseUse(Part):
+    """What one phase has used."""
+
+    samples: Count = 0
+    prompt_tokens: Count = 0
+    generated_tokens: Count = 0
+    verifier_calls: Count = 0
+    verifier_failures: Count = 0
+    forward_tokens: Count = 0
+    """Tokens that went through a model without a gradient in training, such as the teacher's."""
+    backward_tokens: Count = 0
+    """Tokens that went through the student forward and backward."""
+    cut_responses: Count = 0
+    """Responses that were truncated so that the teacher's input fits its limit."""
+    wall_seconds: float = 0.0
+    accelerator_seconds: float = 0.0
+
+
+Use = dict[str, PhaseUse]
+"""ledger.json, by phase."""
+
+
+# result.json
+
+
+class RunResult(Part):
+    """result.json, which is also what `--json` prints."""
 
     run_id: str
     method: str
@@ -126,37 +192,29 @@ class Result(Part):
     folder: str
     question_set: Fingerprint
     test_set: Fingerprint
-    budget: Budget
     supervision: str
-    tuning: dict[str, Any] | None
-    ledger: dict[str, Use]
-    evaluation: list[Figures]
+    sandbox: str | None
+    tuning: TuningRecord | None
+    origin: Origin | None
+    harness: str | None
+    left_out_tests: Count
+    budget: Budget
+    ledger: Use
+    evaluation: list[PolicyFigures]
+
+
+# Lines of question_sets/NAME.jsonl
 
 
 class QuestionLine(Part):
-    """One line of questions.jsonl."""
-
-    split: Literal["train", "test"]
     id: str
     text: str
     answer: str
+    details: dict[str, JsonValue] | None = None
+    """Where the task's verifier needs them and they are small."""
 
 
-FILES: dict[str, TypeAdapter[Any]] = {
-    "manifest.json": TypeAdapter(Manifest),
-    "result.json": TypeAdapter(Result),
-    "ledger.json": TypeAdapter(dict[str, Use]),
-    "evaluation.json": TypeAdapter(list[Entry]),
-}
+class SplitQuestionLine(QuestionLine):
+    """One line of questions.jsonl, which format 1 has instead."""
 
-
-def check_schema(file: str, content: Any, kind: TypeAdapter[Any] | None = None) -> Iterator[Discrepancy]:
-    """A finding for each key of a file that is missing or is not of its type."""
-    try:
-        (kind or FILES[file]).validate_python(content)
-    except ValidationError as error:
-        for problem in error.errors():
-            where = ".".join(map(str, problem["loc"])) or "the whole file"
-            given = "" if problem["type"] == "missing" else f" (it is {str(problem['input'])[:60]!r})"
-            message = problem["msg"][:1].lower() + problem["msg"][1:]
-            yield Discrepancy(file, f"{where}: {message}{given}")
+    split: Literal["train", "test"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.packing import is_finished, pack
+from sdzero_bench.records.record_files import read_manifest, read_result
+from sdzero_bench.records.schema import Manifest, RunResult
 
 RECORD = "record"
 
@@ -21,48 +22,48 @@ def stage(run: Path, into: Path) -> None:
     if not is_finished(run):
         raise UserError(f"{str(run)!r} is not finished; go on with: sdzero-bench run --resume {run}")
     folder = RunFolder.open(run)
-    result, manifest = folder.read("result.json"), folder.read("manifest.json")
-    final = next((e for e in result["evaluation"] if e["policy"] == "final"), None)
+    result, manifest = read_result(run), read_manifest(run)
+    final = next((e for e in result.evaluation if e.policy == "final"), None)
     if final is None:
         raise UserError(f"{str(run)!r} trained nothing: there is no policy to publish")
-    checkpoint = folder.checkpoint(final["checkpoint"])
+    checkpoint = folder.checkpoint(final.checkpoint)
     if checkpoint is None:
-        raise UserError(f"{str(run)!r} has no checkpoint {final['checkpoint']!r}: packed records are without")
+        raise UserError(f"{str(run)!r} has no checkpoint {final.checkpoint!r}: packed records are without")
     shutil.copytree(checkpoint, into, dirs_exist_ok=True)
-    pack(run, into / RECORD)
+    pack(run, into / RECORD, alone=True)
     shutil.copy(run / "learning_curve.svg", into)
     (into / "README.md").write_text(model_card(result, manifest, (run / "summary.md").read_text(encoding="utf-8")))
 
 
-def model_card(result: dict[str, Any], manifest: dict[str, Any], summary: str) -> str:
+def model_card(result: RunResult, manifest: Manifest, summary: str) -> str:
     """The card: its figures in the hub's form, the run's summary, and what to run to check or repeat it."""
     from huggingface_hub import EvalResult, ModelCardData
 
-    final = result["evaluation"][-1]
-    k = final["samples_per_question"]
+    final = result.evaluation[-1]
+    k = final.samples_per_question
     evaluations = [
         EvalResult(
             task_type="text-generation",
-            dataset_type=result["task"].split(":")[0],
-            dataset_name=result["task"],
-            dataset_args={"questions": final["questions"], "fingerprint": result["test_set"]},
+            dataset_type=result.task.split(":")[0],
+            dataset_name=result.task,
+            dataset_args={"questions": final.questions, "fingerprint": result.test_set},
             metric_type=f"avg@{k}",
             metric_name=f"avg@{k}",
-            metric_value=round(100 * final["avg_at_k"], 2),
-            metric_args={"interval_95": [round(100 * bound, 2) for bound in final["interval"]]},
+            metric_value=round(100 * final.avg_at_k, 2),
+            metric_args={"interval_95": [round(100 * bound, 2) for bound in final.interval]},
         )
     ]
-    base = result["model"]
+    base = result.model
     data = ModelCardData(
         # A local directory means nothing on the hub.
         base_model=base if base.count("/") == 1 and not base.startswith((".", "/", "~", "package:")) else None,
         library_name="transformers",
         pipeline_tag="text-generation",
-        tags=["sdzero-bench", result["method"]],
-        model_name=result["run_id"],
+        tags=["sdzero-bench", result.method],
+        model_name=result.run_id,
         eval_results=evaluations,
     )
-    version, commit = manifest["versions"]["sdzero-bench"], manifest["versions"]["commit"]
+    version, commit = manifest.versions["sdzero-bench"], manifest.versions["commit"]
     text = f"""---
 {data.to_yaml()}
 ---

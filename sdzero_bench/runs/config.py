@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import cache
 from importlib import resources
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
@@ -40,24 +42,28 @@ def _parsed_preset(name: str) -> dict[str, Any]:
 
 
 def resolve(
-    method: str,
-    preset: str = "micro",
+    method: str | None,
+    preset: str | None = None,
     file: Path | None = None,
-    assignments: list[str] | None = None,
+    assignments: Sequence[str] | None = None,
     model: str | None = None,
     task: str | None = None,
     seed: int | None = None,
 ) -> RunConfig:
     """The settings of a run. Raises `UserError` in one line for anything unknown, malformed or out of range.
 
-    A preset may give defaults for each method under `methods:`, and settings that differ for a task under `tasks:`.
+    The file may name method and preset itself, as the config.yaml of a run does; without either the preset is `micro`. A preset
+    may give defaults for each method under `methods:`, and settings that differ for a task under `tasks:`.
     """
+    given = _read(file) if file else {}
+    preset = preset or str(given.get("preset", "micro"))
+    method = method or _named_method(given)
     registry.method(method)
     settings = load_preset(preset)
     for name in NOT_SETTINGS:
         settings.pop(name, None)
     per_method, per_task = settings.pop("methods", {}), settings.pop("tasks", {})
-    layers = [_read(file)] if file else []
+    layers = [{**given, "preset": preset}] if file else []
     layers += [_assignment(text) for text in assignments or []]
     if task is not None:
         layers.append({"task": {"name": task}})
@@ -84,6 +90,13 @@ def resolve(
     return validate(merged)
 
 
+def _named_method(given: dict[str, Any]) -> str:
+    method = given.get("method")
+    if isinstance(method, dict) and isinstance(method.get("name"), str):
+        return str(method["name"])
+    raise UserError("which method? add --method NAME; `sdzero-bench methods` lists them")
+
+
 def validate(settings: dict[str, Any]) -> RunConfig:
     """A `RunConfig` with its task's and method's options filled in and checked."""
     config = _check(RunConfig, settings, "")
@@ -92,12 +105,12 @@ def validate(settings: dict[str, Any]) -> RunConfig:
     method_options = _check(registry.method(method_name).Options, _without_name(config.method), "method.")
     if config.evaluation.pass_at > config.evaluation.samples:
         raise UserError(
-            f"evaluation.pass_at is {config.evaluation.pass_at}, but there are only {config.evaluation.samples} samples a "
+            f"evaluation.pass_at is {config.evaluation.pass_at}, but there are only {config.evaluation.samples} samples per "
             f"question; pass@k needs at least k (evaluation.samples)"
         )
     if config.evaluation.temperature == 0 and config.evaluation.samples > 1:
         raise UserError(
-            f"evaluation.temperature is 0: all {config.evaluation.samples} samples of a question would be the same one; "
+            f"evaluation.temperature is 0: all {config.evaluation.samples} samples of a question would be identical; "
             f"set evaluation.samples and evaluation.pass_at to 1, or a temperature"
         )
     return config.model_copy(
@@ -106,6 +119,37 @@ def validate(settings: dict[str, Any]) -> RunConfig:
             "method": {"name": method_name, **method_options.model_dump(mode="json")},
         }
     )
+
+
+def config_in(file: Path) -> RunConfig | None:
+    """The settings in the config.yaml of a run, None if it has none. Raises `UserError` for what is not settings."""
+    return validate(_read(file)) if file.is_file() else None
+
+
+def with_changes(config: RunConfig, file: Path | None, assignments: Sequence[str]) -> RunConfig:
+    """`config` with the settings of a file, and then the assignments, over it. Raises `UserError` as `resolve` does."""
+    settings = config.model_dump(mode="json")
+    for layer in [*([_read(file)] if file else []), *map(_assignment, assignments)]:
+        settings = _merge(settings, layer)
+    return validate(settings)
+
+
+def differing_settings(one: RunConfig, other: RunConfig) -> list[tuple[str, Any, Any]]:
+    """(dotted key, value in `one`, value in `other`) of the settings that differ; None where one of them lacks the key."""
+    before, after = (flatten(config.model_dump(mode="json"), keep_empty=True) for config in (one, other))
+    keys = dict.fromkeys([*before, *after])
+    return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+
+
+def require_same_settings(begun: RunConfig, given: RunConfig | None, where: str) -> None:
+    """Raise `UserError` with the settings in which a run that has begun differs from those given to resume it with."""
+    changed = differing_settings(begun, given) if given is not None else []
+    if changed:
+        said = ", ".join(f"{key} (began with {old!r}, given {new!r})" for key, old, new in changed)
+        raise UserError(
+            f"{where} has other settings than the run began with: {said}; a resumed run keeps its settings: undo the change, "
+            f"or start a new run"
+        )
 
 
 def make_task(config: RunConfig) -> Any:

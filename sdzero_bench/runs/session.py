@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
@@ -19,16 +18,30 @@ from sdzero_bench.policies.architecture import architecture
 from sdzero_bench.policies.gguf import is_gguf, quantisation
 from sdzero_bench.policies.loading import device, model_path
 from sdzero_bench.policies.lora import require_peft
-from sdzero_bench.questions.decontamination import Decontamination, decontaminate
+from sdzero_bench.questions.decontamination import RULE, decontaminate
 from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.records.folder import RunFolder
-from sdzero_bench.records.packing import journal_manifest
-from sdzero_bench.runs.config import make_method, make_task, validate
+from sdzero_bench.records.journal import Sample
+from sdzero_bench.records.measured import HarnessFigures, PolicyEvaluation, PolicyFigures, RevisionFigures
+from sdzero_bench.records.record_files import EVALUATION_FILE, RESULT
+from sdzero_bench.records.recorded_journal import journal_manifest
+from sdzero_bench.records.schema import (
+    FORMAT_VERSION,
+    Decontamination,
+    Hardware,
+    Manifest,
+    Origin,
+    QuestionFiles,
+    RunResult,
+    SandboxInForce,
+    TuningRecord,
+)
+from sdzero_bench.runs.config import make_method, make_task
 from sdzero_bench.runs.evaluation.localising import FILE as LOCALISATION
 from sdzero_bench.runs.evaluation.localising import localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 from sdzero_bench.training.method import Method
-from sdzero_bench.training.phrases import NAMED
+from sdzero_bench.training.phrases import STANDARD
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.tracking import require_trackers
 from sdzero_bench.verifiers.equip import equip
@@ -49,9 +62,9 @@ class Session:
         require_peft(config.lora)
         if config.lora.rank is not None:
             architecture(config.model.name, config.lora)  # whether it has the layers, said before anything is drawn
-        self.tuning: dict[str, Any] | None = None
+        self.tuning: TuningRecord | None = None
         """How settings were chosen, where they were; for the record."""
-        self.origin: dict[str, Any] | None = None
+        self.origin: Origin | None = None
         """The run that the measured policy comes from, where it comes from one; for the record."""
         self.train_questions, self.test_questions, self.decontamination = self._load()
         self.plan = self.method.plan(len(self.train_questions))
@@ -60,7 +73,7 @@ class Session:
             phases = ", ".join(f"{name} {count}" for name, count in self.plan.items())
             raise BudgetError(
                 f"{self.method.name} needs {needed} samples ({phases}), but the budget allows {allowed}, "
-                f"{config.budget.samples_per_question} a question; raise budget.samples_per_question or let the method "
+                f"{config.budget.samples_per_question} per question; raise budget.samples_per_question or let the method "
                 f"draw fewer"
             )
 
@@ -73,7 +86,7 @@ class Session:
             return train.head(settings.train), test, removed
         if self.method.trains:
             raise UserError(f"{self.method.name} needs training questions; leave out questions.measure_only")
-        return NO_QUESTIONS, test, Decontamination("off")
+        return NO_QUESTIONS, test, Decontamination(rule=RULE, side="off")
 
     def describe(self, folder: RunFolder) -> str:
         """A few lines that say what the run will do."""
@@ -127,27 +140,16 @@ class Session:
         path = self.ranks.from_first(folder.path if folder else parent)
         return folder or RunFolder(path, writes=False)
 
-    def execute(self, folder: RunFolder) -> dict[str, Any]:
+    def execute(self, folder: RunFolder) -> RunResult:
         """Train, measure, write everything; the result is the document of `--json`. Repeatable on its own folder."""
         folder.require_space(self._disk_needed())
-        folder.write_lines("questions.jsonl", self._questions())
-        folder.start_session(
-            {
-                "run_id": folder.run_id,
-                "config": self.config.model_dump(mode="json"),
-                "question_set": self.train_questions.fingerprint,
-                "test_set": self.test_questions.fingerprint,
-                "supervision": self.method.supervision,
-                "decontamination": self.decontamination.as_dict(),
-                "tuning": self.tuning,
-                "origin": self.origin,
-                "harness": self.task.harness,
-                "left_out_tests": self._left_out(),
-                "versions": versions(),
-                "hardware": {**hardware(), "processes": self.ranks.count},
-                "sandbox": self.task.sandbox and self.task.sandbox.as_dict(),
-            }
+        details, train = self.task.record_details, self.train_questions
+        files = QuestionFiles(
+            train=folder.write_question_set(train, details) if len(train) else None,
+            test=folder.write_question_set(self.test_questions, details),
         )
+        folder.write_config(self.config)
+        folder.start_session(self._manifest(folder, files))
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         try:
             run.require_context(
@@ -170,36 +172,54 @@ class Session:
             run.close()
         return self._write_up(run, folder, evaluation)
 
-    def _questions(self) -> Iterator[dict[str, Any]]:
-        """What was asked, for the record: training questions first, then those that were measured on."""
-        for split, questions in (("train", self.train_questions), ("test", self.test_questions)):
-            for question in questions:
-                row = {"split": split, "id": question.id, "text": question.text, "answer": question.answer}
-                yield {**row, "details": question.details} if self.task.record_details else row
+    def _manifest(self, folder: RunFolder, files: QuestionFiles) -> Manifest:
+        sandbox = self.task.sandbox
+        return Manifest(
+            format_version=FORMAT_VERSION,
+            run_id=folder.run_id,
+            config=self.config,
+            question_set=self.train_questions.fingerprint,
+            test_set=self.test_questions.fingerprint,
+            question_files=files,
+            supervision=self.method.supervision,
+            decontamination=self.decontamination,
+            tuning=self.tuning,
+            origin=self.origin,
+            harness=self.task.harness,
+            left_out_tests=self._left_out(),
+            versions=versions(),
+            hardware=Hardware(**hardware(), processes=self.ranks.count),
+            sandbox=SandboxInForce.model_validate(sandbox.as_dict()) if sandbox else None,
+            sessions=[],
+            journal=None,
+            state="running",
+        )
 
     def _disk_needed(self) -> int:
-        """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB a sample."""
+        """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB per sample."""
         weights = sum(file.stat().st_size for file in Path(model_path(self.config.model.name)).glob("*.safetensors"))
         evaluated = len(self.test_questions) * self.config.evaluation.samples * 6
         return 10 * weights + 4_000 * (sum(self.plan.values()) + evaluated)
 
-    def _evaluate(self, run: Run, label: str, policy: Checkpoint) -> dict[str, Any]:
+    def _evaluate(self, run: Run, label: str, policy: Checkpoint) -> PolicyEvaluation:
         settings = self.config.evaluation
         parameters = SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
         prompts = run.ask(self.test_questions, settings.samples)
         # One stream for all policies: the same question gets the same random numbers from each.
         samples = run.measure(label, policy, prompts, parameters, settings.seed, "")
-        result = {"policy": label, "checkpoint": policy.name, **measure(samples, settings.pass_at)}
+        figures = dict(measure(samples, settings.pass_at))
         if isinstance(self.task, HarnessTask):
-            result["harness"] = self.task.harness_figures(self.test_questions, samples)
+            figures["harness"] = HarnessFigures(**self.task.harness_figures(self.test_questions, samples))
         if settings.revise:
-            result["revision"] = self._revise(run, label, policy, samples, parameters)
-        return result
+            figures["revision"] = self._revise(run, label, policy, samples, parameters)
+        return PolicyEvaluation(policy=label, checkpoint=policy.name, **figures)
 
-    def _revise(self, run: Run, label: str, policy: Checkpoint, samples: Any, parameters: Any) -> dict[str, Any]:
+    def _revise(
+        self, run: Run, label: str, policy: Checkpoint, samples: Sequence[Sample], parameters: SamplingParameters
+    ) -> RevisionFigures:
         by_id = {q.id: q for q in self.test_questions}
         first = [s for s in samples if s.verdict.reward is not None]
-        prompts = [run.continue_after(by_id[s.question_id], s, NAMED["paper"].after(s.verdict.reward), s.index) for s in first]
+        prompts = [run.continue_after(by_id[s.question_id], s, STANDARD.after(float(s.right)), s.index) for s in first]
         revised = run.measure(f"{label}.revision", policy, prompts, parameters, self.config.evaluation.seed, ".revision")
         return measure_revision(first, revised)
 
@@ -214,65 +234,42 @@ class Session:
     def _localise(self, run: Run, policies: dict[str, Checkpoint]) -> None:
         """Write localisation.json, where it is asked for. A resumed run does it again: it takes no samples."""
         if count := self.config.evaluation.localise:
-            found = localise(run, self.test_questions, policies, self.method.phrases, count)
+            found = localise(run, self.test_questions, policies, self.method, count)
             run.folder.write(LOCALISATION, found, indent=None)
 
-    def _write_up(self, run: Run, folder: RunFolder, evaluation: list[dict[str, Any]]) -> dict[str, Any]:
+    def _write_up(self, run: Run, folder: RunFolder, evaluation: list[PolicyEvaluation]) -> RunResult:
         from sdzero_bench.runs.write_up.learning_curve import draw_learning_curve
         from sdzero_bench.runs.write_up.summary import markdown_summary
 
-        if evaluation[0]["policy"] == "base":
-            base = evaluation[0]["per_question"]["avg"]
+        if evaluation[0].policy == "base":
+            base = evaluation[0].per_question.avg
             for entry in evaluation[1:]:
-                entry["over_base"] = paired_difference(base, entry["per_question"]["avg"])
-        folder.write("evaluation.json", evaluation)
-        result = {
-            "run_id": folder.run_id,
-            "method": self.method.name,
-            "task": self.task.name,
-            "preset": self.config.preset,
-            "seed": self.config.seed,
-            "model": self.config.model.name,
-            "folder": str(folder.path),
-            "question_set": self.train_questions.fingerprint,
-            "test_set": self.test_questions.fingerprint,
-            "supervision": self.method.supervision,
-            "sandbox": self.task.sandbox and self.task.sandbox.name,
-            "tuning": self.tuning,
-            "origin": self.origin,
-            "harness": self.task.harness,
-            "left_out_tests": self._left_out(),
-            "budget": run.budget.as_dict(),
-            "ledger": run.ledger.as_dict(),
-            "evaluation": [{k: v for k, v in entry.items() if k != "per_question"} for entry in evaluation],
-        }
+                entry.over_base = paired_difference(base, entry.per_question.avg)
+        folder.write(EVALUATION_FILE, evaluation)
+        result = RunResult(
+            run_id=folder.run_id,
+            method=self.method.name,
+            task=self.task.name,
+            preset=self.config.preset,
+            seed=self.config.seed,
+            model=self.config.model.name,
+            folder=str(folder.path),
+            question_set=self.train_questions.fingerprint,
+            test_set=self.test_questions.fingerprint,
+            supervision=self.method.supervision,
+            sandbox=self.task.sandbox.name if self.task.sandbox else None,
+            tuning=self.tuning,
+            origin=self.origin,
+            harness=self.task.harness,
+            left_out_tests=self._left_out(),
+            budget=run.budget,
+            ledger=run.ledger.phases,
+            evaluation=[PolicyFigures(**dict(entry)) for entry in evaluation],
+        )
         if not self.ranks.first:
             return result
-        folder.write("result.json", result)
+        folder.write(RESULT, result)
         markdown_summary(folder, result)
         draw_learning_curve(folder, run.journal.phases, result)
         folder.finish(journal_manifest(folder.path))
         return result
-
-
-def resume_session(path: Path, display: ProgressDisplay, ranks: Ranks = ALONE) -> tuple[Session, RunFolder]:
-    """The session of an existing run folder, which it locks. Raises `UserError` as `session_in` and `RunFolder.lock` do.
-
-    A packed record is refused: it has no policies to go on with.
-    """
-    if any((path / "journal").glob("*.xz")):
-        raise UserError(f"{str(path)!r} is a packed record, and finished; only a run's own folder can be resumed")
-    folder = RunFolder.open(path, ranks.first)
-    folder.lock()
-    return session_in(folder, display, ranks), folder
-
-
-def session_in(folder: RunFolder, display: ProgressDisplay, ranks: Ranks = ALONE) -> Session:
-    """The session of a run that has begun. Raises `UserError` if its questions are no longer what they were."""
-    manifest = folder.read("manifest.json")
-    session = Session(validate(manifest["config"]), display, ranks)
-    for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
-        if manifest[name] != questions.fingerprint:
-            raise UserError(f"the {name} of {str(folder.path)!r} has changed since the run began; start a new run")
-    session.tuning, session.origin = manifest["tuning"], manifest.get("origin")
-    return session

@@ -1,1 +1,1 @@
-"""What a method may call: sampling, fine-tuning, self-distillation and policy gradients on one budget."""
+"""What a method calls: sampling, fine-tuning, self-distillation and policy gradients under one budget."""

@@ -1,4 +1,4 @@
-"""The settings that every trainer shares, so that methods differ in their objective alone."""
+"""The settings that all trainers share, so that methods differ only in their objective."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from typing import Any
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import OptimizerConfig
 
+TrainerArguments = dict[str, Any]
+"""Keyword arguments of TRL's configs, which are more than a hundred and of every type."""
+
 
 def trainer_arguments(
     optimizer: OptimizerConfig, processes: int, output: Path, seed: int, bf16: bool, cpu: bool, learning_rate: float | None
-) -> dict[str, Any]:
-    """Keyword arguments for any TRL config. `learning_rate` replaces the shared one where a method sets its own.
+) -> TrainerArguments:
+    """Keyword arguments for any TRL config. `learning_rate` replaces the shared one if a method sets its own.
 
     Raises `UserError` for a batch that the processes cannot share evenly.
     """
     batch, rest = divmod(optimizer.batch_size, processes)
     if rest:
         raise UserError(f"a batch of {optimizer.batch_size} cannot be shared evenly by {processes} processes")
-    # The largest size that divides the batch: an optimiser step is over `batch_size` sequences, no more and no fewer.
+    # The largest size that divides the batch: an optimiser step is over exactly `batch_size` sequences.
     micro = max(size for size in range(1, min(optimizer.micro_batch_size, batch) + 1) if batch % size == 0)
     return {
         "output_dir": str(output),

@@ -1,13 +1,12 @@
-"""What a trainer does beside training: logs a line a step, moves the bar, marks its checkpoints as whole."""
+"""What a trainer does besides training: log one line per step, advance the progress bar, mark complete checkpoints."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from sdzero_bench.core.distributed import ALONE, Ranks
@@ -15,32 +14,39 @@ from sdzero_bench.core.progress import PhaseBar
 from sdzero_bench.records.folder import write_atomic
 
 COMPLETE = "COMPLETE"
+"""File that marks a checkpoint as written to its end."""
+
+Step = dict[str, float]
+"""The figures of one optimiser step, and its number under `step`."""
 
 
 class StepLog(TrainerCallback):
-    """One JSON line an optimiser step, and word of all steps so far to `each`. Resuming drops those that will be done again."""
+    """Writes one JSON line per optimiser step, and passes all steps so far to `each`. Resuming drops repeated steps."""
 
-    def __init__(
-        self, path: Path, each: Callable[[Sequence[dict[str, Any]]], None] = lambda steps: None, writes: bool = True
-    ) -> None:
+    def __init__(self, path: Path, each: Callable[[Sequence[Step]], None] = lambda steps: None, writes: bool = True) -> None:
         self.path = path
         self.each = each
         self.writes = writes
-        self.steps: list[dict[str, Any]] = []
+        self.steps: list[Step] = []
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         kept = [row for row in read_steps(self.path) if row["step"] <= state.global_step]
         if self.writes:
             write_atomic(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         self.steps = kept
         if kept:
-            self.each(kept)  # a run that was cut off may not have booked the last of them
+            self.each(kept)  # an interrupted run may not have booked the last of them
 
     def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **kwargs: object,
     ) -> None:
-        if "loss" in logs:  # the other entry is the trainer's summary at its end
-            row = {"step": state.global_step, **{k: float(v) for k, v in logs.items()}}
+        if logs is not None and "loss" in logs:  # the other entry is the trainer's summary at its end
+            row: Step = {"step": state.global_step, **{k: float(v) for k, v in logs.items()}}
             if self.writes:
                 with self.path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
@@ -48,8 +54,8 @@ class StepLog(TrainerCallback):
             self.each(self.steps)
 
 
-def read_steps(path: Path) -> list[dict[str, Any]]:
-    """The logged steps; a line torn by a crash is left out."""
+def read_steps(path: Path) -> list[Step]:
+    """The logged steps; a line left incomplete by a crash is skipped."""
     if not path.is_file():
         return []
     whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
@@ -57,35 +63,40 @@ def read_steps(path: Path) -> list[dict[str, Any]]:
 
 
 class BarCallback(TrainerCallback):
-    """Moves the phase's bar by one a step, and shows the loss, or the share of right rollouts where there are any."""
+    """Advances the phase's bar by one per step, and shows the loss, or the mean reward of the rollouts if there are any."""
 
     def __init__(self, bar: PhaseBar) -> None:
         self.bar = bar
         self.done = 0
 
     def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **kwargs: object,
     ) -> None:
-        if "loss" in logs:
+        if logs is not None and "loss" in logs:
             note = f"{float(logs['reward']):.0%} right" if "reward" in logs else f"loss {float(logs['loss']):.3f}"
             self.bar.advance(state.global_step - self.done, note=note)
             self.done = state.global_step
 
 
 class MarkComplete(TrainerCallback):
-    """Writes a marker into a checkpoint once all of it is there: one without it was cut off while it was written."""
+    """Writes a marker into a checkpoint once it is complete: one without it was interrupted while it was written."""
 
     def __init__(self, ranks: Ranks = ALONE) -> None:
         self.ranks = ranks
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        self.ranks.wait()  # each process has a part of its own in it
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
+        self.ranks.wait()  # each process writes a part of it
         if self.ranks.first:
             (checkpoint_folder(args, state) / COMPLETE).touch()
 
 
 def checkpoint_folder(args: TrainingArguments, state: TrainerState) -> Path:
-    """Where the trainer saves the step that it is at."""
+    """Where the trainer saves its current step."""
     return Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
 
 
@@ -95,8 +106,8 @@ def last_complete_checkpoint(folder: Path) -> str | None:
     return str(folder / f"checkpoint-{max(steps)}") if steps else None
 
 
-def quieten(trainer: Any, *callbacks: TrainerCallback) -> None:
-    """Our callbacks in the place of the trainer's own printing."""
+def quieten(trainer: Trainer, *callbacks: TrainerCallback) -> None:
+    """Replace the trainer's own printing by these callbacks."""
     trainer.remove_callback(PrinterCallback)
     for callback in callbacks:
         trainer.add_callback(callback)

@@ -1,13 +1,18 @@
-"""The divergence between student and teacher, named by direction, and its top-k approximation.
+"""Divergences between the next-token distributions of student and teacher, each named by its direction.
 
-Exact divergences come from TRL's chunked kernel; only what TRL lacks is here.
+All are pure functions, in nats and in float32. `student` and `teacher` are log-probabilities of shape [..., V] over the same
+vocabulary, and each divergence has shape [...]. `per_token` takes hidden states instead and never holds more than CHUNK rows of
+logits.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from sdzero_bench.training.options import DivergenceOptions
@@ -16,48 +21,139 @@ CHUNK = 1024
 """Token positions projected to the vocabulary at a time."""
 
 
-def trl_beta(direction: str, options: DivergenceOptions) -> float:
-    """TRL's `beta`: 0 is kl(teacher, student), 1 kl(student, teacher), and between them lies the Jensen-Shannon divergence."""
-    return {"forward": 0.0, "reverse": 1.0, "jsd": options.beta}[direction]
+def kl(p: Tensor, q: Tensor) -> Tensor:
+    """kl(p, q) = sum over v of exp(p_v) * (p_v - q_v), of log-probabilities p and q."""
+    return (p.exp() * (p - q)).sum(-1)
 
 
-def top_k_divergence(
-    student_hidden: torch.Tensor,  # [N, H]
-    student_head: torch.nn.Linear,
-    teacher_hidden: torch.Tensor,  # [N, H']
-    teacher_head: torch.nn.Linear,
-    options: DivergenceOptions,
-) -> torch.Tensor:
-    """Divergence in nats at each of N positions over the teacher's top-k tokens, without [N, vocabulary] logits in memory.
+def kl_student_teacher(student: Tensor, teacher: Tensor) -> Tensor:
+    """kl(student, teacher), the reverse KL of the distillation literature (SD-Zero, arXiv 2604.12002, its second phase)."""
+    return kl(student, teacher)
 
-    Both distributions are renormalised over those tokens, as in the public code of SD-Zero. Shape: [N].
+
+def kl_teacher_student(student: Tensor, teacher: Tensor) -> Tensor:
+    """kl(teacher, student), the forward KL."""
+    return kl(teacher, student)
+
+
+def mixed_kl(student: Tensor, teacher: Tensor, forward_weight: float) -> Tensor:
+    """forward_weight * kl(teacher, student) + (1 - forward_weight) * kl(student, teacher) (SD-Zero's public code)."""
+    forward, reverse = kl_teacher_student(student, teacher), kl_student_teacher(student, teacher)
+    return forward_weight * forward + (1 - forward_weight) * reverse
+
+
+def jensen_shannon(student: Tensor, teacher: Tensor, beta: float) -> Tensor:
+    """beta * kl(teacher, m) + (1 - beta) * kl(student, m) with m = beta * teacher + (1 - beta) * student, 0 < beta < 1.
+
+    The generalised Jensen-Shannon divergence (Agarwal et al. 2023, arXiv 2306.13649, equation 1).
     """
-    assert options.top_k is not None
-    parts = [
-        checkpoint(_top_k_chunk, s, student_head, t, teacher_head, options, use_reentrant=False)
+    mixture = torch.logaddexp(teacher + math.log(beta), student + math.log(1 - beta))
+    return beta * kl(teacher, mixture) + (1 - beta) * kl(student, mixture)
+
+
+def divergence(student: Tensor, teacher: Tensor, options: DivergenceOptions) -> Tensor:
+    """The divergence that the options name. With `top_k`, over the teacher's k most likely tokens, both renormalised."""
+    if options.top_k is not None:
+        teacher, tokens = teacher.topk(min(options.top_k, teacher.shape[-1]), dim=-1)  # [..., k]
+        teacher, student = teacher.log_softmax(-1), student.gather(-1, tokens).log_softmax(-1)
+    match options.kind:
+        case "reverse":
+            return kl_student_teacher(student, teacher)
+        case "forward":
+            return kl_teacher_student(student, teacher)
+        case "mixed":
+            return mixed_kl(student, teacher, options.forward_weight)
+        case "jsd":
+            return jensen_shannon(student, teacher, options.beta)
+
+
+class Head(NamedTuple):
+    """The output head of a language model: what turns hidden states [N, H] into logits [N, V]."""
+
+    weight: Tensor
+    """[V, H]"""
+    bias: Tensor | None = None
+    """[V]"""
+    scale: float = 1.0
+    """Factor of the logits."""
+    softcap: float | None = None
+    """c in c * tanh(logits / c), after the scale; None: not capped."""
+
+    def log_probabilities(self, hidden: Tensor) -> Tensor:
+        """Log-probabilities [N, V] in float32 of hidden states [N, H]."""
+        kind = hidden.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+        logits: Tensor = _Projection.apply(hidden, self.weight, dtype)  # type: ignore[no-untyped-call]
+        if self.bias is not None:
+            logits = logits + self.bias.float()
+        logits = logits * self.scale
+        if self.softcap is not None:
+            logits = self.softcap * torch.tanh(logits / self.softcap)
+        return logits.log_softmax(-1)
+
+
+class PerToken(NamedTuple):
+    """What is known of each of N token positions, in nats."""
+
+    divergence: Tensor
+    """[N], with a gradient to the student."""
+    entropy: Tensor
+    """[N], of the student, without a gradient."""
+
+
+def per_token(
+    student_hidden: Tensor, student_head: Head, teacher_hidden: Tensor, teacher_head: Head, options: DivergenceOptions
+) -> PerToken:
+    """Divergence and entropy at each of N positions, of hidden states [N, H] and [N, H'] of the same positions.
+
+    At most CHUNK positions are projected to the vocabulary at a time, and projected again in the backward pass, so that
+    [N, V] logits never exist.
+    """
+    chunks = [
+        checkpoint(_chunk, s, student_head, t, teacher_head, options, use_reentrant=False, preserve_rng_state=False)
         for s, t in zip(student_hidden.split(CHUNK), teacher_hidden.split(CHUNK), strict=True)
     ]
-    return torch.cat(parts)
+    divergences, entropies = zip(*chunks, strict=True)
+    return PerToken(torch.cat(divergences), torch.cat(entropies))
 
 
-def _top_k_chunk(
-    student_hidden: torch.Tensor,
-    student_head: torch.nn.Linear,
-    teacher_hidden: torch.Tensor,
-    teacher_head: torch.nn.Linear,
-    options: DivergenceOptions,
-) -> torch.Tensor:
+def _chunk(
+    student_hidden: Tensor, student_head: Head, teacher_hidden: Tensor, teacher_head: Head, options: DivergenceOptions
+) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
-        teacher_logits = teacher_head(teacher_hidden).float()
-        k = min(options.top_k or 0, teacher_logits.shape[-1])
-        top, tokens = teacher_logits.topk(k, dim=-1)  # [n, k]
-        teacher = top.log_softmax(-1)
-    student = student_head(student_hidden).float().gather(-1, tokens).log_softmax(-1)
-    mixture = torch.logaddexp(teacher + math.log(options.beta), student + math.log(1 - options.beta))
-    kl_teacher, kl_student = ((p.exp() * (p - mixture)).sum(-1) for p in (teacher, student))
-    directions = {
-        "reverse": (student.exp() * (student - teacher)).sum(-1),
-        "forward": (teacher.exp() * (teacher - student)).sum(-1),
-        "jsd": options.beta * kl_teacher + (1 - options.beta) * kl_student,
-    }
-    return sum((weight * directions[name] for name, weight in options.weights().items()), torch.zeros_like(top[:, 0]))
+        teacher = teacher_head.log_probabilities(teacher_hidden)
+    student = student_head.log_probabilities(student_hidden)
+    with torch.no_grad():
+        entropy = -(student.exp() * student).sum(-1)
+    return divergence(student, teacher, options), entropy
+
+
+class _Projection(torch.autograd.Function):
+    """hidden @ weight.T, computed in `dtype` and returned in float32.
+
+    A plain product of 16-bit tensors would round the logits to 16 bits, an error as large as a small divergence.
+    """
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, hidden: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        ctx.save_for_backward(hidden, weight)
+        ctx.dtype = dtype  # type: ignore[attr-defined]
+        return _product(hidden.to(dtype), weight.to(dtype).t())
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        hidden, weight = ctx.saved_tensors  # type: ignore[attr-defined]
+        dtype: torch.dtype = ctx.dtype  # type: ignore[attr-defined]
+        needs: Mapping[int, bool] | tuple[bool, ...] = ctx.needs_input_grad  # type: ignore[attr-defined]
+        gradient = gradients[0].to(dtype)
+        to_hidden = _product(gradient, weight.to(dtype)).to(hidden.dtype) if needs[0] else None
+        to_weight = _product(gradient.t(), hidden.to(dtype)).to(weight.dtype) if needs[1] else None
+        return to_hidden, to_weight, None
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b in float32, whatever the inputs' dtype and whether autocast is on."""
+    with torch.autocast(a.device.type, enabled=False):
+        if a.is_cuda and a.dtype in (torch.bfloat16, torch.float16):
+            return torch.mm(a, b, out_dtype=torch.float32)
+        return a.float() @ b.float()

@@ -1,15 +1,16 @@
-"""What a method has to say: how many samples it will draw, and how it trains."""
+"""What a method declares: the phases it goes through, what it needs, and how it trains."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.training.phrases import NAMED, ControlPhrases
+from sdzero_bench.training.phrases import STANDARD, ControlPhrases
+from sdzero_bench.training.recipe import Phase
 
 if TYPE_CHECKING:
     from sdzero_bench.training.cost import Passes, Typical
@@ -25,47 +26,72 @@ class MethodOptions(BaseModel):
 class Method(ABC):
     """A post-training method: a recipe over the parts that a `Run` offers.
 
-    A module in methods/ defines one subclass, and reads like the algorithm of its paper. Its docstring states the paper,
+    A module in methods/ defines one subclass, which reads like the algorithm of its paper. Its docstring states the paper,
     the objective, and where it departs from either.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     paper: ClassVar[str]
-    supervision: str = "verifier rewards"
-    """What the method is shown of its training questions beside their text; a property where it depends on the options."""
     Options: ClassVar[type[MethodOptions]] = MethodOptions
     trains: ClassVar[bool] = True
     """Whether it needs training questions."""
-    holds_teacher: ClassVar[bool] = False
-    """Whether a second policy, of the same size, is in memory while it trains."""
 
-    def __init__(self, options: Any = None) -> None:
-        self.options: Any = options if options is not None else self.Options()
+    options: MethodOptions
+
+    def __init__(self, options: MethodOptions | None = None) -> None:
+        self.options = options if options is not None else self.Options()
+
+    @property
+    def supervision(self) -> str:
+        """What the method learns from besides the text of its training questions."""
+        return "verifier rewards"
+
+    @property
+    def reviser(self) -> str | None:
+        """Name of the checkpoint that is trained to revise, if there is one; a kept policy is labelled alike."""
+        return None
 
     @property
     def phrases(self) -> ControlPhrases:
-        """What its policies are told before they revise."""
-        return NAMED["paper"]
+        """The control phrases that its policies read before they revise."""
+        return STANDARD
 
     @abstractmethod
-    def plan(self, questions: int) -> dict[str, int]:
-        """At most how many training samples each phase will draw on so many questions.
+    def phases(self, questions: int) -> Sequence[Phase]:
+        """The phases on this number of training questions, in order; the policy of the last one is the final policy.
 
-        Checked against the budget before anything is sampled. Raises `UserError` if there are too few questions.
+        `train` draws and trains in these phases, and in no others. Raises `UserError` if there are too few questions.
         """
-
-    def expected(self, questions: int, typical: Typical) -> Mapping[str, Passes]:
-        """About how many tokens each training phase will send through a model, given what samples are like.
-
-        For `sdzero-bench plan`, which cannot plan a method without it.
-        """
-        raise UserError(f"{self.name} does not say how much it trains (Method.expected), so that it cannot be planned")
-
-    def measured(self, typical: Typical) -> dict[str, float]:
-        """The policies that are measured beside the base, and about how many tokens they answer with."""
-        return {"final": typical.completion}
 
     @abstractmethod
     def train(self, run: Run) -> Checkpoint:
         """Train, starting at `run.base`, and return the final policy."""
+
+    def plan(self, questions: int) -> dict[str, int]:
+        """How many training samples each phase draws, at most.
+
+        Compared with the budget before anything is sampled. Raises `UserError` if there are too few questions.
+        """
+        return {phase.name: phase.samples for phase in self.phases(questions) if phase.draws}
+
+    def expected(self, questions: int, typical: Typical) -> dict[str, Passes]:
+        """About how many tokens each training phase sends through a model.
+
+        Raises `UserError` if a phase does not declare it: the method then trains, but cannot be planned.
+        """
+        found: dict[str, Passes] = {}
+        for phase in self.phases(questions):
+            if phase.trains:
+                if phase.passes is None:
+                    raise UserError(f"{self.name} cannot be planned: its phase {phase.name!r} does not declare its passes")
+                found[phase.name] = phase.passes(typical)
+        return found
+
+    def measured(self, questions: int, typical: Typical) -> dict[str, float]:
+        """The policies that are measured besides the base, and about how many tokens they answer with."""
+        phases = self.phases(questions)
+        found = {phase.kept_as: phase.response(typical) for phase in phases if phase.kept_as is not None}
+        if phases:
+            found["final"] = phases[-1].response(typical)
+        return found

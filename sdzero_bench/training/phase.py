@@ -1,12 +1,12 @@
-"""One training phase of a run, from its first step to its checkpoint: resumable, booked in the ledger, never done twice."""
+"""One training phase of a run, from its first step to its checkpoint: resumable, booked in the ledger, never repeated."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
 
 from datasets import Dataset
 
@@ -22,19 +22,32 @@ from sdzero_bench.policies.lora import adapted, merged
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import Ledger
 from sdzero_bench.records.rollouts import Prompt, Rollouts
-from sdzero_bench.training.arguments import trainer_arguments
-from sdzero_bench.training.callbacks import BarCallback, MarkComplete, StepLog, last_complete_checkpoint, quieten
-from sdzero_bench.training.on_policy import Attempt, RolloutPlan, attempts
+from sdzero_bench.training.arguments import TrainerArguments, trainer_arguments
+from sdzero_bench.training.callbacks import BarCallback, MarkComplete, Step, StepLog, last_complete_checkpoint, quieten
+from sdzero_bench.training.on_policy import Attempt, Rollout, RolloutKey, RolloutPlan, RolloutRow, TrainerParts, attempts
 from sdzero_bench.training.sharding import whole_weights
 from sdzero_bench.training.supervised import Example, order_of_training, supervised_trainer
 from sdzero_bench.training.tracking import tracker_arguments
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+
+
+class BuildTrainer(Protocol):
+    """Makes the trainer of an on-policy method."""
+
+    def __call__(self, *, arguments: TrainerArguments, **parts: Unpack[TrainerParts]) -> Trainer: ...
+
+
+class OptimizerChanges(TypedDict, total=False):
+    """Settings of the optimiser that a phase sets itself."""
+
+    batch_size: int
+    save_every: int
 
 
 class OnBehalfOf(Protocol):
-    """What a phase uses of the run that it belongs to."""
+    """What a phase uses of the run it belongs to."""
 
     config: RunConfig
     task: Task
@@ -43,7 +56,7 @@ class OnBehalfOf(Protocol):
     rollouts: Rollouts
     engines: Engines
     display: ProgressDisplay
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerBase
     ranks: Ranks
 
     @property
@@ -57,7 +70,7 @@ class OnBehalfOf(Protocol):
 
 
 class TrainingPhase:
-    """A phase called `name` that trains `model` on behalf of a run; its checkpoint will have the same name."""
+    """The phase `name`, which trains `model` on behalf of a run; its checkpoint has the same name."""
 
     def __init__(self, run: OnBehalfOf, name: str, model: PreTrainedModel, learning_rate: float | None) -> None:
         self.run = run
@@ -71,7 +84,7 @@ class TrainingPhase:
         """Fine-tune on the examples' targets; returns the checkpoint's path."""
         if not examples:
             raise UserError(
-                f"{self.name}: there is nothing to train on, since no sample was right; take easier questions, more samples, "
+                f"{self.name}: there is nothing to train on, since no sample was correct; use easier questions, more samples, "
                 f"or a stronger model"
             )
         optimizer, seed = self.run.config.optimizer, self.run.config.seed
@@ -83,32 +96,33 @@ class TrainingPhase:
         self.use.backward_tokens = tokens
         return self._finish()
 
-    def on_policy(self, plan: RolloutPlan, build: Callable[..., Any], repeats: int = 1, updates: int = 1) -> str:
-        """Train with what `build` makes on rollouts of the policy of each step; returns the checkpoint's path.
+    def on_policy(self, plan: RolloutPlan, build: BuildTrainer, repeats: int = 1, updates: int = 1) -> str:
+        """Train with the trainer that `build` makes, on rollouts of the policy of each step; returns the checkpoint's path.
 
-        Each row of the plan is in the dataset `repeats` times, and `updates` optimiser steps are made on each batch.
+        Each row of the plan is in the dataset `repeats` times, and each batch is used for `updates` optimiser steps.
         """
         steps = plan.steps * updates
         rows = [row for row in plan.rows(self.run.config.seed, self.run.task.prompt) for _ in range(repeats)]
-        # A resumed batch of several updates would start with other old log-probabilities: save between batches only.
+        # A batch resumed between its updates would get other old log-probabilities: save between batches only.
         save_every = -(-self.run.config.optimizer.save_every // updates) * updates
         trainer = build(
             model=self.model,
             arguments={**self._arguments(batch_size=plan.batch, save_every=save_every), "max_steps": steps},
-            train_dataset=Dataset.from_list(rows),
+            train_dataset=Dataset.from_list([dict(row) for row in rows]),
             processing_class=self.run.tokenizer,
             rollout=self._rollout(plan),
         )
         self._train(trainer, steps)
         return self._finish()
 
-    def _rollout(self, plan: RolloutPlan) -> Callable[[Any, int, list[dict[str, Any]]], list[Attempt]]:
+    def _rollout(self, plan: RolloutPlan) -> Rollout:
         run, by_id = self.run, {q.id: q for q in plan.questions}
 
-        def rollout(policy: Any, step: int, rows: list[dict[str, Any]]) -> list[Attempt]:
+        def rollout(policy: PreTrainedModel, step: int, rows: Sequence[RolloutRow]) -> list[Attempt]:
             policy_name = f"{self.name}@{step}"
             engine = run.engines.of(policy, f"{self.work}@{step}")
-            everyones = run.ranks.gather([{name: row[name] for name in ("question_id", "epoch")} for row in rows])
+            keys: list[RolloutKey] = [{"question_id": row["question_id"], "epoch": row["epoch"]} for row in rows]
+            everyones = run.ranks.gather(keys)
             asked = [by_id[row["question_id"]] for row in everyones]
             prompts = [
                 Prompt(question, tuple(run.prompt_ids(question)), index)
@@ -121,7 +135,7 @@ class TrainingPhase:
 
         return rollout
 
-    def _arguments(self, **optimizer: Any) -> dict[str, Any]:
+    def _arguments(self, **optimizer: Unpack[OptimizerChanges]) -> TrainerArguments:
         config = self.run.config
         shared = config.optimizer.model_copy(update=optimizer)
         arguments = trainer_arguments(
@@ -129,25 +143,25 @@ class TrainingPhase:
         )
         return {**arguments, **tracker_arguments(config.tracking.report_to, self.run.folder, self.name)}
 
-    def _train(self, trainer: Any, steps: int) -> None:
+    def _train(self, trainer: Trainer, steps: int) -> None:
         started, before = time.perf_counter(), self.use.wall_seconds
         with self.run.display.phase(self.name, steps, unit="steps") as bar:
             log = StepLog(self.run.folder.training / f"{self.name}.jsonl", self._book, self.run.ranks.first)
             quieten(trainer, log, MarkComplete(self.run.ranks), BarCallback(bar))
             trainer.train(resume_from_checkpoint=last_complete_checkpoint(self.work))
-        # Rollouts booked their own seconds meanwhile; they are part of the whole.
+        # Rollouts booked their own seconds meanwhile; the phase includes them.
         self.use.wall_seconds = before + time.perf_counter() - started
         self.use.accelerator_seconds = self.use.wall_seconds * self.run.accelerators
 
-    def _book(self, steps: Sequence[dict[str, float]]) -> None:
-        """Book what an on-policy phase used so far, step by step as it becomes known; raises `BudgetError` beyond the limit."""
+    def _book(self, steps: Sequence[Step]) -> None:
+        """Book what an on-policy phase has used so far, after each step. Raises `BudgetError` beyond the limit."""
         for count in ("backward_tokens", "forward_tokens"):
             setattr(self.use, count, round(sum(step.get(count, 0) for step in steps)))
         self.use.cut_responses = round(sum(step.get("cut", 0) for step in steps))
         self.run.ledger.require_tokens(self.name, self.use.backward_tokens + self.use.forward_tokens)
 
     def _finish(self) -> str:
-        weights = whole_weights(self.model)  # by all processes together
+        weights = whole_weights(self.model)  # every process takes part
         self.run.save_ledger()
         if self.run.ranks.first:
             partial = self.run.folder.begin_checkpoint(self.name)

@@ -1,4 +1,4 @@
-"""A run: what a method is given to work with. Every part is shared, journaled and charged."""
+"""A run: what a method works with. Every part is shared by all methods, journaled and charged."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ from sdzero_bench.policies.engines.factory import make_engines
 from sdzero_bench.policies.loading import device, load_model, load_tokenizer, model_path, switch_thinking
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal, PrivateJournal, Sample
-from sdzero_bench.records.ledger import EVALUATION, Budget, Ledger, measures
+from sdzero_bench.records.ledger import EVALUATION, Ledger, measures
+from sdzero_bench.records.record_files import LEDGER, read_ledger
 from sdzero_bench.records.rollouts import Prompt, Rollouts
+from sdzero_bench.records.schema import Budget
 from sdzero_bench.training.on_policy import RolloutPlan
-from sdzero_bench.training.options import PolicyGradientOptions, SelfDistillationOptions
+from sdzero_bench.training.options import Objective, PolicyGradientOptions, SelfDistillationOptions
 from sdzero_bench.training.supervised import Example
 from sdzero_bench.verifiers.pool import VerifierPool
 
@@ -44,7 +46,7 @@ class Checkpoint:
 
 
 class Run(Contexts):
-    """The shared parts, bound to one configuration, one question set and one run folder."""
+    """What methods share, bound to one configuration, one question set and one run folder."""
 
     def __init__(
         self,
@@ -71,17 +73,18 @@ class Run(Contexts):
             new_tokens_per_sample=config.sampling.max_new_tokens,
             training_tokens=config.budget.training_tokens,
         )
-        with ranks.first_goes_first():  # it mends what a crash has torn
+        with ranks.first_goes_first():  # it repairs what a crash left incomplete
             self.journal = Journal(folder.journal) if ranks.first else PrivateJournal(folder.journal)
-        self.ledger = Ledger.recount(self.budget, self.journal.phases, folder.read("ledger.json") or {})
+        saved = read_ledger(folder.path) if (folder.path / LEDGER).is_file() else {}
+        self.ledger = Ledger.recount(self.budget, self.journal.phases, saved)
         self.verifier = VerifierPool(task, config.verifying.workers, config.verifying.timeout_seconds)
         self.kept: dict[str, Checkpoint] = {}
         self.trained = False
-        """Whether the method is done, and policies may be measured."""
+        """Whether training is over, so that policies may be measured."""
         self._loaded: tuple[str, PreTrainedModel] | None = None
         self.rollouts = Rollouts(self.journal, self.ledger, self.verifier, self.decode, self.accelerators, ranks)
 
-    # Text and tokens: what `Contexts` has, and
+    # Text and tokens, besides what `Contexts` offers
 
     def demonstration(self, question: Question) -> str:
         """The task's gold solution. Raises `UserError` if it has none."""
@@ -107,9 +110,9 @@ class Run(Contexts):
         return SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
 
     def require_context(self, tokens: int, what: str, setting: str = "sampling.max_new_tokens") -> None:
-        """Raise `UserError` if a sequence of so many tokens does not fit the model: said before the first sample.
+        """Raise `UserError` if a sequence of `tokens` tokens exceeds the model's context, before anything is sampled.
 
-        `setting` is what has to be lower then.
+        `what` describes the sequence; `setting` is the one to lower.
         """
         limit = getattr(self.weights(self.base).config.get_text_config(), "max_position_embeddings", None)
         if limit is not None and tokens > limit:
@@ -119,10 +122,10 @@ class Run(Contexts):
         return max(len(self.prompt_ids(q)) for q in questions or self.questions)
 
     def sample(self, phase: str, policy: Checkpoint, prompts: Sequence[Prompt]) -> Sequence[Sample]:
-        """One verified training sample a prompt, in order, charged to the budget.
+        """One verified training sample per prompt, in order, charged to the budget.
 
         Raises `BudgetError`, before drawing, if the budget does not allow it; `ValueError` if a question is not in the run's
-        question set, or if the phase's name is one of those that measure policies and are not charged.
+        question set, or if the phase has the name of a measurement, which is not charged.
         """
         self._require_charged(phase)
         self._require_own(prompt.question for prompt in prompts)
@@ -131,9 +134,9 @@ class Run(Contexts):
     def measure(
         self, label: str, policy: Checkpoint, prompts: Sequence[Prompt], parameters: SamplingParameters, seed: int, stream: str
     ) -> Sequence[Sample]:
-        """One verified sample a prompt, for evaluating; not charged. Labels of one `stream` share their random numbers.
+        """One verified sample per prompt for evaluation, not charged. Labels of one `stream` share their random numbers.
 
-        Raises `ValueError` while the method still trains: it is for whoever measures what came of it.
+        Raises `ValueError` while the method still trains.
         """
         if not self.trained:
             raise ValueError("policies are measured once training is over; a method draws its samples with run.sample")
@@ -159,15 +162,15 @@ class Run(Contexts):
         return [Prompt(q, tuple(self.prompt_ids(q)), str(i)) for q in questions for i in range(n)]
 
     def continue_after(self, question: Question, sample: Sample, inserted: str, index: str) -> Prompt:
-        """The prompt in which the assistant's turn goes on: question, sample, inserted text."""
+        """The prompt that continues the assistant's turn: question, sample, inserted text."""
         ids = self.reviser_context(question, sample.token_ids, inserted)
         return Prompt(question, tuple(ids), index, prefix=sample.text + inserted)
 
     def verify(self, question: Question, text: str) -> Verdict:
-        """Of a text that is no sample, such as one that was cleaned. Of several processes the first verifies it for all."""
+        """Verify a text that is not a sample, such as a cleaned one. With several processes, the first verifies it for all."""
         return self.ranks.from_first(self.verifier.verify([(question, text)]) if self.ranks.first else [])[0]
 
-    # Training: a checkpoint that is finished is not trained again
+    # Training; a finished checkpoint is not trained again
 
     def finetune(
         self,
@@ -189,7 +192,7 @@ class Run(Contexts):
         options: SelfDistillationOptions,
         group: int = 1,
     ) -> Checkpoint:
-        """On-policy self-distillation from `start`, `group` rollouts a question and epoch."""
+        """On-policy self-distillation from `start`, `group` rollouts per question and epoch."""
         self._require_own(questions)
         plan = RolloutPlan.fitting(questions, options.epochs, group, self.config.optimizer.batch_size)
 
@@ -207,25 +210,24 @@ class Run(Contexts):
         name: str,
         start: Checkpoint,
         questions: QuestionSet,
+        objective: Objective,
         options: PolicyGradientOptions,
-        epochs: int,
-        learning_rate: float | None = None,
     ) -> Checkpoint:
         """A policy gradient on groups of verified rollouts, from `start`."""
         self._require_own(questions)
-        plan = RolloutPlan.fitting(questions, epochs, options.group_size, self.config.optimizer.batch_size)
+        plan = RolloutPlan.fitting(questions, options.epochs, options.group_size, self.config.optimizer.batch_size)
 
         def train(phase: TrainingPhase) -> str:
             from sdzero_bench.training.policy_gradient import policy_gradient_trainer
 
-            build = partial(policy_gradient_trainer, options, self.sampling)
+            build = partial(policy_gradient_trainer, objective, options, self.sampling)
             # The rows are not repeated here: TRL's sampler does it for its groups.
-            return phase.on_policy(plan, build, updates=options.updates)
+            return phase.on_policy(plan, build, updates=objective.updates)
 
-        return self._trained(name, start, learning_rate, train)
+        return self._trained(name, start, options.learning_rate, train)
 
     def keep(self, label: str, checkpoint: Checkpoint) -> None:
-        """Name an intermediate policy that is to be measured too."""
+        """Have an intermediate policy measured too, under this label."""
         self.kept[label] = checkpoint
 
     # What the parts of a run share
@@ -241,13 +243,13 @@ class Run(Contexts):
         return 0 if device(self.config.model) == "cpu" else self.ranks.count
 
     def weights(self, checkpoint: Checkpoint) -> PreTrainedModel:
-        """The checkpoint's weights, to be read; the last one asked for stays in memory."""
+        """The checkpoint's weights, not to be changed; those of the last call stay in memory."""
         if self._loaded is None or self._loaded[0] != checkpoint.path:
             self._loaded = (checkpoint.path, self._fresh_model(checkpoint))
         return self._loaded[1]
 
     def save_ledger(self) -> None:
-        self.folder.write("ledger.json", self.ledger.as_dict())
+        self.folder.write(LEDGER, self.ledger.phases)
 
     def close(self) -> None:
         self.save_ledger()
@@ -260,7 +262,7 @@ class Run(Contexts):
     def _trained(
         self, name: str, start: Checkpoint, learning_rate: float | None, train: Callable[[TrainingPhase], str]
     ) -> Checkpoint:
-        """The checkpoint of that name, from the folder or from `train`."""
+        """The checkpoint of that name, from the folder or else from `train`."""
         from sdzero_bench.training.phase import TrainingPhase
 
         self._require_charged(name)
@@ -275,11 +277,11 @@ class Run(Contexts):
             raise ValueError(f"a method cannot draw samples for {phase!r}: that is not charged to its budget")
 
     def _require_own(self, questions: Iterable[Question]) -> None:
-        """Raise `ValueError` for a question that is not of this run's question set: nothing else may be trained on."""
+        """Raise `ValueError` for a question outside this run's question set: nothing else may be trained on."""
         own = set(self.questions)
         if strange := [q.id for q in questions if q not in own]:
             raise ValueError(f"{len(strange)} questions are not in the run's question set, such as {strange[0]!r}")
 
     def _fresh_model(self, checkpoint: Checkpoint) -> PreTrainedModel:
-        self._loaded = None  # one policy in memory at a time, beside what a trainer holds
+        self._loaded = None  # one policy in memory at a time, besides what a trainer holds
         return load_model(checkpoint.path, self.config.model)

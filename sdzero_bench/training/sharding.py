@@ -1,36 +1,41 @@
-"""Weights that FSDP2 shares out over the processes of a run, put together again. Each function is called by all of them."""
+"""Weights that FSDP2 shards over the processes of a run, gathered again. Every process must call each function."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.distributed.tensor import DTensor
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
-def is_sharded(model: Any) -> bool:
+
+def is_sharded(model: torch.nn.Module) -> bool:
     return any(isinstance(parameter, DTensor) for parameter in model.parameters())
 
 
-def whole_weights(model: Any) -> dict[str, torch.Tensor] | None:
-    """The model's weights, whole in every process; None if they are not shared out."""
+def whole_weights(model: torch.nn.Module) -> dict[str, torch.Tensor] | None:
+    """The model's full weights, in every process; None if they are not sharded."""
     if not is_sharded(model):
         return None
     return {name: _whole(weight) for name, weight in model.state_dict().items()}
 
 
-def whole_copy(model: Any, reuse: Any = None) -> Any:
-    """A model with the same weights, in one piece: `reuse` with new weights, or one made here."""
-    copy = reuse
+def whole_copy(model: PreTrainedModel, reuse: PreTrainedModel | None = None) -> PreTrainedModel:
+    """A model with the same weights, not sharded: `reuse` with new weights, or a new one."""
+    copy: Any = reuse
     if copy is None:
         with torch.device(model.device):
-            copy = type(model)(model.config).to(model.dtype).eval().requires_grad_(False)
+            new: Any = type(model)(model.config)
+            copy = new.to(model.dtype).eval().requires_grad_(False)
         copy.generation_config = model.generation_config
     with torch.no_grad():
         own = copy.state_dict()
         for name, weight in model.state_dict().items():
             own[name].copy_(_whole(weight))
-    return copy
+    result: PreTrainedModel = copy
+    return result
 
 
 def _whole(weight: torch.Tensor) -> torch.Tensor:

@@ -6,18 +6,21 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sdzero_bench.training.arguments import TrainerArguments
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from trl import SFTTrainer
 
 MEGABATCH = 50
-"""Batches over which examples are sorted by length; among them they are shuffled again."""
+"""Number of batches within which examples are sorted by length; these batches are then shuffled."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A context, of which nothing is learnt, and a target, of which every token is: the loss is -log pi(target | context)."""
+    """A context and a target, as token ids: the loss is -log pi(target | context)."""
 
     context: tuple[int, ...]
     target: tuple[int, ...]
@@ -27,10 +30,10 @@ class Example:
 
 
 def order_of_training(lengths: Sequence[int], epochs: float, batch: int, seed: int) -> list[int]:
-    """Indices of the examples in the order in which they are trained on, `batch` a step, for all epochs.
+    """Indices of the examples in training order, `batch` per step, for all epochs.
 
-    Each epoch is shuffled; within every 50 batches examples of like length stand together, so that little is padded, and those
-    batches are in random order. It is laid out before the first step, so that a resumed run goes on with the same batches.
+    Each epoch is shuffled; within every 50 batches, examples of similar length share a batch, which keeps padding low, and the
+    batches are in random order. The order is fixed before the first step, so that a resumed run has the same batches.
     """
     rng = random.Random(seed)
     stream = [i for _ in range(math.ceil(epochs)) for i in rng.sample(range(len(lengths)), len(lengths))]
@@ -50,15 +53,15 @@ def supervised_trainer(
     tokenizer: PreTrainedTokenizerBase,
     examples: Sequence[Example],
     order: Sequence[int],
-    arguments: dict[str, Any],
+    arguments: TrainerArguments,
     processes: int = 1,
-) -> Any:
+) -> SFTTrainer:
     """An SFTTrainer whose loss is the mean over the target tokens of a batch; `order` indexes the examples, for all epochs."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    # The last batch is filled up with an example of which nothing is learnt, so that each process has as many: accelerate
-    # would fill it with examples of the first.
+    # The last batch is padded with an example without a target, so that each process has the same number: accelerate would
+    # repeat examples of the first batch.
     lacking = -len(order) % (processes * arguments["per_device_train_batch_size"]) if processes > 1 else 0
     shortest = min(examples, key=len)
     nothing = Example((*shortest.context, *shortest.target), ())
@@ -73,7 +76,7 @@ def supervised_trainer(
         **arguments,
         num_train_epochs=1,
         train_sampling_strategy="sequential",
-        max_length=None,  # what does not fit was refused before it was sampled; nothing is cut here
+        max_length=None,  # what does not fit was refused before it was sampled; nothing is truncated here
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     return SFTTrainer(model=model, args=config, train_dataset=rows.select(order), processing_class=tokenizer)

@@ -1,4 +1,4 @@
-"""Templates of what a teacher reads: the user's turn, with something added that the student does not see."""
+"""Templates of what a teacher reads: the user's turn with an addition that the student does not see."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 
 
 def with_fields(*names: str) -> Callable[[str], str]:
-    """A check that a template names these fields in braces, and no others. Raises `ValueError` otherwise."""
+    """A check that a template contains these fields in braces and no others. It raises `ValueError` otherwise."""
 
     def check(template: str) -> str:
         try:
@@ -18,7 +18,7 @@ def with_fields(*names: str) -> Callable[[str], str]:
         except ValueError as error:
             raise ValueError(f"not a template: {error}") from error
         if found != set(names):
-            raise ValueError(f"a template has to name {' and '.join('{' + name + '}' for name in names)}, each in braces")
+            raise ValueError(f"a template must contain {' and '.join('{' + name + '}' for name in names)}, each in braces")
         return template
 
     return check
@@ -28,4 +28,4 @@ SolutionTemplate = Annotated[str, AfterValidator(with_fields("prompt", "solution
 """An option: the user's turn as the teacher reads it, with {prompt}, the turn as the student reads it, and {solution}."""
 
 FeedbackTemplate = Annotated[str, AfterValidator(with_fields("prompt", "attempt", "feedback"))]
-"""The same with {prompt}, {attempt}, a response that was judged wrong, and {feedback}, what the verifier said of it."""
+"""The same with {prompt}, {attempt}, a response judged wrong, and {feedback}, the verifier's message about it."""

@@ -1,15 +1,16 @@
-"""Which weights the teacher has while the student learns: its first ones, or ones that follow the student.
+"""The weights of the teacher while the student learns: its initial ones, or ones that follow the student.
 
-The paper freezes the teacher, and synchronises it with the student when that has reached a plateau ("iterative
+SD-Zero freezes the teacher, and synchronises it with the student once the student has reached a plateau ("iterative
 self-evolution").
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import torch
+from accelerate import Accelerator
 from accelerate.utils import is_peft_model
 from safetensors.torch import load_model, save_model
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -19,35 +20,47 @@ from sdzero_bench.policies.lora import weights_of
 from sdzero_bench.training.callbacks import checkpoint_folder
 from sdzero_bench.training.options import TeacherOptions
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 TEACHER_FILE = "teacher.safetensors"
 STEPS_FILE = "teacher.json"
-"""The steps at which the student was copied: a plateau is looked for after the last of them."""
+"""The steps at which the student was copied; a plateau is looked for after the last of them."""
+
+
+class _Trainer(Protocol):
+    accelerator: Accelerator
+    model: PreTrainedModel
+    teacher_model: PreTrainedModel
+
+    @property
+    def rewards(self) -> list[float]:
+        """Mean reward of each optimiser step so far."""
 
 
 class TeacherWeights(TrainerCallback):
-    """Moves the teacher's weights after each optimiser step, and keeps them with every checkpoint.
+    """Updates the teacher's weights after each optimiser step, and saves them with every checkpoint.
 
-    `rewards` is the trainer's list of mean rewards, one a step; `synchronised` lists the steps at which the student was
-    copied.
+    `synchronised` lists the steps at which the student was copied.
     """
 
-    def __init__(self, options: TeacherOptions, trainer: Any) -> None:
+    def __init__(self, options: TeacherOptions, trainer: _Trainer) -> None:
         self.options = options
         self.trainer = trainer
         self.synchronised: list[int] = []
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         saved = checkpoint_folder(args, state) / TEACHER_FILE
         if state.global_step > 0 and saved.is_file():
             load_model(self._teacher(), str(saved))
             self.synchronised = json.loads(saved.with_name(STEPS_FILE).read_text())
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         if self.options.weights != "frozen" and state.is_world_process_zero:
             save_model(self._teacher(), str(checkpoint_folder(args, state) / TEACHER_FILE))
             (checkpoint_folder(args, state) / STEPS_FILE).write_text(json.dumps(self.synchronised))
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         step = state.global_step
         match self.options.weights:
             case "ema":
@@ -74,14 +87,16 @@ class TeacherWeights(TrainerCallback):
         if not is_peft_model(student):
             SyncRefModelCallback.sync_target_model(student, teacher, share)
             return
-        # The teacher has no adapters: it moves to the weights that the student's come to.
+        # The teacher has no adapters: it moves to the student's merged weights.
         own = teacher.state_dict()
         with torch.no_grad():
             for name, weight in weights_of(student):
                 own[name].lerp_(weight, share)
 
-    def _teacher(self) -> Any:
-        return self.trainer.accelerator.unwrap_model(self.trainer.teacher_model)
+    def _teacher(self) -> PreTrainedModel:
+        teacher: PreTrainedModel = self.trainer.accelerator.unwrap_model(self.trainer.teacher_model)
+        return teacher
 
-    def _student(self) -> Any:
-        return self.trainer.accelerator.unwrap_model(self.trainer.model)
+    def _student(self) -> PreTrainedModel:
+        student: PreTrainedModel = self.trainer.accelerator.unwrap_model(self.trainer.model)
+        return student

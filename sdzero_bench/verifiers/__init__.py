@@ -1,1 +1,1 @@
-"""Decide, safely, whether a response is right."""
+"""Decide whether a response is right; programs written by a model run in a sandbox."""

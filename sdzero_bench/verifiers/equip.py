@@ -1,4 +1,4 @@
-"""What a task's verifier needs of this machine, found before the first sample is drawn."""
+"""Set up what a task's verifier needs on this machine, before the first sample is drawn."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from sdzero_bench.core.task import Task
 
 
 def equip(task: Task, settings: VerifyingConfig) -> Task:
-    """The task, with the sandbox that it runs programs in, if it does.
+    """The task, with a sandbox if its verifier runs programs.
 
-    Raises `UserError` if there is none on this machine, or only a weaker one than is allowed.
+    Raises `UserError` if no sandbox works on this machine, or only a weaker one than allowed.
     """
     if task.needs_sandbox:
         from sdzero_bench.verifiers.sandbox import find_sandbox

@@ -1,4 +1,4 @@
-"""Verify responses in worker processes that are killed when they take too long."""
+"""Verify responses in worker processes, which are killed when they exceed their time limit."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
-from typing import Any
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from sdzero_bench.core.question import Question
 from sdzero_bench.core.task import Task
@@ -19,14 +18,14 @@ from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.verifiers.verdict_cache import KnownVerdicts
 
 KNOWN_VERDICTS = "SDZERO_BENCH_VERDICTS"
-"""Environment variable with the file in which runs share what they know (known.py); a sweep sets it for its runs."""
+"""Environment variable: the file in which the runs of a sweep share verdicts (verdict_cache.py). The sweep sets it."""
 
 _task: Task | None = None
 
 
 def _start_worker(task: Task) -> None:
     global _task
-    # math-verify says on every call that it has no time limit of its own: that is what these processes are for.
+    # math-verify warns on every call that it has no time limit; these processes provide one.
     logging.getLogger("math_verify").setLevel(logging.ERROR)
     _task = task
 
@@ -37,7 +36,7 @@ def _verify(question: Question, response: str) -> Verdict:
 
 
 class _WorkerProcess(SpawnProcess):
-    """A worker that never hears of Ctrl-C, not even while it is still importing: the parent decides when it ends."""
+    """A worker that ignores Ctrl-C, even while it is importing: the parent decides when it ends."""
 
     def start(self) -> None:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by the child
@@ -52,9 +51,9 @@ class _WorkerContext(SpawnContext):
 
 
 class VerifierPool:
-    """Worker processes that each hold the task; a call that overruns costs its worker, not the pool.
+    """Worker processes, each with a copy of the task; a call that exceeds its limit costs its worker, not the pool.
 
-    The workers are spawned, not forked: the parent may hold a model and its threads.
+    Workers are spawned, not forked, since the parent may have loaded a model and started threads.
     """
 
     def __init__(self, task: Task, workers: int | None = None, timeout_seconds: float = 10.0) -> None:
@@ -70,13 +69,12 @@ class VerifierPool:
         )
 
     def verify(self, pairs: Sequence[tuple[Question, str]], each: Callable[[Verdict], None] | None = None) -> list[Verdict]:
-        """Verdicts in the order of `pairs`. A time-out or an exception becomes a verdict with that status.
-
-        Responses to which the task gives the same key are verified once.
+        """Verdicts in the order of `pairs`, passed to `each` as they come. A timeout or an exception becomes a verdict with
+        that status. Responses with the same `Task.verdict_key` are verified once.
         """
         keys = [self._task.verdict_key(*pair) or number for number, pair in enumerate(pairs)]
         known: dict[str | int, Verdict] = dict(self._known.get(key for key in keys if isinstance(key, str)).items())
-        futures = {}
+        futures: dict[str | int, tuple[float, ProcessFuture[Verdict]]] = {}
         for key, (question, response) in zip(keys, pairs, strict=True):
             if key not in known and key not in futures:
                 limit = self._task.time_limit(question) or self.timeout_seconds
@@ -90,14 +88,14 @@ class VerifierPool:
         return [known[key] for key in keys]
 
     @staticmethod
-    def _verdict(limit: float, future: Any) -> Verdict:
+    def _verdict(limit: float, future: ProcessFuture[Verdict]) -> Verdict:
         try:
             return future.result()
         except FutureTimeoutError:
             return Verdict.failed("timeout", f"no verdict within {limit:g} s")
         except ProcessExpired as error:
             return Verdict.failed("error", f"the verifier's process died with exit code {error.exitcode}")
-        except Exception as error:  # the verifier's own, whatever it is: recorded with the sample and counted
+        except Exception as error:  # raised by the verifier: recorded with the sample and counted
             return Verdict.failed("error", f"{type(error).__name__}: {error}")
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Verdicts on programs that have been tested already, so that equal programs are run once."""
+"""Verdicts on programs that have already been tested, so that equal programs are run once."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sdzero_bench.core.verdict import Verdict
 
 
 class KnownVerdicts:
-    """Verdicts by key, in memory and, where a file is given, on disk for other runs too.
+    """Verdicts by key, in memory and, if `path` is given, in a file shared with other runs.
 
-    Runs of a sweep share one file: small policies write the same program over and over. Only what was verified is kept,
-    never a failure of the verifier. A file that cannot be used is no error: everything is verified then.
+    The runs of a sweep share one file, since small policies often write the same program. Failures of the verifier are never
+    stored. A file that cannot be used is not an error: everything is verified then.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -27,7 +27,7 @@ class KnownVerdicts:
                 self._file.execute("CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, verdict TEXT NOT NULL)")
 
     def get(self, keys: Iterable[str]) -> dict[str, Verdict]:
-        """Those of the keys that are known."""
+        """The known verdicts among these keys."""
         found = {}
         for key in set(keys):
             if key not in self._memory and self._file is not None:
@@ -40,7 +40,7 @@ class KnownVerdicts:
         return found
 
     def add(self, verdicts: dict[str, Verdict]) -> None:
-        """Keep verdicts; a failure of the verifier is not one."""
+        """Store verdicts, except failures of the verifier."""
         fresh = {key: verdict for key, verdict in verdicts.items() if verdict.status == "ok"}
         self._memory |= fresh
         if self._file is not None and fresh:

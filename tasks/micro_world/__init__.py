@@ -1,0 +1,1 @@
+"""The embedded model, and the problems that it was trained on."""

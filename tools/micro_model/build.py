@@ -1,4 +1,4 @@
-"""Rebuild the micro model from nothing: `python -m tools.micro_model.build --out DIR`."""
+"""Rebuild the micro model from scratch: `python -m tools.micro_model.build --out DIR`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import random
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sdzero_bench.records.folder import write_atomic
 from sdzero_bench.tasks.micro_world.arithmetic import Sum, chain_sums
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 CORPUS_SEED = 9
-"""Stream of the pretraining problems; the splits of the micro tasks use another."""
+"""Seed of the pretraining problems; the splits of the micro tasks use another one."""
 
 CODE_SHARE = 0.3
-"""Of the texts: programs are longer than sums, and easier to learn."""
+"""Share of the texts that are about programs, which are longer than sums and easier to learn."""
 
 
 def asked() -> set[str]:
-    """Every prompt of the micro tasks in training, validation or test: the base must not have seen it."""
+    """Every prompt of the micro tasks in training, validation or test. The base policy must not have seen any."""
     from sdzero_bench.tasks.micro_arith import MicroArith
     from sdzero_bench.tasks.micro_code import MicroCode
 
@@ -36,7 +36,7 @@ def asked() -> set[str]:
 
 
 def problems(texts: int, excluded: set[str]) -> dict[str, list[Problem]]:
-    """Half as many problems as texts of each domain, none of them among `excluded`."""
+    """Half as many problems as texts per domain, none of them in `excluded`."""
     sums = (Sum(i["question"], i["metadata"]["expression"]) for i in chain_sums(CORPUS_SEED) if i["question"] not in excluded)
     programs = (Pipeline(*found) for found in pipelines(CORPUS_SEED) if specification(found[0]) not in excluded)
     code = max(1, round(texts * CODE_SHARE) // 2)
@@ -44,9 +44,9 @@ def problems(texts: int, excluded: set[str]) -> dict[str, list[Problem]]:
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, sample: Text) -> dict[str, list[int]]:
-    """Token ids of a chat, and labels: -100 on the prompt and on every segment that is not learnt."""
+    """Token ids of a chat, and labels: -100 on the prompt and on every segment that is not learned."""
     chat = [{"role": "user", "content": sample.prompt}]
-    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False)
+    ids = cast("list[int]", tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False))
     labels = [-100] * len(ids)
     for segment, learn in (*sample.segments, (END_OF_TURN, True)):
         piece = tokenizer(segment, add_special_tokens=False)["input_ids"]
@@ -56,9 +56,9 @@ def encode(tokenizer: PreTrainedTokenizerFast, sample: Text) -> dict[str, list[i
 
 
 def build(out: Path, texts: int, seed: int, excluded: set[str]) -> dict[str, Any]:
-    """Write the texts, learn the tokenizer, train the model; the same seed gives the same model on the same machine.
+    """Write the texts, train the tokenizer and the model. The same seed gives the same model on the same machine.
 
-    Returns, and writes to `build.json` beside the model, what was done and how long it took.
+    Returns the figures of the build (sizes, seconds, final loss), and writes them to `build.json` next to the model.
     """
     import torch
     from datasets import Dataset

@@ -1,8 +1,8 @@
-"""The texts that the micro model is pretrained on: chats in which somebody solves a problem, once or repeatedly.
+"""The texts that the micro model is pretrained on: chats in which somebody solves a problem in one or more attempts.
 
-A text is a list of segments, each with the flag "learn this". The token after a finished attempt is learnt only where
-the turn ends there: the model knows how people go on when they look again, what they say and what they write then, but
-it never learns to look again by itself. That is left to the methods.
+A text is a list of segments, each with a flag that says whether it is learned. The token after a finished attempt is learned
+only if the turn ends there. So the model knows how a second attempt is introduced and written, but it never learns to start one
+by itself. That is left to the methods.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ class Problem(Protocol):
     def demonstration(self) -> str: ...
 
     def attempt(self, care: Care, rng: random.Random) -> tuple[str, bool]:
-        """A solution written with that much care, and whether it is right."""
+        """A solution written with the given care, and whether it is correct."""
         ...
 
 
 @dataclass(frozen=True)
 class World:
-    """How careful people are in this world. The figures shape the base model; the model card lists them."""
+    """How careful writers are in this world. The values shape the base model; the model card lists them."""
 
     draft: Care = DRAFT
     revision: Care = REVISION
     repeat_when_wrong: float = 0.7
-    """Chance that a second attempt merely repeats the first although it was said to be wrong: the naive reviser."""
+    """Probability that a second attempt only repeats the first although it was called incorrect: the naive reviser."""
     repeat_when_unsure: float = 0.85
-    """The same after a phrase that does not say whether the attempt was right."""
+    """The same after a phrase that does not say whether the attempt was correct."""
     neutral_phrase: float = 0.1
     kinds: tuple[tuple[str, float], ...] = (
         ("1 attempt", 0.34),
@@ -70,7 +70,7 @@ class World:
 
 @dataclass(frozen=True)
 class Text:
-    """One chat: the user's turn, and the assistant's as (segment, whether its tokens are learnt)."""
+    """One chat: the user's turn, and the assistant's turn as (segment, whether its tokens are learned)."""
 
     prompt: str
     segments: tuple[tuple[str, bool], ...]
@@ -88,7 +88,7 @@ def attempts(problem: Problem, count: int, world: World, rng: random.Random) -> 
             # The paper's own wording is the most common one.
             phrase = WRONG_PHRASES[0] if rng.random() < 0.6 else rng.choice(WRONG_PHRASES[1:])
             repeat = world.repeat_when_wrong
-        # Whether to go on after a finished attempt is not learnt; what people say when they do go on is.
+        # Whether another attempt follows is not learned; the phrase that introduces it is.
         yield "\n", False
         yield f"\n{phrase}\n\n", True
         if rng.random() >= repeat:
@@ -97,7 +97,7 @@ def attempts(problem: Problem, count: int, world: World, rng: random.Random) -> 
 
 
 def text(problem: Problem, world: World, rng: random.Random) -> Text:
-    """One text about a problem; its kind is drawn by `world.kinds`."""
+    """One text about a problem; its kind is sampled from `world.kinds`."""
     names, weights = zip(*world.kinds, strict=True)
     kind = rng.choices(names, weights)[0]
     if kind == "in words":

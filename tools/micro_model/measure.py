@@ -1,8 +1,8 @@
-"""How well the reviser finds a wrong line, before and after SRT: the figures of the model card.
+"""How well the reviser finds an incorrect line, before and after SRT: the figures of the model card.
 
-`python -m tools.micro_model.measure RUN` takes the folder of an SD-Zero run on micro-arith. For wrong
-responses of the base policy it compares kl(student, teacher) on the tokens of the first wrong line with its sum over all
-tokens, student and teacher being the same weights: the base's, and those after SRT.
+`python -m tools.micro_model.measure RUN` takes the folder of an SD-Zero run on micro-arith. On incorrect responses of the base
+policy it compares kl(student, teacher) on the tokens of the first incorrect line with its sum over all tokens. Student and
+teacher have the same weights: those of the base policy, and those after SRT.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 
 from sdzero_bench.core.settings import ModelConfig
 from sdzero_bench.policies.loading import load_model, load_tokenizer, model_path
-from sdzero_bench.policies.token_kl import token_divergence
 from sdzero_bench.records.journal import Journal, Sample
 from sdzero_bench.tasks.micro_arith import MicroArith
 from sdzero_bench.tasks.micro_world.arithmetic import Line, add, terms
-from sdzero_bench.training.phrases import NAMED
+from sdzero_bench.training.phrases import STANDARD
+from sdzero_bench.training.token_kl import token_divergence
 
 
 def first_wrong_line(expression: str, response: str) -> tuple[int, int] | None:
-    """Start and end, in characters, of the first line that is not the next right step; None if there is none."""
+    """Start and end, in characters, of the first line that is not the correct next step; None if there is none."""
     (_, total), *rest = terms(expression)
     start = 0
     for (op, right), line in zip(rest, response.split("\n"), strict=False):
@@ -35,9 +35,9 @@ def first_wrong_line(expression: str, response: str) -> tuple[int, int] | None:
 
 
 def mass_on_wrong_line(model: Any, tokenizer: Any, task: MicroArith, samples: list[Sample]) -> dict[str, float]:
-    """Mean share of the divergence, and of the tokens, that the first wrong line has."""
+    """Mean shares of the divergence and of the tokens that are on the first incorrect line, and the divergence in nats."""
     by_id = {q.id: q for q in task.load("test")}
-    inserted = tokenizer(NAMED["paper"].after(0.0), add_special_tokens=False)["input_ids"]
+    inserted = tokenizer(STANDARD.after(0.0), add_special_tokens=False)["input_ids"]
     mass, size, on_line, elsewhere = [], [], [], []
     for sample in samples:
         question = by_id[sample.question_id]

@@ -1,8 +1,8 @@
-"""What a reference is worth to the embedded model: the figures of its model card on teachers that read one.
+"""How much a reference helps the embedded model: the figures of its model card on teachers that read one.
 
-`python -m tools.micro_model.references` has it answer the test questions of both tasks with nothing added, with
-its own first right response as reference (what SDPO's teacher reads) and with the gold solution (SDFT's and OPSD's). A teacher
-that is right no more often than the student has nothing to teach it.
+`python -m tools.micro_model.references` samples answers to the test questions of both tasks without a reference, with the
+model's own first correct response (read by SDPO's teacher) and with the gold solution (read by those of SDFT and OPSD). If a
+teacher is not correct more often than the student, it has nothing to teach.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sdzero_bench.verifiers.equip import equip
 from sdzero_bench.verifiers.pool import VerifierPool
 
 Answer = tuple[Question, str, bool]
-"""A question, a response, and whether it is right."""
+"""A question, a response, and whether it is correct."""
 
 
 class Reader:
@@ -42,7 +42,7 @@ class Reader:
         return tuple(self.tokenizer.apply_chat_template([*before, last], add_generation_prompt=True, return_dict=False))
 
     def answers(self, questions: list[Question], references: Mapping[str, str], samples: int, stream: str) -> list[Answer]:
-        """So many samples a question, at temperature 1; `references` by question id."""
+        """`samples` answers per question, at temperature 1; `references` is by question id."""
         asked = [(q, i) for q in questions for i in range(samples)]
         requests = [Request(self.prompt(q, references.get(q.id)), sample_seed(0, stream, q.id, str(i))) for q, i in asked]
         parameters = SamplingParameters(1.0, 1.0, self.config.sampling.max_new_tokens)
@@ -53,9 +53,9 @@ class Reader:
 
 
 def worth(task: str, samples: int = 8, limit: int | None = None) -> dict[str, Any]:
-    """Shares of right responses, over the test questions that the model got right at least once before.
+    """Shares of correct responses, over the test questions that the model answered correctly at least once before.
 
-    `same` is the share of responses that are that right response word for word, whether or not it was shown.
+    `same` is the share of responses that repeat that correct response word for word, whether or not the prompt had it.
     """
     reader = Reader(task)
     with reader.verifier:

@@ -24,14 +24,14 @@ CHAT_TEMPLATE = (
 
 
 def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """Learn the merges from `texts`; any text can be encoded and decodes to itself."""
+    """Learn the merges from `texts`. Any text can be encoded, and decodes to itself."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            # No merge reaches across a digit or a newline, so that token ids joined from parts equal those of the whole.
+            # No merge crosses a digit or a newline, so that the token ids of concatenated parts equal those of the whole text.
             pre_tokenizers.Split(Regex(r"\d|\n| +(?= )| ?[A-Za-z]+| ?[^\sA-Za-z\d]+| "), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]

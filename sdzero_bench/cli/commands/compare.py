@@ -56,8 +56,8 @@ def compare(
 
 
 def _summary(comparison: Comparison) -> list[str]:
+    from sdzero_bench.core.text import with_interval
     from sdzero_bench.report.leaderboard.leaderboard_notes import probability
-    from sdzero_bench.runs.write_up.summary import with_interval
 
     sides = [("A", comparison.before), ("B", comparison.after)]
     lines = [

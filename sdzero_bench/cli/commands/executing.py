@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sdzero_bench.core.distributed import Ranks
     from sdzero_bench.core.progress import ProgressDisplay
     from sdzero_bench.records.folder import RunFolder
+    from sdzero_bench.records.schema import RunResult
     from sdzero_bench.runs.session import Session
 
 Prepared = Sequence[tuple["Session", Callable[[], "RunFolder"]]]
@@ -31,7 +32,7 @@ def fail(message: str) -> NoReturn:
 def carry_out(
     prepare: Callable[[ProgressDisplay, Ranks], Prepared],
     as_json: bool,
-    afterwards: Callable[[dict[str, Any]], None] = lambda result: None,
+    afterwards: Callable[[RunResult], None] = lambda result: None,
 ) -> None:
     """Prepare all runs, so that an error in any of them is reported before the first starts, and execute them.
 
@@ -71,7 +72,8 @@ def carry_out(
         if not ranks.first:
             return
         if as_json:
-            print(json.dumps(results[0] if len(results) == 1 else results), file=output, flush=True)
+            documents = [result.model_dump(mode="json") for result in results]
+            print(json.dumps(documents[0] if len(documents) == 1 else documents), file=output, flush=True)
         for result in results:
             if not as_json:
                 _show(result, output)
@@ -86,7 +88,7 @@ def _how_to_resume(folder: RunFolder | None) -> str:
     return f". Nothing is lost; resume with: sdzero-bench run --resume {folder.path}"
 
 
-def _show(result: dict[str, Any], output: IO[str]) -> None:
+def _show(result: RunResult, output: IO[str]) -> None:
     from rich.console import Console
 
     from sdzero_bench.runs.write_up.summary import notes, terminal_table
@@ -95,7 +97,7 @@ def _show(result: dict[str, Any], output: IO[str]) -> None:
     console.print(terminal_table(result))
     for note in notes(result):
         console.print(note, highlight=False)
-    console.print(f"Everything is in {result['folder']}: start with summary.md", highlight=False, soft_wrap=True)
+    console.print(f"Everything is in {result.folder}: start with summary.md", highlight=False, soft_wrap=True)
 
 
 def import_heavy() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from sdzero_bench.report.verdict_text import FAILED, RIGHT, colour, explain, out
 
 if TYPE_CHECKING:
     from sdzero_bench.records.journal import Sample
+    from sdzero_bench.records.schema import QuestionLine
 
 
 def inspect(
@@ -55,16 +56,17 @@ def inspect(
     sdzero-bench inspect runs/sdzero-s0 --sample test-17/0 --phase evaluation.srt --tokens --html response.html
     """
     from sdzero_bench.core.errors import unknown
-    from sdzero_bench.records.packing import phases_in
+    from sdzero_bench.records.recorded_journal import RecordedJournal
 
-    phases = phases_in(run / "journal")
+    journal = RecordedJournal(run)
+    phases = journal.phases
     if phase is not None and phase not in phases:
         raise unknown("phase", phase, phases)
-    by_phase = {name: list(_samples(run, name)) for name in ([phase] if phase else phases)}
+    by_phase = {name: list(journal.samples(name)) for name in ([phase] if phase else phases)}
     chosen = [s for samples in by_phase.values() for s in samples if _is_chosen(s, sample, wrong)]
     _require(run, by_phase, sample, chosen)
     if tokens or html:
-        show_tokens(run, sample, chosen, lambda name: _samples(run, name) if name in phases else (), html, as_json)
+        show_tokens(run, sample, chosen, lambda name: journal.samples(name) if name in phases else (), html, as_json)
         return
     counts = {name: Counter(outcome(s.verdict) for s in samples) for name, samples in by_phase.items()}
     if as_json:
@@ -74,18 +76,6 @@ def inspect(
     _show_counts(counts)
     if phase or sample or wrong:
         _show_samples(chosen, _questions(run), limit)
-
-
-def _samples(run: Path, phase: str) -> Iterator[Sample]:
-    from sdzero_bench.core.errors import UserError
-    from sdzero_bench.records.journal import Sample
-    from sdzero_bench.records.packing import read_lines
-
-    for row in read_lines(run / "journal" / f"{phase}.jsonl"):
-        try:
-            yield Sample.from_dict(row)
-        except (KeyError, TypeError) as error:
-            raise UserError(f"{str(run)!r}: the journal of {phase} has a line that is not a sample ({error})") from error
 
 
 def _is_chosen(sample: Sample, name: str | None, wrong: bool) -> bool:
@@ -104,13 +94,14 @@ def _require(run: Path, by_phase: Mapping[str, list[Sample]], name: str | None, 
             raise UserError(f"{str(run)!r} has no sample {name!r}; names look like {samples[0].key!r}")
 
 
-def _questions(run: Path) -> dict[str, dict[str, Any]]:
+def _questions(run: Path) -> Mapping[str, QuestionLine]:
     """The questions by id; empty if the run has not written them yet."""
     from sdzero_bench.core.errors import UserError
-    from sdzero_bench.records.packing import read_lines
+    from sdzero_bench.records.question_sets import read_questions
+    from sdzero_bench.records.record_files import read_manifest
 
     try:
-        return {row["id"]: row for row in read_lines(run / "questions.jsonl")}
+        return read_questions(run, read_manifest(run)).by_id
     except UserError:
         return {}
 
@@ -131,17 +122,18 @@ def _show_counts(counts: Mapping[str, Counter[str]]) -> None:
     Console(highlight=False).print(table)
 
 
-def _show_samples(samples: list[Sample], questions: Mapping[str, Mapping[str, Any]], limit: int) -> None:
+def _show_samples(samples: list[Sample], questions: Mapping[str, QuestionLine], limit: int) -> None:
     from rich.console import Console
     from rich.rule import Rule
     from rich.text import Text
 
-    from sdzero_bench.core.printable import printable
+    from sdzero_bench.core.text import printable
 
     console = Console(highlight=False)
     for sample in samples[:limit]:
         console.print(Rule(Text(f"{sample.phase}  {sample.key}", style="bold"), align="left"))
-        question = questions.get(sample.question_id, {}).get("text", "(the run has not written its questions)")
+        asked = questions.get(sample.question_id)
+        question = asked.text if asked else "(the run has not written its questions)"
         shown: list[tuple[str, str, str | None]] = [
             ("question", question, None),
             ("before", sample.prefix, None),

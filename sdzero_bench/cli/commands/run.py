@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sdzero_bench.cli.commands.executing import Prepared, carry_out
-from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, ConfigFile, Model, Preset, TaskName, with_sandbox
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, ConfigFile, Model, TaskName, with_sandbox
 
 if TYPE_CHECKING:
     from sdzero_bench.core.distributed import Ranks
     from sdzero_bench.core.progress import ProgressDisplay
+    from sdzero_bench.records.schema import RunResult
 
 
 def run(
     method: Annotated[str | None, typer.Option(help="Method to train with; see `sdzero-bench methods`.")] = None,
-    preset: Preset = "micro",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Settings to start from; see `sdzero-bench presets`.", show_default="micro"),
+    ] = None,
     model: Model = None,
     task: TaskName = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all randomness in training.")] = None,
@@ -51,43 +55,31 @@ def run(
 
     sdzero-bench run --resume runs/sdzero-micro-arith-s0-20260101-120000
     """
-    from sdzero_bench.core.errors import UserError
     from sdzero_bench.runs.config import resolve
 
-    given = {
-        "--method": method,
-        "--model": model,
-        "--task": task,
-        "--seed": seed,
-        "--config": config,
-        "--set": assign,
-        "--report-to": report_to,
-        "--allow-weaker-sandbox": allow_weaker_sandbox,
-    }
+    settings = with_sandbox(assign, allow_weaker_sandbox)
+    if report_to is not None:
+        settings.append(f"tracking.report_to=[{report_to}]")
 
     def prepare(display: ProgressDisplay, ranks: Ranks) -> Prepared:
         from sdzero_bench.report.publishing import require_login
-        from sdzero_bench.runs.session import Session, resume_session
+        from sdzero_bench.runs.resuming import resume_session
+        from sdzero_bench.runs.session import Session
 
         if push_to_hub is not None:
             require_login()
         if resume is not None:
-            if conflicting := [name for name, value in given.items() if value]:
-                raise UserError(f"--resume continues with the run's own settings; leave out {', '.join(conflicting)}")
-            session, folder = resume_session(resume, display, ranks)
+            named = {"method.name": method, "preset": preset, "model.name": model, "task.name": task, "seed": seed}
+            given = [f"{key}={value}" for key, value in named.items() if value is not None]
+            session, folder = resume_session(resume, display, ranks, config, [*given, *settings])
             return [(session, lambda: folder)]
-        if method is None:
-            raise UserError("no method given; add --method NAME (`sdzero-bench methods` lists the names)")
-        settings = with_sandbox(assign, allow_weaker_sandbox)
-        if report_to is not None:
-            settings.append(f"tracking.report_to=[{report_to}]")
         session = Session(resolve(method, preset, config, settings, model, task, seed), display, ranks)
         return [(session, lambda: session.new_folder(out))]
 
-    def publish(result: dict[str, Any]) -> None:
+    def publish(result: RunResult) -> None:
         from sdzero_bench.report.publishing import push
 
         if push_to_hub is not None:
-            typer.echo(push(Path(result["folder"]), push_to_hub, private=False), err=True)
+            typer.echo(push(Path(result.folder), push_to_hub, private=False), err=True)
 
     carry_out(prepare, as_json, publish)

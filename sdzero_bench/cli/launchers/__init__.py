@@ -1,0 +1,1 @@
+"""Configurations for accelerate: one YAML file per kind of data parallelism."""

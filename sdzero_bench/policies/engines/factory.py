@@ -1,25 +1,25 @@
-"""Which engine draws the samples of a run: one for the whole run, that follows whichever policy is asked for."""
+"""The engines of a run: one sampler for the whole run, which takes over the weights of each policy to sample from."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sdzero_bench.core.completion import Engine
 from sdzero_bench.core.distributed import ALONE, Ranks
 from sdzero_bench.core.settings import RunConfig
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 class Engines(Protocol):
     """An engine for each policy that a run samples from."""
 
     def of(self, policy: PreTrainedModel, weights: str) -> Engine:
-        """An engine that samples from `policy` as it is now.
+        """An engine that samples from `policy` with its current weights.
 
         weights:
-            Names what the policy's weights are: the same name, the same weights.
+            A name for the current weights: the same name means the same weights.
         """
         ...
 
@@ -27,9 +27,9 @@ class Engines(Protocol):
 
 
 class TransformersEngines:
-    """Samples from the very model in memory."""
+    """Samples from the model in memory; nothing is copied."""
 
-    def __init__(self, tokenizer: Any, batch_size: int) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, batch_size: int) -> None:
         self.tokenizer = tokenizer
         self.batch_size = batch_size
 
@@ -42,10 +42,10 @@ class TransformersEngines:
         pass
 
 
-def make_engines(config: RunConfig, tokenizer: Any, base: str, ranks: Ranks = ALONE) -> Engines:
-    """The engine that `engine.name` names, for policies of the architecture of the model at `base`.
+def make_engines(config: RunConfig, tokenizer: PreTrainedTokenizerBase, base: str, ranks: Ranks = ALONE) -> Engines:
+    """The engines for `engine.name`, for policies with the architecture of the model at `base`.
 
-    Raises `UserError` where it is not installed or not reached, of another version, or cannot hold the model.
+    Raises `UserError` if vLLM is not installed, its server cannot be reached, or its version is not supported.
     """
     if config.engine.name == "transformers":
         return TransformersEngines(tokenizer, config.sampling.batch_size)

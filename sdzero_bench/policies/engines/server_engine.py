@@ -1,6 +1,6 @@
 """Sampling through vLLM servers over HTTP, on this machine or others: `sdzero-bench serve` starts one.
 
-A policy's weights travel through a folder that the run and its servers share; the servers are told to read them.
+The run writes a policy's weights to a directory that its servers can access, and asks the servers to load them.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 IN_FLIGHT = 64
-"""Requests that a server is asked at a time; it batches them as it sees fit."""
+"""Concurrent requests per server, which batches them itself."""
 
 CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 3600.0
 
 
 class Server:
-    """One server. Every failure is a `UserError` that names it and says what to do."""
+    """One vLLM server. Every failure is a `UserError` that names the server and says what to do."""
 
     def __init__(self, url: str, answer_seconds: float = ANSWER_SECONDS) -> None:
         self.url = url.rstrip("/")
@@ -46,25 +46,27 @@ class Server:
             model = self._get("/v1/models")["data"][0]
             self.model, self.fits = str(model["id"]), int(model["max_model_len"])
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise UserError(f"{self.url} answers, but not as vLLM does; start a server with `sdzero-bench serve`") from error
+            raise UserError(f"{self.url} responds, but not like vLLM; start a server with `sdzero-bench serve`") from error
 
     def call(self, method: str, **arguments: str) -> Any:
-        """Of the worker (vllm_worker.py)."""
+        """Call a method of `vllm_worker.PolicyWorker` on the server."""
         answer = self._post("/collective_rpc", {"method": method, "kwargs": arguments})
         return answer["results"][0] if answer else None
 
     def follow(self, folder: Path, name: str) -> None:
+        """Load the weights in `folder` and discard what was computed with earlier ones."""
         self.call("load_policy", folder=str(folder), name=name)
         self._post("/reset_prefix_cache")
 
     def complete(self, request: Request, parameters: SamplingParameters, ends: Sequence[int]) -> tuple[int, ...]:
+        """The token ids of one completion."""
         body = {
             "model": self.model,
             "prompt": list(request.prompt_ids),
             "max_tokens": parameters.max_new_tokens,
             "temperature": parameters.temperature,
             "top_p": parameters.top_p,
-            # Every field that could change what is sampled is set: a model's own generation config must not.
+            # Every field that affects sampling is set, so that the model's own generation config does not.
             "top_k": -1,
             "min_p": 0.0,
             "repetition_penalty": 1.0,
@@ -85,11 +87,11 @@ class Server:
             answer = self.http.request(verb, self.url + path, json=body, timeout=(CONNECT_SECONDS, self.answer_seconds))
         except requests.RequestException as error:
             raise UserError(
-                f"the server {self.url} does not answer ({type(error).__name__}); start it with `sdzero-bench serve`, or mend "
+                f"the server {self.url} does not answer ({type(error).__name__}); start it with `sdzero-bench serve`, or fix "
                 f"engine.urls"
             ) from error
         if answer.status_code == 404 and path == "/collective_rpc":
-            raise UserError(f"the server {self.url} cannot follow a policy; start it with `sdzero-bench serve`")
+            raise UserError(f"the server {self.url} cannot load the weights of a policy; start it with `sdzero-bench serve`")
         if not answer.ok:
             raise UserError(
                 f"the server {self.url} refused {path} ({answer.status_code}): {' '.join(answer.text.split())[:300]}"
@@ -98,7 +100,7 @@ class Server:
 
 
 class ServerEngines:
-    """Servers that take over the weights of each policy that a run samples from."""
+    """Servers that load the weights of each policy that a run samples from."""
 
     def __init__(self, config: RunConfig, tokenizer: PreTrainedTokenizerBase, ranks: Ranks = ALONE) -> None:
         if not config.engine.urls:
@@ -111,7 +113,9 @@ class ServerEngines:
             raise UserError(f"the servers of engine.urls run different versions of vLLM: {', '.join(sorted(versions))}")
         self.exchange = Path(config.engine.exchange or tempfile.gettempdir())
         if not self.exchange.is_dir():
-            raise UserError(f"engine.exchange: there is no folder {str(self.exchange)!r}; make it where the servers see it too")
+            raise UserError(
+                f"engine.exchange: there is no directory {str(self.exchange)!r}; create one that the servers can access too"
+            )
         self.threads = ThreadPoolExecutor(IN_FLIGHT * len(self.servers))
         self.run = ranks.from_first(uuid4().hex)
         self._held: str | None = None
@@ -137,7 +141,7 @@ class ServerEngines:
                 )
         folder = Path(tempfile.mkdtemp(prefix="sdzero-bench-policy-", dir=self.exchange))
         try:
-            # Tied weights are one tensor of two names, which the format does not store.
+            # Tied weights are one tensor with two names, which safetensors does not store.
             seen: dict[int, str] = {}
             tensors = {n: w for n, w in weights_of(policy) if seen.setdefault(w.data_ptr(), n) == n}
             save_file({n: w.detach().contiguous() for n, w in tensors.items()}, folder / "model.safetensors")
@@ -151,7 +155,7 @@ class ServerEngines:
 
 
 class ServerEngine:
-    """Samples from the policy called `held`, which the servers have the weights of."""
+    """Samples from the policy named `held`, whose weights the servers have loaded."""
 
     name = "vllm-server"
 
@@ -163,26 +167,26 @@ class ServerEngine:
         self.batch_size = engines.batch_size
 
     def generate(self, requests: Sequence[Request], parameters: SamplingParameters) -> list[Completion]:
-        """Raises `UserError` if a prompt and its completion do not fit, or if a server fails or holds another run's policy."""
+        """Raises `UserError` if a prompt and its completion do not fit, or if a server fails or holds another policy."""
         if not requests:
             return []
         longest = max(len(r.prompt_ids) for r in requests) + parameters.max_new_tokens
         for server in self.servers:
             if longest > server.fits:
                 raise UserError(
-                    f"a prompt and its completion may take {longest} tokens and the server {server.url} holds {server.fits}; "
-                    f"start it with a larger --max-model-len"
+                    f"a prompt and its completion may take {longest} tokens, and the server {server.url} is limited to "
+                    f"{server.fits}; restart it with a larger --max-model-len"
                 )
         self._require_held()
         asked = [(self.servers[i % len(self.servers)], request) for i, request in enumerate(requests)]
         drawn = list(self.threads.map(lambda pair: pair[0].complete(pair[1], parameters, self.ends), asked))
-        self._require_held()  # nobody has changed the weights meanwhile
+        self._require_held()  # the weights must not have changed meanwhile
         return [Completion(ids, "stop" if ids and ids[-1] in self.ends else "length") for ids in drawn]
 
     def _require_held(self) -> None:
         for server in self.servers:
             if server.call("held_policy")["policy"] != self.held:
                 raise UserError(
-                    f"the server {server.url} holds the weights of another run, or was started anew; give each run servers of "
-                    f"its own"
+                    f"the server {server.url} holds the weights of another run, or was restarted; each run needs "
+                    f"servers of its own"
                 )

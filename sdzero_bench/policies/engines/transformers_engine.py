@@ -1,4 +1,4 @@
-"""Sampling through `transformers.generate`, with random numbers that belong to the sample and not to the batch."""
+"""Sampling through `transformers.generate`, with random numbers per sample instead of per batch."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class InverseTransformSampler(LogitsProcessor):
-    """Turns the logits of row i at step t into a choice by inverting the cumulative distribution at uniforms[i, t].
+    """Chooses the token of row i at step t by inverting the cumulative distribution at uniforms[i, t].
 
-    `generate` itself draws from a generator that the whole batch shares; then a sample would depend on its neighbours
-    and a resumed run could not repeat it. Here each row brings its own numbers, from `Request.seed`.
+    `generate` itself draws from one generator for the whole batch, so a sample would depend on the others in its batch, and a
+    resumed run could not reproduce it. Here each row has its own random numbers, from `Request.seed`.
     """
 
     def __init__(self, uniforms: torch.Tensor, prompt_length: int) -> None:
@@ -45,12 +45,12 @@ def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> se
 
 
 class TransformersEngine:
-    """Samples from a model in memory: whatever its weights are at the moment of the call."""
+    """Samples from a model in memory, with its weights at the time of the call."""
 
     name = "transformers"
     version = transformers.__version__
 
-    def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase, batch_size: int = 128) -> None:
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch_size: int = 128) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.batch_size = batch_size
@@ -70,19 +70,20 @@ class TransformersEngine:
             mask[row, width - len(request.prompt_ids) :] = 1
         uniforms = np.stack([np.random.Generator(np.random.Philox(r.seed)).random(parameters.max_new_tokens) for r in requests])
         processors = LogitsProcessorList()
-        if parameters.temperature > 0:  # else the most likely token, which `do_sample=False` takes by itself
+        if parameters.temperature > 0:  # else greedy, which is what `do_sample=False` does
             processors.append(TemperatureLogitsWarper(parameters.temperature))
             if parameters.top_p < 1:
                 processors.append(TopPLogitsWarper(parameters.top_p))
             processors.append(InverseTransformSampler(torch.from_numpy(uniforms).to(device), width))
-        was_training = self.model.training
-        self.model.eval()
+        model: Any = self.model  # `generate` comes from a mixin that is not part of the type
+        was_training = model.training
+        model.eval()
         try:
-            output = self.model.generate(
+            output = model.generate(
                 input_ids=input_ids.to(device),
                 attention_mask=mask.to(device),
                 logits_processor=processors,
-                # Every field that could change what is sampled is set: a model's own generation config must not.
+                # Every field that affects sampling is set, so that the model's own generation config does not.
                 generation_config=GenerationConfig(
                     do_sample=False,
                     num_beams=1,
@@ -94,7 +95,7 @@ class TransformersEngine:
                 ),
             )
         finally:
-            self.model.train(was_training)
+            model.train(was_training)
         return [self._completion(row) for row in output[:, width:].tolist()]
 
     def _completion(self, ids: list[int]) -> Completion:

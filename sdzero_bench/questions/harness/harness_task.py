@@ -12,7 +12,6 @@ from sdzero_bench.core.task import Split
 from sdzero_bench.questions.dynamic_task import DynamicTask
 from sdzero_bench.records.journal import Sample
 
-
 HarnessFigures = TypedDict(
     "HarnessFigures",
     {

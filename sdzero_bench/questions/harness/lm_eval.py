@@ -2,9 +2,9 @@
 
 The requests are lm-eval's own, including few-shot examples and stop sequences. Only the chat template is applied here, since
 the policies are chat models (lm-eval's `--apply_chat_template`). Our engine samples; responses are truncated at the first stop
-sequence. Filters and metrics are lm-eval's own. One metric, 0 or 1 on each document, is the verdict; lm-eval's aggregated
-figures are recorded beside ours. Scoring runs in the verifier's processes, which are killed at `task.timeout_seconds`; lm-eval's
-own time limits, at which an answer would count as wrong, are switched off.
+sequence. Filters and metrics are lm-eval's own. One metric, 0 or 1 on each document, is the verdict; the figures that lm-eval
+aggregates are recorded beside ours. Scoring runs in the verifier's processes, which are killed at `task.timeout_seconds`; the
+time limits of lm-eval itself, at which an answer would count as wrong, are switched off.
 
 Without a network: lm-eval reads through `datasets`, so a warm cache with HF_DATASETS_OFFLINE=1 works. Or use local files,
 `--set task.dataset_path=json --set 'task.dataset_kwargs={data_files: {train: FILE, test: FILE}}'`, or a folder of task YAML

@@ -12,8 +12,8 @@ from sdzero_bench.core.settings import VerifyingConfig
 from sdzero_bench.core.task import Split, Task
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.questions.decontamination import overlaps
-from sdzero_bench.questions.proofs.lengths import lengths
 from sdzero_bench.questions.proofs.finding import Finding, finding
+from sdzero_bench.questions.proofs.lengths import lengths
 from sdzero_bench.questions.proofs.responses import borrowed_response, right_responses, wrong_responses
 from sdzero_bench.verifiers.pool import VerifierPool
 

@@ -62,7 +62,7 @@ def open_record(folder: Path) -> tuple[AuditReport, AuditedRecord | None]:
         if not (folder / "result.json").is_file():
             report.finished = False
             return report, None
-        what = 'state is "running", though result.json is there: go on with `sdzero-bench run --resume`, or leave the run out'
+        what = 'state is "running", though result.json exists: resume it with `sdzero-bench run --resume`, or remove the run'
         report.findings.append(Discrepancy("manifest.json", what))
     record, problems = load(folder)
     report.findings += problems

@@ -1,42 +1,52 @@
-"""One record in memory, as far as it can be read; what cannot be is a finding."""
+"""One record in memory, as far as it can be read; what cannot be is a discrepancy."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import NO_QUESTIONS, Question, QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.records.journal import Sample
-from sdzero_bench.records.packing import phases_in, read_lines
-from sdzero_bench.records.schema import FILES, QuestionLine, check_schema
+from sdzero_bench.records.measured import PolicyEvaluation
+from sdzero_bench.records.question_sets import FOLDER, OLD_FILE, read_questions
+from sdzero_bench.records.record_files import (
+    EVALUATION_FILE,
+    KINDS,
+    LEDGER,
+    MANIFEST,
+    RESULT,
+    adapter,
+    migrated,
+)
+from sdzero_bench.records.recorded_journal import RecordedJournal
+from sdzero_bench.records.schema import Manifest, QuestionLine, RunResult, Use
 from sdzero_bench.runs.config import validate
-
-QUESTIONS = "questions.jsonl"
 
 
 @dataclass
 class AuditedRecord:
-    """A finished run. What is None, or in `unreadable`, has its finding already: no check need mention it again."""
+    """A finished run. What is None, or in `unreadable`, has its discrepancy already: no check need mention it again."""
 
     folder: Path
-    manifest: dict[str, Any] | None = None
+    manifest: Manifest | None = None
     config: RunConfig | None = None
-    result: dict[str, Any] | None = None
-    ledger: dict[str, Any] | None = None
-    evaluation: list[dict[str, Any]] | None = None
+    result: RunResult | None = None
+    ledger: Use | None = None
+    evaluation: list[PolicyEvaluation] | None = None
     questions: dict[str, QuestionSet] | None = None
     """By split, "train" and "test"; "test" are those that were measured on."""
-    details: dict[str, dict[str, Any]] = field(default_factory=dict)
+    details: dict[str, dict[str, JsonValue]] = field(default_factory=dict)
     """Of the questions whose details are in the record, by id."""
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """The journal's lines, by phase."""
+    """The journal's lines, by phase, with their texts."""
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     """The same, as samples."""
     unreadable: set[str] = field(default_factory=set)
@@ -44,13 +54,18 @@ class AuditedRecord:
     def count(self) -> int:
         return sum(map(len, self.samples.values()))
 
+    @property
+    def question_file(self) -> str:
+        """Where the questions are, for people."""
+        return OLD_FILE if self.manifest is not None and self.manifest.question_files is None else FOLDER
+
 
 def journal_file(phase: str) -> str:
     return f"journal/{phase}.jsonl"
 
 
 def read_json(folder: Path, file: str) -> tuple[Any, Discrepancy | None]:
-    """The content of a JSON file, or None with the finding that says why not."""
+    """The content of a JSON file, or None with the discrepancy that says why not."""
     try:
         return json.loads((folder / file).read_text(encoding="utf-8")), None
     except FileNotFoundError:
@@ -61,35 +76,58 @@ def read_json(folder: Path, file: str) -> tuple[Any, Discrepancy | None]:
         return None, Discrepancy(file, f"cannot be read ({error.strerror})")
 
 
+def check_schema(file: str, content: Any, kind: TypeAdapter[Any]) -> Iterator[Discrepancy]:
+    """A discrepancy for each key of a file that is missing or is not of its type."""
+    try:
+        kind.validate_python(content)
+    except ValidationError as error:
+        for problem in error.errors():
+            where = ".".join(map(str, problem["loc"])) or "the whole file"
+            given = "" if problem["type"] == "missing" else f" (it is {str(problem['input'])[:60]!r})"
+            message = problem["msg"][:1].lower() + problem["msg"][1:]
+            yield Discrepancy(file, f"{where}: {message}{given}")
+
+
 def load(folder: Path) -> tuple[AuditedRecord, list[Discrepancy]]:
     """The record, and what is wrong with its files one by one."""
     findings: list[Discrepancy] = []
     record = AuditedRecord(folder)
     contents: dict[str, Any] = {}
-    for file in FILES:
-        content, problem = read_json(folder, file)
-        problems = [problem] if problem else list(check_schema(file, content))
+    for file in KINDS:
+        contents[file], problems = _typed(record, file)
         findings += problems
-        contents[file] = None if problems else content
-    record.manifest, record.result = contents["manifest.json"], contents["result.json"]
-    record.ledger, record.evaluation = contents["ledger.json"], contents["evaluation.json"]
-    if record.manifest is not None:
-        record.config, problems = _config(record.manifest["config"])
-        findings += problems
+    record.manifest, record.result = contents[MANIFEST], contents[RESULT]
+    record.ledger, record.evaluation = contents[LEDGER], contents[EVALUATION_FILE]
     findings += _read_questions(record)
     findings += _read_journals(record)
     return record, findings
 
 
+def _typed(record: AuditedRecord, file: str) -> tuple[Any, list[Discrepancy]]:
+    content, problem = read_json(record.folder, file)
+    if problem:
+        return None, [problem]
+    try:
+        content = migrated(record.folder, file, content)
+    except UserError as error:
+        return None, [Discrepancy(file, str(error))]
+    problems: list[Discrepancy] = []
+    if file == MANIFEST and isinstance(content, dict) and isinstance(content.get("config"), dict):
+        record.config, problems = _config(content["config"])
+    schema = list(check_schema(file, content, adapter(file)))
+    if problems and record.config is None:  # what is wrong with the settings is said already, in their own words
+        return None, problems + [found for found in schema if not found.what.startswith("config.")]
+    return (None if schema else adapter(file).validate_python(content)), problems + schema
+
+
 def _config(settings: dict[str, Any]) -> tuple[RunConfig | None, list[Discrepancy]]:
-    """The settings; with a method or task that is not installed here, they are a finding and can be used all the same."""
-    problem = []
+    """The settings; with a method or task that is not installed here, they are a discrepancy and can be used all the same."""
     try:
         return validate(settings), []
     except UserError as error:
-        problem = [Discrepancy("manifest.json", f"config: {error}")]
+        problem = [Discrepancy(MANIFEST, f"config: {error}")]
     except Exception as error:  # a plug-in's own, such as an import that fails
-        problem = [Discrepancy("manifest.json", f"config: could not be checked ({type(error).__name__}: {error})")]
+        problem = [Discrepancy(MANIFEST, f"config: could not be checked ({type(error).__name__}: {error})")]
     try:
         return RunConfig(**settings), problem
     except (ValidationError, TypeError):
@@ -97,31 +135,30 @@ def _config(settings: dict[str, Any]) -> tuple[RunConfig | None, list[Discrepanc
 
 
 def _read_questions(record: AuditedRecord) -> list[Discrepancy]:
-    splits: dict[str, list[Question]] = {"train": [], "test": []}
-    kind = TypeAdapter(QuestionLine)
+    if record.manifest is None:
+        return []
     try:
-        for number, row in enumerate(read_lines(record.folder / QUESTIONS), start=1):
-            if problems := list(check_schema(QUESTIONS, row, kind)):
-                return [Discrepancy(QUESTIONS, f"question {number}: {problem.what}") for problem in problems]
-            if row["split"] == "train" and splits["test"]:
-                return [Discrepancy(QUESTIONS, f"question {number}: a training question after those that were measured on")]
-            splits[row["split"]].append(Question(row["id"], row["text"], row["answer"]))
-            if isinstance(row.get("details"), dict):
-                record.details[row["id"]] = row["details"]
-        trains_nothing = not splits["train"] and record.config is not None and record.config.questions.measure_only
-        train = NO_QUESTIONS if trains_nothing else QuestionSet("train", tuple(splits["train"]))
-        record.questions = {"train": train, "test": QuestionSet("test", tuple(splits["test"]))}
+        found = read_questions(record.folder, record.manifest)
+        trains_nothing = not found.train and record.config is not None and record.config.questions.measure_only
+        train = NO_QUESTIONS if trains_nothing else QuestionSet("train", tuple(map(_question, found.train)))
+        record.questions = {"train": train, "test": QuestionSet("test", tuple(map(_question, found.test)))}
+        record.details = {line.id: line.details for line in (*found.train, *found.test) if line.details is not None}
     except UserError as error:
-        return [Discrepancy(QUESTIONS, str(error))]
+        return [Discrepancy(record.question_file, str(error))]
     return []
+
+
+def _question(line: QuestionLine) -> Question:
+    return Question(line.id, line.text, line.answer)
 
 
 def _read_journals(record: AuditedRecord) -> list[Discrepancy]:
     findings = []
-    for phase in phases_in(record.folder / "journal"):
+    journal = RecordedJournal(record.folder)
+    for phase in journal.phases:
         file, samples = journal_file(phase), []
         try:
-            rows = list(read_lines(record.folder / file))
+            rows = list(journal.whole_rows(phase))
             for row in rows:
                 samples.append(_sample(row))
             record.rows[phase], record.samples[phase] = rows, samples
@@ -130,7 +167,7 @@ def _read_journals(record: AuditedRecord) -> list[Discrepancy]:
             findings.append(Discrepancy(file, str(error)))
         except (KeyError, TypeError, ValueError) as error:
             record.unreadable.add(phase)
-            findings.append(Discrepancy(file, f"sample {len(samples) + 1} is none ({type(error).__name__}: {error})"))
+            findings.append(Discrepancy(file, f"sample {len(samples) + 1} is not one ({type(error).__name__}: {error})"))
     return findings
 
 
@@ -141,9 +178,9 @@ def _sample(row: dict[str, Any]) -> Sample:
     """A sample of the types that the checks count on. Pydantic would take ten times as long over a journal."""
     sample = Sample.from_dict(row)
     if wrong := next((name for name in _TEXTS if not isinstance(row[name], str)), None):
-        raise TypeError(f"{wrong} is no text")
+        raise TypeError(f"{wrong} is not text")
     if type(sample.prompt_tokens) is not int or not 0 <= sample.prompt_tokens < 2**53:
-        raise TypeError("prompt_tokens is no count")
+        raise TypeError("prompt_tokens is not a count")
     if sample.finish not in ("stop", "length"):
         raise ValueError(f"finish is {sample.finish!r}")
     verdict = sample.verdict

@@ -2,49 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import EVALUATION, measures
+from sdzero_bench.records.measured import PolicyFigures
+from sdzero_bench.records.part import as_json
+from sdzero_bench.records.record_files import EVALUATION_FILE, RESULT
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 
-_FILE = "evaluation.json"
-
 
 def check_figures(record: AuditedRecord) -> Iterator[Discrepancy]:
-    """The measured policies are those of the journals, each sample is there, and each figure follows from them."""
+    """The measured policies are those of the journals, no sample is missing, and each figure follows from them."""
     yield from _check_result(record)
     if record.evaluation is None or record.config is None or record.questions is None:
         return
-    labels = [entry["policy"] for entry in record.evaluation]
+    labels = [entry.policy for entry in record.evaluation]
     expected = {phase for label in labels for phase in _phases(label)}
     for phase in record.samples:
         if measures(phase) and phase not in expected:
-            yield Discrepancy(_FILE, f"has no policy for {journal_file(phase)}")
+            yield Discrepancy(EVALUATION_FILE, f"has no policy for {journal_file(phase)}")
     yield from _check_labels(record, labels)
     recomputed: dict[str, dict[str, Any]] = {}
     for entry in record.evaluation:
-        label = entry["policy"]
+        label = entry.policy
         if any(phase in record.unreadable for phase in _phases(label)):
             continue
         yield from _check_complete(record, label)
         try:
             recomputed[label] = _measured(record, label)
         except UserError as error:
-            yield Discrepancy(_FILE, f"{label}: its figures cannot be computed again: {error}")
+            yield Discrepancy(EVALUATION_FILE, f"{label}: its figures cannot be computed again: {error}")
             continue
         if label != "base" and "base" in recomputed:
             base, own = recomputed["base"]["per_question"]["avg"], recomputed[label]["per_question"]["avg"]
             if base.keys() == own.keys():
-                recomputed[label]["over_base"] = paired_difference(base, own)
+                recomputed[label]["over_base"] = as_json(paired_difference(base, own))
+        recorded = as_json(entry)
         for name, value in recomputed[label].items():
-            yield from compare(_FILE, f"{label}.{name}", entry.get(name), value)
-        if entry.get("over_base") is not None and "over_base" not in recomputed[label]:
-            yield Discrepancy(_FILE, f"{label}.over_base: there is no base policy here to be compared with")
+            yield from compare(EVALUATION_FILE, f"{label}.{name}", recorded[name], value)
+        if entry.over_base is not None and "over_base" not in recomputed[label]:
+            yield Discrepancy(EVALUATION_FILE, f"{label}.over_base: there is no base policy to compare with")
 
 
 def _phases(label: str) -> tuple[str, str]:
@@ -54,11 +56,11 @@ def _phases(label: str) -> tuple[str, str]:
 def _check_labels(record: AuditedRecord, labels: list[str]) -> Iterator[Discrepancy]:
     assert record.config is not None
     if len(set(labels)) < len(labels):
-        yield Discrepancy(_FILE, f"a policy is there more than once: {', '.join(labels)}")
+        yield Discrepancy(EVALUATION_FILE, f"a policy occurs more than once: {', '.join(labels)}")
     if not labels:
-        yield Discrepancy(_FILE, "has no measured policy")
+        yield Discrepancy(EVALUATION_FILE, "has no measured policy")
     elif record.config.evaluation.base and "base" not in labels:
-        yield Discrepancy(_FILE, "has no base policy, though config.evaluation.base is true")
+        yield Discrepancy(EVALUATION_FILE, "has no base policy, though config.evaluation.base is true")
 
 
 def _measured(record: AuditedRecord, label: str) -> dict[str, Any]:
@@ -70,14 +72,14 @@ def _measured(record: AuditedRecord, label: str) -> dict[str, Any]:
         raise UserError(f"{journal_file(phase)} has no sample of a measured question")
     result: dict[str, Any] = {
         "checkpoint": first[0].policy,
-        **measure(first, record.config.evaluation.pass_at),
+        **as_json(measure(first, record.config.evaluation.pass_at)),
     }
     if record.config.evaluation.revise:
         revised = {s.key: s for s in _in_order(record, revision)}
         verified = [s for s in first if s.verdict.reward is not None]
         if missing := [s.key for s in verified if s.key not in revised]:
             raise UserError(f"{journal_file(revision)} lacks {len(missing)} samples, such as {missing[0]}")
-        result["revision"] = measure_revision(verified, [revised[s.key] for s in verified])
+        result["revision"] = as_json(measure_revision(verified, [revised[s.key] for s in verified]))
     else:
         result["revision"] = None
     return result
@@ -120,9 +122,12 @@ def _check_result(record: AuditedRecord) -> Iterator[Discrepancy]:
     """What result.json repeats of manifest.json and of evaluation.json."""
     if record.result is None:
         return
+    result = as_json(record.result)
     if record.manifest is not None:
-        for name in ("run_id", "supervision", "tuning"):
-            yield from compare("result.json", name, record.result[name], record.manifest[name], "manifest.json has")
+        manifest = as_json(record.manifest)
+        manifest["sandbox"] = manifest["sandbox"] and manifest["sandbox"]["name"]
+        for name in ("run_id", "supervision", "tuning", "origin", "harness", "left_out_tests", "sandbox"):
+            yield from compare(RESULT, name, result[name], manifest[name], "manifest.json has")
     if record.config is not None:
         config = record.config
         says = {
@@ -133,16 +138,13 @@ def _check_result(record: AuditedRecord) -> Iterator[Discrepancy]:
             "model": config.model.name,
         }
         for name, value in says.items():
-            yield from compare("result.json", name, record.result[name], value, "the config in manifest.json has")
+            yield from compare(RESULT, name, result[name], value, "the config in manifest.json has")
     if record.evaluation is not None:
+        measured = [PolicyFigures(**dict(entry)) for entry in record.evaluation]
         yield from compare(
-            "result.json",
-            "evaluation",
-            _by_policy(record.result["evaluation"]),
-            _by_policy([{k: v for k, v in entry.items() if k != "per_question"} for entry in record.evaluation]),
-            "evaluation.json has",
+            RESULT, "evaluation", _by_policy(record.result.evaluation), _by_policy(measured), "evaluation.json has"
         )
 
 
-def _by_policy(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {entry["policy"]: entry for entry in entries}
+def _by_policy(entries: Sequence[PolicyFigures]) -> dict[str, Any]:
+    return {entry.policy: as_json(entry) for entry in entries}

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from sdzero_bench.core.question import normalised
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.ledger import measures
-from sdzero_bench.records.packing import journal_digest
-from sdzero_bench.report.audit.audited_record import QUESTIONS, AuditedRecord, journal_file
+from sdzero_bench.records.part import as_json
+from sdzero_bench.records.record_files import MANIFEST
+from sdzero_bench.records.recorded_journal import journal_digest
+from sdzero_bench.records.schema import JournalOfPhase
+from sdzero_bench.records.texts import texts_digest
+from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
 
 
 def check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
@@ -20,39 +24,39 @@ def check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
     for file, content in (("manifest.json", record.manifest), ("result.json", record.result)):
         if content is not None:
             for name, questions in (("question_set", train), ("test_set", test)):
-                yield from compare(file, name, content[name], questions.fingerprint, f"{QUESTIONS} has")
+                yield from compare(file, name, getattr(content, name), questions.fingerprint, f"{record.question_file} has")
     if ids := {q.id for q in train} & {q.id for q in test}:
-        yield Discrepancy(QUESTIONS, f"{len(ids)} ids are in both splits, such as {min(ids)!r}")
+        yield Discrepancy(record.question_file, f"{len(ids)} ids are in both splits, such as {min(ids)!r}")
     texts = {normalised(q.text) for q in test}
     if both := [q.id for q in train if normalised(q.text) in texts]:
-        yield Discrepancy(QUESTIONS, f"{len(both)} training questions are test questions too, such as {both[0]!r}")
-    if record.manifest is not None and (side := record.manifest["decontamination"]["side"]) != "off":
-        removed = {overlap.get(side) for overlap in record.manifest["decontamination"]["removed"]}
+        yield Discrepancy(record.question_file, f"{len(both)} training questions are test questions too, such as {both[0]!r}")
+    if record.manifest is not None and (side := record.manifest.decontamination.side) != "off":
+        removed = {getattr(overlap, side) for overlap in record.manifest.decontamination.removed}
         if back := [q.id for q in record.questions[side] if q.id in removed]:
             yield Discrepancy(
-                QUESTIONS, f"{len(back)} {side} questions are there that were removed as overlapping, such as {back[0]!r}"
+                record.question_file,
+                f"{len(back)} {side} questions are present that were removed as overlapping, such as {back[0]!r}",
             )
 
 
 def check_journals(record: AuditedRecord) -> Iterator[Discrepancy]:
     """Number and digest of each phase's samples, and every sample's question, phase and length."""
-    if record.manifest is not None:
-        for phase in record.manifest["journal"]:
-            if phase not in record.rows and phase not in record.unreadable:
-                yield Discrepancy(journal_file(phase), "is missing, though the manifest has its digest")
+    listed = record.manifest.journal or {} if record.manifest is not None else None
+    for phase in listed or ():
+        if phase not in record.rows and phase not in record.unreadable:
+            yield Discrepancy(journal_file(phase), "is missing, though the manifest has its digest")
     for phase, rows in record.rows.items():
         file = journal_file(phase)
-        if record.manifest is not None:
-            if (said := record.manifest["journal"].get(phase)) is None:
+        if listed is not None:
+            if (said := listed.get(phase)) is None:
                 yield Discrepancy(file, "is not in the manifest's list of journals")
             else:
-                yield from compare(
-                    "manifest.json",
-                    f"journal.{phase}",
-                    said,
-                    {"samples": len(rows), "sha256": journal_digest(rows)},
-                    f"{file} has",
+                found = JournalOfPhase(
+                    samples=len(rows),
+                    sha256=journal_digest(rows, with_texts=said.texts_sha256 is None),
+                    texts_sha256=said.texts_sha256 and texts_digest(rows),
                 )
+                yield from compare(MANIFEST, f"journal.{phase}", as_json(said), as_json(found), f"{file} has")
         yield from _check_samples(record, phase)
 
 
@@ -61,14 +65,15 @@ def _check_samples(record: AuditedRecord, phase: str) -> Iterator[Discrepancy]:
     if strange := next((s for s in samples if s.phase != phase), None):
         yield Discrepancy(file, f"sample {strange.key} says that it is of phase {strange.phase!r}")
     if twice := [key for key, count in Counter(s.key for s in samples).items() if count > 1]:
-        yield Discrepancy(file, f"{len(twice)} samples are there more than once, such as {twice[0]}")
+        yield Discrepancy(file, f"{len(twice)} samples occur more than once, such as {twice[0]}")
     if record.questions is not None:
         split, what = ("test", "measured") if measures(phase) else ("train", "training")
         ids = {q.id for q in record.questions[split]}
         if strange_ids := sorted({s.question_id for s in samples} - ids):
             yield Discrepancy(
                 file,
-                f"{len(strange_ids)} questions are not among the {what} questions of {QUESTIONS}, such as {strange_ids[0]!r}",
+                f"{len(strange_ids)} questions are not among the {what} questions of {record.question_file}, such as "
+                f"{strange_ids[0]!r}",
             )
     if record.config is not None:
         section = "evaluation" if measures(phase) else "sampling"

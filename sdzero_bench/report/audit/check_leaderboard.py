@@ -1,4 +1,4 @@
-"""A leaderboard held against the records beside it: made again from them, its tables must say the same."""
+"""A leaderboard checked against its records: regenerated from them, its tables must be the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DATA, README = "leaderboard.json", "README.md"
 FIRST_LINE = "<!-- Written by `sdzero-bench report`"
 """How a README.md begins that is a leaderboard; another one is its author's own."""
 
-_AGAIN = "made again from the records"
+_AGAIN = "regenerated from the records"
 
 
 def leaderboards(below: Path) -> list[Path]:
@@ -41,7 +41,7 @@ def check_leaderboard(folder: Path) -> Iterator[Discrepancy]:
         made = _made_again(folder, recorded)
         files = {name: text for kind in ("json", "csv", "md", "latex") for name, text in made.text(kind).items()}
     except Exception as error:  # records that are damaged, or files that others have edited
-        yield Discrepancy(DATA if recorded else README, f"cannot be made again from the records: {error}")
+        yield Discrepancy(DATA if recorded else README, f"cannot be regenerated from the records: {error}")
         return
     for name, text in files.items():
         path = folder / name

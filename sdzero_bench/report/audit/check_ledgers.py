@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.discrepancy import Discrepancy, compare
-from sdzero_bench.records.ledger import Budget, Ledger, measures
-from sdzero_bench.records.packing import phases_in, read_lines
+from sdzero_bench.records.ledger import Ledger, measures
+from sdzero_bench.records.packed_lines import read_lines
+from sdzero_bench.records.part import as_json
+from sdzero_bench.records.recorded_journal import phases_in
+from sdzero_bench.records.schema import Budget, Use
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
 
 _COUNTED = ("samples", "prompt_tokens", "generated_tokens", "verifier_calls", "verifier_failures")
@@ -29,14 +31,14 @@ def check_ledger(record: AuditedRecord) -> Iterator[Discrepancy]:
             continue
         use = recounted.phase(phase)
         for name in _COUNTED:
-            yield from compare("ledger.json", f"{phase}.{name}", charged[name], getattr(use, name))
+            yield from compare("ledger.json", f"{phase}.{name}", getattr(charged, name), getattr(use, name))
     if record.result is not None:
-        yield from compare("result.json", "ledger", record.result["ledger"], record.ledger, "ledger.json has")
+        yield from compare("result.json", "ledger", as_json(record.result.ledger), as_json(record.ledger), "ledger.json has")
     yield from _check_training_tokens(record, record.ledger)
 
 
 def _recount(record: AuditedRecord) -> Ledger:
-    ledger = Ledger(Budget("", 0, 0, 0))
+    ledger = Ledger(Budget(question_set="0" * 16, questions=0, samples=0, new_tokens_per_sample=0))
     for samples in record.samples.values():
         for sample in samples:
             ledger.charge(sample)
@@ -55,17 +57,17 @@ def _check_budget(record: AuditedRecord) -> Iterator[Discrepancy]:
         training_tokens=record.config.budget.training_tokens,
     )
     if record.result is not None:
-        yield from compare("result.json", "budget", record.result["budget"], budget.as_dict())
+        yield from compare("result.json", "budget", as_json(record.result.budget), as_json(budget))
     drawn = sum(len(samples) for phase, samples in record.samples.items() if not measures(phase))
     if drawn > budget.samples:
         yield Discrepancy("journal", f"{drawn} training samples were drawn, but the budget allows {budget.samples}")
     if record.ledger is not None and budget.training_tokens is not None:
-        spent = sum(use["forward_tokens"] + use["backward_tokens"] for use in record.ledger.values())
+        spent = sum(use.forward_tokens + use.backward_tokens for use in record.ledger.values())
         if spent > budget.training_tokens:
             yield Discrepancy("ledger.json", f"{spent} tokens were trained on, but the budget allows {budget.training_tokens}")
 
 
-def _check_training_tokens(record: AuditedRecord, ledger: dict[str, Any]) -> Iterator[Discrepancy]:
+def _check_training_tokens(record: AuditedRecord, ledger: Use) -> Iterator[Discrepancy]:
     """An on-policy phase logs its tokens step by step; that of a supervised one says nothing of them."""
     folder = record.folder / "training"
     for name in phases_in(folder):
@@ -77,5 +79,5 @@ def _check_training_tokens(record: AuditedRecord, ledger: dict[str, Any]) -> Ite
         for kind in ("forward_tokens", "backward_tokens"):
             logged = [step[kind] for step in steps if isinstance(step.get(kind), (int, float))]
             if logged:
-                charged = ledger.get(name, {}).get(kind, 0)
+                charged = getattr(ledger[name], kind) if name in ledger else 0
                 yield from compare("ledger.json", f"{name}.{kind}", charged, round(sum(logged)), f"training/{name}.jsonl has")

@@ -6,74 +6,48 @@ The divergences themselves follow from weights, which a record is without; they 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.ledger import EVALUATION
-from sdzero_bench.records.schema import Count, Part, check_schema
-from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file, read_json
+from sdzero_bench.records.measured import Localisation
+from sdzero_bench.records.part import as_json
+from sdzero_bench.report.audit.audited_record import AuditedRecord, check_schema, journal_file, read_json
 from sdzero_bench.runs.config import make_method
 from sdzero_bench.runs.evaluation.localising import FILE, first_responses, students
 
-Nats = Annotated[float, Field(allow_inf_nan=False)]
-Divergence = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-class Phrases(Part):
-    right: str
-    wrong: str
-
-
-class Response(Part):
-    policy: str
-    question_id: str
-    index: str
-    right: bool
-    tokens: Count
-    kl: list[Divergence]
-    reward: list[Nats]
-
-
-class Localisation(Part):
-    """localisation.json"""
-
-    reviser: str
-    phrases: Phrases
-    unverified: dict[str, Count]
-    responses: list[Response]
-
 
 def check_localisation(record: AuditedRecord) -> Iterator[Discrepancy]:
-    """The file is there exactly where it was asked for, and has a value for each token of the responses that it has to have."""
+    """The file exists exactly if it was asked for, and has a value for each token of each response that it must cover."""
     if record.config is None:
         return
     content, problem = read_json(record.folder, FILE)
     if not record.config.evaluation.localise:
         if (record.folder / FILE).exists():
-            yield Discrepancy(FILE, "is there, though config.evaluation.localise is 0")
+            yield Discrepancy(FILE, "exists, though config.evaluation.localise is 0")
         return
     problems = [problem] if problem else list(check_schema(FILE, content, TypeAdapter(Localisation)))
     yield from problems
     if problems or record.evaluation is None or record.questions is None:
         return
-    labels = students([entry["policy"] for entry in record.evaluation])
-    yield from compare(FILE, "reviser", content["reviser"], labels[0], "evaluation.json has")
-    yield from compare(FILE, "phrases", content["phrases"], make_method(record.config).phrases.model_dump(), "config has")
-    for number, row in enumerate(content["responses"]):
-        if not row["tokens"] == len(row["kl"]) == len(row["reward"]):
-            counts = f"{len(row['kl'])} divergences and {len(row['reward'])} rewards"
-            yield Discrepancy(FILE, f"responses.{number}: has {row['tokens']} tokens, but {counts}")
+    found, method = Localisation(**content), make_method(record.config)
+    labels = students([entry.policy for entry in record.evaluation], method.reviser)
+    yield from compare(FILE, "reviser", found.reviser, labels[0], "evaluation.json has")
+    yield from compare(FILE, "phrases", as_json(found.phrases), method.phrases.model_dump(), "config has")
+    for number, row in enumerate(found.responses):
+        if not row.tokens == len(row.kl) == len(row.reward):
+            counts = f"{len(row.kl)} divergences and {len(row.reward)} rewards"
+            yield Discrepancy(FILE, f"responses.{number}: has {row.tokens} tokens, but {counts}")
     for label in labels:
-        yield from _check_responses(record, label, content)
-    if strange := sorted({row["policy"] for row in content["responses"]} - set(labels)):
+        yield from _check_responses(record, label, found)
+    if strange := sorted({row.policy for row in found.responses} - set(labels)):
         yield Discrepancy(
             FILE, f"has responses of {strange[0]!r}, which is not among the policies to look at: {', '.join(labels)}"
         )
 
 
-def _check_responses(record: AuditedRecord, label: str, content: dict[str, Any]) -> Iterator[Discrepancy]:
+def _check_responses(record: AuditedRecord, label: str, found: Localisation) -> Iterator[Discrepancy]:
     """The responses of one policy are the first of the journal, with its verdicts and lengths."""
     assert record.config is not None
     assert record.questions is not None
@@ -87,8 +61,8 @@ def _check_responses(record: AuditedRecord, label: str, content: dict[str, Any])
     except KeyError as error:
         yield Discrepancy(journal_file(phase), f"lacks the sample {error}, which {FILE} has to be about")
         return
-    yield from compare(FILE, f"unverified.{label}", content["unverified"].get(label), unverified, "the journal has")
+    yield from compare(FILE, f"unverified.{label}", found.unverified.get(label), unverified, "the journal has")
     names = ("question_id", "index", "right", "tokens")
-    said = [{name: row[name] for name in names} for row in content["responses"] if row["policy"] == label]
+    said = [{name: getattr(row, name) for name in names} for row in found.responses if row.policy == label]
     drawn = [{"question_id": s.question_id, "index": s.index, "right": s.right, "tokens": len(s.token_ids)} for s in chosen]
     yield from compare(FILE, f"responses of {label}", said, drawn, "the journal has")

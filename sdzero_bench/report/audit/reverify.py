@@ -1,4 +1,4 @@
-"""Every journaled text verified again: what an edit that is consistent in all files cannot get past."""
+"""Every journaled text verified again, which exposes edits that are consistent across all files."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NEEDS_DETAILS = "cannot be verified again: the task's verifier needs details of 
 
 
 class DetailsNotRecorded(Exception):
-    """A verifier has asked for what the record does not keep of a question."""
+    """A verifier needs details of a question that the record does not keep."""
 
 
 class _NotRecorded(dict[str, Any]):
-    """The details of a question of which only text and answer are in the record."""
+    """The details of a question whose record has only text and answer."""
 
     def _refuse(self, *_: object) -> NoReturn:
         raise DetailsNotRecorded("the question's details are not in the record")
@@ -48,11 +48,11 @@ class Reverifier:
     ) -> tuple[list[Discrepancy], list[str]]:
         """A finding for each phase whose rewards or answers are not what the task's verifier says of the texts, and notes.
 
-        Notes tell of what is no edit: a verifier that had failed, or that runs out of time now, and a task whose verifier needs
-        more of a question than the record keeps. `advance` hears how many samples are done.
+        Notes report what is not an edit: a verifier that had failed, or that times out now, and a task whose verifier needs
+        more of a question than the record keeps. `advance` is called with the number of samples done.
         """
         if record.config is None or record.questions is None:
-            return [], ["not verified again: mend the config and the questions first"]
+            return [], ["not verified again: fix the config and the questions first"]
         try:
             pool = self._pool(record.config)
         except Exception as error:  # a task that is not installed, or a plug-in's own

@@ -11,8 +11,10 @@ import numpy as np
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import estimate, p_value
-from sdzero_bench.records.packing import read_lines
+from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, by_question
+from sdzero_bench.records.record_files import read_manifest
+from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.report.leaderboard.conditions import NOT_CONDITIONS, differing, flatten, in_words
 
 RIGHT = 0.5
@@ -133,18 +135,14 @@ def _changes(before: Side, after: Side, order: list[str], rows: list[list[float]
     changed.sort(key=lambda change: -abs(change[2] - change[1]))  # stable: ties stay in the order of the questions
     gained = {q for q, _, a in changed if a >= RIGHT}
     ids = {q for q, _, _ in changed}
-    asked = {row["id"]: row for row in read_lines(before.run.folder / "questions.jsonl") if row["split"] == "test"}
+    asked = {line.id: line for line in read_questions(before.run.folder, read_manifest(before.run.folder)).test}
     if missing := ids - asked.keys():
-        raise UserError(
-            f"{str(before.run.folder / 'questions.jsonl')!r} lacks the question {min(missing)!r}; validate the record"
-        )
+        raise UserError(f"the questions of {str(before.run.folder)!r} lack {min(missing)!r}; validate the record")
     responses = [
         _responses(before, {q: q not in gained for q in ids}),
         _responses(after, {q: q in gained for q in ids}),
     ]
-    changes = [
-        Change(q, b, a, asked[q]["text"], asked[q]["answer"], responses[0].get(q), responses[1].get(q)) for q, b, a in changed
-    ]
+    changes = [Change(q, b, a, asked[q].text, asked[q].answer, responses[0].get(q), responses[1].get(q)) for q, b, a in changed]
     return tuple(c for c in changes if c.id in gained), tuple(c for c in changes if c.id not in gained)
 
 
@@ -152,7 +150,7 @@ def _responses(side: Side, wanted: dict[str, bool]) -> dict[str, str]:
     """For each question the first sample that is right, or that is wrong, as wanted."""
     found: dict[str, str] = {}
     if wanted:
-        for row in read_lines(side.run.folder / "journal" / f"evaluation.{side.policy}.jsonl"):
+        for row in RecordedJournal(side.run.folder).whole_rows(f"evaluation.{side.policy}"):
             question, reward = row["question_id"], row["verdict"]["reward"]
             if question in wanted and question not in found and reward is not None and (reward == 1.0) == wanted[question]:
                 found[question] = row["text"]

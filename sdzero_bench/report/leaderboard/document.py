@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from sdzero_bench.core.text import percent, with_interval
 from sdzero_bench.report.leaderboard import leaderboard_notes as words
 from sdzero_bench.report.leaderboard.conditions import differing, in_words
 from sdzero_bench.report.leaderboard.grouping import Collection, Group
 from sdzero_bench.report.leaderboard.leaderboard import Standing, TaskTable, overall
 from sdzero_bench.report.rendering.blocks import DASH, Bars, Block, Figure, Heading, Notes, RecordLink, Table
-from sdzero_bench.runs.write_up.summary import percent, with_interval
 
 Board = Sequence[TaskTable]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sdzero_bench.core.figure_text import as_written, in_lines
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import estimate
+from sdzero_bench.core.text import as_written, in_lines
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord
 from sdzero_bench.report.leaderboard.grouping import Row
 from sdzero_bench.report.leaderboard.leaderboard import TaskTable

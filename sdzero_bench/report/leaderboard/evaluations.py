@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sdzero_bench.core.text import with_interval
 from sdzero_bench.records.reader import BASE, RunRecord
 from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, RecordLink, Table
-from sdzero_bench.runs.write_up.summary import with_interval
 
 NOTES = [
     "Not ranked: no budget stands behind these policies, and rows of one task may have been measured in different ways.",

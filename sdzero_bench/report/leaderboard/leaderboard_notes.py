@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from sdzero_bench.core.text import percent
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.report.leaderboard.conditions import value_in_words
 from sdzero_bench.report.leaderboard.costs import ACCELERATOR, CPU
 from sdzero_bench.report.leaderboard.grouping import Collection
 from sdzero_bench.report.leaderboard.leaderboard import SIGNIFICANT, Standing, TaskTable
-from sdzero_bench.runs.write_up.summary import percent
 
 
 def of_the_table(table: TaskTable) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from sdzero_bench.core.text import markdown_table
 from sdzero_bench.report.rendering.blocks import Block, Figure, Heading, Notes, Table
 from sdzero_bench.report.rendering.latex import latex
 from sdzero_bench.report.rendering.page import html
-from sdzero_bench.runs.write_up.summary import markdown_table
 
 __all__ = ["html", "latex", "markdown"]
 

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.reader import BASE, RunRecord
+from sdzero_bench.records.schema import Origin
 from sdzero_bench.report.reproduce.cells import Cell, Setting
 from sdzero_bench.report.reproduce.experiment import Experiment
 from sdzero_bench.report.reproduce.row_figures import TaskFigures, of_task
@@ -30,7 +30,7 @@ class Measurement:
     """None where it has yet to be made."""
     config: RunConfig | None = None
     """Of what has yet to be made."""
-    origin: dict[str, Any] | None = None
+    origin: Origin | None = None
     """The run that the policy is from, for the record."""
 
     def planned(self, out: Path) -> PlannedRun:

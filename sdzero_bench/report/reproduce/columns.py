@@ -10,11 +10,11 @@ import numpy as np
 
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import LEVEL, RESAMPLES, Scores, estimate
+from sdzero_bench.core.text import with_interval
 from sdzero_bench.report.leaderboard.costs import cost
 from sdzero_bench.report.rendering.blocks import DASH
 from sdzero_bench.report.reproduce.experiment import Column
 from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures
-from sdzero_bench.runs.write_up.summary import with_interval
 
 Value = Estimate | float | None
 

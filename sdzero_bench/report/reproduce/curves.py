@@ -16,7 +16,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.concentration import buckets, concentration
 from sdzero_bench.core.stats.estimators import Estimate, mean_over_questions
 from sdzero_bench.core.stats.intervals import RESAMPLES
-from sdzero_bench.records.packing import read_lines
+from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.report.reproduce.experiment import Figure
 from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sdzero_bench.core.figure_text import as_written, in_lines
+from sdzero_bench.core.text import as_written, in_lines
 from sdzero_bench.report.leaderboard.efficiency import COLOURS, LINES, MARKERS, images
 from sdzero_bench.report.reproduce.curves import Rows, by_variant
 from sdzero_bench.report.reproduce.experiment import Figure

@@ -13,7 +13,7 @@ import numpy as np
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import Scores, estimate, holm, p_value
-from sdzero_bench.records.packing import read_lines
+from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.reader import BASE, RunRecord
 from sdzero_bench.report.leaderboard.efficiency import samples_up_to
 from sdzero_bench.report.leaderboard.grouping import Row

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sdzero_bench.core.stats.estimators import Estimate
+from sdzero_bench.core.text import with_interval
 from sdzero_bench.report.rendering.blocks import DASH, Bars, Block, Figure, Heading, Notes, RecordLink, Table
 from sdzero_bench.report.reproduce.benchmarks import on_benchmarks
 from sdzero_bench.report.reproduce.cells import Setting, cells
@@ -17,7 +18,6 @@ from sdzero_bench.report.reproduce.experiment_notes import said
 from sdzero_bench.report.reproduce.plots import draw
 from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures, measure
 from sdzero_bench.report.reproduce.shelf import Shelf
-from sdzero_bench.runs.write_up.summary import with_interval
 
 OF_A_POLICY = ("avg", "over", "pass", "tokens")
 """Columns that any measurement of a policy has."""

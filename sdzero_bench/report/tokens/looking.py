@@ -17,10 +17,11 @@ from sdzero_bench.policies.loading import load_model, load_tokenizer, model_path
 from sdzero_bench.policies.token_text import pieces
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import EVALUATION, measures
-from sdzero_bench.records.packing import read_lines
+from sdzero_bench.records.question_sets import read_questions
+from sdzero_bench.records.record_files import EVALUATION_FILE, read_evaluation, read_manifest
 from sdzero_bench.report.tokens.token_view import Look, Token
 from sdzero_bench.runs.config import make_method, make_task, validate
-from sdzero_bench.runs.evaluation.localising import FILE, REVISER, compared, students
+from sdzero_bench.runs.evaluation.localising import FILE, compared, students
 
 if TYPE_CHECKING:
     from sdzero_bench.records.journal import Sample
@@ -33,7 +34,7 @@ def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
     where its prompt can no longer be made.
     """
     folder = RunFolder.open(run)
-    config = validate(folder.read("manifest.json")["config"])
+    config = validate(read_manifest(run).config.model_dump(mode="json"))
     if sample.verdict.reward is None:
         raise UserError(f"the verifier failed on {sample.key}, so that there is no control phrase; choose another sample")
     base = model_path(config.model.name)
@@ -41,8 +42,8 @@ def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
     # The sample itself says which token ended it, so that no weights are needed to know.
     contexts = PolicyContexts(tokenizer, make_task(config), sample.token_ids[-1:] if sample.finish == "stop" else ())
     question = _question(folder, config, contexts, sample)
-    phrases = make_method(config).phrases
-    reviser = _reviser(folder, sample)
+    method = make_method(config)
+    phrases, reviser = method.phrases, _reviser(folder, sample, method.reviser)
     paths = {name: base if name == "base" else folder.checkpoint(name) for name in (sample.policy, reviser)}
     if missing := [name for name, path in paths.items() if path is None]:
         values, source = _recorded(folder, sample, missing), f"recorded in {FILE}"
@@ -64,13 +65,13 @@ def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
     )
 
 
-def _reviser(folder: RunFolder, sample: Sample) -> str:
-    """Name of the checkpoint that the run's responses are held against: see `students`."""
-    if folder.checkpoint(REVISER):
-        return REVISER  # whether it was measured or not
-    if measured := folder.read("evaluation.json"):
-        checkpoints = {entry["policy"]: entry["checkpoint"] for entry in measured}
-        return checkpoints[students(list(checkpoints))[0]]
+def _reviser(folder: RunFolder, sample: Sample, trained: str | None) -> str:
+    """Name of the checkpoint that the run's responses are compared with: see `students`."""
+    if trained is not None and folder.checkpoint(trained):
+        return trained  # whether it was measured or not
+    if (folder.path / EVALUATION_FILE).is_file():
+        checkpoints = {entry.policy: entry.checkpoint for entry in read_evaluation(folder.path)}
+        return checkpoints[students(list(checkpoints), trained)[0]]
     return sample.policy
 
 
@@ -106,8 +107,7 @@ def _question(folder: RunFolder, config: RunConfig, contexts: PolicyContexts, sa
 
 def _candidates(folder: RunFolder, config: RunConfig, contexts: PolicyContexts, sample: Sample) -> Iterator[Question]:
     """As the record has it, which needs no data set; then as the task has it."""
-    for row in read_lines(folder.path / "questions.jsonl"):
-        if row["id"] == sample.question_id:
-            yield Question(row["id"], row["text"], row["answer"], row.get("details", {}))
+    if asked := read_questions(folder.path, read_manifest(folder.path)).by_id.get(sample.question_id):
+        yield Question(asked.id, asked.text, asked.answer, asked.details or {})
     split = config.evaluation.split if measures(sample.phase) else "train"
     yield from (q for q in contexts.task.load(split) if q.id == sample.question_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sdzero_bench.core.printable import printable
+from sdzero_bench.core.text import printable
 from sdzero_bench.report.tokens.token_view import DARK, LIGHT, Look, Token, legend, level, top
 from sdzero_bench.report.verdict_text import explain, outcome
 

@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from sdzero_bench.core.printable import printable
+from sdzero_bench.core.text import printable
 from sdzero_bench.report.tokens.token_view import LIGHT, Look, Token, legend, level, top
 from sdzero_bench.report.verdict_text import colour, explain
 

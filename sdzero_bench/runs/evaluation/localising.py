@@ -1,7 +1,6 @@
-"""Self-localisation as a measurement of a run: on which tokens of its responses the reviser disagrees (the paper's Figure 4).
+"""Self-localisation as a measurement of a run: on which tokens of a response the reviser disagrees (the paper's Figure 4).
 
-The student is a policy at (x, y_<t), the teacher the reviser at (x, y, P_r, y_<t): what the second phase of SD-Zero minimises,
-looked at token by token. Nothing is sampled for it.
+The student is a policy at (x, y_<t), the teacher the reviser at (x, y, P_r, y_<t), compared token by token. Nothing is sampled.
 """
 
 from __future__ import annotations
@@ -13,38 +12,37 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.policies.chat import Contexts
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import EVALUATION
+from sdzero_bench.training.method import Method
 from sdzero_bench.training.phrases import ControlPhrases
 
 if TYPE_CHECKING:
     from sdzero_bench.training.run import Checkpoint, Run
 
 FILE = "localisation.json"
-REVISER = "srt"
-"""Label under which a method keeps the policy that it has taught to revise."""
 
 
 class Chosen(NamedTuple):
     samples: list[Sample]
     unverified: int
-    """Samples that were passed over, since without a reward there is no control phrase."""
+    """Samples that were skipped: without a reward there is no control phrase."""
 
 
-def students(labels: Sequence[str]) -> list[str]:
-    """Which of the measured policies are looked at; the first of them is the reviser too.
+def students(labels: Sequence[str], reviser: str | None) -> list[str]:
+    """Which of the measured policies are compared with the reviser; the first of them is the reviser itself.
 
-    That is the one that was taught to revise, and then the final one; without the former the final policy alone, or the base
-    where nothing was trained.
+    These are `reviser`, the policy that the method trained to revise (`Method.reviser`), and the final one. If the former was
+    not measured, the final policy alone, or the base if nothing was trained.
     """
-    if REVISER not in labels:
+    if reviser is None or reviser not in labels:
         return [labels[-1]]
-    return [REVISER, *(label for label in labels if label == "final")]
+    return [reviser, *(label for label in labels if label == "final")]
 
 
 def first_responses(questions: Iterable[str], samples: Mapping[str, Sample], each: int, count: int) -> Chosen:
     """The first `count` of a policy's evaluation samples that have a reward.
 
-    In the order of sample 0 of each question, then sample 1 of each: as few questions as possible come twice. `samples` are by
-    key, `each` is how many there are of a question.
+    In the order of sample 0 of each question, then sample 1 of each, so that as few questions as possible occur twice.
+    `samples` are by key, `each` is the number of samples per question.
     """
     chosen: list[Sample] = []
     unverified, ids = 0, list(questions)
@@ -61,13 +59,13 @@ def first_responses(questions: Iterable[str], samples: Mapping[str, Sample], eac
 
 
 def localise(
-    run: Run, questions: QuestionSet, policies: Mapping[str, Checkpoint], phrases: ControlPhrases, count: int
+    run: Run, questions: QuestionSet, policies: Mapping[str, Checkpoint], method: Method, count: int
 ) -> dict[str, Any]:
     """The content of localisation.json; `policies` by label, in the order in which they were measured.
 
-    Of several processes each looks at its part. Weights are loaded once: a policy that is its own reviser is one model.
+    With several processes, each computes its share. A policy that is its own reviser is loaded once.
     """
-    labels, by_id = students(list(policies)), {q.id: q for q in questions}
+    labels, by_id, phrases = students(list(policies), method.reviser), {q.id: q for q in questions}, method.phrases
     reviser = run.weights(policies[labels[0]])
     rows: list[tuple[int, dict[str, Any]]] = []
     unverified: dict[str, int] = {}
@@ -113,15 +111,15 @@ def compared(
     sample: Sample, contexts: Contexts, question: Question, student: Any, reviser: Any, phrases: ControlPhrases
 ) -> dict[str, list[float]]:
     """`kl`: kl(student, reviser) before each token of a sample; `reward`: log student(y_t) - log reviser(y_t). In nats, to 6
-    digits. The sample has to have a reward.
+    digits. The sample must have a reward.
     """
-    from sdzero_bench.policies.token_kl import compare_tokens
+    from sdzero_bench.training.token_kl import compare_tokens
 
     context = contexts.reviser_context(question, sample.token_ids, phrases.after(sample.verdict.reward or 0.0))
     kl, reward = compare_tokens(student, reviser, contexts.prompt_ids(question), context, sample.token_ids)
-    # A divergence is never negative; its sum in floating point may be, by a hair.
+    # A divergence is never negative, but its sum in floating point may be slightly.
     return {"kl": _rounded(kl.clamp(min=0)), "reward": _rounded(reward)}
 
 
 def _rounded(values: Any) -> list[float]:
-    return [round(value, 6) + 0.0 for value in values.tolist()]  # + 0.0: there is no -0.0 in a record
+    return [round(value, 6) + 0.0 for value in values.tolist()]  # + 0.0: no -0.0 in records

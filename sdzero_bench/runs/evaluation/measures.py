@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import majority_at_k, mean_over_questions, pass_at_k
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.records.journal import Sample
+from sdzero_bench.records.measured import Figures, PairedDifference, PerQuestion, RevisionFigures
 
 
-class _Measured(NamedTuple):
-    """Of a sample, what figures are made of."""
+class PolicyMeasures(Figures):
+    """The figures of a policy, and the values of each question behind them."""
+
+    per_question: PerQuestion
+
+
+class _Drawn(NamedTuple):
+    """The part of a sample that figures need."""
 
     verdict: Verdict
     right: bool
@@ -21,17 +28,17 @@ class _Measured(NamedTuple):
     truncated: bool
 
 
-def measure(samples: Sequence[Sample], k: int) -> dict[str, Any]:
-    """avg@n, pass@k, maj@n, mean length and share truncated of the n samples a question of one policy, each with an interval.
+def measure(samples: Sequence[Sample], k: int) -> PolicyMeasures:
+    """avg@n, pass@k, maj@n, mean length and share truncated of one policy's n samples per question, each with an interval.
 
     Intervals are over questions; `per_question` has the values behind them. Samples whose verifier failed have no reward: they
     are left out of avg, pass and maj, and counted in `unverified`; a question that has m < k verified ones counts with pass@m.
     maj@n is None where no sample has an answer to vote with, as in code. Raises `UserError` if k samples were not even drawn,
     or if none of a question's samples could be verified.
     """
-    by_question: dict[str, list[_Measured]] = defaultdict(list)
+    by_question: dict[str, list[_Drawn]] = defaultdict(list)
     for sample in samples:  # once: they may be read from a file
-        by_question[sample.question_id].append(_Measured(sample.verdict, sample.right, len(sample.token_ids), sample.truncated))
+        by_question[sample.question_id].append(_Drawn(sample.verdict, sample.right, len(sample.token_ids), sample.truncated))
     votes = any(s.verdict.answer is not None for drawn in by_question.values() for s in drawn)
     figures: dict[str, dict[str, float]] = {name: {} for name in ("avg", "pass", "maj", "tokens", "truncated")}
     for question_id, drawn in by_question.items():
@@ -50,31 +57,31 @@ def measure(samples: Sequence[Sample], k: int) -> dict[str, Any]:
         figures["tokens"][question_id] = sum(s.tokens for s in drawn) / len(drawn)
         figures["truncated"][question_id] = sum(s.truncated for s in drawn) / len(drawn)
     estimates = {name: mean_over_questions(list(values.values())) for name, values in figures.items()}
-    return {
-        "questions": len(by_question),
-        "samples_per_question": len(samples) // len(by_question),
-        "k": k,
-        "avg_at_k": estimates["avg"].mean,
-        "interval": estimates["avg"].interval,
-        "pass_at_k": estimates["pass"].mean,
-        "pass_at_k_interval": estimates["pass"].interval,
-        "maj_at_k": estimates["maj"].mean if votes else None,
-        "maj_at_k_interval": estimates["maj"].interval if votes else None,
-        "mean_tokens": estimates["tokens"].mean,
-        "mean_tokens_interval": estimates["tokens"].interval,
-        "truncated": estimates["truncated"].mean,
-        "truncated_interval": estimates["truncated"].interval,
-        "unverified": sum(s.verdict.reward is None for drawn in by_question.values() for s in drawn),
-        "per_question": {
-            "avg": figures["avg"],
-            "pass": figures["pass"],
-            "maj": figures["maj"] if votes else None,
-            "tokens": figures["tokens"],
-        },
-    }
+    return PolicyMeasures(
+        questions=len(by_question),
+        samples_per_question=len(samples) // len(by_question),
+        k=k,
+        avg_at_k=estimates["avg"].mean,
+        interval=estimates["avg"].interval,
+        pass_at_k=estimates["pass"].mean,
+        pass_at_k_interval=estimates["pass"].interval,
+        maj_at_k=estimates["maj"].mean if votes else None,
+        maj_at_k_interval=estimates["maj"].interval if votes else None,
+        mean_tokens=estimates["tokens"].mean,
+        mean_tokens_interval=estimates["tokens"].interval,
+        truncated=estimates["truncated"].mean,
+        truncated_interval=estimates["truncated"].interval,
+        unverified=sum(s.verdict.reward is None for drawn in by_question.values() for s in drawn),
+        per_question=PerQuestion(
+            avg=figures["avg"],
+            passed=figures["pass"],
+            maj=figures["maj"] if votes else None,
+            tokens=figures["tokens"],
+        ),
+    )
 
 
-def measure_revision(first: Sequence[Sample], revised: Sequence[Sample]) -> dict[str, Any]:
+def measure_revision(first: Sequence[Sample], revised: Sequence[Sample]) -> RevisionFigures:
     """Generate, then revise (the paper's Table 9), the control phrase chosen by the verifier.
 
     `correction_rate`: of the wrong first answers, the share whose revision is right. `kept_rate`: of the right ones, the
@@ -87,18 +94,18 @@ def measure_revision(first: Sequence[Sample], revised: Sequence[Sample]) -> dict
             pairs.append((before.right, after.right))
     wrong = [after for before, after in pairs if not before]
     right = [after for before, after in pairs if before]
-    return {
-        "accuracy_first": sum(before for before, _ in pairs) / len(pairs),
-        "accuracy_revised": sum(after for _, after in pairs) / len(pairs),
-        "correction_rate": sum(wrong) / len(wrong) if wrong else None,
-        "kept_rate": sum(right) / len(right) if right else None,
-        "mean_tokens": tokens / len(revised),
-    }
+    return RevisionFigures(
+        accuracy_first=sum(before for before, _ in pairs) / len(pairs),
+        accuracy_revised=sum(after for _, after in pairs) / len(pairs),
+        correction_rate=sum(wrong) / len(wrong) if wrong else None,
+        kept_rate=sum(right) / len(right) if right else None,
+        mean_tokens=tokens / len(revised),
+    )
 
 
-def paired_difference(before: dict[str, float], after: dict[str, float]) -> dict[str, Any]:
+def paired_difference(before: dict[str, float], after: dict[str, float]) -> PairedDifference:
     """Mean of the differences, question by question, with its interval. The questions must be the same."""
     if before.keys() != after.keys():
         raise ValueError("a paired difference needs the same questions on both sides")
     estimate = mean_over_questions([after[q] - before[q] for q in before])
-    return {"difference": estimate.mean, "interval": estimate.interval, "questions": len(before)}
+    return PairedDifference(difference=estimate.mean, interval=estimate.interval, questions=len(before))

@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.packing import is_finished
+from sdzero_bench.records.record_files import read_manifest, read_result
+from sdzero_bench.records.schema import Origin
 from sdzero_bench.runs import registry
 from sdzero_bench.runs.config import make_task, resolve
 
@@ -24,7 +28,7 @@ class Subject:
     """As in `model.name`."""
     config: dict[str, Any] = field(default_factory=dict)
     """Of the run that it comes from."""
-    origin: dict[str, Any] | None = None
+    origin: Origin | None = None
     """That run, for the record."""
 
 
@@ -42,23 +46,23 @@ def subject(name: str) -> Subject:
 
 
 def _of_run(run: RunFolder, checkpoint: str | None) -> Subject:
-    manifest, result = run.read("manifest.json"), run.read("result.json")
+    manifest = read_manifest(run.path)
     if checkpoint is None:
-        if manifest["state"] != "finished" or result is None:
+        if not is_finished(run.path):
             raise UserError(
-                f"{str(run.path)!r} is not finished; go on with: sdzero-bench run --resume {run.path}, or name one of its "
+                f"{str(run.path)!r} is not finished; resume it with: sdzero-bench run --resume {run.path}, or name one of its "
                 f"checkpoints, {run.path}/checkpoints/NAME"
             )
         # A run that trained nothing has measured the base alone.
-        checkpoint = result["evaluation"][-1]["checkpoint"]
-    config = manifest["config"]
-    origin = {
-        "run_id": manifest["run_id"],
-        "checkpoint": checkpoint,
-        "method": config["method"]["name"],
-        "seed": config["seed"],
-        "question_set": manifest["question_set"],
-    }
+        checkpoint = read_result(run.path).evaluation[-1].checkpoint
+    config = manifest.config.model_dump(mode="json")
+    origin = Origin(
+        run_id=manifest.run_id,
+        checkpoint=checkpoint,
+        method=config["method"]["name"],
+        seed=manifest.config.seed,
+        question_set=manifest.question_set,
+    )
     if checkpoint == "base":
         return Subject(config["model"]["name"], config, origin)
     if (folder := run.checkpoint(checkpoint)) is None:
@@ -88,12 +92,13 @@ def settings_for(
     name = task or own["task"]["name"]
     layers: dict[str, Any] = {}
     if own:
-        layers |= _dotted(
-            {"model": {n: own["model"].get(n) for n in ("dtype", "device", "thinking")}, "evaluation": own["evaluation"]}
+        layers |= flatten(
+            {"model": {n: own["model"].get(n) for n in ("dtype", "device", "thinking")}, "evaluation": own["evaluation"]},
+            keep_empty=True,
         )
         layers |= {"sampling.batch_size": own["sampling"]["batch_size"]}
         if own["task"]["name"] == name:
-            layers |= _dotted({"task": own["task"]})
+            layers |= flatten({"task": own["task"]}, keep_empty=True)
     layers |= {"evaluation.split": "test"}
     asked: dict[str, Any] = {"questions.measure_only": True, "evaluation.base": True}
     asked |= {"evaluation.revise": False, "evaluation.localise": 0}
@@ -102,7 +107,7 @@ def settings_for(
     asked |= {key: value for key, value in {"questions.test": limit, "evaluation.split": split}.items() if value is not None}
 
     def config(usual: Mapping[str, Any]) -> RunConfig:
-        settings = {**layers, **_dotted({"evaluation": usual}), **asked}
+        settings = {**layers, **flatten({"evaluation": usual}, keep_empty=True), **asked}
         assigned = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
         return resolve("base", preset, None, [*assigned, *assignments], measured.model, name)
 
@@ -110,11 +115,3 @@ def settings_for(
         return config({})
     # What a harness is used to depends on the task's own options, which `assignments` may set.
     return config(make_task(config({"samples": 1, "pass_at": 1})).usual_evaluation())
-
-
-def _dotted(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in content.items():
-        # An empty mapping is a value: an option that holds a mapping.
-        flat |= _dotted(value, f"{prefix}{name}.") if isinstance(value, Mapping) and value else {f"{prefix}{name}": value}
-    return flat

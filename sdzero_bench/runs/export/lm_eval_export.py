@@ -25,7 +25,7 @@ PYTHON = '''"""What lm-eval calls for the tasks in this folder. Written by `sdze
 
 from pathlib import Path
 
-from sdzero_bench.harness import exported
+from sdzero_bench.runs.export import lm_eval_exported as exported
 
 
 def dataset(file: str, **_: object) -> dict:

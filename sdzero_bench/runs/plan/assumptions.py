@@ -1,4 +1,4 @@
-"""What a plan assumes beyond the settings: lengths, the machine, how many questions. From the preset, or from the user."""
+"""What a plan assumes beyond the settings: lengths, the machine, the number of questions; from the preset or the user."""
 
 from __future__ import annotations
 

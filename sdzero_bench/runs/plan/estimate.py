@@ -14,11 +14,11 @@ from sdzero_bench.runs.plan.memory import memory
 from sdzero_bench.training.cost import Passes, Typical
 
 JOURNAL_BYTES = 12.0
-"""That a sampled token takes in the journal: its id in digits, and its text."""
+"""Bytes that a sampled token takes in the journal: its id in digits, and its text."""
 
 
 @dataclass(frozen=True)
-class Phase:
+class PlannedPhase:
     """What one phase is expected to use; names and counts are those of the ledger."""
 
     name: str
@@ -27,7 +27,7 @@ class Phase:
     backward: float
     forward: float
     hours: float
-    """Of the machine, all its accelerators at work. Verifying and loading are not in it."""
+    """Wall time with all accelerators in use, without verification and loading."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ class Plan:
     test_questions: int
     allowed: int
     """Training samples that the budget allows."""
-    phases: tuple[Phase, ...]
+    phases: tuple[PlannedPhase, ...]
     memory: dict[str, float]
-    """Bytes on one accelerator, by part: nothing is shared out over several."""
+    """Bytes on one accelerator, by part; nothing is sharded."""
     disk: float
     """Bytes."""
 
     @property
     def samples(self) -> int:
-        """Those that are charged to the budget."""
+        """Samples that are charged to the budget."""
         return sum(p.samples for p in self.phases if not measures(p.name))
 
     @property
@@ -63,9 +63,9 @@ class Plan:
 
 
 def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: int, test_questions: int) -> Plan:
-    """The plan of a run on so many questions.
+    """The plan of a run on `questions` training questions and `test_questions` test questions.
 
-    Raises `UserError` for a method that does not say what it trains on, or a sample that is longer than the model reads.
+    Raises `UserError` for a method that does not declare what it trains on, or samples longer than the model's context.
     """
     method, shape = make_method(config), architecture(config.model.name, config.lora)
     longest = typical.prompt + config.sampling.max_new_tokens
@@ -74,12 +74,12 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
             f"a prompt of {typical.prompt:g} tokens with {config.sampling.max_new_tokens} new ones does not fit the model, "
             f"which reads {shape.context}; lower sampling.max_new_tokens"
         )
-    drawn, passes = method.plan(questions), dict(method.expected(questions, typical))
+    declared, passes = method.phases(questions), method.expected(questions, typical)
     phases = [
-        _phase(shape, machine, typical, name, drawn.get(name, 0), typical.completion, passes.get(name))
-        for name in _in_order(list(drawn), list(passes))
+        _phase(shape, machine, typical, phase.name, phase.samples, typical.completion, passes.get(phase.name))
+        for phase in declared
     ]
-    kept = ({"base": typical.completion} if config.evaluation.base else {}) | method.measured(typical)
+    kept = ({"base": typical.completion} if config.evaluation.base else {}) | method.measured(questions, typical)
     for label, tokens in kept.items():
         if label not in ("base", "final") and not config.evaluation.of_intermediate:
             continue
@@ -98,27 +98,17 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
         test_questions,
         config.budget.samples_per_question * questions,
         tuple(phases),
-        memory(config, shape, machine, typical, passes.values(), method.holds_teacher),
+        memory(config, shape, machine, typical, passes.values(), any(phase.holds_teacher for phase in declared)),
         checkpoints + JOURNAL_BYTES * sum(p.generated for p in phases),
     )
 
 
-def _in_order(drawn: list[str], trained: list[str]) -> list[str]:
-    """Each training phase after the samples that are drawn for it: `srt` after `srt.revision`."""
-    names = list(drawn)
-    for name in trained:
-        if name not in names:
-            own = [i for i, other in enumerate(names) if other.startswith(f"{name}.")]
-            names.insert(own[-1] + 1 if own else len(names), name)
-    return names
-
-
 def _phase(
     shape: Architecture, machine: Machine, typical: Typical, name: str, samples: int, tokens: float, passes: Passes | None
-) -> Phase:
+) -> PlannedPhase:
     generated = samples * tokens
     passes = passes or Passes(0.0)
     length = typical.prompt + passes.completions * tokens
     flops = passes.backward * shape.flops(length, backward=True) + passes.forward * shape.flops(length, backward=False)
     seconds = generated / machine.tokens_per_second + flops / (machine.tflops * 1e12 * machine.utilisation)
-    return Phase(name, samples, generated, passes.backward, passes.forward, seconds / machine.count / 3600)
+    return PlannedPhase(name, samples, generated, passes.backward, passes.forward, seconds / machine.count / 3600)

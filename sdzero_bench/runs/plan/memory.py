@@ -1,4 +1,4 @@
-"""What has to be in the memory of one accelerator at the same time."""
+"""What one accelerator must hold in memory at the same time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sdzero_bench.runs.plan.machine import Machine
 from sdzero_bench.training.cost import Passes, Typical
 
 CHUNK = 1024
-"""Token positions that are projected to the vocabulary at a time (training/divergence.py, and TRL's kernels)."""
+"""Token positions projected to the vocabulary at a time (training/divergence.py and TRL's kernels)."""
 
 
 def memory(
@@ -21,7 +21,7 @@ def memory(
     passes: Iterable[Passes],
     holds_teacher: bool,
 ) -> dict[str, float]:
-    """Bytes by part. Sampling and training take turns: of caches and activations, the larger counts.
+    """Bytes by part. Sampling and training alternate: of caches and activations, the larger counts.
 
     Activations after Korthikanti et al. 2022 (arXiv 2205.05198): 34 bytes a token, layer and hidden number in 16 bits without
     the attention matrix, twice that in 32 bits; with gradient checkpointing 2 of them for each layer and 34 for one.

@@ -9,6 +9,9 @@ from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.packing import is_finished
+from sdzero_bench.records.record_files import read_manifest, read_result
+from sdzero_bench.records.schema import Use
 from sdzero_bench.runs.config import validate
 from sdzero_bench.runs.plan.assumptions import assumptions
 from sdzero_bench.runs.plan.estimate import Plan, estimate
@@ -30,23 +33,22 @@ class Compared:
         return {**asdict(self), "error": self.error}
 
 
-def plan_of(path: Path, assumed: Sequence[str] = ()) -> tuple[Plan, dict[str, dict[str, float]]]:
+def plan_of(path: Path, assumed: Sequence[str] = ()) -> tuple[Plan, Use]:
     """The plan of a finished run, from its settings alone, and its ledger.
 
     Raises `UserError` for a folder that holds no finished run.
     """
     run = RunFolder.open(path)
-    manifest, result = run.read("manifest.json"), run.read("result.json")
-    if result is None:
-        raise UserError(f"{str(path)!r} is not finished, so that nothing is there to compare a plan with")
-    config = validate(manifest["config"])
-    # How many questions there are is no estimate; a task's own splits may say more than was used.
-    counts = [f"questions.train={result['budget']['questions']}", f"questions.test={result['evaluation'][0]['questions']}"]
+    if not is_finished(run.path):
+        raise UserError(f"{str(path)!r} is not finished: there is nothing to compare a plan with yet")
+    config, result = validate(read_manifest(run.path).config.model_dump(mode="json")), read_result(run.path)
+    # The number of questions is known, not estimated; a task's splits may have more than were used.
+    counts = [f"questions.train={result.budget.questions}", f"questions.test={result.evaluation[0].questions}"]
     found = assumptions(config, [*counts, *assumed])
-    return estimate(config, found.typical, found.machine, found.questions, found.test_questions), result["ledger"]
+    return estimate(config, found.typical, found.machine, found.questions, found.test_questions), result.ledger
 
 
-def compared(plan: Plan, ledger: dict[str, dict[str, float]]) -> list[Compared]:
+def compared(plan: Plan, ledger: Use) -> list[Compared]:
     """Phase by phase, and the sums over all phases."""
     rows: list[Compared] = []
     names = [phase.name for phase in plan.phases] + [name for name in ledger if name not in {p.name for p in plan.phases}]
@@ -62,7 +64,7 @@ def compared(plan: Plan, ledger: dict[str, dict[str, float]]) -> list[Compared]:
         for what, (ours, theirs) in columns.items():
             expected = float(getattr(planned[name], ours)) if name in planned else 0.0
             expected *= 3600 if what == "seconds" else 1
-            used = float(ledger.get(name, {}).get(theirs, 0.0))
+            used = float(getattr(ledger[name], theirs)) if name in ledger else 0.0
             if expected or used:
                 rows.append(Compared(name, what, expected, used))
     for what in columns:

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 
 from sdzero_bench.runs.plan.assumptions import Assumptions
-from sdzero_bench.runs.plan.estimate import Phase, Plan
+from sdzero_bench.runs.plan.estimate import Plan, PlannedPhase
 from sdzero_bench.runs.plan.plan_check import Compared
 
 
@@ -70,10 +70,10 @@ def checked_in_table(rows: Iterable[Compared]) -> Table:
     return table
 
 
-def _all(phases: Sequence[Phase]) -> Phase:
+def _all(phases: Sequence[PlannedPhase]) -> PlannedPhase:
     names = ("samples", "generated", "backward", "forward", "hours")
     sums = {name: sum(getattr(phase, name) for phase in phases) for name in names}
-    return Phase("all", **sums)
+    return PlannedPhase("all", **sums)
 
 
 def _right(*names: str) -> list[Any]:

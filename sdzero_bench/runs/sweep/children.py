@@ -29,7 +29,11 @@ class Children:
     def start(self, run: PlannedRun, slot: int) -> Child:
         """Start a run in slot 0, 1, ... Raises `OSError` if its files cannot be written."""
         plan = plan_file(run)
-        content = {"config": run.config.model_dump(mode="json"), "tuning": run.tuning, "origin": run.origin}
+        content = {
+            "config": run.config.model_dump(mode="json"),
+            "tuning": run.tuning and run.tuning.model_dump(mode="json"),
+            "origin": run.origin and run.origin.model_dump(mode="json"),
+        }
         write_atomic(plan, json.dumps(content, indent=2) + "\n")
         return Child(run, plan, self.environment(slot))
 

@@ -13,8 +13,9 @@ from typing import Any
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.schema import Origin, TuningRecord
 from sdzero_bench.runs import registry
-from sdzero_bench.runs.config import resolve, validate
+from sdzero_bench.runs.config import differing_settings, resolve, validate
 
 BASE = "base"
 """The method that measures the untrained policy, which every comparison needs once."""
@@ -28,9 +29,9 @@ class PlannedRun:
     folder: Path
     label: str
     """A short name for people."""
-    tuning: dict[str, Any] | None = None
+    tuning: TuningRecord | None = None
     """How its settings were chosen, for the manifest: see tuning.py."""
-    origin: dict[str, Any] | None = None
+    origin: Origin | None = None
     """The run whose policy it measures, for the manifest."""
 
     @property
@@ -39,20 +40,21 @@ class PlannedRun:
 
     def is_finished(self) -> bool:
         """Whether its folder holds the finished run. Raises `UserError` if the folder holds another one."""
-        manifest = RunFolder(self.folder).read("manifest.json")
+        manifest = RunFolder(self.folder).manifest
         if manifest is None:
             return False
-        if deciding(manifest["config"]) != deciding(self.config.model_dump(mode="json")):
-            raise UserError(f"{str(self.folder)!r} holds a run with other settings than its name says; move it away")
-        return manifest["state"] == "finished"
+        if changed := differing_settings(validate(manifest.config.model_dump(mode="json")), self.config):
+            names = ", ".join(key for key, _, _ in changed)
+            raise UserError(f"{str(self.folder)!r} holds a run with other settings ({names}) than its name says; move it away")
+        return manifest.state == "finished"
 
 
 def planned(
     config: RunConfig,
     out: Path,
-    tuning: dict[str, Any] | None = None,
+    tuning: TuningRecord | None = None,
     note: str = "",
-    origin: dict[str, Any] | None = None,
+    origin: Origin | None = None,
 ) -> PlannedRun:
     """The run of `config` below `out`. Its folder is named by what decides the run, so that the same run is found again."""
     method, task = config.method["name"], config.task["name"]
@@ -61,10 +63,10 @@ def planned(
     return PlannedRun(config, out / f"{name}-{digest(config, tuning)}", label, tuning, origin)
 
 
-def digest(config: RunConfig, tuning: Mapping[str, Any] | None = None) -> str:
+def digest(config: RunConfig, tuning: TuningRecord | None = None) -> str:
     """8 hex digits of SHA-256 over the settings without the seed, and over the grid that they were chosen from."""
     settings = deciding(config.model_dump(mode="json", exclude={"seed"}))
-    decides = {"config": settings, "grid": tuning and tuning["grid"]}
+    decides = {"config": settings, "grid": tuning and tuning.grid}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -77,8 +79,7 @@ LATER: dict[str, dict[str, Any]] = {
 
 
 def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings without those of `LATER` that change nothing, so that a sweep finds the runs that were made before there were
-    such."""
+    """Settings without those of `LATER` that change nothing, so that a sweep finds runs made before they existed."""
     kept = dict(settings)
     for section, later in LATER.items():
         if section in kept:
@@ -106,7 +107,7 @@ class Tuned:
     """Settings chosen for a method on a task, as `--set` takes them, and the account of it for the manifest."""
 
     assignments: Sequence[str]
-    record: dict[str, Any] | None
+    record: TuningRecord | None
 
 
 UNTUNED = Tuned((), None)

@@ -10,8 +10,9 @@ from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
-from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import measures
+from sdzero_bench.records.record_files import read_evaluation, read_ledger
+from sdzero_bench.records.schema import TuningRecord, TuningTrial
 from sdzero_bench.runs.config import load_preset
 from sdzero_bench.runs.sweep.grid import Grid, PlannedRun, Tuned, changed, planned
 
@@ -62,9 +63,9 @@ class Tuning:
         if not all(trial.run.is_finished() for trial in trials):
             return None
         rows = [_measured(trial) for trial in trials]
-        best = max(range(len(rows)), key=lambda i: rows[i]["avg_at_k"])  # max() takes the first of equals
+        best = max(range(len(rows)), key=lambda i: rows[i].avg_at_k)  # max() takes the first of equals
         grid = {key: list(dict.fromkeys(trial.values[key] for trial in trials)) for key in trials[0].values}
-        record = {"grid": grid, "split": SPLIT, "trials": rows, "chosen": trials[best].values}
+        record = TuningRecord(grid=grid, split=SPLIT, trials=rows, chosen=trials[best].values)
         return Tuned(trials[best].assignments, record)
 
 
@@ -115,8 +116,8 @@ def _value(config: RunConfig, key: str) -> Any:
     return value
 
 
-def _measured(trial: Trial) -> dict[str, Any]:
-    folder = RunFolder(trial.run.folder)
-    final = folder.read("evaluation.json")[-1]
-    used = sum(use["samples"] for phase, use in folder.read("ledger.json").items() if not measures(phase))
-    return {"values": trial.values, "avg_at_k": final["avg_at_k"], "run_id": folder.run_id, "samples": used}
+def _measured(trial: Trial) -> TuningTrial:
+    folder = trial.run.folder
+    final = read_evaluation(folder)[-1]
+    used = sum(use.samples for phase, use in read_ledger(folder).items() if not measures(phase))
+    return TuningTrial(values=trial.values, avg_at_k=final.avg_at_k, run_id=folder.name, samples=used)

@@ -19,6 +19,7 @@ from typing import IO
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import LockedError, NoRoomError, RunFolder
+from sdzero_bench.records.schema import Origin, TuningRecord
 from sdzero_bench.runs.sweep.status_reports import LOCKED, ReportingDisplay, StatusReport
 
 
@@ -54,15 +55,17 @@ def main() -> int:
 
 
 def _work(folder: RunFolder, plan: dict, display: ReportingDisplay) -> None:
-    manifest = folder.read("manifest.json")
-    if manifest is not None and manifest["state"] == "finished":
+    manifest = folder.manifest
+    if manifest is not None and manifest.state == "finished":
         return  # by another sweep, between this one's look and its lock
     from sdzero_bench.runs.config import validate
-    from sdzero_bench.runs.session import Session, session_in
+    from sdzero_bench.runs.resuming import session_in
+    from sdzero_bench.runs.session import Session
 
     if manifest is None:
         session = Session(validate(plan["config"]), display)
-        session.tuning, session.origin = plan["tuning"], plan.get("origin")
+        session.tuning = TuningRecord(**plan["tuning"]) if plan["tuning"] else None
+        session.origin = Origin(**plan["origin"]) if plan.get("origin") else None
     else:
         session = session_in(folder, display)
     display.say(session.describe(folder))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import matplotlib
 
@@ -11,21 +10,22 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sdzero_bench.core.figure_text import as_written
+from sdzero_bench.core.text import as_written
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import measures
+from sdzero_bench.records.schema import RunResult
 
 WINDOW = 200
 """Rollouts over which the training accuracy is averaged."""
 
 
-def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sample]], result: dict[str, Any]) -> None:
+def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sample]], result: RunResult) -> None:
     """Write learning_curve.png and learning_curve.svg."""
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     drawn = 0
     ends: dict[str, int] = {"base": 0}
-    for name in result["ledger"]:
+    for name in result.ledger:
         if measures(name) or name not in phases:
             continue
         samples = phases[name]
@@ -37,18 +37,18 @@ def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sam
             axes.plot(drawn + np.arange(WINDOW, WINDOW + len(mean)), mean, linewidth=1, label=as_written(f"{name} (training)"))
         drawn += len(samples)
         ends[name.split(".")[0]] = drawn
-    points = [(ends.get(entry["policy"], drawn), entry) for entry in result["evaluation"]]
-    x, y = [p[0] for p in points], [p[1]["avg_at_k"] for p in points]
-    errors = np.abs(np.array([p[1]["interval"] for p in points]).T - np.array(y))
+    points = [(ends.get(entry.policy, drawn), entry) for entry in result.evaluation]
+    x, y = [p[0] for p in points], [p[1].avg_at_k for p in points]
+    errors = np.abs(np.array([p[1].interval for p in points]).T - np.array(y))
     axes.errorbar(x, y, yerr=errors, fmt="o-", color="black", capsize=4, label="test questions, 95 % interval")
     for at, entry in points:
-        axes.annotate(as_written(entry["policy"]), (at, entry["avg_at_k"]), textcoords="offset points", xytext=(6, -12))
-    samples_per_question = result["evaluation"][0]["samples_per_question"]
+        axes.annotate(as_written(entry.policy), (at, entry.avg_at_k), textcoords="offset points", xytext=(6, -12))
+    samples_per_question = result.evaluation[0].samples_per_question
     axes.set(
         xlabel="training samples drawn",
         ylabel=f"avg@{samples_per_question}",
         ylim=(0, 1),
-        title=as_written(f"{result['method']} on {result['task']}, seed {result['seed']}"),
+        title=as_written(f"{result.method} on {result.task}, seed {result.seed}"),
     )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

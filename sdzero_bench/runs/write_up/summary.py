@@ -2,85 +2,77 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich import box
 from rich.table import Table
 
+from sdzero_bench.core.text import markdown_table, percent, with_interval
 from sdzero_bench.records.folder import RunFolder, write_atomic
 from sdzero_bench.records.ledger import measures
+from sdzero_bench.records.schema import RunResult
 
 
-def percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
-
-
-def with_interval(value: float, interval: list[float], scale: float = 100) -> str:
-    return f"{scale * value:.1f} [{scale * interval[0]:.1f}, {scale * interval[1]:.1f}]"
-
-
-def policy_rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and one row a policy."""
-    first = result["evaluation"][0]
+def policy_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
+    """Headings and one row per policy."""
+    first = result.evaluation[0]
     headings = [
         "policy",
-        f"avg@{first['samples_per_question']} %",
+        f"avg@{first.samples_per_question} %",
         "over base",
-        f"pass@{first['k']} %",
+        f"pass@{first.k} %",
         "tokens",
         "cut %",
         "fixed %",
         "kept %",
     ]
     rows = []
-    for entry in result["evaluation"]:
-        over, revision = entry.get("over_base"), entry.get("revision", {})
+    for entry in result.evaluation:
+        over, revision = entry.over_base, entry.revision
         rows.append(
             [
-                entry["policy"],
-                with_interval(entry["avg_at_k"], entry["interval"]),
-                with_interval(over["difference"], over["interval"]) if over else "",
-                with_interval(entry["pass_at_k"], entry["pass_at_k_interval"]),
-                with_interval(entry["mean_tokens"], entry["mean_tokens_interval"], scale=1),
-                with_interval(entry["truncated"], entry["truncated_interval"]),
-                percent(revision.get("correction_rate")),
-                percent(revision.get("kept_rate")),
+                entry.policy,
+                with_interval(entry.avg_at_k, entry.interval),
+                with_interval(over.difference, over.interval) if over else "",
+                with_interval(entry.pass_at_k, entry.pass_at_k_interval),
+                with_interval(entry.mean_tokens, entry.mean_tokens_interval, scale=1),
+                with_interval(entry.truncated, entry.truncated_interval),
+                percent(revision.correction_rate if revision else None),
+                percent(revision.kept_rate if revision else None),
             ]
         )
     return headings, rows
 
 
-def ledger_rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and one row a phase."""
+def ledger_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
+    """Headings and one row per phase."""
     headings = ["phase", "samples", "generated", "prompt", "forward", "backward", "verifier failures", "seconds"]
     rows = [
         [
             name,
-            f"{use['samples']:,}",
-            f"{use['generated_tokens']:,}",
-            f"{use['prompt_tokens']:,}",
-            f"{use['forward_tokens']:,}",
-            f"{use['backward_tokens']:,}",
-            str(use["verifier_failures"]),
-            f"{use['wall_seconds']:.1f}",
+            f"{use.samples:,}",
+            f"{use.generated_tokens:,}",
+            f"{use.prompt_tokens:,}",
+            f"{use.forward_tokens:,}",
+            f"{use.backward_tokens:,}",
+            str(use.verifier_failures),
+            f"{use.wall_seconds:.1f}",
         ]
-        for name, use in result["ledger"].items()
+        for name, use in result.ledger.items()
     ]
     return headings, rows
 
 
-def training_samples(result: dict[str, Any]) -> int:
-    return sum(use["samples"] for name, use in result["ledger"].items() if not measures(name))
+def training_samples(result: RunResult) -> int:
+    return sum(use.samples for name, use in result.ledger.items() if not measures(name))
 
 
-def notes(result: dict[str, Any]) -> list[str]:
-    """What a reader has to know beside the figures."""
-    failures = sum(use["verifier_failures"] for use in result["ledger"].values())
+def notes(result: RunResult) -> list[str]:
+    """Notes for the reader of the figures."""
+    failures = sum(use.verifier_failures for use in result.ledger.values())
     if measured_alone(result):
         lines = ["Nothing was trained.", "Intervals: 95 %, BCa bootstrap over questions."]
     else:
         lines = [
-            f"{training_samples(result):,} of {result['budget']['samples']:,} training samples used.",
+            f"{training_samples(result):,} of {result.budget.samples:,} training samples used.",
             "Fixed and kept: of its wrong, and of its right, answers the share that is right after the policy revised it.",
             "Intervals: 95 %, BCa bootstrap over questions. One run is one seed: they do not cover the variation over seeds.",
         ]
@@ -89,41 +81,42 @@ def notes(result: dict[str, Any]) -> list[str]:
         lines.append(
             f"The verifier failed on {failures} samples (time-outs or errors); they count neither as right nor as wrong."
         )
-    if left_out := result.get("left_out_tests"):  # older records do not say
+    if left_out := result.left_out_tests:
         lines.append(f"{left_out} tests of the data were not made: what they have to return does not fit the limits.")
-    if cut := sum(use.get("cut_responses", 0) for use in result["ledger"].values()):
+    if cut := sum(use.cut_responses for use in result.ledger.values()):
         lines.append(f"{cut} responses were cut, for student and teacher alike, to fit the teacher's limit of tokens.")
     return lines
 
 
-def measured_alone(result: dict[str, Any]) -> bool:
-    """Whether a policy was measured that is there, and nothing trained."""
-    return result["budget"]["questions"] == 0
+def measured_alone(result: RunResult) -> bool:
+    """Whether an existing policy was measured and nothing trained."""
+    return result.budget.questions == 0
 
 
-def title(result: dict[str, Any]) -> str:
-    return f"{result['model'] if measured_alone(result) else result['method']} on {result['task']}"
+def title(result: RunResult) -> str:
+    return f"{result.model if measured_alone(result) else result.method} on {result.task}"
 
 
-def _of_the_harness(result: dict[str, Any]) -> list[str]:
-    if result.get("harness") is None:
+def _of_the_harness(result: RunResult) -> list[str]:
+    if result.harness is None:
         return []
     figures = [
         f"{task} {name} {value:.4f}"
-        for entry in result["evaluation"]
-        for task, values in entry["harness"]["results"].items()
+        for entry in result.evaluation
+        if entry.harness is not None
+        for task, values in entry.harness.results.items()
         for name, value in values.items()
     ]
     return [
-        f"Questions, prompts and rules are those of {result['harness']}: not to be compared with this project's tasks.",
+        f"Questions, prompts and rules are those of {result.harness}: not to be compared with this project's tasks.",
         f"In its own words: {'; '.join(figures)}.",
     ]
 
 
-def terminal_table(result: dict[str, Any]) -> Table:
+def terminal_table(result: RunResult) -> Table:
     """The policies, narrow enough for 80 columns: each interval stands under its figure, as low..high."""
     headings, rows = policy_rows(result)
-    seed = "" if measured_alone(result) else f", seed {result['seed']}"
+    seed = "" if measured_alone(result) else f", seed {result.seed}"
     table = Table(title=title(result) + seed, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for heading in headings:
         table.add_column(heading.replace(" ", "\n"), justify="left" if heading == "policy" else "right")
@@ -132,12 +125,12 @@ def terminal_table(result: dict[str, Any]) -> Table:
     return table
 
 
-def markdown_summary(folder: RunFolder, result: dict[str, Any]) -> None:
+def markdown_summary(folder: RunFolder, result: RunResult) -> None:
     """Write summary.md."""
     parts = [
         f"# {title(result)}",
-        f"Run `{result['run_id']}`: model `{result['model']}`, preset {result['preset']}, seed {result['seed']}, "
-        f"question set `{result['question_set']}`.",
+        f"Run `{result.run_id}`: model `{result.model}`, preset {result.preset}, seed {result.seed}, "
+        f"question set `{result.question_set}`.",
         markdown_table(*policy_rows(result)),
         "![learning curve](learning_curve.svg)",
         "## What it used",
@@ -145,9 +138,3 @@ def markdown_summary(folder: RunFolder, result: dict[str, Any]) -> None:
         "\n".join(f"- {note}" for note in notes(result)),
     ]
     write_atomic(folder.path / "summary.md", "\n\n".join(parts) + "\n")
-
-
-def markdown_table(headings: list[str], rows: list[list[str]], left: int = 1) -> str:
-    """The first `left` columns are text, the others figures."""
-    lines = [headings, ["---"] * left + ["---:"] * (len(headings) - left), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,1 +1,1 @@
-"""Programs: what of a response is one, the forms of tests, what counts as passed."""
+"""Verify programs: extract them from responses, run them on their tests, compare the results."""

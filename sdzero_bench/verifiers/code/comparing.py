@@ -1,7 +1,7 @@
-"""When an output, or a returned value, counts as the expected one. All of it runs outside the sandbox, on plain data.
+"""When an output or a returned value counts as the expected one. Comparisons run outside the sandbox, on plain data.
 
-Values are compared as Python does: 1 == 1.0 == True, a list never equals a tuple, nan never equals itself. What a program
-returned that is no plain data equals nothing.
+Values are compared as in Python: 1 == 1.0 == True, a list never equals a tuple, nan never equals itself. A returned value that
+is not plain data equals nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from sdzero_bench.verifiers.code.plain_values import as_json, close
 
@@ -17,9 +16,9 @@ _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
 
 
 def same_tokens(given: str, expected: str, tolerance: float | None = None) -> bool:
-    """Whether two outputs agree token by token, white space aside.
+    """Whether two outputs have the same tokens, separated by any white space.
 
-    With a tolerance, absolute or relative, it counts where the expected token is a float: an integer has to be met exactly.
+    A `tolerance`, absolute or relative, applies where the expected token is a float; integers must match exactly.
     """
     ours, theirs = given.split(), expected.split()
     if tolerance is None or len(ours) != len(theirs):
@@ -36,22 +35,22 @@ def _close_token(given: str, expected: str, tolerance: float) -> bool:
         return False
 
 
-Rule = Callable[[str, Sequence[Any], Any, Any, float], bool]
-"""(function, arguments, expected, given, atol) -> whether what was given is right."""
+Rule = Callable[[str, Sequence[object], object, object, float], bool]
+"""(function, arguments, expected, given, atol) -> whether the given result is right."""
 
 
-def equal(function: str, arguments: Sequence[Any], expected: Any, given: Any, atol: float) -> bool:
-    """Equal, or with an `atol` of the same type and close."""
+def equal(function: str, arguments: Sequence[object], expected: object, given: object, atol: float) -> bool:
+    """Equal, or, with an `atol`, of the same type and close."""
     return bool(expected == given) or (atol > 0 and type(expected) is type(given) and close(given, expected, atol))
 
 
-def json_equal(function: str, arguments: Sequence[Any], expected: Any, given: Any, atol: float) -> bool:
-    """As `equal`, where a tuple counts as the list that JSON would make of it."""
+def json_equal(function: str, arguments: Sequence[object], expected: object, given: object, atol: float) -> bool:
+    """Like `equal`, but tuples count as lists, as in JSON."""
     return equal(function, arguments, as_json(expected), as_json(given), atol)
 
 
 def _evalplus(data_set: str) -> Rule:
-    def rule(function: str, arguments: Sequence[Any], expected: Any, given: Any, atol: float) -> bool:
+    def rule(function: str, arguments: Sequence[object], expected: object, given: object, atol: float) -> bool:
         from sdzero_bench.verifiers.code.evalplus_rules import matches
 
         return matches(data_set, function, arguments, expected, given, atol)
@@ -65,4 +64,4 @@ RULES: dict[str, Rule] = {
     "evalplus humaneval": _evalplus("humaneval"),
     "evalplus mbpp": _evalplus("mbpp"),
 }
-"""How results of calls can be compared, by the name that tests give."""
+"""Rules for comparing results of calls, by the name used in `CallTests.rule`."""

@@ -1,10 +1,10 @@
-"""The comparison of EvalPlus (Liu et al. 2023, arXiv 2305.01210), outside the sandbox: equality, floats within a tolerance, and
-the exceptions that `evalplus.eval.unsafe_execute` makes for single problems. The oracles are evalplus's own.
+"""The comparison of EvalPlus (Liu et al. 2023, arXiv 2305.01210), outside the sandbox: equality, a tolerance for floats, and
+the special cases of single problems in `evalplus.eval.unsafe_execute`. The oracles are evalplus's own.
 
-Two departures from evalplus 0.3.1, where it contradicts itself. It never records a right result of HumanEval/32, `find_zero`,
-so that no program can pass there, its reference solution included (github.com/evalplus/evalplus/pull/201); here its oracle
-decides. And once a call of a function has returned floats, its tolerance holds for the calls after it, of whatever type; here
-each result is compared by what is expected of it alone.
+Two differences from evalplus 0.3.1, where it is inconsistent. It never records a right result for HumanEval/32, `find_zero`,
+so that no program passes, not even its reference solution (github.com/evalplus/evalplus/pull/201); here its oracle decides.
+And once a call has returned floats, evalplus applies the tolerance to all later calls of the function, whatever their type;
+here each result is compared by its own expected value.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ INSTALL = "evalplus is not installed; pip install 'sdzero-bench[harness]'"
 
 
 def require_evalplus() -> None:
-    """Raises `UserError` if the package evalplus is not installed."""
+    """Raise `UserError` if the package evalplus is not installed."""
     from importlib.util import find_spec
 
     if find_spec("evalplus") is None:
@@ -27,17 +27,17 @@ def require_evalplus() -> None:
 
 
 def shows_only_presence(function: str) -> bool:
-    """Whether the reference result of an MBPP+ function is kept only as whether it is None: a regular expression's match."""
+    """Whether only the presence of a result is compared for this MBPP+ function, such as a regular expression's match."""
     from evalplus.eval import _special_oracle as oracle
 
     return function in oracle.MBPP_OUTPUT_NOT_NONE_TASKS
 
 
-def matches(data_set: str, function: str, arguments: Sequence[Any], expected: Any, given: Any, atol: float) -> bool:
-    """Whether EvalPlus would take `given` for right; `data_set` is "humaneval" or "mbpp"."""
+def matches(data_set: str, function: str, arguments: Sequence[object], expected: object, given: object, atol: float) -> bool:
+    """Whether EvalPlus would accept `given`; `data_set` is "humaneval" or "mbpp"."""
     try:
         return _matches(data_set, function, arguments, expected, given, atol)
-    except (TypeError, ValueError, OverflowError):  # a value of a type that the oracle cannot work with is wrong
+    except (TypeError, ValueError, OverflowError):  # a value of a type that the oracle does not support is wrong
         return False
 
 
@@ -46,7 +46,7 @@ def _matches(data_set: str, function: str, arguments: Sequence[Any], expected: A
     if data_set == "humaneval" and function == "find_zero":
         from evalplus.eval import _special_oracle as oracle
 
-        return abs(oracle._poly(*arguments, given)) <= atol
+        return bool(abs(oracle._poly(*arguments, given)) <= atol)
     if data_set == "mbpp":
         from evalplus.eval import _special_oracle as oracle
 
@@ -71,7 +71,7 @@ def _matches(data_set: str, function: str, arguments: Sequence[Any], expected: A
     return close(given, expected, atol)
 
 
-def _floats(value: Any) -> bool:
+def _floats(value: object) -> bool:
     if isinstance(value, list | tuple) and value:
         return all(isinstance(item, float) for item in value)
     return isinstance(value, float)

@@ -1,17 +1,17 @@
-"""Programs: what of a response counts as its program.
+"""Which part of a response counts as its program.
 
-A fenced block starts with a line of three or more backticks or tildes and a tag or none, and ends with a line of the same
-mark, at least as long, and nothing else. Both may be indented; if all of the block is indented as its first fence is, it loses
-that. The program is, in this order:
+A fenced block starts with a line of three or more backticks or tildes and an optional tag, and ends with a line of the same
+marks, at least as many, and nothing else. Both may be indented; if every line of the block has the indentation of its opening
+fence, it is removed. The program is, in this order:
 
-1. None, if the last fence is never closed, even if earlier blocks are whole: the response was cut.
-2. The last block tagged with the language, or one of its other names.
+1. None, if the last fence is never closed, even if earlier blocks are complete: the response was truncated.
+2. The last block tagged with the language or one of its aliases.
 3. The last block without a tag.
-4. Only where there is no block at all: the whole response, if it is a program as it stands. Python has to parse and to have a
-   statement that does something, so that no plain word or number counts; in C++ there has to be an `#include`.
+4. Only if there is no block at all: the whole response, if it is a program. Python has to parse and contain a statement with
+   an effect, so that a plain word or number does not count; C++ has to contain an `#include`.
 
-Nothing else is accepted: no block of another language, no lines picked out of prose. The rules are of our own and not those of
-a Markdown parser: there an HTML tag such as `</think>` hides a fence on the next line, and a list ends inside of a block.
+Nothing else is accepted: no block in another language, no lines picked out of prose. These rules differ from a Markdown
+parser's, in which an HTML tag such as `</think>` hides a fence on the next line, and a list item can end inside a block.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^`\n]*)")
 
 
 def extract_program(response: str, language: str) -> str | None:
-    """The text of the program, or None where the response has none. See the rules above.
+    """The text of the program, or None if the response has none. See the rules above.
 
     language:
         A name in `sdzero_bench.verifiers.sandbox.languages.LANGUAGES`.
@@ -42,7 +42,7 @@ def extract_program(response: str, language: str) -> str | None:
 
 
 def _blocks(response: str) -> list[tuple[str, str]] | None:
-    """Tag and text of each block, in their order; None if the last one is never closed."""
+    """Tag and text of each block, in order; None if the last one is never closed."""
     blocks = []
     opened: re.Match[str] | None = None
     lines: list[str] = []
@@ -71,9 +71,9 @@ def _is_program(text: str, language: str) -> bool:
 
 
 def python_statements(text: str) -> list[ast.stmt] | None:
-    """The statements of a Python program, or None if it is none."""
+    """The statements of a Python program, or None if the text is not one."""
     try:
-        with warnings.catch_warnings():  # of odd escapes in other people's strings
+        with warnings.catch_warnings():  # about invalid escapes in strings of the program
             warnings.simplefilter("ignore")
             return ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

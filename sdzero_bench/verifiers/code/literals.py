@@ -1,6 +1,6 @@
-"""Plain Python values as text and back: how tests keep the arguments and results of calls, in JSON and on disk.
+"""Plain Python values as text and back: the form in which tests store arguments and results of calls.
 
-A value is written as Python would write it, so that tuples, sets and keys that are no text survive; `inf` and `nan` are names.
+Values are written as Python literals, which preserves tuples, sets and keys that are not strings; `inf` and `nan` are names.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ class _Names(ast.NodeTransformer):
 
 
 def read_literal(text: str) -> Any:
-    """The value. Raises `ValueError` for what is no plain value; nothing of the text is ever run."""
+    """The value of a literal. Raises `ValueError` for anything else; the text is never executed."""
     try:
         tree = ast.parse(text.strip(), mode="eval")
         return ast.literal_eval(_Names().visit(tree) if "inf" in text or "nan" in text else tree)
     except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{text[:80]!r} is no plain Python value: {type(error).__name__}") from error
+        raise ValueError(f"{text[:80]!r} is not a plain Python value: {type(error).__name__}") from error
 
 
-def write_literal(value: Any) -> str:
-    """The text that `read_literal` turns into an equal value of the same types. Raises `TypeError` for what is not plain."""
+def write_literal(value: object) -> str:
+    """The text that `read_literal` reads as an equal value of the same type. Raises `TypeError` if the value is not plain."""
     if type(value) is int:
-        # Decimal digits are limited, and slow, in long numbers; hexadecimal ones are not.
+        # Python limits conversion to decimal digits, and it is slow for long numbers; hexadecimal has neither problem.
         return hex(value) if abs(value) >= 10**100 else repr(value)
     if value is None or type(value) in (bool, float, complex, str, bytes):
         return repr(value)
-    if type(value) in (list, tuple, set):
+    if isinstance(value, list | tuple | set) and type(value) in (list, tuple, set):
         items = ", ".join(map(write_literal, value))
         if type(value) is list:
             return f"[{items}]"
@@ -43,29 +43,29 @@ def write_literal(value: Any) -> str:
         return f"{{{items}}}" if value else "set()"
     if type(value) is dict:
         return "{" + ", ".join(f"{write_literal(k)}: {write_literal(v)}" for k, v in value.items()) + "}"
-    raise TypeError(f"a {type(value).__name__} is no plain value")
+    raise TypeError(f"a {type(value).__name__} is not a plain value")
 
 
 @dataclass(frozen=True)
 class Digest:
-    """Stands for a value whose literal is too long to keep: texts, lists and tuples of texts and numbers."""
+    """Replaces a value whose literal is too long to store: strings, and lists and tuples of strings and numbers."""
 
     sha256: str
 
     @classmethod
-    def of(cls, value: Any) -> Digest:
-        """Raises `TypeError` for other values."""
+    def of(cls, value: object) -> Digest:
+        """The digest of a value. Raises `TypeError` for other types."""
         return cls(hashlib.sha256(_normal(value).encode("utf-8", "surrogatepass")).hexdigest())
 
-    def matches(self, value: Any) -> bool:
-        """Whether the value equals the one that it was made of, as Python compares them: 1 and 1.0 are equal."""
+    def matches(self, value: object) -> bool:
+        """Whether the value equals the digested one in the sense of Python's ==, so that 1 and 1.0 match."""
         try:
             return Digest.of(value) == self
         except TypeError:
             return False
 
 
-def _normal(value: Any) -> str:
+def _normal(value: object) -> str:
     if isinstance(value, int | float):
         return write_literal(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
     if isinstance(value, list | tuple):

@@ -1,19 +1,17 @@
-"""Plain data, as programs hand it over: numbers that are close, tuples as JSON has them."""
+"""Helpers for comparing plain data: approximate equality, and tuples as lists."""
 
 from __future__ import annotations
 
-from typing import Any
 
-
-def as_json(value: Any) -> Any:
-    """The value with lists for tuples, at any depth."""
+def as_json(value: object) -> object:
+    """The value with tuples replaced by lists, at any depth."""
     if isinstance(value, list | tuple):
         return [as_json(item) for item in value]
     return {key: as_json(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def close(given: Any, expected: Any, atol: float, rtol: float = 1e-7) -> bool:
-    """As `numpy.allclose`: |given - expected| <= atol + rtol * |expected|, item by item in lists and tuples."""
+def close(given: object, expected: object, atol: float, rtol: float = 1e-7) -> bool:
+    """Like `numpy.allclose`: |given - expected| <= atol + rtol * |expected|, element by element in lists and tuples."""
     if isinstance(expected, list | tuple):
         if not isinstance(given, list | tuple) or len(given) != len(expected):
             return False
@@ -21,6 +19,6 @@ def close(given: Any, expected: Any, atol: float, rtol: float = 1e-7) -> bool:
     if isinstance(expected, int | float | complex) and isinstance(given, int | float | complex):
         try:
             return bool(given == expected or abs(given - expected) <= atol + rtol * abs(expected))
-        except OverflowError:  # an integer that no float can hold
+        except OverflowError:  # an integer too large for a float
             return False
     return bool(given == expected)

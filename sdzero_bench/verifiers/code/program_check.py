@@ -1,10 +1,9 @@
-"""Whether a program passes its tests. Programs run in the sandbox; what they wrote or returned is compared here."""
+"""Whether a program passes its tests. Programs run in the sandbox; their output and results are compared here."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from sdzero_bench.core.verdict import ProgramReport, TestOutcome, Verdict
 from sdzero_bench.verifiers.code.comparing import RULES, same_tokens
@@ -13,7 +12,7 @@ from sdzero_bench.verifiers.code.test_forms import AssertTests, CallTests, Stdio
 from sdzero_bench.verifiers.sandbox import Execution, Limits, Sandbox
 
 CHECKER_LIMITS = Limits(cpu_seconds=10.0)
-"""For one output, where the data brings a program that judges it."""
+"""Per output, for a checker program that comes with the data."""
 _CHECKER = """\
 import json, sys
 for name, text in json.load(sys.stdin).items():
@@ -26,10 +25,10 @@ _LONGEST_DETAIL = 200
 
 
 def check_program(sandbox: Sandbox, program: str | None, language: str, tests: Tests, limits: Limits) -> Verdict:
-    """Run a program, as `extract_program` found it, on its tests; right is what passes all of them.
+    """Run a program, as returned by `extract_program`, on its tests; it is right if it passes all of them.
 
-    Whatever the program does is a verdict on the program. Raises `SandboxError` if the sandbox failed, and `RuntimeError` if a
-    checker of the data did.
+    Whatever the program does becomes a verdict. Raises `SandboxError` if the sandbox failed, and `RuntimeError` if a checker
+    of the data failed.
     """
     if program is None:
         return _verdict("no program", 0, len(tests), None, "no program in the response")
@@ -45,7 +44,7 @@ def check_program(sandbox: Sandbox, program: str | None, language: str, tests: T
 
 
 def _right(sandbox: Sandbox, tests: Tests, executions: Sequence[Execution]) -> list[bool]:
-    """Whether each test is passed, as far as the program ran."""
+    """Whether each test is passed."""
     ran = [execution.outcome == "ok" for execution in executions]
     if isinstance(tests, AssertTests):
         return ran
@@ -57,7 +56,7 @@ def _right(sandbox: Sandbox, tests: Tests, executions: Sequence[Execution]) -> l
     return [e.outcome == "ok" and _same(tests, e.stdout, out) for out, e in zip(tests.outputs, executions, strict=True)]
 
 
-def _returned(tests: CallTests, arguments: list[Any], expected: Any, given: Any) -> bool:
+def _returned(tests: CallTests, arguments: list[object], expected: object, given: object) -> bool:
     if isinstance(expected, Digest):
         return expected.matches(given)
     return RULES[tests.rule](tests.function, arguments, expected, given, tests.atol)
@@ -70,10 +69,10 @@ def _same(tests: StdioTests, given: str, expected: str) -> bool:
 
 
 def _by_checker(sandbox: Sandbox, tests: StdioTests, executions: Sequence[Execution]) -> list[bool]:
-    """The data's own checker, which reads what a program wrote: so it runs in a sandbox of its own."""
+    """The data's own checker decides. It reads the program's output, so it runs in the sandbox too."""
     ran = [i for i, execution in enumerate(executions) if execution.outcome == "ok"]
     accepted = _run_checker(sandbox, tests, [(i, executions[i].stdout) for i in ran])
-    # A checker may well fall over what it is given. It must not over the expected output.
+    # A checker may crash on bad output, but must accept the expected output.
     for i, passed in accepted.items():
         if passed is None and not _run_checker(sandbox, tests, [(i, tests.outputs[i])])[i]:
             raise RuntimeError(f"the checker of the data does not accept the expected output of test {i + 1}")
@@ -81,7 +80,7 @@ def _by_checker(sandbox: Sandbox, tests: StdioTests, executions: Sequence[Execut
 
 
 def _run_checker(sandbox: Sandbox, tests: StdioTests, outputs: Sequence[tuple[int, str]]) -> dict[int, bool | None]:
-    """Test to verdict; None where the checker printed neither 1 nor 0."""
+    """The verdict per test; None if the checker printed neither 1 nor 0."""
     if not outputs:
         return {}
     jobs = [json.dumps({"input.txt": tests.inputs[i], "expected.txt": tests.outputs[i], "output.txt": o}) for i, o in outputs]
@@ -102,10 +101,10 @@ def _judged(executions: Sequence[Execution], right: Sequence[bool]) -> Verdict:
 
 
 def _shown(execution: Execution) -> str:
-    """What a program printed or returned."""
+    """What the program printed or returned."""
     try:
         return repr(execution.stdout or execution.value)
-    except ValueError:  # a number with more digits than Python writes
+    except ValueError:  # a number with more digits than Python converts
         return "a very long number"
 
 

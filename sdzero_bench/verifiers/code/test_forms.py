@@ -1,15 +1,15 @@
-"""The forms that tests of a program come in, and reading them from a question's details.
+"""The forms of a program's tests, and how they are read from a question's details.
 
     {"form": "stdio", "inputs": ["2 3\\n"], "outputs": ["5\\n"]}
     {"form": "calls", "function": "add", "calls": ["(2, 3)"], "expected": ["5"]}
     {"form": "asserts", "tests": ["assert add(2, 3) == 5"]}
 
-Arguments and results of calls are Python literals, as text (literals.py): JSON has no tuples and no sets.
+Arguments and results of calls are Python literals as strings (literals.py), since JSON has no tuples or sets.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
@@ -26,18 +26,18 @@ class _Form(BaseModel):
 
 
 class StdioTests(_Form):
-    """What the program writes to standard output, given a standard input."""
+    """The output that the program has to write, for each standard input."""
 
     form: Literal["stdio"] = "stdio"
     inputs: tuple[str, ...] = Field(min_length=1)
     outputs: tuple[str, ...]
     compare: Literal["tokens", "floats", "exact"] = "tokens"
-    """tokens: split at white space. floats: so too, and where the expected token has a point or an exponent, `tolerance`
-    counts, absolute or relative. exact: character by character."""
+    """tokens: split at white space. floats: the same, but an expected token with a decimal point or an exponent may differ by
+    `tolerance`, absolute or relative. exact: character by character."""
     tolerance: float = Field(1e-6, gt=0)
     checker: str | None = None
-    """A Python program that decides instead: called with the files input, expected output and the program's output, it prints
-    1 or 0."""
+    """A Python program that decides instead. Called with three files, the input, the expected output and the program's output,
+    it prints 1 or 0."""
 
     @model_validator(mode="after")
     def _as_many(self) -> StdioTests:
@@ -50,21 +50,21 @@ class StdioTests(_Form):
 
 
 class CallTests(_Form):
-    """What a function returns, given arguments."""
+    """The value that a function has to return, for each list of arguments."""
 
     form: Literal["calls"] = "calls"
     function: str = Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)?$")
-    """A name, or `Class.method`: then each call is made on a fresh object."""
+    """A name, or `Class.method`, which is called on a new instance each time."""
     calls: tuple[str, ...] = Field(min_length=1)
-    """Each the arguments of one call, as a list or a tuple."""
+    """The arguments of each call, as a list or tuple."""
     expected: tuple[str, ...]
-    """What each returns; `sha256:` and a digest of it where the literal would be very long."""
+    """The result of each call; `sha256:` and a digest if the literal would be very long."""
     rule: str = "equal"
-    """How a result is compared: a name in comparing.RULES."""
+    """How results are compared: a name in `comparing.RULES`."""
     atol: float = Field(0.0, ge=0)
-    """Allowed difference of floats, beside a relative one of 1e-7; 0: none."""
+    """Absolute tolerance for floats, in addition to a relative one of 1e-7; 0: exact."""
     left_out: int = Field(0, ge=0)
-    """Calls that the data has beside these and that are not made, since what they return does not fit the limits."""
+    """Number of calls in the data set that are left out, since their results exceed the limits."""
 
     @model_validator(mode="after")
     def _readable(self) -> CallTests:
@@ -78,16 +78,16 @@ class CallTests(_Form):
         self.results()
         return self
 
-    def arguments(self) -> list[list[Any]]:
-        """Of each call. Raises `ValueError` for what is no list or tuple of plain values."""
+    def arguments(self) -> list[list[object]]:
+        """The arguments of each call. Raises `ValueError` for anything but a list or tuple of plain values."""
         calls = [read_literal(call) for call in self.calls]
         for text, call in zip(self.calls, calls, strict=True):
             if not isinstance(call, list | tuple):
-                raise ValueError(f"the arguments {text[:80]!r} are no list or tuple; write one argument as (1,)")
+                raise ValueError(f"the arguments {text[:80]!r} are not a list or tuple; write a single argument as (1,)")
         return [list(call) for call in calls]
 
-    def results(self) -> list[Any]:
-        """What each call has to return. Raises `ValueError` for what is no plain value."""
+    def results(self) -> list[object]:
+        """The expected results, or their digests. Raises `ValueError` for anything but plain values."""
         return [Digest(text[len(DIGEST) :]) if text.startswith(DIGEST) else read_literal(text) for text in self.expected]
 
     def __len__(self) -> int:
@@ -95,14 +95,14 @@ class CallTests(_Form):
 
 
 class AssertTests(_Form):
-    """Python statements that raise nothing if the program is right. They run apart from it, and call what it defines."""
+    """Python statements that raise no exception if the program is right. They run in a process of their own."""
 
     form: Literal["asserts"] = "asserts"
     setup: str = ""
-    """Runs before the tests: imports, and what the tests need."""
+    """Runs before the tests: imports and helpers."""
     tests: tuple[str, ...] = Field(min_length=1)
     names: tuple[str, ...] = ()
-    """What the tests use of the program, beside every name that neither they, nor the setup, nor Python defines."""
+    """Names from the program that the tests use, in addition to those that neither they, the setup nor Python define."""
 
     @model_validator(mode="after")
     def _use_the_program(self) -> AssertTests:
@@ -119,15 +119,15 @@ _FORMS = {form.model_fields["form"].default: form for form in get_args(Tests)}
 _ADAPTER: TypeAdapter[Tests] = TypeAdapter(Annotated[Tests, Field(discriminator="form")])
 
 
-def parse_tests(data: Any, question: str) -> Tests:
-    """The tests in a question's details. Raises `UserError`, which names the question, for any that cannot be run."""
+def parse_tests(data: object, question: str) -> Tests:
+    """The tests in a question's details. Raises `UserError`, which names the question, if they are malformed."""
     if not isinstance(data, dict):
-        raise UserError(f"question {question!r} has no tests; there have to be some of the form {', '.join(_FORMS)}")
+        raise UserError(f"question {question!r} has no tests; add tests of the form {', '.join(_FORMS)}")
     if data.get("form") not in _FORMS:
         raise UserError(f"question {question!r}: {unknown('form of tests', str(data.get('form')), _FORMS)}")
     try:
         return _ADAPTER.validate_python(data)
-    except TestUnsupportedError as error:  # which is no ValueError, so that pydantic lets it through
+    except TestUnsupportedError as error:  # not a ValueError, so pydantic does not catch it
         raise UserError(f"the tests of question {question!r} are malformed: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -1,0 +1,42 @@
+"""Text for terminals, tables and figures."""
+
+from __future__ import annotations
+
+import textwrap
+
+LEGEND_WIDTH = 36
+"""Characters per line of a legend; a long name on one line would leave no room for the axes."""
+
+
+def percent(value: float | None) -> str:
+    """A share in [0, 1] as a percentage with one decimal; "-" for None."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def with_interval(value: float, interval: list[float], scale: float = 100) -> str:
+    """A value and its [low, high], multiplied by `scale`, such as `27.3 [24.8, 30.1]`."""
+    return f"{scale * value:.1f} [{scale * interval[0]:.1f}, {scale * interval[1]:.1f}]"
+
+
+def markdown_table(headings: list[str], rows: list[list[str]], left: int = 1) -> str:
+    """A Markdown table; the first `left` columns are left-aligned, the others right-aligned. Cells are not escaped."""
+    lines = [headings, ["---"] * left + ["---:"] * (len(headings) - left), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def printable(text: str) -> str:
+    """The text with every non-printing character except line breaks and tabs as an escape such as \\x1b.
+
+    Model output may contain terminal escape sequences, or characters that reverse the direction of a line.
+    """
+    return "".join(c if c in "\n\t" or c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def as_written(text: str) -> str:
+    """The text for matplotlib, which would read what is between two dollar signs as a formula, or fail on it."""
+    return text.replace("$", r"\$")
+
+
+def in_lines(text: str) -> str:
+    """The text for a legend of matplotlib: as `as_written`, wrapped at `LEGEND_WIDTH`."""
+    return as_written(textwrap.fill(text, LEGEND_WIDTH))

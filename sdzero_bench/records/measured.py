@@ -1,0 +1,110 @@
+"""Figures of measured policies, as evaluation.json, result.json and localisation.json hold them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from sdzero_bench.records.part import Count, Interval, Part, Share
+
+
+class PairedDifference(Part):
+    """Mean over questions of a policy's score minus the base's."""
+
+    difference: float
+    interval: Interval
+    questions: Count
+
+
+class RevisionFigures(Part):
+    """A policy that revises its own answers (the paper's Table 9)."""
+
+    accuracy_first: Share
+    accuracy_revised: Share
+    correction_rate: Share | None
+    """Of the wrong first answers, the share whose revision is right. None where there are none."""
+    kept_rate: Share | None
+    """Of the right first answers, the share whose revision is right."""
+    mean_tokens: float
+
+
+class HarnessFigures(Part):
+    """What a harness makes of the samples, by its task and metric."""
+
+    model_config = ConfigDict(extra="allow")
+
+    results: dict[str, dict[str, float]]
+
+
+class Figures(Part):
+    """avg@n, pass@k, maj@n, mean length and truncated share of one policy's n samples per question."""
+
+    questions: Count
+    samples_per_question: Count
+    k: Count
+    avg_at_k: Share
+    interval: Interval
+    pass_at_k: Share
+    pass_at_k_interval: Interval
+    maj_at_k: Share | None
+    maj_at_k_interval: Interval | None
+    mean_tokens: float
+    mean_tokens_interval: Interval
+    truncated: Share
+    truncated_interval: Interval
+    unverified: Count
+
+
+class PolicyFigures(Figures):
+    """One measured policy, as result.json has it."""
+
+    policy: str
+    checkpoint: str
+    revision: RevisionFigures | None = None
+    over_base: PairedDifference | None = None
+    harness: HarnessFigures | None = None
+
+
+class PerQuestion(Part):
+    """By question id; `maj` is None where the task has no answers to vote on."""
+
+    avg: dict[str, float]
+    # `pass` is a keyword of Python.
+    passed: dict[str, float] = Field(alias="pass")
+    maj: dict[str, float] | None
+    tokens: dict[str, float]
+
+
+class PolicyEvaluation(PolicyFigures):
+    """One measured policy, as evaluation.json has it."""
+
+    per_question: PerQuestion
+
+
+Nats = Annotated[float, Field(allow_inf_nan=False)]
+Divergence = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class RecordedPhrases(Part):
+    right: str
+    wrong: str
+
+
+class LocalisedResponse(Part):
+    policy: str
+    question_id: str
+    index: str
+    right: bool
+    tokens: Count
+    kl: list[Divergence]
+    reward: list[Nats]
+
+
+class Localisation(Part):
+    """localisation.json: kl(student, reviser) of each token, in nats, and log student - log reviser of it, `reward`."""
+
+    reviser: str
+    phrases: RecordedPhrases
+    unverified: dict[str, Count]
+    responses: list[LocalisedResponse]

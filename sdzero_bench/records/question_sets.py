@@ -1,0 +1,94 @@
+"""Question sets of runs and records, each in one file that is named by what it holds.
+
+A run keeps its own below question_sets/. Packed records that lie side by side share one such folder beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.records.packed_lines import COMPRESSED, read_lines
+from sdzero_bench.records.schema import Manifest, QuestionLine, SplitQuestionLine
+
+FOLDER = "question_sets"
+OLD_FILE = "questions.jsonl"
+"""Of format 1: both splits in one file."""
+
+Line = TypeVar("Line", bound=QuestionLine)
+
+LEVELS = 3
+"""Folders in which a record's question sets are looked for: its own, that of its neighbours, and that above."""
+
+
+@dataclass(frozen=True)
+class RecordedQuestions:
+    train: tuple[QuestionLine, ...]
+    test: tuple[QuestionLine, ...]
+    """Those that were measured on, of whichever split."""
+
+    @property
+    def by_id(self) -> dict[str, QuestionLine]:
+        return {line.id: line for line in (*self.train, *self.test)}
+
+
+def lines_of(questions: QuestionSet, with_details: bool) -> list[dict[str, object]]:
+    """JSON lines of a question set."""
+    return [_line(question, with_details) for question in questions]
+
+
+def _line(question: Question, with_details: bool) -> dict[str, object]:
+    line: dict[str, object] = {"id": question.id, "text": question.text, "answer": question.answer}
+    return {**line, "details": question.details} if with_details else line
+
+
+def file_name(fingerprint: str, lines: Sequence[dict[str, object]]) -> str:
+    """The fingerprint, and 8 hex digits of all that the file holds: details are not part of a fingerprint."""
+    content = json.dumps(lines, sort_keys=True, ensure_ascii=True)
+    return f"{fingerprint}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+
+def find_question_set(record: Path, name: str) -> Path:
+    """The path of a question set's file, without .xz. Raises `UserError` if neither the record nor its neighbours have it."""
+    place = record.resolve()
+    for _ in range(LEVELS):
+        path = place / FOLDER / f"{name}.jsonl"
+        if path.is_file() or path.with_name(path.name + COMPRESSED).is_file():
+            return path
+        place = place.parent
+    raise UserError(
+        f"the question set {name!r} of {str(record)!r} is missing; it belongs in a folder {FOLDER}, in the record or beside it"
+    )
+
+
+def read_questions(record: Path, manifest: Manifest) -> RecordedQuestions:
+    """What a run was trained and measured on. Raises `UserError` for files that are missing or damaged."""
+    if manifest.question_files is None:
+        old = _checked(record / OLD_FILE, SplitQuestionLine)
+        return RecordedQuestions(*(tuple(line for line in old if line.split == split) for split in ("train", "test")))
+    names = manifest.question_files
+    train = _checked(find_question_set(record, names.train), QuestionLine) if names.train else []
+    return RecordedQuestions(tuple(train), tuple(_checked(find_question_set(record, names.test), QuestionLine)))
+
+
+def _checked(path: Path, kind: type[Line]) -> list[Line]:
+    return list(checked_lines(path, read_lines(path), kind))
+
+
+def checked_lines(path: Path, rows: Iterable[object], kind: type[Line]) -> Iterable[Line]:
+    adapter = TypeAdapter(kind)
+    for number, row in enumerate(rows, start=1):
+        try:
+            yield adapter.validate_python(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise UserError(f"{str(path)!r}: question {number}: {where}: {first['msg'].lower()}") from error

@@ -1,0 +1,90 @@
+"""The JSON files of a run or record as typed models, whatever format they were written in."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.measured import PolicyEvaluation
+from sdzero_bench.records.migrations import migrate, version_of
+from sdzero_bench.records.schema import FORMAT_VERSION, Manifest, PhaseUse, RunResult
+
+MANIFEST, LEDGER, EVALUATION_FILE, RESULT = "manifest.json", "ledger.json", "evaluation.json", "result.json"
+
+KINDS: dict[str, Any] = {
+    MANIFEST: Manifest,
+    LEDGER: dict[str, PhaseUse],
+    EVALUATION_FILE: list[PolicyEvaluation],
+    RESULT: RunResult,
+}
+
+Model = TypeVar("Model")
+
+
+@cache
+def adapter(file: str) -> TypeAdapter[Any]:
+    return TypeAdapter(KINDS[file])
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises `UserError` if it is missing, is not JSON or does not hold what it must; it names file and key."""
+    return _typed(folder, MANIFEST, Manifest)
+
+
+def read_ledger(folder: Path) -> dict[str, PhaseUse]:
+    """Use by phase. Raises `UserError` as `read_manifest` does."""
+    return _typed(folder, LEDGER, dict)
+
+
+def read_evaluation(folder: Path) -> list[PolicyEvaluation]:
+    """The measured policies. Raises `UserError` as `read_manifest` does."""
+    return _typed(folder, EVALUATION_FILE, list)
+
+
+def read_result(folder: Path) -> RunResult:
+    """Raises `UserError` as `read_manifest` does."""
+    return _typed(folder, RESULT, RunResult)
+
+
+def dump(content: Any, kind: str | None = None) -> Any:
+    """JSON data of a model, or of a list or mapping of models."""
+    return TypeAdapter(KINDS[kind] if kind else type(content)).dump_python(content, mode="json", by_alias=True)
+
+
+def migrated(folder: Path, file: str, content: Any) -> Any:
+    """What a file of `folder` holds, in the present format, unchecked."""
+    version = version_of(content) if file == MANIFEST else format_of(folder)
+    return migrate({file: content}, version)[file]
+
+
+def format_of(folder: Path) -> int:
+    """The format version of a run or record; the current one if there is no manifest."""
+    return version_of(parsed(folder / MANIFEST)) if (folder / MANIFEST).is_file() else FORMAT_VERSION
+
+
+def parsed(path: Path) -> Any:
+    """The content of a JSON file. Raises `UserError` if it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{str(path)!r} is missing; this is not a complete run") from error
+    except OSError as error:
+        raise UserError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{str(path)!r} is not JSON: {error}") from error
+
+
+def _typed(folder: Path, file: str, kind: type[Model]) -> Model:
+    content = migrated(folder, file, parsed(folder / file))
+    try:
+        return adapter(file).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole file"
+        message = first["msg"][:1].lower() + first["msg"][1:]
+        raise UserError(f"{str(folder / file)!r}: {where}: {message}; the record is damaged") from error

@@ -1,0 +1,48 @@
+"""The session of a run that has begun: under the settings it began with, on the questions it began with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sdzero_bench.core.distributed import ALONE, Ranks
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.records.folder import CONFIG, RunFolder
+from sdzero_bench.records.record_files import read_manifest
+from sdzero_bench.runs.config import config_in, require_same_settings, validate, with_changes
+from sdzero_bench.runs.session import Session
+
+
+def resume_session(
+    path: Path, display: ProgressDisplay, ranks: Ranks = ALONE, file: Path | None = None, assignments: Sequence[str] = ()
+) -> tuple[Session, RunFolder]:
+    """The session of an existing run folder, which it locks. Raises `UserError` as `session_in` and `RunFolder.lock` do.
+
+    A packed record is refused: it has no policies to continue with. So are settings, in `file` or as assignments, that are
+    not those that the run began with; the error names them.
+    """
+    if any((path / "journal").glob("*.xz")):
+        raise UserError(f"{str(path)!r} is a packed record, and finished; only a run's own folder can be resumed")
+    folder = RunFolder.open(path, ranks.first)
+    if file is not None or assignments:
+        own = read_manifest(path).config
+        require_same_settings(own, with_changes(own, file, assignments), "the command line")
+    folder.lock()
+    return session_in(folder, display, ranks), folder
+
+
+def session_in(folder: RunFolder, display: ProgressDisplay, ranks: Ranks = ALONE) -> Session:
+    """The session of a run that has begun.
+
+    Raises `UserError` if its questions are no longer what they were, or if its config.yaml has been edited since.
+    """
+    manifest = read_manifest(folder.path)
+    require_same_settings(manifest.config, config_in(folder.path / CONFIG), f"{folder.path / CONFIG}")
+    session = Session(validate(manifest.config.model_dump(mode="json")), display, ranks)
+    recorded = {"question_set": manifest.question_set, "test_set": manifest.test_set}
+    for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
+        if recorded[name] != questions.fingerprint:
+            raise UserError(f"the {name} of {str(folder.path)!r} has changed since the run began; start a new run")
+    session.tuning, session.origin = manifest.tuning, manifest.origin
+    return session

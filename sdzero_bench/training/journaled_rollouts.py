@@ -1,0 +1,26 @@
+"""Rollouts of the current policy, verified and journaled by the run, as the completions of a trainer of TRL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sdzero_bench.training.on_policy import Attempt, Rollout
+from sdzero_bench.training.trl_compat import OpenTrainer
+
+
+class JournaledRollouts(OpenTrainer):
+    """Mixed into a trainer: asks `rollout` for the attempts at the rows of each batch."""
+
+    rollout: Rollout
+    attempts: Sequence[Attempt] = ()
+    """Those of the current batch, one per row."""
+
+    def draw(self) -> Sequence[Attempt]:
+        """One attempt per row of the batch, by the policy of this step."""
+        with self.current_policy() as policy:
+            self.attempts = self.rollout(policy, self.state.global_step, self.rows)
+        rewards = [a.sample.verdict.reward for a in self.attempts if a.sample.verdict.reward is not None]
+        verified, drawn = self.total(len(rewards)), self.total(len(self.attempts))
+        reward = self.total(sum(rewards)) / verified if verified else 0.0
+        self.log_step(reward=reward, rollouts=drawn, unverified=drawn - verified)
+        return self.attempts

@@ -1,0 +1,43 @@
+"""A method as the phases it goes through, declared before anything is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from sdzero_bench.training.cost import Passes, Typical
+
+
+def _completion(typical: Typical) -> float:
+    return typical.completion
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a method. Its name is that of the ledger, the journal and, if it trains, of its checkpoint."""
+
+    name: str
+    kind: Literal["sample", "finetune", "self_distill", "policy_gradient"]
+    """The method of `Run` that carries it out."""
+    samples: int = 0
+    """Training samples that it draws, at most."""
+    passes: Callable[[Typical], Passes] | None = None
+    """About how many tokens it sends through a model, given what samples are like; for `sdzero-bench plan`."""
+    kept_as: str | None = None
+    """Label under which the policy it trains is kept (`run.keep`) and measured, besides the final policy."""
+    response: Callable[[Typical], float] = _completion
+    """About how many tokens the policy it trains answers with; for `sdzero-bench plan`."""
+
+    @property
+    def draws(self) -> bool:
+        return self.kind != "finetune"
+
+    @property
+    def trains(self) -> bool:
+        return self.kind != "sample"
+
+    @property
+    def holds_teacher(self) -> bool:
+        """Whether a second policy of the same size is in memory meanwhile."""
+        return self.kind == "self_distill"

@@ -1,0 +1,86 @@
+"""The wheel holds the package and nothing else, each file once; built from the tree or from an sdist, it works on its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sdzero_bench.runs import registry
+
+ROOT = Path(__file__).parent.parent
+SOURCES = ("LICENSE", "README.md", "pyproject.toml", "sdzero_bench", "methods", "tasks", "tools", "tests")
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+BUILD_SDIST = "import sys, setuptools.build_meta as backend; backend.build_sdist(sys.argv[1])"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree with its links, so that builds leave nothing in the checkout."""
+    copy = tmp_path_factory.mktemp("source")
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=ignore)
+        else:
+            shutil.copy(ROOT / name, copy)
+    return copy
+
+
+def built(source: Path, folder: Path) -> Path:
+    offline = ("--no-deps", "--no-build-isolation", "--no-index")
+    subprocess.run([*PIP, "wheel", *offline, "--wheel-dir", str(folder), str(source)], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(source, tmp_path_factory.mktemp("wheel"))
+
+
+def package_files() -> list[str]:
+    """Every file of the package, methods/ and tasks/ at the place where they are imported from."""
+    found = []
+    for folder, _, names in os.walk(ROOT / "sdzero_bench", followlinks=True):
+        if Path(folder).name != "__pycache__":
+            found += [(Path(folder) / name).relative_to(ROOT).as_posix() for name in names]
+    return sorted(found)
+
+
+def content(wheel: Path) -> list[str]:
+    """The files of a wheel but for its metadata; a file that is in it twice is listed twice."""
+    with zipfile.ZipFile(wheel) as archive:
+        return sorted(name for name in archive.namelist() if ".dist-info/" not in name)
+
+
+def test_the_wheel_holds_each_file_of_the_package_once_and_nothing_else(wheel: Path) -> None:
+    files = package_files()
+    # The comparison would hold for an empty package too.
+    assert {"sdzero_bench/methods/sdzero.py", "sdzero_bench/tasks/math500.yaml", "sdzero_bench/py.typed"} <= set(files)
+    assert content(wheel) == files
+
+
+def test_the_sdist_builds_the_same_wheel(source: Path, wheel: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", BUILD_SDIST, str(tmp_path)], cwd=source, check=True, capture_output=True)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    assert content(built(unpacked, tmp_path / "wheel")) == content(wheel)
+
+
+def test_installed_elsewhere_it_lists_its_methods(wheel: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    subprocess.run([*PIP, "install", "--no-deps", "--no-index", "--target", str(site), str(wheel)], check=True)
+    elsewhere = {"env": {**os.environ, "PYTHONPATH": str(site)}, "cwd": tmp_path, "text": True}
+    where = [sys.executable, "-c", "import sdzero_bench; print(sdzero_bench.__file__)"]
+    assert subprocess.check_output(where, **elsewhere).startswith(str(site))
+    listed = subprocess.check_output([sys.executable, str(site / "bin" / "sdzero-bench"), "methods"], **elsewhere)
+    assert [name for name in registry.methods() if name not in listed] == []
