@@ -155,7 +155,7 @@ def test_a_full_disk_fails_the_run_that_meets_it_and_once_there_is_room_the_swee
             file.flush()
     said = finish(process, code=1)
     assert "2 runs: 1 done, 1 failed" in said
-    assert f"the disk of {folder(out, 'rft')} is full; make room" in said
+    assert f"the disk of {folder(out, 'rft')} is full; free some space" in said
     assert said.count("no more runs are started") == 1
     base = snapshot(folder(out, "base"))
     ballast.unlink()
