@@ -40,8 +40,8 @@ class MBPPOptions(CodeOptions):
 class MBPP(CodeTask):
     """Austin et al. 2021, arXiv 2108.07732: one sentence and three asserts, which the prompt shows, as the paper's does.
 
-    The prompt has no few-shot examples; its last sentence, which asks for a fenced block, is our own. The asserts run apart from
-    the program, and so does the setup code that two problems have. They get from the program the names that the reference
+    The prompt has no few-shot examples; its last sentence, which asks for a fenced block, is our own. The asserts run apart
+    from the program, and so does the setup code that two problems have. They get from the program the names that the reference
     solution defines, even if Python has a built-in of that name (problem 126 asks for a function `sum`). Modules that the
     asserts use, as in problem 596, are not taken from the program.
     """

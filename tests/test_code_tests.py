@@ -42,13 +42,13 @@ def test_each_form_is_read_and_survives_json(data: dict[str, Any], form: type) -
         ({**STDIO, "compare": "fuzzy"}, "compare: "),
         ({**CALLS, "calls": [], "expected": []}, "calls: .* at least 1"),
         ({**CALLS, "expected": ["3"]}, "2 calls, but 1 expected"),
-        ({**CALLS, "calls": ["(1, 2)", "0"]}, "no list or tuple"),
-        ({**CALLS, "calls": ["(1, 2)", "(open('x'),)"]}, "no plain Python value"),
-        ({**CALLS, "expected": ["3", "zero"]}, "no plain Python value"),
+        ({**CALLS, "calls": ["(1, 2)", "0"]}, "not a list or tuple"),
+        ({**CALLS, "calls": ["(1, 2)", "(open('x'),)"]}, "not a plain Python value"),
+        ({**CALLS, "expected": ["3", "zero"]}, "not a plain Python value"),
         ({**CALLS, "function": "a.b.c"}, "function: "),
         ({**CALLS, "rule": "equals"}, "did you mean 'equal'"),
         ({**ASSERTS, "tests": []}, "tests: .* at least 1"),
-        ({**ASSERTS, "tests": ["assert add(1, 2) = 3"]}, "no Python"),
+        ({**ASSERTS, "tests": ["assert add(1, 2) = 3"]}, "not valid Python"),
         ({**ASSERTS, "tests": ["assert 1 == 1"]}, "use nothing that the program defines"),
     ],
 )
@@ -107,12 +107,12 @@ def test_a_literal_that_python_writes_is_read_as_python_reads_it() -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "f(1)", "[1", "1; 2", "__import__('os')", "{}.get", "1 if x else 2", "(" * 10_000])
 def test_no_other_text_is_a_literal(text: str) -> None:
-    with pytest.raises(ValueError, match="no plain Python value"):
+    with pytest.raises(ValueError, match="not a plain Python value"):
         read_literal(text)
 
 
 def test_no_other_value_has_a_literal() -> None:
-    with pytest.raises(TypeError, match="a range is no plain value"):
+    with pytest.raises(TypeError, match="a range is not a plain value"):
         write_literal([range(3)])
 
 

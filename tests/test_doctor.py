@@ -52,7 +52,7 @@ def test_a_server_says_what_it_is_and_whether_it_is_free() -> None:
         server.answers["/collective_rpc"] = 404
         (plain,) = doctor.examine_server(server.url)
         assert not plain.ok
-        assert "cannot follow a policy; start it with `sdzero-bench serve`" in plain.found
+        assert "cannot load the weights of a policy; start it with `sdzero-bench serve`" in plain.found
 
 
 def test_a_server_that_cannot_be_reached_is_exit_code_1() -> None:

@@ -113,10 +113,10 @@ def test_what_cannot_be_shown_is_said_with_what_to_do(run: Path, packed: Path, t
     for arguments, message in (
         ([packed, "--sample", "test-1/0"], r"need the checkpoint 'distill'.*give the folder of the run itself"),
         ([packed, "--sample", "test-0/1", "--phase", "evaluation.srt"], "need the checkpoint 'srt'"),
-        ([run, "--sample", f"{rolled_out['question_id']}/epoch0"], "drawn by a policy in training, distill@"),
+        ([run, "--sample", f"{rolled_out['question_id']}/epoch0"], "sampled during training by distill@"),
         ([run], "add --sample QUESTION/INDEX"),
         ([run, "--sample", "test-0"], "has 2 samples; name one of them, such as --sample test-0/0"),
-        ([run, "--sample", "test-0/0", "--phase", "evaluation.srt.revision"], "as a revision alone"),
+        ([run, "--sample", "test-0/0", "--phase", "evaluation.srt.revision"], "exists only as a revision"),
     ):
         with pytest.raises(UserError, match=message):
             shown(*arguments, "--tokens")

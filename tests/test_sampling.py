@@ -129,7 +129,8 @@ class StubVerifier:
 
 def rollouts(folder: Path, allowed: int) -> Rollouts:
     journal = Journal(folder)
-    ledger = Ledger.recount(Budget("f", 10, allowed, 2), journal.phases, {})
+    budget = Budget(question_set="f" * 16, questions=10, samples=allowed, new_tokens_per_sample=2)
+    ledger = Ledger.recount(budget, journal.phases, {})
     return Rollouts(journal, ledger, StubVerifier(), lambda ids: str(ids[0]))  # type: ignore[arg-type]
 
 

@@ -134,7 +134,7 @@ def test_a_test_that_never_ends_by_itself_is_stopped() -> None:
         ("assert f(Thing())", "class Thing: pass", "a Thing, which cannot leave"),
         ("import numpy\nassert f(1)", "", "numpy"),
         ("f(1)", "import numpy", "numpy"),
-        ("assert f(", "", "is no Python"),
+        ("assert f(", "", "is not valid Python"),
         ("import sys\nsys.exit(f(0))", "", "SystemExit"),
     ],
 )

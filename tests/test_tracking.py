@@ -31,5 +31,5 @@ def test_an_unknown_tracker_and_a_missing_one_are_said_before_the_first_sample(t
         require_trackers(["tensorbord"])
     done = subprocess.run([*small_run("rft", tmp_path), "--report-to", "clearml"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "clearml is not installed here (pip install clearml)" in done.stderr
+    assert "clearml is not installed (pip install clearml)" in done.stderr
     assert not list(tmp_path.iterdir())

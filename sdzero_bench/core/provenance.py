@@ -48,7 +48,7 @@ class HardwareFacts(TypedDict):
 
 
 def hardware() -> HardwareFacts:
-    """Of this machine."""
+    """The hardware of this machine."""
     import torch
 
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

@@ -18,7 +18,7 @@ class ModelConfig(Section):
     """A directory, a GGUF file, `package:MODULE/PATH` for a directory in an installed package, or a model on the Hugging Face
     Hub, such as Qwen/Qwen3-4B-Instruct-2507."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the weights, in training and sampling; auto: float32."""
+    """Data type of the weights, in training and sampling; auto: float32."""
     device: str = "auto"
     """A torch device, such as cuda:1 or cpu; auto: a GPU if one is available, else the CPU."""
     thinking: bool | None = None

@@ -29,7 +29,7 @@ class ProgramReport:
     first_failed: int | None
     """Counted from 1; None if all passed, or if none was run."""
     outcome: TestOutcome
-    """Of the first test that failed, or of the compiler, or "passed"."""
+    """The outcome of the first failed test or of the compiler, or "passed"."""
 
 
 @dataclass(frozen=True)

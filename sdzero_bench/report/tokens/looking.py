@@ -81,8 +81,8 @@ def _recorded(folder: RunFolder, sample: Sample, missing: Sequence[str]) -> dict
             return {"kl": row["kl"], "reward": row["reward"]}
     if "@" in missing[0]:
         raise UserError(
-            f"{sample.key} of {sample.phase} was sampled during training by {missing[0]}, whose weights were not kept; choose a "
-            f"sample of an evaluation, such as --phase {EVALUATION}.final"
+            f"{sample.key} of {sample.phase} was sampled during training by {missing[0]}, whose weights were not kept; choose "
+            f"a sample of an evaluation, such as --phase {EVALUATION}.final"
         )
     raise UserError(
         f"the tokens of {sample.key} need the checkpoint {missing[0]!r}, which {str(folder.path)!r} lacks, and {FILE} does not "

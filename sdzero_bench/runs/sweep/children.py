@@ -41,7 +41,7 @@ class Children:
         """Nothing to release."""
 
     def environment(self, slot: int) -> dict[str, str]:
-        """The environment of the run in this slot. It limits the threads, since two torch processes that each use all cores slow
+        """The environment of the run in this slot. It limits the threads, since torch processes that each use all cores slow
         each other down tenfold or more."""
         threads = min(self.threads, int(os.environ.get("OMP_NUM_THREADS") or self.threads))
         shares = {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}

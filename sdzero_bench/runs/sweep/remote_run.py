@@ -19,8 +19,8 @@ SEND_SECONDS = 30.0
 
 
 def carry_out(run: PlannedRun, out: Path, storage: str | None = None) -> Ended:
-    """Start or resume the run in its folder. The folder must have the same path on every machine, unless `storage` is a URL from
-    which it is fetched and to which it is sent.
+    """Start or resume the run in its folder. The folder must have the same path on every machine, unless `storage` is a URL
+    from which it is fetched and to which it is sent.
 
     Ray and Slurm state the resources of the run in OMP_NUM_THREADS and CUDA_VISIBLE_DEVICES. When interrupted, the run writes
     its state; if this process dies, the run's own processes end too.

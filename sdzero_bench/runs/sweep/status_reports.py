@@ -1,4 +1,4 @@
-"""What a child process reports to its sweep: JSON lines on a pipe with the phase, its progress, and the reason for a failure."""
+"""What a child process reports to its sweep: JSON lines on a pipe with the phase, its progress, and why it failed."""
 
 from __future__ import annotations
 

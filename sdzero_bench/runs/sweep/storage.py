@@ -77,9 +77,10 @@ class Storage:
     def recall(self, run: PlannedRun) -> None:
         """Fetch the record of a run that is finished in storage but not here, without its checkpoints."""
         manifest = self._at(run.name, MANIFEST)
-        if not run.is_finished() and self._fs.exists(manifest):
-            if json.loads(self._fs.cat_file(manifest))["state"] == "finished":
-                self.fetch(run.name, run.folder, lambda path: not path.startswith(CHECKPOINTS))
+        if run.is_finished() or not self._fs.exists(manifest):
+            return
+        if json.loads(self._fs.cat_file(manifest))["state"] == "finished":
+            self.fetch(run.name, run.folder, lambda path: not path.startswith(CHECKPOINTS))
 
     def _at(self, name: str, path: str = "") -> str:
         return "/".join(part for part in (self._root.rstrip("/"), name, path) if part)

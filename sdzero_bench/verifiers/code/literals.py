@@ -27,7 +27,7 @@ def read_literal(text: str) -> Any:
         raise ValueError(f"{text[:80]!r} is not a plain Python value: {type(error).__name__}") from error
 
 
-def write_literal(value: object) -> str:
+def write_literal(value: Any) -> str:
     """The text that `read_literal` reads as an equal value of the same type. Raises `TypeError` if the value is not plain."""
     if type(value) is int:
         # Python limits conversion to decimal digits, and it is slow for long numbers; hexadecimal has neither problem.

@@ -1,4 +1,4 @@
-"""Where programs run that a model wrote."""
+"""Run programs written by a model, isolated from the host."""
 
 from sdzero_bench.verifiers.sandbox.languages import LANGUAGES
 from sdzero_bench.verifiers.sandbox.limits import Limits

@@ -1,7 +1,7 @@
-"""The system calls that are refused, as seccomp filters. libseccomp knows the numbers on every architecture.
+"""Seccomp filters that refuse system calls. libseccomp knows their numbers on every architecture.
 
-Refused is what reaches other processes, the network, the kernel's rarely used corners, and memory that no limit counts. The
-filter is a list of what is refused, not of what is allowed: interpreters and compilers differ too much for the latter.
+Refused are calls that reach other processes or the network, rarely used parts of the kernel, and memory that no limit counts.
+The filters are deny lists: interpreters and compilers differ too much for an allow list.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import errno
 import os
 import tempfile
 from dataclasses import dataclass, field
-from typing import Any
+from types import ModuleType
 
 from sdzero_bench.verifiers.sandbox.inside.confine import OWN_PID
 
@@ -40,42 +40,42 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Filters:
-    """BPF programs: for compilers, for programs, and for programs where files are not kept from them by a mount."""
+    """BPF programs: for compilers, for programs, and for programs in a tier without a read-only file system."""
 
     compiler: bytes = field(default=b"", repr=False)
     program: bytes = field(default=b"", repr=False)
     program_without_writing: bytes = field(default=b"", repr=False)
     version: str | None = None
-    """Of libseccomp; None where there is none, and no filters."""
+    """The version of libseccomp; None if it is not available, in which case there are no filters."""
 
 
 def make_filters() -> Filters:
-    """The filters, or empty ones where libseccomp is not to be had."""
+    """The filters; empty ones if libseccomp is not available."""
     try:
         import pyseccomp
-    except (ImportError, RuntimeError, OSError, AttributeError):  # the bindings look for the library when they are imported
+    except (ImportError, RuntimeError, OSError, AttributeError):  # the bindings load the library on import
         return Filters()
     compiler, program, without_writing = (_filter(pyseccomp, *which) for which in ((False, False), (True, False), (True, True)))
     return Filters(compiler, program, without_writing, _version(pyseccomp))
 
 
-def _version(library: Any) -> str:
+def _version(library: ModuleType) -> str:
     version = library._libseccomp.seccomp_version
     version.restype = library.ctypes.POINTER(library.ctypes.c_uint * 3)
     return ".".join(map(str, version().contents))
 
 
-def _filter(library: Any, program: bool, no_writing: bool) -> bytes:
+def _filter(library: ModuleType, program: bool, no_writing: bool) -> bytes:
     rules = library.SyscallFilter(library.ALLOW)
 
-    def refuse(name: str, *arguments: Any, error: int = errno.EPERM) -> None:
-        with contextlib.suppress(OSError):  # a call that this libseccomp does not know: younger than it, or of another system
+    def refuse(name: str, *arguments: object, error: int = errno.EPERM) -> None:
+        with contextlib.suppress(OSError):  # a call unknown to this libseccomp: newer, or of another architecture
             rules.add_rule(library.ERRNO(error), name, *arguments)
 
-    def argument(position: int, operation: int, value: int, masked: int = 0) -> Any:
+    def argument(position: int, operation: int, value: int, masked: int = 0) -> object:
         return library.Arg(position, operation, value, masked)
 
-    def bits(position: int, mask: int, value: int) -> Any:
+    def bits(position: int, mask: int, value: int) -> object:
         return argument(position, library.MASKED_EQ, mask, value)
 
     for name in (_EVERYWHERE + _PROGRAMS * program + _WRITING * no_writing).split():
@@ -83,7 +83,9 @@ def _filter(library: Any, program: bool, no_writing: bool) -> bytes:
     for request in (_FIOSETOWN, _SIOCSPGRP, _TIOCSTI, _TIOCLINUX):
         refuse("ioctl", bits(1, 0xFFFFFFFF, request))
     if program:
-        refuse("clone3", error=errno.ENOSYS)  # its flags are in memory, where no filter sees them; libc takes clone then
+        refuse(
+            "clone3", error=errno.ENOSYS
+        )  # its flags are in memory, which filters cannot read; libc then falls back to clone
         refuse("clone", bits(0, _CLONE_THREAD, 0))
         refuse("prlimit64", argument(0, library.NE, 0))
         refuse("prctl", bits(0, 0xFFFFFFFF, _PR_SET_PDEATHSIG))

@@ -1,4 +1,4 @@
-"""The names that an assert script takes from elsewhere: from the program that it tests."""
+"""The names that assert scripts use without defining them: those of the program under test."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sdzero_bench.verifiers.sandbox.result import TestUnsupportedError
 
 
 def free_names(scripts: Sequence[str]) -> list[str]:
-    """Global names that the scripts read and none of them defines, builtins left out. The scripts share one namespace.
+    """Global names, except builtins, that the scripts read and none of them defines. The scripts share one namespace.
 
-    Raises `TestUnsupportedError` for a script that is no Python.
+    Raises `TestUnsupportedError` for a script that is not valid Python.
     """
     read: set[str] = set()
     defined: set[str] = set()
@@ -20,7 +20,7 @@ def free_names(scripts: Sequence[str]) -> list[str]:
         try:
             top = symtable.symtable(script, "tests.py", "exec")
         except (SyntaxError, ValueError) as error:
-            raise TestUnsupportedError(f"assert script {number + 1} is no Python: {error}") from None
+            raise TestUnsupportedError(f"assert script {number + 1} is not valid Python: {error}") from None
         defined |= {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
         for table in _all(top):
             for symbol in table.get_symbols():

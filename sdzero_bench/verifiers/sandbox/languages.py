@@ -1,4 +1,4 @@
-"""The languages that programs may be written in. Another one is another row."""
+"""The languages that programs may be written in. To add one, add an entry to `LANGUAGES`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sdzero_bench.core.errors import unknown
 
 @dataclass(frozen=True)
 class Language:
-    """`compile` is empty for Python, which the sandbox runs in its own interpreter. `{source}` and `{binary}` are paths."""
+    """`compile` is the compiler's command, in which `{source}` and `{binary}` stand for paths; empty for Python."""
 
     name: str
     fences: tuple[str, ...]
-    """What may stand behind the three back-ticks that open a block of it."""
+    """Tags of fenced code blocks in this language."""
     file_name: str
     hello: str
     """A program that prints `hello`."""
@@ -47,7 +47,7 @@ LANGUAGES = {
 
 
 def language(name: str) -> Language:
-    """Raises `UserError` if there is none of that name."""
+    """The language of that name. Raises `UserError` if there is none."""
     if name not in LANGUAGES:
         raise unknown("language", name, LANGUAGES)
     return LANGUAGES[name]

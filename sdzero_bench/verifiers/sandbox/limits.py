@@ -1,32 +1,46 @@
-"""What a program may use."""
+"""Resource limits of programs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
+
+
+class LimitsInForce(TypedDict):
+    """Limits scaled to this machine, in seconds and bytes; `cpu` and `wall` per test."""
+
+    cpu: float
+    wall: float
+    total_cpu: float
+    total_wall: float
+    memory: int
+    processes: int
+    file: int
+    output: int
 
 
 @dataclass(frozen=True)
 class Limits:
-    """For each test of a program: one input, one call, one assert script. Before scaling by the machine's slowness.
+    """Limits per test of a program: one input, one call or one assert script. Times are scaled by the machine's slowness.
 
-    Wall time is the CPU time times `wall_multiple`: it stops what sleeps or waits, and leaves room to what only has to share
-    the processor.
+    The limit of wall time is `wall_multiple` times the limit of CPU time: it stops programs that sleep or wait, and tolerates
+    those that only share the processor.
     """
 
     cpu_seconds: float = 4.0
     wall_multiple: float = 3.0
     total_cpu_seconds: float = 60.0
-    """Of all tests of one program together; those after it are not run, and count as failed."""
+    """For all tests of one program together. Tests beyond it are not run, and count as failed."""
     memory_mb: int = 512
-    """Address space, of the one process that a program is."""
+    """Address space of the program's process."""
     processes: int = 16
-    """Threads, in fact: where there is a seccomp filter a program can start no process."""
+    """In effect threads: with a seccomp filter, a program cannot start processes."""
     file_mb: int = 16
     output_kb: int = 1024
-    """Printed, or returned by one call."""
+    """Size of what is printed, or returned by one call."""
 
-    def in_force(self, slowness: float, crowding: float, others: int) -> dict[str, float | int]:
-        """Seconds and bytes. `others`: processes of the same user that count against the limit of processes."""
+    def in_force(self, slowness: float, crowding: float, others: int) -> LimitsInForce:
+        """The scaled limits. `others`: number of processes of the same user that count towards the limit of processes."""
         cpu, total = self.cpu_seconds * slowness, max(self.total_cpu_seconds, self.cpu_seconds) * slowness
         return {
             "cpu": cpu,

@@ -1,16 +1,17 @@
-"""What is sent into the sandbox: the modules of `inside`, compiled once in each process, and a job."""
+"""What is sent into the sandbox: the modules of `inside`, compiled once per process, and a job."""
 
 from __future__ import annotations
 
 import marshal
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Literal, TypedDict
 
 from sdzero_bench.verifiers.sandbox.inside.codec import encode
+from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
 
 _ORDER = "codec watch confine forking stdio program asking calls remote asserts mounts compiling main"
-"""Each after those that it imports."""
+"""Each module comes after those it imports."""
 
 BOOTSTRAP = """
 import marshal, os, sys
@@ -28,24 +29,68 @@ for name, code in marshal.loads(take(int(take(10)))):
     exec(code, module.__dict__)
 sys.modules["inside.main"].main(take)
 """
-"""marshal is fit for this: it goes from the host to the same interpreter, and back comes none."""
+"""marshal is safe here: it is read by the same interpreter, and only ever sent from the host into the sandbox."""
+
+
+class Job(TypedDict):
+    """A program, and how to run it. The program's process may see all of this."""
+
+    tier: int
+    mode: Literal["stdio", "calls", "asserts"]
+    directory: str
+    """Where the program runs, empty and writable."""
+    scratch: int
+    """Size of the writable file system in bytes, for tier 2."""
+    source: str
+    file_name: str
+    limits: LimitsInForce
+    filter: bytes
+    """The seccomp filter for the program; empty for none. `compile_filter` is the compiler's."""
+    compile: list[str]
+    compile_limits: LimitsInForce
+    compile_filter: bytes
+
+
+class HiddenInputs(TypedDict):
+    """The tests of a job in mode "stdio". The program never sees the tests in advance."""
+
+    inputs: list[str]
+
+
+class HiddenCalls(TypedDict):
+    """The tests of a job in mode "calls"."""
+
+    function: str
+    calls: list[list[object]]
+
+
+class HiddenAsserts(TypedDict):
+    """The tests of a job in mode "asserts"."""
+
+    names: list[str]
+    setup: str
+    tests: list[str]
+
+
+Hidden = HiddenInputs | HiddenCalls | HiddenAsserts
 
 
 @cache
 def modules() -> bytes:
+    """The compiled modules of `inside`, after their length."""
     folder = files(__package__) / "inside"
     named = [("inside", "")] + [(f"inside.{name}", (folder / f"{name}.py").read_text()) for name in _ORDER.split()]
     packed = marshal.dumps([(name, compile(source, f"{name}.py", "exec")) for name, source in named])
     return b"%10d" % len(packed) + packed
 
 
-def packed(job: dict[str, Any], secret: dict[str, Any]) -> bytes:
-    """Both parts of a job, behind the modules. Raises `Unreadable` where a test holds what is not plain data."""
-    parts = [encode(job, _refuse), encode(secret, _refuse)]
+def packed(job: Job, hidden: Hidden) -> bytes:
+    """The modules, the job and its tests. Raises `TestUnsupportedError` if a test contains anything but plain data."""
+    parts = [encode(job, _refuse), encode(hidden, _refuse)]
     return modules() + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
-def _refuse(value: Any) -> int:
+def _refuse(value: object) -> int:
     from sdzero_bench.verifiers.sandbox.result import TestUnsupportedError
 
-    raise TestUnsupportedError(f"a test holds a {type(value).__name__}, which is not plain data")
+    raise TestUnsupportedError(f"a test contains a {type(value).__name__}, which is not plain data")

@@ -1,4 +1,4 @@
-"""One process in a sandbox: a job goes in, reports come out, and nothing of it is left behind."""
+"""Run one process in a sandbox: send it a job, read its reports, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MOST_WORDS = 4000
 
 
 def exchange(command: Sequence[str], job: bytes, seconds: float, most: int, environment: dict[str, str]) -> tuple[bytes, str]:
-    """Its standard output, and the end of its standard error. It is killed, with all that it started, after `seconds` or
-    `most` bytes of output; what it had said by then is returned.
+    """Run the command with `job` as standard input; return its standard output and the end of its standard error.
 
-    Raises `OSError` where the command cannot be started.
+    After `seconds`, or `most` bytes of output, it is killed with everything it started; the output until then is returned.
+    Raises `OSError` if the command cannot be started.
     """
     process = subprocess.Popen(
         command,
@@ -24,7 +24,7 @@ def exchange(command: Sequence[str], job: bytes, seconds: float, most: int, envi
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,
-        start_new_session=True,  # Ctrl-C is for this process alone; and a group to kill where nothing better is at hand
+        start_new_session=True,  # Ctrl-C must not reach it, and tier 3 is killed as a process group
         bufsize=0,
     )
     said, words = bytearray(), bytearray()
@@ -64,7 +64,7 @@ def _talk(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Both other tiers take their namespace with them; for the third it is the group."""
+    """Kill the process group. In tiers 1 and 2 the rest of the namespace dies with it; tier 3 has only the group."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

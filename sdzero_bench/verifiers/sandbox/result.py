@@ -1,4 +1,4 @@
-"""What came of a program."""
+"""The results of running a program."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ Outcome = Literal["ok", "exception", "exit", "time", "memory", "output", "signal
 
 
 class SandboxError(Exception):
-    """The sandbox failed, so nothing is known of the program."""
+    """The sandbox failed, so that nothing is known about the program."""
 
 
 class TestUnsupportedError(SandboxError):
-    """The test cannot be run in the sandbox, or is no test at all. No fault of the program's."""
+    """The test is malformed or cannot be run in the sandbox; not the program's fault."""
 
-    __test__ = False  # pytest: this is none
+    __test__ = False  # tells pytest that this is not a test class
 
 
 class Opaque:
-    """A value that is not plain data, known by the name of its type alone. Equal to nothing, not even to itself."""
+    """A value that is not plain data, of which only the name of its type is known. Equal to nothing, not even itself."""
 
     def __init__(self, type_name: str) -> None:
         self.type_name = type_name
@@ -35,19 +35,19 @@ class Opaque:
 
 @dataclass(frozen=True)
 class Execution:
-    """One test.
+    """One test of a program.
 
     outcome:
-        "ok": it ended normally (what it printed or returned may still be wrong); "exception": raised; "exit": ended with an
-        exit code; "time": over its CPU or wall time; "memory": asked for more than it may; "output": printed or returned too
-        much, or garbage; "signal": killed by one; "assertion": an assert of the tests does not hold.
+        "ok": ended normally, but the output or result may still be wrong; "exception": raised an exception; "exit": exited
+        with a non-zero code; "time": exceeded its CPU or wall time; "memory": exceeded its memory; "output": printed or
+        returned too much, or an unreadable result; "signal": killed by a signal; "assertion": an assertion failed.
     """
 
     outcome: Outcome
     value: Any = None
-    """What a call returned."""
+    """The value that a call returned."""
     stdout: str = ""
-    """What a script printed. Nothing for calls and asserts: what those print is thrown away."""
+    """What a script printed. Empty for calls and assert scripts, whose output is discarded."""
     detail: str = ""
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
@@ -55,7 +55,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """One execution for each test, in order; none where there is a `compile_error`."""
+    """One execution per test, in order; none if there is a `compile_error`."""
 
     executions: tuple[Execution, ...]
     compile_error: str | None = None

@@ -1,4 +1,4 @@
-"""Runs programs that a model wrote. Everything that is known of them comes out of here as data."""
+"""The sandbox: runs a program on its tests and returns the results as plain data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.verifiers.sandbox import tiers
@@ -14,24 +14,24 @@ from sdzero_bench.verifiers.sandbox.filters import Filters
 from sdzero_bench.verifiers.sandbox.free_names import free_names
 from sdzero_bench.verifiers.sandbox.inside.codec import Unreadable, decode
 from sdzero_bench.verifiers.sandbox.languages import Language, language
-from sdzero_bench.verifiers.sandbox.limits import Limits
-from sdzero_bench.verifiers.sandbox.payload import BOOTSTRAP, packed
+from sdzero_bench.verifiers.sandbox.limits import Limits, LimitsInForce
+from sdzero_bench.verifiers.sandbox.payload import BOOTSTRAP, Hidden, Job, packed
 from sdzero_bench.verifiers.sandbox.process import exchange
 from sdzero_bench.verifiers.sandbox.result import Execution, Opaque, ProgramResult, SandboxError, TestUnsupportedError
 
 _START_SECONDS = 5.0
-"""Wall seconds to start and to end, before scaling: beyond all limits of the program's own."""
+"""Wall seconds for starting and stopping, before scaling, in addition to the program's own limits."""
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Each program runs in a fresh one. Plain data, so it can be sent to worker processes.
+    """Runs each program in a new sandboxed process. Holds plain data, so that it can be sent to worker processes.
 
     tier:
         1: bubblewrap; 2: unshare; 3: resource limits only, a guard against accidents.
     slowness, crowding:
-        CPU time of a reference program here over that on the reference machine, and its wall time over its CPU time; at least
-        1. Limits of CPU time are multiplied by the first, of wall time by both.
+        CPU time of a reference program relative to the reference machine, and its wall time relative to its CPU time; at
+        least 1. Limits of CPU time are multiplied by the first, limits of wall time by both.
     """
 
     tier: int
@@ -49,65 +49,71 @@ class Sandbox:
     def name(self) -> str:
         return f"tier {self.tier} ({tiers.NAMES[self.tier]}, {'seccomp' if self.seccomp else 'no seccomp'})"
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the record of a run."""
+    def as_dict(self) -> dict[str, object]:
+        """Plain data for the record of a run."""
         versions = self.versions | ({"libseccomp": self.filters.version} if self.filters.version else {})
         factors = {"slowness": round(self.slowness, 3), "crowding": round(self.crowding, 3)}
         return {"tier": self.tier, "name": self.name, "seccomp": self.seccomp, **factors, "versions": versions}
 
     def stdio(self, language_name: str, source: str, inputs: Sequence[str], limits: Limits) -> ProgramResult:
-        """Runs the program as a script, once for each input. What it prints is compared by the caller.
+        """Run the program as a script, once per input. The caller compares its output.
 
         Raises `SandboxError`, and `UserError` for an unknown language.
         """
         return self._run(language(language_name), source, limits, len(inputs), "stdio", {"inputs": list(inputs)})
 
-    def calls(self, source: str, function: str, calls: Sequence[Sequence[Any]], limits: Limits) -> ProgramResult:
-        """Calls a function of a Python program with plain data; what it returns is compared by the caller.
+    def calls(self, source: str, function: str, calls: Sequence[Sequence[object]], limits: Limits) -> ProgramResult:
+        """Call a function of a Python program with plain data. The caller compares the returned values.
 
-        `function` is a name, or "Class.method": each call has a fresh instance then. Raises `SandboxError`.
+        `function` is a name, or "Class.method", which is called on a new instance each time. Raises `SandboxError`.
         """
-        hidden = {"function": function, "calls": [list(args) for args in calls]}
+        hidden: Hidden = {"function": function, "calls": [list(args) for args in calls]}
         return self._run(language("python"), source, limits, len(calls), "calls", hidden)
 
     def asserts(
         self, source: str, tests: Sequence[str], names: Sequence[str], limits: Limits, setup: str = ""
     ) -> ProgramResult:
-        """Executes assert scripts, and `setup` before them, apart from the Python program that they test.
+        """Run `setup` and then assert scripts, in a process separate from the Python program that they test.
 
-        The scripts see `names` of the program, and whatever they use that is defined nowhere else. They hand over and get back
-        copies of plain data: what the program does to its arguments they do not see. Raises `TestUnsupportedError` for scripts
-        that are no Python, import what is not there or hand over what is not plain, and `SandboxError`.
+        The scripts can use `names` of the program, and any name that is defined nowhere else. Arguments and results are copies
+        of plain data, so the scripts do not see what the program does to its arguments. Raises `TestUnsupportedError` for
+        scripts that are not valid Python, import what is not available or pass on what is not plain data, and `SandboxError`.
         """
         wanted = sorted({*names, *free_names([setup, *tests])})
-        hidden = {"names": wanted, "setup": setup, "tests": list(tests)}
+        hidden: Hidden = {"names": wanted, "setup": setup, "tests": list(tests)}
         return self._run(language("python"), source, limits, len(tests), "asserts", hidden)
 
     def deadline(self, limits: Limits, language_name: str = "python") -> float:
-        """Wall seconds after which a program with all its tests is done, whatever it does."""
+        """Wall seconds after which a program with all its tests has ended, whatever it does."""
         force = self._in_force(limits)
         compile_wall = self._compile_limits(language(language_name))["wall"] if language(language_name).compile else 0.0
         start = _START_SECONDS * self.slowness * self.crowding
-        return float(force["total_wall"] + force["wall"] + compile_wall + start)
+        return force["total_wall"] + force["wall"] + compile_wall + start
 
-    def _in_force(self, limits: Limits) -> dict[str, Any]:
+    def _in_force(self, limits: Limits) -> LimitsInForce:
         return limits.in_force(self.slowness, self.crowding, self.other_processes)
 
-    def _compile_limits(self, found: Language) -> dict[str, Any]:
+    def _compile_limits(self, found: Language) -> LimitsInForce:
         seconds = found.compile_seconds
         return self._in_force(Limits(seconds, memory_mb=found.compile_memory_mb, processes=64, file_mb=128, output_kb=64))
 
     def _run(
-        self, found: Language, source: str, limits: Limits, tests: int, mode: str, hidden: dict[str, Any]
+        self,
+        found: Language,
+        source: str,
+        limits: Limits,
+        tests: int,
+        mode: Literal["stdio", "calls", "asserts"],
+        hidden: Hidden,
     ) -> ProgramResult:
         if not tests:
             raise TestUnsupportedError("there are no tests")
-        # Where no mount keeps files from a program it can write none at all.
+        # Without a file system of its own, a program must not write files at all.
         own = self.filters.program if self.tier < 3 else self.filters.program_without_writing
-        # Only a compiler needs a directory of the host's, and only where there is no file system of the sandbox's own.
+        # Without a file system of its own, a compiler needs a directory on the host.
         needs_directory = self.tier == 3 and found.compile
         with tempfile.TemporaryDirectory(prefix="sandbox-") if needs_directory else nullcontext("/tmp") as directory:
-            job = {
+            job: Job = {
                 "tier": self.tier,
                 "mode": mode,
                 "directory": directory,
@@ -130,7 +136,7 @@ class Sandbox:
 
 
 def require_language(name: str, sandbox: Sandbox) -> None:
-    """Compiles and runs a program in the sandbox. Raises `UserError` where that does not work."""
+    """Compile and run a program in the sandbox. Raises `UserError` if that fails."""
     found = language(name)
     try:
         result = sandbox.stdio(name, found.hello, [""], Limits())
@@ -142,7 +148,7 @@ def require_language(name: str, sandbox: Sandbox) -> None:
 
 
 def _result(said: bytes, words: str, tests: int, name: str) -> ProgramResult:
-    """Of the tester's reports. A program that took the tester with it has not passed what was not reported."""
+    """The result according to the tester's reports. If the tester died, tests without a report have failed."""
     executions: list[Execution] = []
     began = ended = False
     for kind, *rest in _reports(said):

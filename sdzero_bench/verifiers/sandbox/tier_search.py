@@ -1,4 +1,4 @@
-"""Finds the best sandbox that works here, by running a program in each tier, and how fast programs run in it."""
+"""Find the best sandbox that works on this machine, by running a program in each tier, and calibrate its time limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.verifiers.sandbox.filters import Filters, make_filters
@@ -20,7 +20,7 @@ from sdzero_bench.verifiers.sandbox.sandbox import Sandbox
 from sdzero_bench.verifiers.sandbox.tiers import versions
 
 REFERENCE_SECONDS = 0.025
-"""CPU seconds of the reference program on the reference machine: a 2-core x86-64 virtual machine, both cores at work,
+"""CPU seconds of the reference program on the reference machine: a 2-core x86-64 virtual machine with both cores busy,
 CPython 3.11.7."""
 
 _REFERENCE = """
@@ -48,16 +48,26 @@ def look(marker):
     return found
 """
 
+
+class _Seen(TypedDict):
+    """What `look` reports from inside the sandbox."""
+
+    root: list[str]
+    pid: int
+    environment: list[str]
+    written: list[str]
+
+
 _INSTALL = "install bubblewrap (Debian, Ubuntu: `apt install bubblewrap`), or pass --allow-weaker-sandbox to run programs in"
 
 
 def find_sandbox(allow_weaker: bool = False) -> Sandbox:
-    """The best tier that works here, calibrated. Takes about a second.
+    """The best tier that works on this machine, calibrated. Takes about a second.
 
-    Raises `UserError` where that is not bubblewrap, unless weaker ones are allowed, and where nothing works.
+    Raises `UserError` if that is not bubblewrap, unless weaker tiers are allowed, or if no tier works.
     """
     if not sys.platform.startswith("linux"):
-        raise UserError("programs that models write are run on Linux only: use Linux, or a virtual machine with it")
+        raise UserError("programs written by models run on Linux only: use Linux, or a Linux virtual machine")
     filters = make_filters()
     reasons: list[str] = []
     for tier in (1, 2, 3):
@@ -68,17 +78,17 @@ def find_sandbox(allow_weaker: bool = False) -> Sandbox:
                 raise UserError(f"bubblewrap does not work here ({reasons[0]}): {_INSTALL} {sandbox.name}")
             return calibrated(sandbox)
         reasons.append(reason)
-    raise UserError(f"programs that models write cannot be run here: {'; '.join(reasons)}")
+    raise UserError(f"programs written by models cannot be run on this machine: {'; '.join(reasons)}")
 
 
 def of_tier(tier: int, filters: Filters | None = None) -> Sandbox:
-    """A sandbox of that tier, whether it works here or not. Not calibrated."""
+    """A sandbox of that tier, not calibrated; it may not work on this machine."""
     others = 3 if tier < 3 and _counted_by_namespace() else _running() + 256
     return Sandbox(tier, make_filters() if filters is None else filters, other_processes=others)
 
 
 def why_not(sandbox: Sandbox) -> str | None:
-    """Runs a program that looks around and tries to write. What is wrong with the sandbox; None where it is as it should be."""
+    """Run a program that looks around and tries to write. Return what is wrong with the sandbox, or None if it works."""
     marker = f"sandbox-probe-{secrets.token_hex(8)}"
     try:
         (execution,) = sandbox.calls(_LOOK.format(places=_PLACES), "look", [[marker]], Limits(cpu_seconds=10)).executions
@@ -94,7 +104,7 @@ def why_not(sandbox: Sandbox) -> str | None:
     return _wrong(sandbox, execution.value)
 
 
-def _wrong(sandbox: Sandbox, seen: dict[str, Any]) -> str | None:
+def _wrong(sandbox: Sandbox, seen: _Seen) -> str | None:
     if sandbox.tier == 1 and seen["written"] != ["/tmp"]:
         return f"{sandbox.name}: a program could write to {seen['written']}, not to /tmp alone"
     shown = {"bin", "sbin", "usr", "dev", "tmp", Path(sys.base_prefix).parts[1], Path(sys.base_exec_prefix).parts[1]}
@@ -108,7 +118,7 @@ def _wrong(sandbox: Sandbox, seen: dict[str, Any]) -> str | None:
 
 
 def calibrated(sandbox: Sandbox) -> Sandbox:
-    """With the factors by which this machine, as busy as it is, is slower than the reference machine."""
+    """The sandbox with the factors by which this machine, at its present load, is slower than the reference machine."""
     cores = os.cpu_count() or 1
     size = 100_000
 
@@ -131,18 +141,18 @@ def calibrated(sandbox: Sandbox) -> Sandbox:
 
 
 def _counted_by_namespace() -> bool:
-    """Whether RLIMIT_NPROC counts the processes of a user namespace alone: since Linux 5.14."""
+    """Whether RLIMIT_NPROC counts the processes of each user namespace separately, as since Linux 5.14."""
     major, minor = platform.release().split(".")[:2]
     return (int(major), int(minor)) >= (5, 14)
 
 
 def _running() -> int:
-    """Threads of this user, which a limit on processes counts too."""
+    """Number of this user's threads, which count towards a limit on processes."""
     threads = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if process.stat().st_uid == os.getuid():
                 threads += len(list((process / "task").iterdir()))
-        except OSError:  # it ended meanwhile
+        except OSError:  # it has ended in the meantime
             continue
     return threads

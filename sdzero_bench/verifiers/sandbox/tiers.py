@@ -1,4 +1,4 @@
-"""The command that puts a process into a sandbox of each tier."""
+"""The commands that start a process in a sandbox of each tier."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 SCRATCH_BYTES = 128 << 20
-"""The tmpfs that is all a program can write to. A compiled program and its parts have to fit."""
+"""Size of the tmpfs, the only place a program can write to. A compiled program and its intermediate files have to fit."""
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 ENVIRONMENT = {"PATH": PATH, "HOME": "/tmp", "TMPDIR": "/tmp", "LC_ALL": "C.UTF-8"}
@@ -21,11 +21,12 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
 def interpreter() -> list[str]:
-    """The Python that runs the tester: this one, without the environment that is around it, and without site-packages."""
+    """The Python that runs the tester: this one, ignoring environment variables and site-packages."""
     return [os.path.realpath(getattr(sys, "_base_executable", sys.executable)), "-I", "-S", "-X", "utf8"]
 
 
 def bubblewrap() -> list[str]:
+    """No network, own namespaces, a read-only file system with system directories and Python, and a tmpfs at /tmp."""
     command = [_path("bwrap"), "--unshare-all", "--new-session", "--die-with-parent", "--clearenv", "--hostname", "sandbox"]
     for directory in ("/usr", "/bin", "/sbin", *map(str, sorted(Path("/").glob("lib*")))):
         if os.path.islink(directory):
@@ -44,17 +45,18 @@ def bubblewrap() -> list[str]:
 
 
 def unshare() -> list[str]:
-    """setpriv has it die with this process: unshare sees to its own child only."""
+    """Own namespaces. setpriv makes unshare die with this process; --kill-child covers only its child."""
     spaces = ["--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup"]
     return [_path("setpriv"), "--pdeathsig", "KILL", _path("unshare"), *spaces, "--fork", "--kill-child", "--"]
 
 
 def _path(tool: str) -> str:
-    """As this process's PATH has it, or the system's own: the command itself is started with another one."""
+    """The tool on this process's PATH, else on the system's default: the command is started with a different PATH."""
     return shutil.which(tool) or shutil.which(tool, path=os.defpath) or tool
 
 
 def nothing() -> list[str]:
+    """No isolation besides resource limits and the seccomp filter, which the tester applies itself."""
     return []
 
 
@@ -63,7 +65,7 @@ NAMES = {1: "bubblewrap", 2: "unshare", 3: "accident guard, not a sandbox"}
 
 
 def versions(tier: int) -> dict[str, str]:
-    """Of what makes the tier."""
+    """Versions of the kernel, of Python and of the tool that isolates the tier."""
     found = {"kernel": platform.release(), "python": platform.python_version()}
     if tool := {1: "bwrap", 2: "unshare"}.get(tier):
         said = subprocess.run([_path(tool), "--version"], capture_output=True, text=True, check=False).stdout

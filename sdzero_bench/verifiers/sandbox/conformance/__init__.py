@@ -1,6 +1,6 @@
-"""The conformance suite: what a sandbox has to withstand, tried on this machine.
+"""The conformance suite: attacks that a sandbox has to withstand, tried on this machine.
 
-Even the first tier does not cover everything; `NOT_COVERED` says what.
+Not even tier 1 covers everything; see `NOT_COVERED`.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from sdzero_bench.verifiers.sandbox.sandbox import Sandbox
 PROBES: tuple[Probe, ...] = EXHAUSTION + HOST + REACHING + FORGING + COMPILING
 
 NOT_COVERED = (
-    "faults of the kernel: who takes over the kernel is out; against that only a virtual machine helps",
-    "side channels: timing, caches, how busy the machine is",
-    "files below /usr and of the Python installation can be read, though not written",
-    "memory that is not the program's own address space: up to 128 MB of scratch files, and what pipes hold",
-    "the number of threads where the whole of it runs as root: only memory and time end them then",
-    "how much of disk and memory bandwidth a program takes from others",
-    "a program that recognises the tests by their arguments and answers from memory",
+    "kernel vulnerabilities: a program that exploits one escapes; only a virtual machine protects against that",
+    "side channels: timing, caches, the load of the machine",
+    "reading, though not writing, files under /usr and in the Python installation",
+    "memory outside the program's address space: up to 128 MB of scratch files, and pipe buffers",
+    "the number of threads if sdzero-bench runs as root: then only the memory and time limits apply",
+    "disk and memory bandwidth that a program takes from others",
+    "a program that recognises tests by their arguments and returns memorised answers",
 )
-"""What tier 1 does not keep a program from."""
+"""What tier 1 does not prevent."""
 
 
 @dataclass(frozen=True)
 class AttackOutcome:
-    """`held`: None where the tier does not promise it, or it could not be tried; it was not run then."""
+    """`held`: None if the attack was not run, since the tier does not promise to withstand it or it cannot be tried here."""
 
     probe: str
     held: bool | None
@@ -43,18 +43,18 @@ class AttackOutcome:
 
 
 def run_conformance(sandbox: Sandbox, probes: Iterable[Probe] = PROBES) -> list[AttackOutcome]:
-    """Tries every probe that the sandbox promises to hold, on all cores. Takes about half a minute on 2 of them."""
+    """Run every probe that the sandbox promises to withstand, on all cores. Takes about half a minute on 2 cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda probe: _try(probe, sandbox), probes))
 
 
 def _try(probe: Probe, sandbox: Sandbox) -> AttackOutcome:
     if not probe.promised_by(sandbox):
-        return AttackOutcome(probe.name, None, probe.expects, f"{probe.tries}: not held by {sandbox.name}")
+        return AttackOutcome(probe.name, None, probe.expects, f"{probe.tries}: not prevented by {sandbox.name}")
     if probe in COMPILING and not compiler_there():
-        return AttackOutcome(probe.name, None, probe.expects, "not tried: there is no g++")
+        return AttackOutcome(probe.name, None, probe.expects, "not tried: g++ is not installed")
     try:
         wrong = probe.attack(sandbox)
-    except Exception as error:  # a sandbox that breaks has not held, and the other probes are still to be tried
+    except Exception as error:  # a sandbox that fails has not held; the other probes still run
         wrong = f"{type(error).__name__}: {error}"
     return AttackOutcome(probe.name, wrong is None, probe.expects, wrong or "held")

@@ -1,4 +1,4 @@
-"""Hostile C++: at the compiler, and as a program."""
+"""Hostile C++ that attacks the compiler or runs as a program."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def compiler_there() -> bool:
 
 
 def _compiling(source: str, forbidden: str = "") -> Callable[[Sandbox], str | None]:
-    """What must not compile, and whose error must not show what is forbidden."""
+    """A source that must not compile, and whose error must not contain `forbidden`."""
 
     def attack(sandbox: Sandbox) -> str | None:
         result = sandbox.stdio("cpp", source, [""], LIMITS)
         if result.compile_error is None:
             return f"compiled, and printed {result.executions[0].stdout[:100]!r}"
-        return "the error shows a file of the host's" if forbidden and forbidden in result.compile_error else None
+        return "the error shows a file of the host" if forbidden and forbidden in result.compile_error else None
 
     return attack
 
@@ -67,7 +67,7 @@ COMPILING = (
     Probe(
         "C++: host files included",
         "#include of /etc/passwd",
-        "not there",
+        "not found",
         _compiling('#include "/etc/passwd"\nint main() {}', "root:"),
         (1,),
         (1,),
@@ -75,7 +75,7 @@ COMPILING = (
     Probe(
         "C++: host files embedded",
         ".incbin of /etc/passwd",
-        "not there",
+        "not found",
         _compiling('asm(".incbin \\"/etc/passwd\\"");\nint main() {}'),
         (1,),
         (1,),
@@ -86,17 +86,17 @@ COMPILING = (
         "a compile error in time",
         _compiling('#include "/dev/zero"\nint main() {}'),
     ),
-    Probe("C++: template bomb", "types that double 64 times", "a compile error in time", _compiling(_TEMPLATES)),
-    Probe("C++: fork bomb", "starts processes", "refused", script(_FORKS, "exit", language="cpp"), held_without_filter=()),
+    Probe("C++: template bomb", "a recursion of ever longer types", "a compile error in time", _compiling(_TEMPLATES)),
+    Probe("C++: fork bomb", "forks without end", "refused", script(_FORKS, "exit", language="cpp"), held_without_filter=()),
     Probe(
         "C++: 32-bit system calls",
-        "forks by another system call interface",
+        "forks through the 32-bit system call interface",
         "killed",
         script(_OLD_CALLS, "signal", language="cpp"),
         held_without_filter=(),
     ),
-    Probe("C++: memory bomb", "allocates for ever", "memory", script(_MEMORY, "memory", language="cpp")),
-    Probe("C++: host files", "opens files of the host's", "not there", script(_FILES, "ok", language="cpp"), (1,), (1,)),
+    Probe("C++: memory bomb", "allocates memory without end", "memory limit", script(_MEMORY, "memory", language="cpp")),
+    Probe("C++: host files", "opens files of the host", "not found", script(_FILES, "ok", language="cpp"), (1,), (1,)),
     Probe(
         "C++: segmentation fault",
         "writes at address 0",

@@ -1,4 +1,4 @@
-"""Programs that use up what there is, or do not end."""
+"""Programs that exhaust resources, or do not end."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ def _flood_of_values(sandbox: Sandbox) -> str | None:
 EXHAUSTION = (
     Probe("fork bomb", "starts processes without end", "refused", script(_FORKS, "exception"), held_without_filter=()),
     Probe("thread bomb", "starts threads without end", "stopped", script(_THREADS, "exception", "time", "memory", "signal")),
-    Probe("memory bomb", "a list that grows for ever", "memory", script("x = [0]\nwhile True: x += x", "memory")),
+    Probe("memory bomb", "a list that grows without end", "memory limit", script("x = [0]\nwhile True: x += x", "memory")),
     Probe(
         "uncounted memory",
-        "memory in anonymous files and shared segments, which no limit counts",
+        "memory in anonymous files and shared memory, which no limit counts",
         "refused",
         script(_UNCOUNTED_MEMORY, "ok", "exception"),
         held_without_filter=(),
@@ -95,13 +95,13 @@ EXHAUSTION = (
     Probe(
         "filling the disk",
         "writes files without end",
-        "at most the scratch space of 128 MB",
+        "limited to 128 MB of scratch space",
         script(_FILES, "ok"),
         held_without_filter=(1, 2),
     ),
     Probe(
         "large file",
-        "one file over the limit",
+        "writes a file larger than the limit",
         "refused",
         script(
             "import os\nwith open('x', 'wb') as f:\n    for _ in range(32): f.write(bytes(1 << 20))\nprint('reached')",
@@ -110,22 +110,27 @@ EXHAUSTION = (
             "signal",
         ),
     ),
-    Probe("output flood", "prints without end", "output", script("while True: print('x' * 1000)", "output")),
+    Probe("output flood", "prints without end", "output limit", script("while True: print('x' * 1000)", "output")),
     Probe(
         "error flood",
         "writes 32 MB to standard error",
-        "thrown away",
+        "discarded",
         script("import sys\nfor _ in range(32): sys.stderr.write('x' * (1 << 20))", "ok", limits=Limits(memory_mb=256)),
     ),
-    Probe("flood of values", "returns values of many MB, and deep ones", "output", _flood_of_values),
-    Probe("endless loop", "computes for ever", "time", script("while True: pass", "time")),
-    Probe("sleep", "waits for ever", "time, by the wall clock", script("import time\ntime.sleep(3600)", "time")),
-    Probe("stubborn loop", "ignores every signal and exception", "time", script(_STUBBORN, "time")),
-    Probe("huge integers", "one operation that takes hours", "time", script("print(len(str(9 ** 9 ** 9)))", "time", "memory")),
-    Probe("waiting for input", "reads what will never come", "end of file", script("input()", "exception")),
+    Probe("flood of values", "returns very large and deeply nested values", "output limit", _flood_of_values),
+    Probe("endless loop", "computes without end", "time limit", script("while True: pass", "time")),
+    Probe("sleep", "sleeps", "wall time limit", script("import time\ntime.sleep(3600)", "time")),
+    Probe("stubborn loop", "ignores every signal and exception", "time limit", script(_STUBBORN, "time")),
+    Probe(
+        "huge integers",
+        "one operation that takes hours",
+        "time limit",
+        script("print(len(str(9 ** 9 ** 9)))", "time", "memory"),
+    ),
+    Probe("waiting for input", "reads input that never comes", "end of file", script("input()", "exception")),
     Probe(
         "deep recursion",
-        "without end, the limit lifted",
+        "recurses without end, with the recursion limit lifted",
         "stopped",
         script(_RECURSION, "signal", "memory", "exception", "time"),
     ),

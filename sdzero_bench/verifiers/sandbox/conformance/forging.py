@@ -1,6 +1,6 @@
-"""Programs that do not do what is asked, and try to pass. Each is put to calls and to assert scripts.
+"""Programs that do not solve the problem but try to pass. Each is tested with calls and with assert scripts.
 
-What is expected is a string that no program can guess and that is nowhere in what it is given.
+The expected value is a string that no program can guess, and that appears nowhere in its input.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def f(x): return True
 def _forge(source: str, sandbox: Sandbox) -> str | None:
     for execution in sandbox.calls(source, "f", [[3], [3]], LIMITS).executions:
         if execution.outcome == "ok" and execution.value == EXPECTED:
-            return "a call returned what was expected"
+            return "a call returned the expected value"
     try:
         forged = passed(sandbox.asserts(source, _TESTS, ["f"], LIMITS, setup=_SETUP))
     except TestUnsupportedError as error:

@@ -1,4 +1,4 @@
-"""Programs that reach for the host's files and environment."""
+"""Programs that try to reach the host's files and environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sdzero_bench.verifiers.sandbox.sandbox import Sandbox
 
 
 def _reading(by: Callable[[str], str]) -> Callable[[Sandbox], str | None]:
-    """`by` gives a program that prints `reached` where it can read the file of that path."""
+    """`by` returns a program that prints `reached` if it can read the file at a path."""
 
     def attack(sandbox: Sandbox) -> str | None:
         with tempfile.NamedTemporaryFile("w", dir=Path.home(), prefix=".sandbox-probe-") as secret:
@@ -117,8 +117,10 @@ for attempt in (
 
 
 HOST = (
-    Probe("host files", "reads files of the host's", "not there", _reading(_directly), (1,), (1,)),
-    Probe("links and detours", "reads them by links, .. and /proc", "not there", _reading(_by_detours), (1,), (1,)),
-    Probe("host environment", "reads variables, its own and by /proc", "cleared", _environment, (1, 2), (1, 2)),
-    Probe("writing outside", "writes, deletes, renames files", "nothing changes", _writing, (1, 2, 3), (1, 2)),
+    Probe("host files", "reads files of the host", "not found", _reading(_directly), (1,), (1,)),
+    Probe("links and detours", "reads them through links, .. and /proc", "not found", _reading(_by_detours), (1,), (1,)),
+    Probe(
+        "host environment", "reads environment variables, its own and through /proc", "cleared", _environment, (1, 2), (1, 2)
+    ),
+    Probe("writing outside", "writes, deletes and renames files", "nothing changes", _writing, (1, 2, 3), (1, 2)),
 )

@@ -1,4 +1,4 @@
-"""Programs that reach for the network, for other processes, and for the larger doors of the kernel."""
+"""Programs that try to reach the network, other processes, and powerful parts of the kernel."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ for (family, kind), address in zip(kinds, {addresses!r}):
         s.settimeout(0.2)
         s.connect(address)
         s.send(b"out")
-        print("reached" * (kind == 1), address)  # a datagram is sent into nothing as well: the host sees whether one arrives
+        print("reached" * (kind == 1), address)  # sending a datagram always succeeds: the host checks whether it arrives
     except OSError:
         pass
 """
@@ -74,7 +74,7 @@ _SIGNALS = """
 import os
 for pid in {os.getppid(), 1, 2, 3, 4, -1, 0, -os.getppid()} - {os.getpid()}:
     try:
-        os.kill(pid, 0)  # whether it could: nothing is sent
+        os.kill(pid, 0)  # signal 0 only checks whether it could
         print("reached", pid)
     except OSError:
         pass
@@ -110,7 +110,7 @@ f()
         try:
             if marker.encode() in path.read_bytes().split(b"\0")[0]:
                 os.kill(int(path.parts[2]), 9)
-                return "a daemon was still there"
+                return "a daemon was still running"
         except OSError:
             continue
     return None
@@ -136,9 +136,9 @@ for name, attempt in attempts.items():
 REACHING = (
     Probe("socket", "connects to the host: TCP, UDP, abstract Unix", "nothing arrives", _socket, held_without_filter=(1, 2)),
     Probe("DNS", "looks up a name", "fails", script(_DNS, "ok"), held_without_filter=(1, 2)),
-    Probe("ptrace", "attaches to its parent, reads its memory", "refused", script(_PTRACE, "ok"), (1, 2, 3), (2,)),
-    Probe("signals", "sends signals to all but itself", "refused", script(_SIGNALS, "ok"), held_without_filter=()),
-    Probe("processes by /proc", "lists the host's processes", "not there", script(_PROCESSES, "ok"), (1, 2), (1, 2)),
-    Probe("background daemon", "leaves a process behind", "gone", _daemon),
+    Probe("ptrace", "attaches to its parent and reads its memory", "refused", script(_PTRACE, "ok"), (1, 2, 3), (2,)),
+    Probe("signals", "sends signals to other processes", "refused", script(_SIGNALS, "ok"), held_without_filter=()),
+    Probe("processes by /proc", "lists the host's processes", "not found", script(_PROCESSES, "ok"), (1, 2), (1, 2)),
+    Probe("background daemon", "leaves a process behind", "killed", _daemon),
     Probe("doors of the kernel", "namespaces, mounts, keys, tracing", "refused", script(_DOORS, "ok"), (1, 2, 3), ()),
 )

@@ -1,8 +1,8 @@
-"""What runs inside of the sandbox: standard library only, imported by nothing outside but for `codec`.
+"""What runs inside the sandbox: standard library only. Outside, only `codec` and `confine.OWN_PID` are imported.
 
-The host sends these modules, compiled, with each job (packing.py), so that nothing of the project has to be visible inside.
+The host sends these modules, compiled, with each job (payload.py), so that no file of the project has to be visible inside.
 
 Two processes share the work. The *tester* starts first, forks the *program* process and only then reads what the program
-must not know: the calls to make, the assert scripts. It talks to the program over two pipes in plain data, and reports to
-the host over a third that the program never has.
+must not know: the calls to make, or the assert scripts. It exchanges plain data with the program over two pipes, and reports
+to the host over a third one, to which the program has no access.
 """

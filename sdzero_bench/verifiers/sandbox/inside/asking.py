@@ -1,4 +1,4 @@
-"""The tester's side of a conversation with the program's process. Every answer is taken for what a stranger says."""
+"""The tester's side of its conversation with the program's process. Answers are untrusted."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from .forking import fork
 from .program import serve
 from .watch import Death, readable, writable
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
 
 
 class NotCompiled(Exception):
@@ -22,14 +24,14 @@ class NotCompiled(Exception):
 class Program:
     """A Python program that has been loaded and answers requests.
 
-    `other` makes something of objects that are not plain, `number` gives the number of such a thing (see codec.py).
+    `other` decodes objects that are not plain data, and `number` encodes them again (see codec.py).
     """
 
-    def __init__(self, source: str, limits: dict[str, Any], filter_bytes: bytes, keep_objects: bool) -> None:
+    def __init__(self, source: str, limits: LimitsInForce, filter_bytes: bytes, keep_objects: bool) -> None:
         self.limits = limits
         self.heard = b""
-        self.other: Callable[[int, str], Any] = lambda number, name: None
-        self.number: Callable[[Any], int] = lambda value: 0
+        self.other: Callable[[int, str], object] = lambda number, name: None
+        self.number: Callable[[object], int] = lambda value: 0
         most = limits["output"]
         request_end, self._request = os.pipe()
         self._reply, reply_end = os.pipe()
@@ -44,14 +46,14 @@ class Program:
         os.set_blocking(self._request, False)
 
     def load(self) -> None:
-        """Waits until the module has been run. Raises `NotCompiled`, `Death`, or what the module raised, as `ask` does."""
+        """Wait until the module has been executed. Raises `NotCompiled`, or `Death` if that failed."""
         answer = self._answer()
         if answer[0] == "syntax":
             raise NotCompiled(str(answer[1]))
         if self._understood(answer)[0] != "value":
             raise self.watch.kill(*failure(answer, "while it was loaded: "))
 
-    def ask(self, operation: str, target: Any, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+    def ask(self, operation: str, target: object, *args: object, **kwargs: object) -> tuple[Any, ...]:
         """The answer: ("value", value) or ("raise", type, message, builtin bases). Raises `Death`."""
         if self.watch.death is not None:
             raise self.watch.death
@@ -75,7 +77,7 @@ class Program:
             answer = decode(self.heard, self.other)
         except Unreadable as error:
             raise self.watch.kill("output", f"its answer cannot be read: {error}") from None
-        self.watch.check()  # values can be made that take long to read, and are read again on the host
+        self.watch.check()  # a value can be crafted to take long to decode, and the host decodes it again
         if not isinstance(answer, tuple) or len(answer) < 2:
             raise self.watch.kill("output", "its answer cannot be read")
         return answer
@@ -107,7 +109,7 @@ class Program:
 
 
 def failure(answer: tuple[Any, ...], where: str = "") -> tuple[str, str]:
-    """Outcome and detail of an answer that is no value."""
+    """Outcome and detail of an answer that is not a value."""
     kind, *rest = answer
     if kind == "raise":
         name, message, bases = rest

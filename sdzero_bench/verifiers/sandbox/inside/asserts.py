@@ -1,15 +1,15 @@
-"""Tests that are scripts of assertions. They run in the tester's process, and the program in its own."""
+"""Tests that are assert scripts. They run in the tester's process, and the program in its own."""
 
 from __future__ import annotations
 
-import _signal  # `signal` itself imports enum, and costs half as much as starting the interpreter
+import _signal  # `signal` imports enum, which takes half as long as starting the interpreter
 import builtins
 
 from .asking import Program
 from .remote import Defined, Unsupported
 from .watch import Death
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
     import types
     from typing import Any
@@ -18,7 +18,7 @@ TESTS = "tests.py"
 
 
 class Script:
-    """The tests' own names, and those of the program's that they use and nothing else defines."""
+    """The namespace of the tests: their own names, and those of the program that they use."""
 
     def __init__(self, program: Program, wanted: list[str], setup: str) -> None:
         self._program = program
@@ -28,7 +28,7 @@ class Script:
         self._failed: tuple[str, str] | None = None
         try:
             program.load()
-            # A function under test may be named as one of Python's: whoever set the test named it then.
+            # The program's names come last: a function under test may have the name of a builtin.
             self.names |= self._defined.names(wanted)
         except Death:
             pass
@@ -38,7 +38,7 @@ class Script:
                 self._failed = outcome, f"while the tests were set up: {detail}"
 
     def test(self, source: str) -> tuple[Any, ...]:
-        """Outcome, value, stdout, detail, CPU and wall seconds. Raises `Unsupported` where the test asks for too much."""
+        """Outcome, value, stdout, detail, CPU and wall seconds. Raises `Unsupported` if the test cannot run in the sandbox."""
         self._program.watch.begin()
         outcome, detail = self._failed or self._run(source)
         return outcome, b"", b"", detail, *self._program.watch.spent()
@@ -46,7 +46,7 @@ class Script:
     def _run(self, source: str) -> tuple[str, str]:
         try:
             return self._judged(source)
-        except Death as death:  # the time limit can strike at any line
+        except Death as death:  # the time limit can interrupt any line
             return death.outcome, death.detail
 
     def _judged(self, source: str) -> tuple[str, str]:
@@ -56,7 +56,7 @@ class Script:
         try:
             if watch.death is not None:
                 raise watch.death
-            # The test's own work has the same limit of wall time: `while not f(x)` may go on for ever.
+            # The test itself has the same limit of wall time: `while not f(x)` may never end.
             _signal.setitimer(_signal.ITIMER_REAL, watch.limits["wall"])
             exec(compile(source, TESTS, "exec", dont_inherit=True), self.names)
         except Death as death:
@@ -72,19 +72,23 @@ class Script:
             outcome, detail = "exception", f"ImportError: {error}"
         except Exception as error:
             outcome, detail = "exception", f"{type(error).__name__}: {str(error)[:500]}"
-        except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:  # by the test: the program's come as Death
+        except (
+            SystemExit,
+            KeyboardInterrupt,
+            GeneratorExit,
+        ) as error:  # raised by the test itself: in the program they become Death
             raise Unsupported(f"it ends with {type(error).__name__}") from None
         finally:
             _signal.setitimer(_signal.ITIMER_REAL, 0)
         if defined.unsupported is not None:
             raise defined.unsupported
-        # Whatever the test made of it: without a program, nothing is passed.
+        # Whatever the test caught: once the program is dead, no test passes.
         return (outcome, detail) if watch.death is None else (watch.death.outcome, watch.death.detail)
 
-    def _too_long(self, *_: Any) -> None:
+    def _too_long(self, *_: object) -> None:
         raise self._program.watch.kill("time", f"more than {self._program.watch.limits['wall']:.3g} s")
 
 
 def _line(trace: types.TracebackType | None) -> int:
-    """Of the test itself, not of a function that it calls."""
+    """The line of the test itself, not of a function that it calls."""
     return trace.tb_next.tb_lineno if trace is not None and trace.tb_next is not None else 0

@@ -1,22 +1,21 @@
-"""Tests that call a function: the arguments go in, the values come out, and are compared elsewhere."""
+"""Tests that call a function. The returned values are compared on the host."""
 
 from __future__ import annotations
 
 from .asking import Program, failure
 from .watch import Death
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 
-def call(program: Program, function: str, calls: list[Any], report: Callable[..., None]) -> None:
-    """Makes each call, with the limits of a test each, and reports it with the answer's bytes as they came.
+def call(program: Program, function: str, calls: list[list[object]], report: Callable[..., None]) -> None:
+    """Make each call, with the limits of one test, and report it with the encoded answer.
 
-    After the program's death the others are not made.
+    Once the program is dead, the remaining calls are reported as failed in the same way.
     """
-    try:  # noqa: SIM105 - contextlib takes half as long to import as Python to start
+    try:  # noqa: SIM105 - importing contextlib takes half as long as starting Python
         program.load()
     except Death:
         pass

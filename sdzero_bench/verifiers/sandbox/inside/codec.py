@@ -1,54 +1,54 @@
-"""Plain values as bytes, and back. What comes back was written by a program that may be hostile.
+"""Encode plain values as bytes, and decode them. The bytes may have been written by a hostile program.
 
-Plain are None, bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict, range, Decimal and Fraction. A
-subclass is written as its base, which is what it compares equal to: a Counter as a dict, a named tuple as a tuple, a
-bytearray as bytes. Anything else is written by its type's name, with a number by which it can be asked for later.
+Plain values are None, bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict, range, Decimal and Fraction.
+An instance of a subclass is written as its base, to which it compares equal: a Counter as a dict, a named tuple as a tuple, a
+bytearray as bytes. Anything else is written as its type's name and a number by which it can be referred to later.
 
-Neither pickle nor marshal will do: both let the writer run code, or crash the reader.
+pickle and marshal are not suitable: they let the writer run code in the reader, or crash it.
 """
 
 from __future__ import annotations
 
 import struct
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    _Number = Callable[[Any], int]
-    _Object = Callable[[int, str], Any]
+    _Number = Callable[[object], int]
+    _Object = Callable[[int, str], object]
 
 DEEPEST = 100
-"""Nesting beyond this is refused."""
+"""Maximum nesting depth."""
 
 
 class Unreadable(ValueError):
     """The bytes are not a value, or the value cannot be written."""
 
 
-def encode(value: Any, number: _Number = lambda _: 0) -> bytes:
-    """`number` is asked for the number of a value that is not plain. Raises `Unreadable` where the nesting is too deep."""
+def encode(value: object, number: _Number = lambda _: 0) -> bytes:
+    """`number` returns the number for a value that is not plain. Raises `Unreadable` if the nesting is too deep."""
     out = bytearray()
     _put(out, value, number, DEEPEST)
     return bytes(out)
 
 
 def decode(data: bytes, other: _Object) -> Any:
-    """`other` makes something of the number and the type's name of a value that is not plain. Raises `Unreadable`."""
+    """`other` decodes a value that is not plain from its number and its type's name. Raises `Unreadable`."""
     reader = _Reader(data, other)
     try:
         value = reader.value(DEEPEST)
     except Unreadable:
         raise
-    except Exception as error:  # unhashable members, text that is no UTF-8, a fraction over zero: whatever was sent
+    except Exception as error:  # unhashable members, invalid UTF-8, a zero denominator and the like
         raise Unreadable(f"{type(error).__name__}: {error}") from None
     if reader.at != len(data):
         raise Unreadable("bytes left over")
     return value
 
 
-def _put(out: bytearray, value: Any, number: _Number, deeper: int) -> None:
+def _put(out: bytearray, value: object, number: _Number, deeper: int) -> None:
     if deeper == 0:
         raise Unreadable(f"nested more than {DEEPEST} deep")
     deeper -= 1
@@ -88,7 +88,7 @@ def _put(out: bytearray, value: Any, number: _Number, deeper: int) -> None:
 
 _PLAIN_TYPES = (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict, range)
 _TYPES = {kind.__name__: kind for kind in _PLAIN_TYPES}
-"""Types that a test may hand over, as in `without(items, int)`."""
+"""Types that a test may pass as arguments, as in `without(items, int)`."""
 
 _SEQUENCES: dict[Any, bytes] = {list: b"l", tuple: b"t", set: b"e", frozenset: b"z"}
 _MAKE: dict[bytes, Callable[[Any], Any]] = {code: base for base, code in _SEQUENCES.items()}
@@ -110,7 +110,7 @@ class _Reader:
 
     def count(self) -> int:
         (count,) = struct.unpack("<I", self.take(4))
-        if count > len(self.data) - self.at:  # every member takes a byte at least
+        if count > len(self.data) - self.at:  # every member takes at least one byte
             raise Unreadable("cut short")
         return int(count)
 
@@ -147,7 +147,7 @@ class _Reader:
         raise Unreadable("unknown code")
 
 
-def _exact(code: bytes, text: str) -> Any:
+def _exact(code: bytes, text: str) -> object:
     if len(text) > 1000 or ("e" in text.lower() and code == b"Q"):
         raise Unreadable("a number out of bounds")
     if code == b"D":

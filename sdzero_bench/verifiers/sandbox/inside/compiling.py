@@ -1,4 +1,4 @@
-"""Languages that are compiled: source to a file that is open, and no longer has a name."""
+"""Compiled languages: compile the source to an executable that is open and has been unlinked."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from .forking import Broken, fork
 from .stdio import CannotCompile, follow
 from .watch import Death
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
-    from typing import Any
+    from sdzero_bench.verifiers.sandbox.payload import Job
 
 
-def compiled(job: dict[str, Any], directory: str) -> int:
-    """A descriptor of the executable. Raises `CannotCompile`, or `Broken` where there is no compiler.
+def compiled(job: Job, directory: str) -> int:
+    """A file descriptor of the executable. Raises `CannotCompile`, or `Broken` if there is no compiler.
 
-    `directory` is empty and can be written to. It is empty again afterwards.
+    `directory` must be empty and writable, and is empty again afterwards.
     """
     source, binary = os.path.join(directory, job["file_name"]), os.path.join(directory, "program")
     with open(source, "w", encoding="utf-8", errors="replace") as file:
@@ -47,7 +47,7 @@ def compiled(job: dict[str, Any], directory: str) -> int:
         os.close(nowhere)
         for name in os.listdir(directory):
             os.unlink(os.path.join(directory, name))
-    if not said and death.code == 1:  # the compiler could not be started: it never is silent
+    if not said and death.code == 1:  # the compiler could not be started: a failing compiler always prints errors
         raise Broken(f"{command[0]} cannot be run in the sandbox")
     words = said.decode("utf-8", "replace").strip()
     raise CannotCompile(words if death.outcome == "exit" else f"{death.outcome}: {death.detail}\n{words}".strip())

@@ -1,4 +1,4 @@
-"""What a process gives up for good before it does anything else: resources, capabilities, system calls."""
+"""Restrict a process irrevocably, before it does anything else: resources, capabilities, system calls."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import ctypes
 import os
 import resource
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
-    from typing import Any
+    from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -17,7 +17,7 @@ _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIGKILL = 9
 OWN_PID = 0x5D2E5D2E
-"""Stands in a filter for the number of the process that installs it, which nobody knows before it is there."""
+"""Placeholder in a filter for the PID of the process that installs it, which is not known in advance."""
 
 STACK_BYTES = 64 << 20
 
@@ -31,30 +31,31 @@ class _CapabilityHeader(ctypes.Structure):
 
 
 def protect_tester() -> None:
-    """Closes the tester's memory to the program (no ptrace, no /proc/PID/mem), and makes it the parent of all orphans."""
+    """Protect the tester's memory from the program (no ptrace, no /proc/PID/mem), and make the tester adopt orphans."""
     _prctl(_PR_SET_DUMPABLE, 0)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies."""
     parent = os.getppid()
     _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
-    if os.getppid() != parent:  # it died before it was watched
+    if os.getppid() != parent:  # the parent died before prctl took effect
         os._exit(1)
 
 
 def drop_capabilities() -> None:
-    """For good: with no_new_privs not even executing a file of root's brings one back."""
+    """Irrevocably: with no_new_privs, not even executing a setuid file restores them."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     nothing = (ctypes.c_uint32 * 6)()
     if _libc.capset(ctypes.byref(_CapabilityHeader(_CAPABILITY_VERSION_3, 0)), nothing) != 0:
         raise OSError(ctypes.get_errno(), "capset")
 
 
-def confine(limits: dict[str, Any], cpu_seconds: float, filter_bytes: bytes) -> None:
-    """For the process that becomes the program. `limits` as in limits.py, in bytes and seconds."""
+def confine(limits: LimitsInForce, cpu_seconds: float, filter_bytes: bytes) -> None:
+    """Apply all restrictions to the process that becomes the program."""
     for name, most in (
-        (resource.RLIMIT_CPU, int(cpu_seconds) + 2),  # whole seconds only; the tester watches closer
+        (resource.RLIMIT_CPU, int(cpu_seconds) + 2),  # whole seconds only; the tester enforces the exact limit
         (resource.RLIMIT_AS, limits["memory"]),
         (resource.RLIMIT_FSIZE, limits["file"]),
         (resource.RLIMIT_NOFILE, 64),
@@ -74,7 +75,7 @@ def confine(limits: dict[str, Any], cpu_seconds: float, filter_bytes: bytes) -> 
         _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(_Program(len(own) // 8, own)))
 
 
-def _prctl(option: int, value: int, pointer: Any = None) -> None:
+def _prctl(option: int, value: int, pointer: object = None) -> None:
     zero = ctypes.c_ulong(0)
     if _libc.prctl(option, ctypes.c_ulong(value), pointer or zero, zero, zero) != 0:
         raise OSError(ctypes.get_errno(), f"prctl {option}")

@@ -1,4 +1,4 @@
-"""The step from the tester's process to the program's: nothing of the tester's stays within reach."""
+"""Fork the program's process from the tester's, such that nothing of the tester stays within reach."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ import os
 from .confine import confine
 from .watch import Watch
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
+
 
 class Broken(Exception):
-    """The sandbox cannot do its work here: no fault of the program's."""
+    """The sandbox does not work here; not the program's fault."""
 
 
 def fork(
-    body: Callable[..., Any], descriptors: Sequence[int], limits: dict[str, Any], cpu_seconds: float, filter_bytes: bytes
+    body: Callable[..., Any], descriptors: Sequence[int], limits: LimitsInForce, cpu_seconds: float, filter_bytes: bytes
 ) -> Watch:
-    """`body` in a confined process of its own.
+    """Run `body` in a confined process of its own.
 
-    The first three of `descriptors` become its standard streams, the others its arguments. Raises `Broken` where the process
-    could not be confined; that is told over a pipe that is closed before the program runs.
+    The first three of `descriptors` become its standard streams, the others its arguments. Raises `Broken` if the process
+    cannot be confined, which it reports over a pipe that is closed before the program runs.
     """
     ready, ready_end = os.pipe()
     pid = os.fork()
@@ -52,7 +54,7 @@ def fork(
 
 
 def _keep_only(descriptors: list[int]) -> list[int]:
-    """They become 0, 1, 2, ...; all others are closed, and from 3 on none survives an exec."""
+    """Renumber the descriptors to 0, 1, 2, ... and close all others. Those from 3 on are closed on exec."""
     high = [os.dup2(fd, 100 + number, inheritable=False) for number, fd in enumerate(descriptors)]
     for number, fd in enumerate(high):
         os.dup2(fd, number, inheritable=number < 3)

@@ -1,4 +1,4 @@
-"""The tester: reads a job, has the program run, reports."""
+"""The tester: reads a job, runs the program, reports the results."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ from .remote import Unsupported
 from .stdio import CannotCompile, run
 from .watch import sweep
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from sdzero_bench.verifiers.sandbox.payload import HiddenAsserts, HiddenCalls, HiddenInputs, Job
 
 REPORT = 1
 
 
 class Reports:
-    """Numbers the reports on tests, and sends them as they come."""
+    """Numbers the reports on tests and sends them immediately."""
 
     def __init__(self) -> None:
         self.count = 0
 
-    def test(self, *told: Any) -> None:
-        tell("test", self.count, *told)
+    def test(self, *results: object) -> None:
+        tell("test", self.count, *results)
         self.count += 1
 
 
-def tell(*message: Any) -> None:
+def tell(*message: object) -> None:
+    """Send a message to the host."""
     data = encode(message)
     view = memoryview(len(data).to_bytes(4, "big") + data)
     while view:
@@ -45,7 +48,7 @@ def tell(*message: Any) -> None:
 
 
 def main(take: Callable[[int], bytes]) -> None:
-    """`take` reads so many bytes of standard input. The job comes in two parts, of which the program never sees the second."""
+    """`take` reads a number of bytes from standard input. The job comes in two parts; the program never sees the second one."""
     try:
         job = _part(take)
         _settle(job)
@@ -58,12 +61,12 @@ def main(take: Callable[[int], bytes]) -> None:
         tell("broken", str(error))
     except (CannotCompile, NotCompiled) as error:
         tell("compile", str(error)[:4000])
-    except BaseException as error:  # the sandbox's own failure, whatever it is: never the program's
+    except BaseException as error:  # a failure of the sandbox, never of the program
         tell("broken", f"{type(error).__name__}: {error} (line {_line(error)})")
-    os._exit(0)  # in a moment, not after the interpreter has put itself in order
+    os._exit(0)  # at once, without the interpreter's own clean-up
 
 
-def _settle(job: dict[str, Any]) -> None:
+def _settle(job: Job) -> None:
     protect_tester()
     if job["tier"] == 2:
         read_only_but_for("/tmp", job["scratch"])
@@ -75,16 +78,18 @@ def _settle(job: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def _work(job: dict[str, Any], secret: Callable[[], Any]) -> None:
+def _work(job: Job, read_hidden: Callable[[], Any]) -> None:
     limits, tests = job["limits"], Reports()
     if job["mode"] == "stdio":
-        _stdio(job, secret()["inputs"], tests)
+        inputs: HiddenInputs = read_hidden()
+        _stdio(job, inputs["inputs"], tests)
         return
     program = Program(job["source"], limits, job["filter"], keep_objects=job["mode"] == "asserts")
-    hidden = secret()
     if job["mode"] == "calls":
-        call(program, hidden["function"], hidden["calls"], tests.test)
+        calls: HiddenCalls = read_hidden()
+        call(program, calls["function"], calls["calls"], tests.test)
     else:
+        hidden: HiddenAsserts = read_hidden()
         try:
             script = Script(program, hidden["names"], hidden["setup"])
             for source in hidden["tests"]:
@@ -94,7 +99,7 @@ def _work(job: dict[str, Any], secret: Callable[[], Any]) -> None:
     program.watch.kill("exit", "all done")
 
 
-def _stdio(job: dict[str, Any], inputs: list[str], tests: Reports) -> None:
+def _stdio(job: Job, inputs: list[str], tests: Reports) -> None:
     limits = job["limits"]
     executables = [compiled(job, job["directory"])] if job["compile"] else []
 

@@ -1,4 +1,4 @@
-"""A file system that cannot be written to, for the tier that has mount namespaces but not bubblewrap."""
+"""A read-only file system for tier 2, which has mount namespaces but not bubblewrap."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class _Attributes(ctypes.Structure):
 
 
 def read_only_but_for(directory: str, size: int) -> None:
-    """All mounts read-only, and an empty tmpfs of `size` bytes at `directory`; /proc and /sys hidden by empty ones.
+    """Make all mounts read-only, mount an empty tmpfs of `size` bytes at `directory`, and hide /proc and /sys.
 
-    Raises `OSError` where the kernel cannot (before Linux 5.12) or does not let us.
+    Raises `OSError` if the kernel does not support it (before Linux 5.12) or does not permit it.
     """
     attributes = _Attributes(_READ_ONLY | _NO_SETUID, 0, 0, 0)
     arguments = (_AT_FDCWD, b"/", _AT_RECURSIVE, ctypes.byref(attributes), ctypes.c_size_t(ctypes.sizeof(attributes)))

@@ -1,6 +1,6 @@
-"""The Python program's own process: runs it as a script, or answers what the tester asks of what it defines.
+"""The Python program's own process: runs it as a script, or answers the tester's requests to what it defines.
 
-Everything here can be tampered with by the program. It gains nothing: the tester takes plain data for plain data.
+The program can tamper with everything here, but gains nothing: the tester only reads plain data from this process.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ import sys
 from .codec import Unreadable, decode, encode
 from .watch import EXCEPTION, SYNTAX
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
     from typing import Any
 
 FILE = "program.py"
 
 
 def run_script(source: str) -> None:
-    """As `python program.py` would, on the present standard streams; ends the process."""
+    """Run the program like `python program.py`, on the current standard streams, and end the process."""
     module = _new_module("__main__")
     code = 0
     try:
         try:
-            compiled = compile(source, FILE, "exec", dont_inherit=True)  # what this file imports of __future__ is its own
+            compiled = compile(source, FILE, "exec", dont_inherit=True)  # without the __future__ imports of this file
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             code = SYNTAX
             _say(error)
@@ -37,7 +39,7 @@ def run_script(source: str) -> None:
         _say(error)
     try:
         _finish()
-        module.__dict__.clear()  # closes the files that the program left open, and so writes what they hold
+        module.__dict__.clear()  # closes files that the program left open, which flushes them
         for stream in (sys.stdout, sys.__stdout__):
             if stream is not None:
                 stream.flush()
@@ -48,15 +50,15 @@ def run_script(source: str) -> None:
 
 
 def serve(source: str, request: int, reply: int, keep_objects: bool, most: int) -> None:
-    """Runs the program as a module, then answers requests until the pipe closes. Replies longer than `most` are not sent.
+    """Run the program as a module, then answer requests until the pipe closes. Replies longer than `most` bytes are not sent.
 
-    A request is (operation, target, arguments, keyword arguments); a target is a name, or the number of an object that was
-    handed out before. A reply is ("value", value), ("raise", type, message, names of builtin bases) or ("exit", code).
+    A request is (operation, target, arguments, keyword arguments); a target is a name, or the number of an object returned
+    earlier. A reply is ("value", value), ("raise", type, message, names of builtin bases) or ("exit", code).
     """
     module = _new_module("program")
-    objects: list[Any] = []
+    objects: list[object] = []
 
-    def number(value: Any) -> int:
+    def number(value: object) -> int:
         if keep_objects:
             objects.append(value)
         return len(objects)
@@ -75,14 +77,14 @@ def serve(source: str, request: int, reply: int, keep_objects: bool, most: int) 
         answer = _attempt(_asked(module, decode(asked, lambda number, _: objects[number - 1])), number)
 
 
-def _asked(module: Any, request: tuple[str, Any, Any, Any]) -> Any:
+def _asked(module: ModuleType, request: tuple[str, Any, Any, Any]) -> Callable[[], object]:
     operation, target, args, kwargs = request
     if operation == "names":
         return lambda: {name: module.__dict__[name] for name in args if name in module.__dict__}
     return lambda: _OPERATIONS[operation](_named(module, target) if isinstance(target, str) else target, *args, **kwargs)
 
 
-def _named(module: Any, path: str) -> Any:
+def _named(module: ModuleType, path: str) -> object:
     first, *rest = path.split(".")
     subject = getattr(module, first)
     for name in rest:
@@ -90,7 +92,7 @@ def _named(module: Any, path: str) -> Any:
     return subject
 
 
-_OPERATIONS: dict[str, Any] = {
+_OPERATIONS: dict[str, Callable[..., object]] = {
     "call": lambda subject, *args, **kwargs: subject(*args, **kwargs),
     "getattr": getattr,
     "setattr": setattr,
@@ -105,7 +107,7 @@ _OPERATIONS: dict[str, Any] = {
 }
 
 
-def _attempt(action: Any, number: Any) -> bytes:
+def _attempt(action: Callable[[], object], number: Callable[[object], int]) -> bytes:
     try:
         value = action()
         try:
@@ -143,14 +145,14 @@ def _exactly(fd: int, length: int) -> bytes | None:
     return b"".join(parts)
 
 
-def _new_module(module_name: str) -> Any:
-    """An empty module, and fresh standard streams: those of the interpreter belong to the tester."""
+def _new_module(module_name: str) -> ModuleType:
+    """An empty module, and new standard streams: those of the interpreter belong to the tester."""
     sys.argv = [FILE]
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         stream = open(fd, mode, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115 - it stays open
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    module = sys.modules[module_name] = type(sys)(module_name)  # dataclasses and others look up a class's module there
+    module = sys.modules[module_name] = type(sys)(module_name)  # dataclasses, among others, look up a class's module there
     return module
 
 
@@ -182,7 +184,7 @@ def _say(error: BaseException) -> None:
 
 
 def _finish() -> None:
-    """What the interpreter does at the end of a script: wait for threads, call what was registered."""
+    """What the interpreter does at the end of a script: wait for threads, run atexit functions."""
     if threading := sys.modules.get("threading"):
         threading._shutdown()
     import atexit

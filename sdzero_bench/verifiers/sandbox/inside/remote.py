@@ -1,4 +1,4 @@
-"""What the program defines, as an assert script sees it: it can be used, but nothing of it runs on the tester's side."""
+"""The program's objects as assert scripts see them: usable, but none of their code runs in the tester's process."""
 
 from __future__ import annotations
 
@@ -7,46 +7,48 @@ import builtins
 from .asking import Program, failure
 from .watch import Death
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
 class Unsupported(BaseException):
-    """The test cannot be run in this sandbox. Not an `Exception`: no test may take it for the program's."""
+    """The test cannot be run in this sandbox. Not an `Exception`, so that no test catches it as one of the program's."""
 
 
 class ProgramError(Exception):
-    """What the program raised, where no builtin exception fits."""
+    """An exception of the program that corresponds to no builtin one."""
 
 
 class Remote:
-    """An object of the program's that is not plain: a function, a class, an instance, an iterator.
+    """An object of the program that is not plain data: a function, a class, an instance, an iterator.
 
-    Equal to nothing but itself, whatever the program says: an answer must never come from the one who is examined. For the
-    same reason there is no arithmetic and no order, which would show the program what it is compared with.
+    Equal to nothing but itself, whatever the program defines: the program under test must not decide a comparison. For the
+    same reason it supports neither arithmetic nor ordering, which would reveal to the program what it is compared with.
     """
 
     __slots__ = ("_ask", "_kind", "_number")
 
-    def __init__(self, ask: Any, number: int, kind: str) -> None:
+    def __init__(self, ask: Callable[..., Any], number: int, kind: str) -> None:
         for name, value in (("_ask", ask), ("_number", number), ("_kind", kind)):
             object.__setattr__(self, name, value)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         return self._ask("call", self, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         return self._ask("getattr", self, name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         self._ask("setattr", self, name, value)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         return self._ask("getitem", self, key)
 
     def __len__(self) -> int:
-        return self._ask("len", self)
+        length: int = self._ask("len", self)
+        return length
 
     def __iter__(self) -> Any:
         return self._ask("iter", self)
@@ -55,15 +57,18 @@ class Remote:
         return self._ask("next", self)
 
     def __bool__(self) -> bool:
-        return self._ask("bool", self)
+        truth: bool = self._ask("bool", self)
+        return truth
 
     def __str__(self) -> str:
-        return self._ask("str", self)
+        text: str = self._ask("str", self)
+        return text
 
     def __repr__(self) -> str:
-        return self._ask("repr", self)
+        text: str = self._ask("repr", self)
+        return text
 
-    def __instancecheck__(self, value: Any) -> bool:
+    def __instancecheck__(self, value: object) -> bool:
         return isinstance(value, Remote) and self._ask("isinstance", self, value)
 
     def __eq__(self, other: object) -> bool:
@@ -73,24 +78,24 @@ class Remote:
 
 
 class Defined:
-    """The program's side of an assert script: hands out what it defines."""
+    """The names that the program defines, for assert scripts."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._same: dict[int, Remote] = {}
         self.unsupported: Unsupported | None = None
         self.raised: BaseException | None = None
-        """What a request raised last, to tell the program's exceptions from the test's own."""
+        """What the last failed request raised, to distinguish the program's exceptions from the test's own."""
         program.other, program.number = self._other, self._number
 
     def names(self, wanted: list[str]) -> dict[str, Any]:
-        """Those of the names that the program defines."""
+        """The values of those names that the program defines."""
         found = self._value(self._program.ask("names", None, *wanted))
         if not isinstance(found, dict):
             raise self._program.watch.kill("output", "its answer cannot be read")
         return {name: value for name, value in found.items() if name in wanted}
 
-    def _ask(self, operation: str, target: Remote, *args: Any, **kwargs: Any) -> Any:
+    def _ask(self, operation: str, target: Remote, *args: object, **kwargs: object) -> Any:
         return self._value(self._program.ask(operation, target, *args, **kwargs))
 
     def _value(self, answer: tuple[Any, ...]) -> Any:
@@ -106,9 +111,10 @@ class Defined:
     def _other(self, number: int, kind: str) -> Remote:
         return Remote(self._ask, number, kind)
 
-    def _number(self, value: Any) -> int:
+    def _number(self, value: object) -> int:
         if type(value) is Remote:
-            return object.__getattribute__(value, "_number")
+            number: int = object.__getattribute__(value, "_number")
+            return number
         what = getattr(type(value), "__name__", "an object")
         self.unsupported = Unsupported(f"it hands the program a {what}, which cannot leave the tester")
         raise self.unsupported
@@ -120,6 +126,6 @@ def _exception(name: str, message: str, bases: list[str]) -> BaseException:
         if isinstance(kind, type) and issubclass(kind, Exception):
             try:
                 return kind(message if base == name else f"{name}: {message}")
-            except Exception:  # such as UnicodeDecodeError, which wants more than a message
+            except Exception:  # such as UnicodeDecodeError, which takes more than a message
                 continue
     return ProgramError(f"{name}: {message}")

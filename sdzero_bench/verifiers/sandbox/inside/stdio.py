@@ -1,4 +1,4 @@
-"""Programs that read standard input and write standard output: one process for each input."""
+"""Programs that read standard input and write standard output: one process per input."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ import os
 from .forking import fork
 from .watch import SYNTAX, Death, Watch, readable
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
+
 _LAST_WORDS = 4000
-"""Bytes of stderr that are kept: the end of a traceback."""
+"""Number of bytes kept of stderr: the end of a traceback."""
 
 
 class CannotCompile(Exception):
-    """What was written is no program."""
+    """The source cannot be compiled."""
 
 
-def run(body: Callable[..., Any], kept: list[int], text: bytes, limits: dict[str, Any], filter_bytes: bytes) -> tuple[Any, ...]:
-    """Outcome, what was printed, detail, CPU and wall seconds of `body` in a process of its own that reads `text`.
+def run(body: Callable[..., Any], kept: list[int], text: bytes, limits: LimitsInForce, filter_bytes: bytes) -> tuple[Any, ...]:
+    """Run `body` in a process of its own with `text` as standard input. Returns the outcome, what was printed, detail, CPU and
+    wall seconds.
 
-    The descriptors `kept` are open there, and are given to `body`. Raises `CannotCompile` if the process found that the
-    program could not be compiled.
+    The descriptors `kept` stay open there, and are passed to `body`. Raises `CannotCompile` if the process reports that the
+    program cannot be compiled.
     """
     stdin = os.memfd_create("input")
     with open(stdin, "wb", closefd=False) as file:
@@ -49,7 +52,7 @@ def run(body: Callable[..., Any], kept: list[int], text: bytes, limits: dict[str
 
 
 def follow(watch: Watch, out: int, printed: bytearray, err: int, said: bytearray, most: int) -> Death:
-    """Reads both streams until the process is gone. Raises `Death` where it has to be killed."""
+    """Read both streams until the process has ended. Raises `Death` if it has to be killed."""
     sinks = {out: printed, err: said}
     while True:
         for fd in readable(list(sinks)):
@@ -61,9 +64,9 @@ def follow(watch: Watch, out: int, printed: bytearray, err: int, said: bytearray
         if len(printed) > most:
             raise watch.kill("output", f"more than {most >> 10} KB")
         watch.check()
-        # A process that ends shows it by the end of its streams, as a rule; then it is gone in a moment.
+        # A process usually closes its streams when it ends; then only a short wait is needed.
         if death := watch.ended(0.0 if sinks else 0.005, bytes(said)):
-            # Something it left running may still hold a stream open: only what is there already is read.
+            # A process that it left running may still hold a stream open: read only what is available already.
             while (fds := readable(list(sinks), 0)) and len(printed) <= most:
                 for fd in fds:
                     if data := os.read(fd, 1 << 16):

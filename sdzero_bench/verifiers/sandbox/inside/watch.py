@@ -1,4 +1,4 @@
-"""A program's process, watched: how long it may take, and what it died of."""
+"""Watch a program's process: enforce its time limits, and find out why it ended."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import os
 import select
 import time
 
-TYPE_CHECKING = False  # as `typing` has it, which takes as long to import as Python to start
+TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
-    from typing import Any
+    import resource
+
+    from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
 
 TICK_SECONDS = 0.02
 EXCEPTION, SYNTAX = 120, 121
-"""Exit codes of a process whose program raised, or could not be compiled. A program that uses them fails all the same."""
+"""Exit codes of a process whose program raised or could not be compiled. A program that exits with them fails anyway."""
 
 _SIGNALS = {1: "SIGHUP", 2: "SIGINT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL"}
 _SIGNALS |= {11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS"}
@@ -20,7 +22,7 @@ _SIGKILL = 9
 
 
 class Death(BaseException):
-    """The program is gone, or as good as gone. Not an `Exception`: a test that catches those must not live on without it."""
+    """The program has ended or has been given up. Not an `Exception`, so that a test cannot catch it and continue."""
 
     def __init__(self, outcome: str, detail: str, code: int | None = None) -> None:
         super().__init__(outcome, detail)
@@ -30,15 +32,15 @@ class Death(BaseException):
 class Watch:
     """One process with its limits: cpu and wall (seconds per test), total_cpu and total_wall, memory (bytes)."""
 
-    def __init__(self, pid: int, limits: dict[str, Any]) -> None:
+    def __init__(self, pid: int, limits: LimitsInForce) -> None:
         self.pid, self.limits = pid, limits
         self.death: Death | None = None
-        self._usage: Any = None
+        self._usage: resource.struct_rusage | None = None
         self._cpu, self._born = 0.0, time.monotonic()
         self.begin()
 
     def begin(self) -> None:
-        """A test begins."""
+        """Start timing a test."""
         self._since = time.monotonic(), self.cpu()
 
     def spent(self) -> tuple[float, float]:
@@ -48,16 +50,16 @@ class Watch:
     def cpu(self) -> float:
         """CPU seconds of the process since its start."""
         if self._usage is not None:
-            return float(self._usage.ru_utime + self._usage.ru_stime)
-        # The clock of another process: see clock_getcpuclockid(3); the number is CPUCLOCK_SCHED of its pid.
-        try:  # noqa: SIM105 - contextlib takes half as long to import as Python to start
+            return self._usage.ru_utime + self._usage.ru_stime
+        # The CPU clock of another process, as in clock_getcpuclockid(3): CPUCLOCK_SCHED of its PID.
+        try:  # noqa: SIM105 - importing contextlib takes half as long as starting Python
             self._cpu = max(self._cpu, time.clock_gettime(~self.pid << 3 | 2))
         except OSError:
             pass
         return self._cpu
 
     def check(self) -> None:
-        """Raises `Death` if the test has taken too long."""
+        """Raise `Death` if the test has exceeded a time limit."""
         cpu, wall = self.spent()
         if cpu > self.limits["cpu"]:
             raise self.kill("time", f"more than {self.limits['cpu']:.3g} s of CPU time")
@@ -67,7 +69,7 @@ class Watch:
             raise self.kill("time", "all tests together took longer than allowed")
 
     def kill(self, outcome: str, detail: str) -> Death:
-        """Kills the process and says what for; the first reason stays."""
+        """Kill the process and return the reason; the first reason is kept."""
         if self.death is None:
             self.death = Death(outcome, detail)
         if self._usage is None:
@@ -76,22 +78,22 @@ class Watch:
         return self.death
 
     def ended(self, patience: float, said: bytes = b"") -> Death | None:
-        """What the process died of, if it does within `patience` seconds. `said`: the end of its stderr."""
+        """Why the process ended, or None if it has not within `patience` seconds. `said` is the end of its stderr."""
         until = time.monotonic() + patience
         while self._usage is None:
             pid, status, usage = os.wait4(self.pid, os.WNOHANG)
             if pid:
                 self._usage = usage
-                self.death = self.death or self._cause(status, said.decode("utf-8", "replace").strip())
+                self.death = self.death or self._cause(status, usage, said.decode("utf-8", "replace").strip())
             elif time.monotonic() > until:
                 return None
             else:
                 time.sleep(0.0005)
         return self.death
 
-    def _cause(self, status: int, said: str) -> Death:
+    def _cause(self, status: int, usage: resource.struct_rusage, said: str) -> Death:
         last = said.splitlines()[-1][:500] if said else ""
-        full = self._usage.ru_maxrss * 1024 > 0.9 * self.limits["memory"]
+        full = usage.ru_maxrss * 1024 > 0.9 * self.limits["memory"]
         cpu = self.spent()[0]
         if os.WIFSIGNALED(status):
             name = _SIGNALS.get(os.WTERMSIG(status), f"signal {os.WTERMSIG(status)}")
@@ -113,7 +115,7 @@ class Watch:
 
 
 def readable(fds: list[int], seconds: float = TICK_SECONDS) -> list[int]:
-    """Those of the descriptors that have something to read, or have ended."""
+    """The descriptors that have something to read, or have reached their end."""
     return select.select(fds, [], [], seconds)[0] if fds else []
 
 
@@ -122,10 +124,10 @@ def writable(fd: int, seconds: float = TICK_SECONDS) -> bool:
 
 
 def sweep() -> None:
-    """Ends what a program left running where no namespace ends with the tester, and no filter forbids new processes.
+    """Kill what a program left running, for the tier without a namespace that ends with the tester.
 
-    Only by number, and only descendants, which all come to the tester as orphans: `kill(-1)` would end all that the user runs
-    if the process were not where it is thought to be.
+    Only descendants are killed, by PID; all of them become children of the tester. `kill(-1)` would kill everything that the
+    user runs if the tester were not isolated as expected.
     """
     for _ in range(1000):
         for pid in _children():
