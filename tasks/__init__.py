@@ -1,1 +1,1 @@
-"""Tasks, one file a family."""
+"""The tasks, one file per family."""

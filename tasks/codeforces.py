@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal, NotRequired, TypedDict, cast
 
 from pydantic import Field
 
@@ -20,31 +20,66 @@ FIELDS = ("id", "title", "description")
 LANGUAGE_NAMES = {"python": "Python 3", "cpp": "C++17"}
 
 
+class Example(TypedDict):
+    """A test or an example of a problem."""
+
+    input: str
+    output: str
+
+
+class CodeforcesRow(TypedDict):
+    """Fields of the data set."""
+
+    id: str
+    title: str
+    description: str
+    input_format: NotRequired[str | None]
+    output_format: NotRequired[str | None]
+    examples: NotRequired[list[Example] | None]
+    note: NotRequired[str | None]
+    time_limit: NotRequired[float | None]
+    """Seconds."""
+    memory_limit: NotRequired[float | None]
+    """MB."""
+    official_tests: NotRequired[list[Example] | None]
+    official_tests_complete: NotRequired[bool | None]
+    generated_checker: NotRequired[str | None]
+    input_mode: NotRequired[str | None]
+    interaction_format: NotRequired[str | None]
+
+
+class OwnLimits(TypedDict):
+    """The limits of a problem, in the details of its question."""
+
+    cpu_seconds: float
+    memory_mb: int
+
+
 class CodeforcesOptions(CodeOptions):
     path: str | None = None
-    """File (JSON Lines or Parquet) with the fields of the hub's data set; null loads from the hub (2.8 GB)."""
+    """File (JSON Lines or Parquet) with the fields of the data set on the Hub; null: load from the Hub (2.8 GB)."""
     language: Literal["python", "cpp", "both"] = "python"
-    """both: every second problem in C++, the others in Python, as the paper trains on."""
+    """both: every second problem in C++, the others in Python, as in the paper's training set."""
     held_out: int = Field(500, gt=0)
-    """Problems of the test split."""
+    """Number of problems in the test split."""
     validation: int = Field(200, gt=0)
     time_factor: float = Field(1.0, gt=0)
-    """Multiplies the time limit of every problem. Problems were made for C++; for Python a larger one is a usual choice."""
+    """Factor on the time limit of every problem. The limits were chosen for C++; for Python, a larger factor is common."""
     tests_mb: float = Field(2.0, gt=0)
-    """Problems with more text in their tests than this are left out: the longest have hundreds of MB."""
+    """Problems whose tests have more text than this are left out; the longest have hundreds of MB."""
     total_cpu_seconds: float = Field(300.0, gt=0)
 
 
 class Codeforces(CodeTask):
     """Penedo et al. 2025, the data set open-r1/codeforces, configuration "verifiable", split "train".
 
-    Kept are problems that read and write standard streams, are not interactive, and whose official tests are complete as
-    published. They are ordered by the SHA-256 of their id: the first `held_out` are the test split, the next `validation` the
-    validation split, the rest the training split, so no problem changes sides when the data grows; no rating or date decides.
+    Only problems that use standard input and output, are not interactive and have complete official tests are kept. They are
+    ordered by the SHA-256 of their id, independent of rating and date: the first `held_out` form the test split, the next
+    `validation` the validation split, and the rest the training split.
 
     The prompt is the statement with limits, formats, examples and note, and asks for one fenced block. Each problem has its own
-    limits of time and memory. Output is compared token by token, or by the problem's `generated_checker` where it has one,
-    which runs in a sandbox as well.
+    time and memory limits. Output is compared token by token, or by the problem's `generated_checker` if it has one, which also
+    runs in the sandbox.
     """
 
     name = "codeforces"
@@ -54,41 +89,46 @@ class Codeforces(CodeTask):
     options: CodeforcesOptions
 
     def load(self, split: Split) -> QuestionSet:
-        found = [row for row in rows(self.options.path, HUB_NAME, "verifiable", ["train"], FIELDS) if self._kept(row)]
+        every = (cast(CodeforcesRow, row) for row in rows(self.options.path, HUB_NAME, "verifiable", ["train"], FIELDS))
+        found = [row for row in every if self._kept(row)]
         found.sort(key=lambda row: hashlib.sha256(row["id"].encode()).digest())
         first, second = self.options.held_out, self.options.held_out + self.options.validation
         if len(found) <= second:
             raise UserError(
-                f"{len(found)} problems of {HUB_NAME} can be used, which leaves none to train on beside {second}; "
-                f"lower task.held_out={first} or task.validation={self.options.validation}"
+                f"{len(found)} problems of {HUB_NAME} can be used, of which {second} are held out, so that none are left for "
+                f"training; lower task.held_out={first} or task.validation={self.options.validation}"
             )
         parts = {"test": slice(first), "validation": slice(first, second), "train": slice(second, None)}
         questions = [self._question(row, i) for i, row in enumerate(found[parts[split]])]
         return self.checked(QuestionSet(f"{self.name}/{split}", tuple(questions)))
 
-    def _kept(self, row: dict[str, Any]) -> bool:
-        """Raises `UserError` for tests that are not what the data set says they are."""
+    def _kept(self, row: CodeforcesRow) -> bool:
+        """Raises `UserError` for tests that are not pairs of input and output."""
         tests = row.get("official_tests") or []
         if not all(isinstance(t, dict) and isinstance(t.get("input"), str) and isinstance(t.get("output"), str) for t in tests):
-            raise UserError(f"problem {row['id']}: official_tests is no list of inputs and outputs")
+            raise UserError(f"problem {row['id']}: official_tests is not a list of inputs and outputs")
         size = sum(len(test["input"]) + len(test["output"]) for test in tests)
         alone = row.get("input_mode") in ("stdio", None) and not row.get("interaction_format")
         return bool(tests) and bool(row.get("official_tests_complete")) and alone and size <= self.options.tests_mb * 1e6
 
-    def _question(self, row: dict[str, Any], index: int) -> Question:
+    def _question(self, row: CodeforcesRow, index: int) -> Question:
+        official = row.get("official_tests") or []
         tests = {
             "form": "stdio",
-            "inputs": [test["input"] for test in row["official_tests"]],
-            "outputs": [test["output"] for test in row["official_tests"]],
+            "inputs": [test["input"] for test in official],
+            "outputs": [test["output"] for test in official],
             "checker": row.get("generated_checker") or None,
         }
         language = {"both": ("python", "cpp")[index % 2]}.get(self.options.language, self.options.language)
-        limits = {"cpu_seconds": float(row.get("time_limit") or 2.0), "memory_mb": int(row.get("memory_limit") or 256)}
+        limits: OwnLimits = {
+            "cpu_seconds": float(row.get("time_limit") or 2.0),
+            "memory_mb": int(row.get("memory_limit") or 256),
+        }
         details = {"tests": tests, "language": language, "limits": limits}
         return Question(row["id"], statement(row), f"tests {digest(tests)}", details)
 
     def limits(self, question: Question) -> Limits:
-        own = question.details["limits"]
+        own: OwnLimits = question.details["limits"]
         return replace(
             super().limits(question),
             cpu_seconds=own["cpu_seconds"] * self.options.time_factor,
@@ -105,18 +145,18 @@ class Codeforces(CodeTask):
         return [{"role": "user", "content": content}]
 
 
-def statement(row: dict[str, Any]) -> str:
-    """A problem as its contestants read it."""
+def statement(row: CodeforcesRow) -> str:
+    """The problem as contestants read it."""
     parts = [f"# {row['title']}", row["description"]]
-    if row.get("time_limit"):
-        parts.insert(1, f"Time limit: {row['time_limit']:g} s. Memory limit: {row.get('memory_limit') or 256:g} MB.")
-    for title, field in (("Input", "input_format"), ("Output", "output_format")):
-        if row.get(field):
-            parts.append(f"## {title}\n{row[field]}")
+    if seconds := row.get("time_limit"):
+        parts.insert(1, f"Time limit: {seconds:g} s. Memory limit: {row.get('memory_limit') or 256:g} MB.")
+    for title, text in (("Input", row.get("input_format")), ("Output", row.get("output_format"))):
+        if text:
+            parts.append(f"## {title}\n{text}")
     for example in row.get("examples") or ():
         parts.append(
             f"## Example\nInput:\n```\n{example['input'].strip()}\n```\nOutput:\n```\n{example['output'].strip()}\n```"
         )
-    if row.get("note"):
-        parts.append(f"## Note\n{row['note']}")
+    if note := row.get("note"):
+        parts.append(f"## Note\n{note}")
     return "\n\n".join(part.strip() for part in parts)

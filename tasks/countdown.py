@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
@@ -18,16 +17,17 @@ from sdzero_bench.verifiers.code.literals import write_literal
 
 class CountdownOptions(ReasoningGymOptions):
     path: str | None = None
-    """File with the fields of Jiayi-Pan/Countdown-Tasks-3to4, `nums` and `target`: the test questions are its first rows, then
-    those for validation, then the training questions. null makes them up, with reasoning-gym."""
-    config: dict[str, Any] = Field({"min_numbers": 3, "max_numbers": 4, "min_target": 10, "max_target": 99})
-    """Options of reasoning-gym's generator; these are like the questions of TinyZero (Pan et al. 2025)."""
+    """File with the fields of Jiayi-Pan/Countdown-Tasks-3to4, `nums` and `target`: the first rows are the test questions, then
+    come the validation and the training questions. null: generate the questions with reasoning-gym."""
+    config: dict[str, object] = Field({"min_numbers": 3, "max_numbers": 4, "min_target": 10, "max_target": 99})
+    """Options of reasoning-gym's generator; the default resembles the questions of TinyZero (Pan et al. 2025)."""
 
 
 class Countdown(ReasoningGym):
-    """All the numbers, once each, with + - * / and parentheses. Questions and scorer are reasoning-gym's (arXiv 2505.24760).
+    """Use each number exactly once, with + - * / and parentheses, to reach the target. Questions and scorer are reasoning-gym's
+    (arXiv 2505.24760).
 
-    The gold answer is one of the expressions that reach the target; every other one is right too.
+    The gold answer is one expression that reaches the target; any other that does is also correct.
     """
 
     name = "countdown"
@@ -53,19 +53,28 @@ class Countdown(ReasoningGym):
 
 
 def _different(rows: list[FileRow]) -> list[tuple[FileRow, list[int], int]]:
-    """Each set of numbers with its target once. Raises `UserError` for a row that has none."""
+    """The rows without repeated questions, each with its numbers and target. Raises `UserError` for a row without them."""
     found: dict[tuple[int, ...], tuple[FileRow, list[int], int]] = {}
     for row in rows:
         numbers, target = row.value("nums"), row.value("target")
-        if not isinstance(numbers, list) or not all(type(n) is int and n > 0 for n in [*numbers, target]) or len(numbers) < 2:
-            raise UserError(f"{row.where}: nums has to be a list of positive whole numbers, and target one")
+        if (
+            not isinstance(numbers, list)
+            or not _positive([*numbers, target])
+            or not isinstance(target, int)
+            or len(numbers) < 2
+        ):
+            raise UserError(f"{row.where}: nums must be a list of positive integers, and target a positive integer")
         found.setdefault((*sorted(numbers), target), (row, numbers, target))
     return list(found.values())
+
+
+def _positive(values: list[object]) -> bool:
+    return all(type(value) is int and value > 0 for value in values)
 
 
 def _question(id: str, row: FileRow, numbers: list[int], target: int) -> Question:
     answer = solution(numbers, target)
     if answer is None:
-        raise UserError(f"{row.where}: {target} cannot be made from {numbers}")
+        raise UserError(f"{row.where}: {target} cannot be reached from {numbers}")
     text = f"Find a way to make {target} using all of these numbers: {', '.join(map(str, numbers))}.\nUse each number once."
     return Question(id, text, answer, {"metadata": write_literal({"numbers": numbers, "target": target})})

@@ -1,4 +1,4 @@
-"""Benchmarks as the field's harnesses have them: `lm-eval:NAME` and `evalplus:NAME`."""
+"""Benchmarks of evaluation harnesses: `lm-eval:NAME` and `evalplus:NAME`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sdzero_bench.questions.dynamic_task import TaskFamily
 
 
 class LmEval(TaskFamily):
-    """Any task or group of lm-eval that generates text."""
+    """Each task or group of lm-eval that generates text."""
 
     name = "lm-eval"
     form = "lm-eval:NAME"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import TypedDict, cast
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
@@ -15,19 +16,29 @@ HUB_NAME = "openai/openai_humaneval"
 FIELDS = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
 
 
+class HumanEvalRow(TypedDict):
+    """Fields of the data set."""
+
+    task_id: str
+    prompt: str
+    canonical_solution: str
+    test: str
+    entry_point: str
+
+
 class HumanEvalOptions(CodeOptions):
     path: str | None = None
-    """File (JSON Lines or Parquet) with the fields of the hub's data set, as `HumanEval.jsonl.gz`; null loads from the hub."""
+    """File (JSON Lines or Parquet) with the fields of the data set on the Hub, such as `HumanEval.jsonl.gz`; null: load from
+    the Hub."""
 
 
 class HumanEval(CodeTask):
     """Chen et al. 2021, arXiv 2107.03374: 164 problems, each with one test script, `check(candidate)`.
 
-    The prompt asks for a program in a fenced block, with the words of EvalPlus. What is run is the program that the response
-    gives (code/extraction.py), after the imports and helper functions that stand in the problem before its function: models
-    leave them out. A response without a block that is the indented body of the function, as a base model writes it, is taken
-    as one, up to its first line at the margin. The script is the test's own side: helpers that it uses come from the problem,
-    and not from the response.
+    The prompt asks for a program in a fenced block, in EvalPlus's words. The program extracted from the response
+    (verifiers/code/extraction.py) runs after the imports and helper functions that precede the function in the problem, since
+    models leave them out. A response without a block that is the indented body of the function, as base models write it, is
+    accepted up to the first unindented line. The test script uses the problem's helper functions, not those of the response.
     """
 
     name = "humaneval"
@@ -38,10 +49,11 @@ class HumanEval(CodeTask):
 
     def load(self, split: Split) -> QuestionSet:
         only_a_test_set(self.name, split)
-        questions = [self.question(row) for row in rows(self.options.path, HUB_NAME, None, ["test"], FIELDS)]
+        found = rows(self.options.path, HUB_NAME, None, ["test"], FIELDS)
+        questions = [self.question(cast(HumanEvalRow, row)) for row in found]
         return self.checked(QuestionSet(f"{self.name}/test", tuple(questions)))
 
-    def question(self, row: dict) -> Question:
+    def question(self, row: HumanEvalRow) -> Question:
         name, helpers = row["entry_point"], helpers_of(row["prompt"], row["entry_point"], row["task_id"])
         script = f"{row['test']}\n\ncheck({name})"
         tests = {"form": "asserts", "setup": helpers, "tests": [script], "names": [name]}
@@ -64,7 +76,7 @@ class HumanEval(CodeTask):
 
 
 def asking(problem: str) -> str:
-    """The prompt, in the words of EvalPlus."""
+    """The prompt, in EvalPlus's words."""
     return (
         "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
         f"{fenced(problem.strip())}"
@@ -72,7 +84,7 @@ def asking(problem: str) -> str:
 
 
 def helpers_of(prompt: str, function: str, question: str) -> str:
-    """What a problem defines beside its function: imports, and functions that its tests may use too."""
+    """What a problem defines beside its function: imports, and helper functions that the tests may use."""
     statements = python_statements(prompt) or python_statements(f"{prompt}\n    pass")
     own = [s for s in statements or () if isinstance(s, ast.FunctionDef) and s.name == function]
     if not own or statements is None:
@@ -81,7 +93,7 @@ def helpers_of(prompt: str, function: str, question: str) -> str:
 
 
 def indented_body(response: str) -> str | None:
-    """The lines of a response up to the first at the margin, or None if it has none or a fence: then it is no plain body."""
+    """The lines of a response up to the first unindented one; None if there are none, or if it contains a fenced block."""
     body: list[str] = []
     for line in response.splitlines():
         if line.strip() and not line.startswith((" ", "\t")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NotRequired, TypedDict, cast
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ from sdzero_bench.verifiers.code.test_forms import Tests, parse_tests
 HUB_NAME = "livecodebench/code_generation_lite"
 FIELDS = ("question_id", "question_content", "contest_date", "public_test_cases", "private_test_cases")
 FILES = ["test.jsonl", *(f"test{number}.jsonl" for number in range(2, 7))]
-"""Of the hub's data set: release_vN is the first N of them."""
+"""Files of the data set on the Hub; release_vN consists of the first N of them."""
 
 IMPORTS = """\
 import bisect, collections, copy, datetime, functools, heapq, itertools, json, math, operator, random, re, string, sys
@@ -33,17 +33,34 @@ from itertools import *
 from math import *
 from typing import *
 """
-"""What stands before a program, as the sites where these problems come from offer it."""
+"""Prepended to every program, as the contest sites do."""
+
+
+class LiveCodeBenchRow(TypedDict):
+    """Fields of the data set. Test cases are JSON text, or a compressed pickle of it."""
+
+    question_id: str
+    question_content: str
+    contest_date: str
+    public_test_cases: str
+    private_test_cases: str
+    starter_code: NotRequired[str | None]
+    metadata: NotRequired[str | None]
+    """JSON; its `func_name` is the method to call, if any."""
+
+
+Details = TypedDict("Details", {"public": str, "private": str, "function": str | None, "class": str | None})
+"""Details of a question: packed tests, and the class and method to call, None for programs that read standard input."""
 
 
 class LiveCodeBenchOptions(CodeOptions):
     path: str | None = None
-    """File with the fields of the hub's data set, or a folder with its files test.jsonl, test2.jsonl, ...; null loads from the
-    hub."""
+    """File with the fields of the data set on the Hub, or a folder with its files test.jsonl, test2.jsonl, ...; null: load from
+    the Hub."""
     version_tag: Literal["release_v1", "release_v2", "release_v3", "release_v4", "release_v5", "release_v6"] = "release_v6"
-    """Which release; has no meaning for a single file."""
+    """Release to use; ignored if `path` is a single file."""
     start_date: date | None = None
-    """First contest date to keep, as 2024-10-01."""
+    """First contest date to keep, such as 2024-10-01."""
     end_date: date | None = None
     """Last contest date to keep."""
     cpu_seconds: float = Field(6.0, gt=0)
@@ -54,11 +71,11 @@ class LiveCodeBench(CodeTask):
     """Jain et al. 2024, arXiv 2403.07974: the problems of a release whose contests lie in a window of dates, in Python.
 
     Programs read standard input, or complete the starter code, whose method is called. Both public and private tests count. The
-    prompt is of our own, with the benchmark's meaning. Departures from its checker: every test is run, after the first failure
-    too; output is compared token by token, numbers with a fraction by value, where it compares line by line; a limit of 6 s is
-    of CPU time for each test.
+    prompt is our own wording of the benchmark's. Differences from its checker: all tests are run, even after the first failure;
+    output is compared token by token, with decimal numbers compared by value, instead of line by line; and the limit of 6 s per
+    test is CPU time.
 
-    Private tests are compressed pickles of JSON text: they are read by an unpickler that knows texts and nothing else.
+    Private tests are compressed pickles of JSON text; they are read by an unpickler that accepts only text.
     """
 
     name = "livecodebench"
@@ -75,41 +92,45 @@ class LiveCodeBench(CodeTask):
             raise UserError(f"no problem of {self.options.version_tag} has a contest between {window}")
         return self.checked(QuestionSet(f"{self.name}/test", tuple(map(self._question, found))))
 
-    def _rows(self) -> list[dict[str, Any]]:
+    def _rows(self) -> list[LiveCodeBenchRow]:
         files = FILES[: int(self.options.version_tag[-1])]
         if self.options.path is None:
             paths = [_downloaded(file) for file in files]
         else:
             path = Path(self.options.path).expanduser()
             paths = [path / file for file in files] if path.is_dir() else [path]
-        return [row for path in paths for row in read_rows(path, FIELDS)]
+        return [cast(LiveCodeBenchRow, row) for path in paths for row in read_rows(path, FIELDS)]
 
-    def _inside(self, row: dict[str, Any]) -> bool:
+    def _inside(self, row: LiveCodeBenchRow) -> bool:
         try:
             day = date.fromisoformat(row["contest_date"][:10])
         except ValueError as error:
-            raise UserError(f"problem {row['question_id']}: contest_date {row['contest_date']!r} is no date") from error
+            raise UserError(f"problem {row['question_id']}: contest_date {row['contest_date']!r} is not a date") from error
         return (self.options.start_date or day) <= day <= (self.options.end_date or day)
 
-    def _question(self, row: dict[str, Any]) -> Question:
+    def _question(self, row: LiveCodeBenchRow) -> Question:
         try:
             function = json.loads(row.get("metadata") or "{}").get("func_name")
         except (ValueError, AttributeError) as error:
-            raise UserError(f"problem {row['question_id']}: its metadata is no JSON object") from error
-        details = {"public": row["public_test_cases"], "private": row["private_test_cases"], "function": function}
+            raise UserError(f"problem {row['question_id']}: its metadata is not a JSON object") from error
         starter = (row.get("starter_code") or "").strip()
         if function is not None and not starter:
             raise UserError(
-                f"problem {row['question_id']}: a function {function!r} is to be called, but there is no starter_code"
+                f"problem {row['question_id']}: the function {function!r} is to be called, but there is no starter_code"
             )
         text = row["question_content"].strip()
         if starter:
             text += f"\n\nComplete this starter code:\n```python\n{starter}\n```"
-        details["class"] = "Solution" if "class Solution" in starter else None
-        return Question(row["question_id"], text, f"tests {digest(details)}", details)
+        details: Details = {
+            "public": row["public_test_cases"],
+            "private": row["private_test_cases"],
+            "function": function,
+            "class": "Solution" if "class Solution" in starter else None,
+        }
+        return Question(row["question_id"], text, f"tests {digest(details)}", dict(details))
 
     def tests(self, question: Question) -> Tests:
-        return _tests(question.id, question.details)
+        return _tests(question.id, cast(Details, question.details))
 
     def program(self, question: Question, response: str) -> str | None:
         program = super().program(question, response)
@@ -127,8 +148,8 @@ class LiveCodeBench(CodeTask):
         return [{"role": "user", "content": content}]
 
 
-def _tests(question: str, details: dict[str, Any]) -> Tests:
-    """Kept packed until they are needed: those of a whole release fill some GB."""
+def _tests(question: str, details: Details) -> Tests:
+    """Unpacks the tests. They stay packed until they are needed, since those of a whole release take several GB."""
     function = details["function"]
     if function is not None and details["class"]:
         function = f"{details['class']}.{function}"

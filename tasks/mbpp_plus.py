@@ -1,4 +1,4 @@
-"""MBPP+: problems of MBPP with some thirty-five times as many tests."""
+"""MBPP+: problems of MBPP with about thirty-five times as many tests."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.task import Messages, Split
 from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask, fenced
 from sdzero_bench.questions.programs.hub import only_a_test_set
-from sdzero_bench.questions.programs.plus import plus_id, plus_rows
+from sdzero_bench.questions.programs.plus import plus_problems
 from sdzero_bench.tasks.humaneval import asking
 
 
 class MBPPPlusOptions(CodeOptions):
     path: str | None = None
-    """File with the fields of `MbppPlus.jsonl.gz`, as EvalPlus releases it; null lets the package evalplus fetch it."""
+    """File with the fields of EvalPlus's `MbppPlus.jsonl.gz`; null: the package evalplus downloads it."""
     cpu_seconds: float = Field(10.0, gt=0)
     total_cpu_seconds: float = Field(300.0, gt=0)
     memory_mb: int = Field(2048, gt=0)
@@ -25,7 +25,7 @@ class MBPPPlus(CodeTask):
     """Liu et al. 2023, arXiv 2305.01210: the 378 problems of MBPP that EvalPlus kept. The prompt is EvalPlus's: a docstring
     with the sentence and an assert, as a problem to solve. Tests are as in the task humaneval_plus.
 
-    All of them are a test set; MBPP's own training questions are the task mbpp's.
+    All problems form the test set. For MBPP's training questions, use the task mbpp.
     """
 
     name = "mbpp_plus"
@@ -37,8 +37,8 @@ class MBPPPlus(CodeTask):
     def load(self, split: Split) -> QuestionSet:
         only_a_test_set(self.name, split)
         questions = [
-            Question(plus_id(row), row["prompt"], row["canonical_solution"], {"tests": tests})
-            for row, tests in plus_rows("mbpp", self.options.path, self.sandbox)
+            Question(problem.plus_id, problem.prompt, problem.solution, {"tests": problem.tests})
+            for problem in plus_problems("mbpp", self.options.path, self.sandbox)
         ]
         return self.checked(QuestionSet(f"{self.name}/test", tuple(questions)))
 

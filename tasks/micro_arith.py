@@ -1,4 +1,4 @@
-"""micro-arith: chains of sums, the task of the embedded micro model."""
+"""micro-arith: chains of sums, the first task of the embedded model."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from sdzero_bench.verifiers.math_answer import check_math
 
 class MicroArithOptions(TaskOptions):
     train: int = Field(2000, gt=0)
-    """Training questions."""
+    """Number of questions in each split."""
     validation: int = Field(200, gt=0)
     test: int = Field(300, gt=0)
     min_terms: int = Field(3, ge=2)
-    """Terms of the shortest sums; other models than the embedded one may want easier or harder ones."""
+    """Terms of the shortest sums; the default suits the embedded model."""
     max_terms: int = Field(5, ge=2)
 
 
 SPLIT_SEED = 1
-"""reasoning-gym stream of all three splits, in the order test, validation, train: larger training sets change no other."""
+"""Seed of the stream of questions. The splits are drawn in the order test, validation, train, so that a larger training set
+changes no other split."""
 
 
 class MicroArith(Task):
@@ -68,6 +69,6 @@ class MicroArith(Task):
 
 
 @cache
-def _items(count: int, min_terms: int, max_terms: int) -> list[dict]:
-    # chain_sums leaves repeats out, so that no two of these are the same sum.
+def _items(count: int, min_terms: int, max_terms: int) -> list[arithmetic.ChainSum]:
+    # chain_sums leaves out repeats, so no two of these are the same sum.
     return list(itertools.islice(arithmetic.chain_sums(SPLIT_SEED, min_terms, max_terms), count))

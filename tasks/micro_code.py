@@ -1,4 +1,4 @@
-"""micro-code: small functions from one-line specifications, the second task of the embedded micro model."""
+"""micro-code: small functions from one-line specifications, the second task of the embedded model."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from sdzero_bench.verifiers.code.literals import write_literal
 class MicroCodeOptions(CodeOptions):
     cpu_seconds: float = Field(1.0, gt=0)
     train: int = Field(2000, gt=0)
-    """Training questions."""
+    """Number of questions in each split."""
     validation: int = Field(200, gt=0)
     test: int = Field(300, gt=0)
 
 
 SPLIT_SEED = 1
-"""Stream of all three splits, in the order test, validation, train: larger training sets change no other."""
+"""Seed of the stream of questions. The splits are drawn in the order test, validation, train, so that a larger training set
+changes no other split."""
 
 
 class MicroCode(CodeTask):
@@ -47,7 +48,7 @@ class MicroCode(CodeTask):
         return [{"role": "user", "content": programs.prompt(question.text)}]
 
     def demonstration(self, question: Question) -> str:
-        return question.details["demonstration"]
+        return str(question.details["demonstration"])
 
 
 def _question(id: str, steps: programs.Steps, tests: programs.Lists) -> Question:

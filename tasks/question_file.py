@@ -1,4 +1,4 @@
-"""file:PATH, a user's own questions: with answers that are numbers or LaTeX, or with tests that programs have to pass."""
+"""file:PATH, a user's own questions: with answers that are numbers or LaTeX, or with tests that programs must pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sdzero_bench.tasks.own.files import files_of
 class QuestionFileFamily(TaskFamily):
     name = "file"
     form = "file:PATH"
-    summary = "a file of your own: question and answer, or prompt and tests; `tasks check` proves it"
+    summary = "a file of your own: question and answer, or prompt and tests; `tasks check` checks it"
     source = "JSON Lines, JSON or Parquet"
 
     @staticmethod
@@ -30,12 +30,12 @@ def _task(path: str) -> type[Task]:
 
         return program_file(path)
     if {"prompt", "tests"} & first.values.keys() and "answer" not in first.values:
-        raise UserError(f"{first.where}: there is a prompt, but no tests; a question has an answer, a prompt has tests")
+        raise UserError(f"{first.where}: there is a prompt, but no tests; rows need question and answer, or prompt and tests")
     from sdzero_bench.tasks.own.answer_files import answer_file
 
     return answer_file(path)
 
 
 def _first(path: str) -> FileRow:
-    """The first row: it says which kind of questions these are."""
+    """The first row, from which the kind of questions is inferred."""
     return file_rows(next(iter(files_of(path).values())))[0]

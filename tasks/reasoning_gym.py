@@ -1,4 +1,4 @@
-"""rg:NAME, any data set of reasoning-gym with its own scorer."""
+"""rg:NAME, each data set of reasoning-gym with its own scorer."""
 
 from __future__ import annotations
 
@@ -23,10 +23,16 @@ class ReasoningGymFamily(TaskFamily):
 
 @cache
 def _task(name: str) -> type[Task]:
-    made = {"factory": staticmethod(_task), "made_from": name}
-    said = {"name": f"rg:{name}", "data_set": name, "summary": f"{name} of reasoning-gym"}
     return type(
         f"ReasoningGym[{name}]",
         (DynamicTask, ReasoningGym),
-        {**made, **said, "__doc__": ReasoningGym.__doc__, "__module__": __name__},
+        {
+            "name": f"rg:{name}",
+            "data_set": name,
+            "factory": staticmethod(_task),
+            "made_from": name,
+            "summary": f"{name} of reasoning-gym",
+            "__doc__": ReasoningGym.__doc__,
+            "__module__": __name__,
+        },
     )

@@ -18,8 +18,8 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.settings import VerifyingConfig
 from sdzero_bench.core.task import Messages, Split, Task
 from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.questions.proofs.finding import Finding
 from sdzero_bench.questions.proofs.lengths import lengths
-from sdzero_bench.questions.proofs.problem import Problem
 from sdzero_bench.questions.proofs.proof import load, prove
 from sdzero_bench.questions.proofs.responses import tampered
 from sdzero_bench.verifiers.math_answer import check_math
@@ -58,12 +58,12 @@ def sums(name: str, *numbers: int) -> list[Question]:
     return [Question(f"{name}-{i}", f"{i} + {i}", str(2 * i)) for i in numbers]
 
 
-def proven(task: Task, **more: Any) -> dict[str, Problem]:
+def proven(task: Task, **more: Any) -> dict[str, Finding]:
     found = prove(task, VerifyingConfig(workers=1, timeout_seconds=60), ProgressDisplay(Console(quiet=True)), **more)
     return {finding.check: finding for finding in found}
 
 
-def failed(findings: dict[str, Problem]) -> set[str]:
+def failed(findings: dict[str, Finding]) -> set[str]:
     return {name for name, finding in findings.items() if finding.state == "failed"}
 
 
@@ -73,7 +73,7 @@ def test_a_sound_task_holds() -> None:
     assert findings["validation questions"].state == "note"
     assert findings["gold answers"].found == "5 right responses to 5 of 5 questions earn 1"
     assert findings["wrong answers"].found == "10 earn 0"
-    assert "tokens; the model reads 1,024" in findings["prompt lengths"].found
+    assert "tokens; the context length of 1,024 leaves" in findings["prompt lengths"].found
 
 
 def test_a_demonstration_that_does_not_earn_1() -> None:
@@ -86,7 +86,7 @@ def test_a_demonstration_that_does_not_earn_1() -> None:
 def test_a_verifier_that_takes_everything() -> None:
     findings = proven(Faulty({"test": sums("a", 1, 2)}, Verdict(1.0)))
     assert failed(findings) == {"wrong answers"}
-    assert findings["wrong answers"].found == "4 of 4 pass for right"
+    assert findings["wrong answers"].found == "4 of 4 earn 1"
 
 
 def test_a_verifier_that_takes_nothing() -> None:
@@ -102,8 +102,8 @@ def test_an_answer_that_the_verifier_cannot_read_is_told_from_a_wrong_one() -> N
 
 def test_one_question_in_two_splits() -> None:
     findings = proven(Faulty({"train": sums("a", 1, 2), "test": [Question("b", " 2 +  2", "4")]}))
-    assert failed(findings) == {"train and test apart"}
-    assert findings["train and test apart"].examples == ("a-2 is b",)
+    assert failed(findings) == {"train and test disjoint"}
+    assert findings["train and test disjoint"].examples == ("a-2 is b",)
 
 
 def test_one_question_twice_in_a_split() -> None:
@@ -119,15 +119,15 @@ def test_a_passage_in_two_splits_is_no_fault_but_is_said() -> None:
     }
     findings = proven(Faulty(sets))
     assert failed(findings) == set()
-    assert findings["train and test apart"].state == "note"
+    assert findings["train and test disjoint"].state == "note"
 
 
 def test_a_test_set_that_is_trained_on() -> None:
     task = Faulty({"train": sums("a", 1, 2, 3), "test": sums("b", 4)})
     assert failed(proven(task, against=QuestionSet("other/test", tuple(sums("c", 7, 8))))) == set()
     findings = proven(task, against=QuestionSet("other/test", tuple(sums("c", 2, 8))))
-    assert failed(findings) == {"apart from other/test"}
-    assert findings["apart from other/test"].examples == ("a-2 is c-2",)
+    assert failed(findings) == {"disjoint from other/test"}
+    assert findings["disjoint from other/test"].examples == ("a-2 is c-2",)
 
 
 def test_questions_that_change_from_load_to_load() -> None:
@@ -138,7 +138,9 @@ def test_questions_that_change_from_load_to_load() -> None:
             return QuestionSet("changing", (Question("a", f"{next(self.numbers)} + 1", "1"),))
 
     findings, _ = load(Changing({}))
-    assert [(finding.state, finding.found) for finding in findings] == [("failed", "loading them again gave others")] * 3
+    assert [(finding.state, finding.found) for finding in findings] == [
+        ("failed", "loading them again gave different questions")
+    ] * 3
 
 
 def test_prompts_that_do_not_fit_the_model() -> None:

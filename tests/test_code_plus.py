@@ -94,10 +94,10 @@ def test_a_reference_solution_that_fails_is_an_error_before_anything_is_sampled(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for change, message in (
         ({"canonical_solution": "    return 1 // 0\n"}, "fails its call 1, .*ZeroDivisionError"),
-        ({"canonical_solution": "    return lambda: 0\n"}, "returns no plain data for call 1"),
+        ({"canonical_solution": "    return lambda: 0\n"}, "does not return plain data for call 1"),
         ({"canonical_solution": "    return (\n"}, "does not run"),
-        ({"plus_input": "x"}, "plus_input of HumanEval/0 is no list of lists"),
-        ({"atol": None}, "atol of HumanEval/0 is no number"),
+        ({"plus_input": "x"}, "plus_input of HumanEval/0 is not a list of lists"),
+        ({"atol": None}, "atol of HumanEval/0 is not a number"),
     ):
         rows = rows_of("humaneval_plus")
         rows[0] |= change

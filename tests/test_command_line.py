@@ -93,7 +93,7 @@ def test_too_little_space_is_said_before_the_first_sample(tmp_path: Path) -> Non
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, "the run ended before it was to be cut off"
+        assert process.poll() is None, "the run ended before it was to be interrupted"
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -111,7 +111,7 @@ def test_interrupting_says_how_to_resume(tmp_path: Path) -> None:
     _, said = process.communicate(timeout=60)
     (folder,) = tmp_path.iterdir()
     assert process.returncode == 2
-    assert said.splitlines()[-1].endswith(f"go on with: sdzero-bench run --resume {folder}")
+    assert said.splitlines()[-1].endswith(f"resume with: sdzero-bench run --resume {folder}")
     assert "Traceback" not in said
 
 
@@ -123,7 +123,7 @@ def test_interrupting_the_training_of_a_method_that_draws_no_samples_loses_nothi
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     (folder,) = tmp_path.iterdir()
-    assert said.splitlines()[-1].endswith(f"go on with: sdzero-bench run --resume {folder}")
+    assert said.splitlines()[-1].endswith(f"resume with: sdzero-bench run --resume {folder}")
     assert list(folder.glob("checkpoints/.sft.trainer/checkpoint-*"))
 
 

@@ -131,7 +131,7 @@ def test_the_command_shows_as_many_questions_as_asked_and_all_in_json(two: tuple
     a, b = map(str, two)
     shown = subprocess.run(command("compare", a, b, "--limit", "1"), capture_output=True, text=True, check=True).stdout
     found = comparison(two)
-    assert f"From wrong to right: {len(found.gained)} questions, the first 1 of them" in shown
+    assert f"From wrong to right: {len(found.gained)} questions, showing the first 1" in shown
     assert found.gained[0].text in shown
     assert found.gained[1].text not in shown
     document = subprocess.run(command("compare", a, b, "--json"), capture_output=True, text=True, check=True).stdout

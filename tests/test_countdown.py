@@ -58,10 +58,10 @@ def test_a_question_is_used_once_whatever_the_order_of_its_numbers() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"nums": [1, 1], "target": 50}, "50 cannot be made from"),
-        ({"nums": [1], "target": 1}, "nums has to be a list"),
-        ({"nums": [1, 2]}, "nums has to be a list"),
-        ({"nums": "12", "target": 3}, "nums has to be a list"),
+        ({"nums": [1, 1], "target": 50}, "50 cannot be reached from"),
+        ({"nums": [1], "target": 1}, "nums must be a list"),
+        ({"nums": [1, 2]}, "nums must be a list"),
+        ({"nums": "12", "target": 3}, "nums must be a list"),
     ],
 )
 def test_a_row_that_is_no_question_is_named(tmp_path: Path, row: dict[str, Any], message: str) -> None:

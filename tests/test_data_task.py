@@ -49,8 +49,8 @@ def rows(count: int) -> list[dict[str, Any]]:
         ({"hub": {"name": "a/b", "splits": {"tests": "test"}}}, "hub.splits.tests"),
         ({"hub": {"name": "a/b", "splits": {}}}, "hub.splits: dictionary should have at least 1 item"),
         ({"name": "Sums!"}, "name: string should match pattern"),
-        ({"prompt": "Answer!"}, "prompt: {question} does not occur in it"),
-        ({"prompt": "{question} {anwser}"}, "nothing to put for {anwser}"),
+        ({"prompt": "Answer!"}, "prompt: it must contain {question}"),
+        ({"prompt": "{question} {anwser}"}, "unknown placeholder {anwser}"),
         ({"held_out": {"validation": 5}}, "no training split to hold questions out of"),
         (
             {"hub": {"name": "a/b", "splits": {"train": "t", "test": "u"}}, "held_out": {"test": 5}},
@@ -67,7 +67,7 @@ def test_a_malformed_task_file_names_file_and_key(tmp_path: Path, keys: dict[str
     assert str(tmp_path / "sums.yaml") in str(error.value)
 
 
-@pytest.mark.parametrize(("text", "message"), [("a: [", "is not YAML"), ("- a", "is no task file"), (None, "cannot read")])
+@pytest.mark.parametrize(("text", "message"), [("a: [", "is not YAML"), ("- a", "is not a task file"), (None, "cannot read")])
 def test_what_is_no_task_file(tmp_path: Path, text: str | None, message: str) -> None:
     if text is not None:
         (tmp_path / "x.yaml").write_text(text)
@@ -79,7 +79,9 @@ def test_held_out_questions_are_the_last_and_training_ones_the_first(tmp_path: P
     task = sums(tmp_path, rows(10), held_out={"validation": 2, "test": 3, "train": 4})
     answers = {split: [q.answer for q in task.load(split)] for split in ("train", "validation", "test")}
     assert answers == {"train": ["0", "2", "4", "6"], "validation": ["10", "12"], "test": ["14", "16", "18"]}
-    with pytest.raises(UserError, match=r"10 training questions leave none beside task.validation=2 and task.test=8; lower it"):
+    with pytest.raises(
+        UserError, match=r"10 questions leave none for training after task.validation=2 and task.test=8; lower it"
+    ):
         sums(tmp_path, rows(10), {"test": 8}, held_out={"validation": 2, "test": 3}).load("train")
 
 

@@ -9,7 +9,7 @@ from small_runs import command
 from vllm_stub import serving
 
 from sdzero_bench.cli import doctor
-from sdzero_bench.cli.app import _print_table
+from sdzero_bench.cli.commands.tables import print_table
 
 
 @pytest.mark.bwrap
@@ -27,7 +27,7 @@ def test_everything_works_here() -> None:
 
 
 def test_names_of_extras_are_shown_as_they_are_typed(capsys: pytest.CaptureFixture[str]) -> None:
-    _print_table(["found"], [["pip install 'sdzero-bench[vllm]'"]])
+    print_table(["found"], [["pip install 'sdzero-bench[vllm]'"]])
     assert "pip install 'sdzero-bench[vllm]'" in capsys.readouterr().out
 
 
@@ -48,7 +48,7 @@ def test_a_server_says_what_it_is_and_whether_it_is_free() -> None:
         server.held = "a run's policy"
         taken = doctor.examine_server(server.url)[1]
         assert taken.ok is None
-        assert "a run has set its weights; if that run goes on" in taken.found
+        assert "a run has set its weights; starting another run" in taken.found
         server.answers["/collective_rpc"] = 404
         (plain,) = doctor.examine_server(server.url)
         assert not plain.ok

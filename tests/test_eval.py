@@ -87,8 +87,8 @@ def test_only_the_set_that_is_meant_to_be_may_be_empty() -> None:
     [
         (["--tasks", "gsm8k"], "--harness and --tasks go together"),
         (["--harness", "lm-eval"], "--harness and --tasks go together"),
-        (["--harness", "lm-eval", "--tasks", "gsm8k", "--task", "micro-arith"], "give one of them"),
-        (["--harness", "lm-eval", "--tasks", ","], "--tasks names none"),
+        (["--harness", "lm-eval", "--tasks", "gsm8k", "--task", "micro-arith"], "give only one of them"),
+        (["--harness", "lm-eval", "--tasks", ","], "--tasks is empty"),
         (["--task", "micro-arth"], "did you mean 'micro-arith'?"),
         (["--task", "micro-arith", "--set", "method.x=1"], "unknown key 'method.x'"),
         (["--task", "micro-arith", "--limit", "1000"], "which has 300"),

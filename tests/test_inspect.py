@@ -120,11 +120,11 @@ def test_what_is_not_there_is_said(run: Path, tmp_path: Path) -> None:
     for arguments, message in (
         ([tmp_path / "nowhere"], "has no journal"),
         ([run, "--phase", "evaluation.finale"], "did you mean 'evaluation.final'"),
-        ([run, "--sample", "test-999/0"], "they are named as"),
+        ([run, "--sample", "test-999/0"], "names look like"),
     ):
         with pytest.raises(UserError, match=message):
             shown(*arguments)
-    assert "no sample is like that" in shown(run, "--phase", FINAL, "--wrong", "--sample", "test-0/0")
+    assert "no sample matches" in shown(run, "--phase", FINAL, "--wrong", "--sample", "test-0/0")
 
 
 def test_a_damaged_journal_is_named(run: Path) -> None:

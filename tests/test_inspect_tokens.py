@@ -113,10 +113,10 @@ def test_what_cannot_be_shown_is_said_with_what_to_do(run: Path, packed: Path, t
     for arguments, message in (
         ([packed, "--sample", "test-1/0"], r"need the checkpoint 'distill'.*give the folder of the run itself"),
         ([packed, "--sample", "test-0/1", "--phase", "evaluation.srt"], "need the checkpoint 'srt'"),
-        ([run, "--sample", f"{rolled_out['question_id']}/epoch0"], "drawn by a policy in training, distill@"),
+        ([run, "--sample", f"{rolled_out['question_id']}/epoch0"], "sampled during training by distill@"),
         ([run], "add --sample QUESTION/INDEX"),
         ([run, "--sample", "test-0"], "has 2 samples; name one of them, such as --sample test-0/0"),
-        ([run, "--sample", "test-0/0", "--phase", "evaluation.srt.revision"], "as a revision alone"),
+        ([run, "--sample", "test-0/0", "--phase", "evaluation.srt.revision"], "exists only as a revision"),
     ):
         with pytest.raises(UserError, match=message):
             shown(*arguments, "--tokens")
@@ -139,7 +139,7 @@ def test_the_prompt_has_to_be_what_the_policy_read(packed: Path, tmp_path: Path)
     shown_question = json.loads(shown(other, "--sample", "test-0/0", "--tokens", "--json"))["question"]
     assert shown_question == MicroArith().load("test")[0].text
     changed = edited(packed, tmp_path / "prompt", "journal/evaluation.final.jsonl", prompt_sha256="0" * 16)
-    with pytest.raises(UserError, match=r"the prompt of test-0/0 can no longer be made"):
+    with pytest.raises(UserError, match=r"the prompt of test-0/0 cannot be reconstructed"):
         shown(changed, "--sample", "test-0/0", "--tokens")
 
 
@@ -224,7 +224,7 @@ def test_on_the_terminal_the_revision_stands_beside_the_response_where_there_is_
     assert "first\\x1b]0;x\\x07" in text
     strong = "38;2;255;255;255;48;2;168;63;6"  # the strongest orange
     assert f"{strong}mfirst" in coloured
-    assert "1  first" in " ".join(text.split("most divergence")[1].split(" " * 3))
+    assert "1  first" in " ".join(text.split("largest divergences")[1].split(" " * 3))
 
 
 # Colours

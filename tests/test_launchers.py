@@ -58,8 +58,8 @@ def test_a_cluster_that_is_not_there_or_too_small_is_said(tmp_path: Path, cluste
     asked = ("sweep", "--methods", "rft", "--launcher", "ray", "--out", str(tmp_path))
     for more, said in (
         (["--address", "127.0.0.1:1"], "no Ray cluster answers at '127.0.0.1:1'"),
-        (["--address", cluster.address, "--cpus", "5"], "each run wants 5 CPU, and the Ray cluster has 2 in all"),
-        (["--address", cluster.address, "--gpus", "1"], "each run wants 1 GPU, and the Ray cluster has 0 in all"),
+        (["--address", cluster.address, "--cpus", "5"], "each run needs 5 CPU, but the Ray cluster has only 2"),
+        (["--address", cluster.address, "--gpus", "1"], "each run needs 1 GPU, but the Ray cluster has only 0"),
     ):
         done = subprocess.run(command(*asked, *more), capture_output=True, text=True, check=False)
         assert done.returncode == 2, done.stderr[-2000:]

@@ -87,10 +87,10 @@ def test_the_prompt_has_the_starter_code_and_no_test() -> None:
 
 def test_malformed_rows_are_refused_before_anything_is_sampled(tmp_path: Path) -> None:
     for change, message in (
-        ({"contest_date": "last week"}, "contest_date 'last week' is no date"),
+        ({"contest_date": "last week"}, "contest_date 'last week' is not a date"),
         ({"private_test_cases": "gAAA"}, "tests of problem '3001' are malformed: neither"),
         ({"metadata": "{}"}, "not all of the type 'stdin'"),
-        ({"metadata": "[]"}, "no JSON object"),
+        ({"metadata": "[]"}, "not a JSON object"),
         ({"starter_code": ""}, "no starter_code"),
         ({"public_test_cases": ""}, "'public_test_cases' is missing"),
     ):

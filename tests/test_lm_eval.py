@@ -192,7 +192,7 @@ def test_what_cannot_be_run_is_said_before_any_model_is_loaded(folder: Path, nam
 
 
 def test_a_harness_has_no_training_questions(folder: Path) -> None:
-    with pytest.raises(UserError, match="measures policies and trains none"):
+    with pytest.raises(UserError, match="harnesses are for evaluation, not for training"):
         made("sums").load("train")
 
 

@@ -69,7 +69,7 @@ def test_while_training(tmp_path: Path) -> None:
     assert "out of memory while training rft, which asked for " in line
     assert "lower optimizer.micro_batch_size, or set optimizer.gradient_checkpointing=true, a small lora.rank" in line
     (folder,) = tmp_path.iterdir()  # the samples are kept
-    assert line.endswith(f"Nothing is lost; go on with: sdzero-bench run --resume {folder}")
+    assert line.endswith(f"Nothing is lost; resume with: sdzero-bench run --resume {folder}")
     assert "Traceback" not in done.stderr
 
 

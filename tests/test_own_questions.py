@@ -43,7 +43,7 @@ def test_a_field_says_what_is_what(tmp_path: Path) -> None:
     task = own(tmp_path / "a.jsonl", rows)
     assert [q.text for q in task.load("validation")] == ["1 + 1?", "4 + 4?", "7 + 7?"]
     rows[4]["split"] = "dev"
-    with pytest.raises(UserError, match=r"b.jsonl', line 5: the field 'split' has to be one of train, validation, test"):
+    with pytest.raises(UserError, match=r"b.jsonl', line 5: the field 'split' must be one of train, validation, test"):
         own(tmp_path / "b.jsonl", rows).load("train")
 
 
@@ -62,9 +62,9 @@ def test_a_folder_says_it_by_its_files(tmp_path: Path) -> None:
 def test_all_of_it_may_be_for_testing(tmp_path: Path) -> None:
     task = own(tmp_path / "a.jsonl", sums(5), test=1, validation=0)
     assert len(task.load("test")) == 5
-    with pytest.raises(NoSuchSplit, match="give training questions"):
+    with pytest.raises(NoSuchSplit, match="add training questions"):
         task.load("train")
-    with pytest.raises(UserError, match="are more than all"):
+    with pytest.raises(UserError, match="add up to more than 1"):
         own(tmp_path / "a.jsonl", test=0.8, validation=0.3).load("test")
 
 

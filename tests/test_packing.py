@@ -219,7 +219,7 @@ def test_the_command_packs_what_is_finished_where_it_lies(tmp_path: Path) -> Non
             command("pack", str(tmp_path / "runs"), "--out", str(out)), capture_output=True, text=True, check=True
         )
         assert "2 records" in done.stdout
-        assert "1 runs skipped as unfinished" in done.stdout
+        assert "1 unfinished runs skipped" in done.stdout
         assert [str(path.relative_to(out)) for path in run_folders(out)] == ["rft-s0", "tuning/rft/trial-0"]
 
 

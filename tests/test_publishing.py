@@ -62,7 +62,7 @@ def test_the_hub_gets_the_folder_and_a_failure_says_how_to_go_on(run: Path, monk
 
     monkeypatch.setattr(HfApi, "upload_folder", full)
     with pytest.raises(
-        UserError, match=rf"storage limit reached; nothing is lost, go on with: sdzero-bench push {run} --to me/p"
+        UserError, match=rf"storage limit reached; nothing is lost, retry with: sdzero-bench push {run} --to me/p"
     ):
         push(run, "me/policy", private=False)
 
@@ -78,11 +78,11 @@ def test_a_missing_login_is_said_before_the_run_begins(tmp_path: Path) -> None:
 
 def test_what_cannot_be_published_is_said(tmp_path: Path) -> None:
     record = write_record(tmp_path / "rft-s0")
-    with pytest.raises(UserError, match="packed records are without"):
+    with pytest.raises(UserError, match="packed records do not include checkpoints"):
         stage(record, tmp_path / "a")
     with pytest.raises(UserError, match="trained nothing"):
         stage(write_record(tmp_path / "base-s0", method="base"), tmp_path / "b")
-    with pytest.raises(UserError, match=r"is not finished; go on with: sdzero-bench run --resume"):
+    with pytest.raises(UserError, match=r"is not finished; resume with: sdzero-bench run --resume"):
         stage(write_record(tmp_path / "cut-s0", state="running"), tmp_path / "c")
 
 

@@ -65,11 +65,11 @@ def test_a_file_of_a_folder_is_found_by_name(tmp_path: Path) -> None:
     (tmp_path / "test.parquet").write_bytes(b"")
     assert file_in(tmp_path, "train").name == "train.json"
     assert file_in(tmp_path, "validation", "test").name == "test.parquet"
-    with pytest.raises(UserError, match=r"no question file '.*validation.jsonl', nor one that ends in .jsonl.gz"):
+    with pytest.raises(UserError, match=r"no question file '.*validation.jsonl', nor one with the suffix .jsonl.gz"):
         file_in(tmp_path, "validation")
 
 
 @pytest.mark.parametrize("value", [None, "", " \n", True, ["x"], {}])
 def test_what_is_no_text_is_refused(value: object) -> None:
-    with pytest.raises(UserError, match="here: the field 'answer' is missing, empty or no text"):
+    with pytest.raises(UserError, match="here: the field 'answer' is missing, empty or not text"):
         FileRow("here", {"answer": value}).text("answer")

@@ -60,7 +60,7 @@ def test_overlap_ignores_case_and_white_space() -> None:
         ('{"question": "1", "answer": "2"}\n\n[1]', "line 3: not a JSON object"),
         ('{"question": "1"}', "line 1: the field 'answer' is missing"),
         ('{"question": " ", "answer": "2"}', "line 1: the field 'question' is missing, empty"),
-        ('{"question": 5, "answer": "2"}', "line 1: the field 'question' is missing, empty or no text"),
+        ('{"question": 5, "answer": "2"}', "line 1: the field 'question' is missing, empty or not text"),
     ],
 )
 def test_malformed_question_files_name_the_line(tmp_path: Path, content: str, message: str) -> None:

@@ -115,7 +115,7 @@ def test_a_sweep_cut_off_in_any_way_ends_its_children_and_goes_on_when_told_agai
             process.communicate()
         else:
             said = finish(process, code=2)
-            assert said.splitlines()[-1] == "sdzero-bench: interrupted. Nothing is lost; the same command goes on"
+            assert said.splitlines()[-1] == "sdzero-bench: interrupted. Nothing is lost; the same command resumes"
         assert psutil.wait_procs(family, timeout=10)[1] == []
     finish(start(sweep(tmp_path)))
     check_finished(tmp_path, sessions=3)
@@ -128,7 +128,7 @@ def test_a_failing_run_stops_no_other_and_is_listed_with_its_reason(tmp_path: Pa
     assert "2 runs: 1 done, 1 failed" in said
     reason = f"cannot write the run folder in {str(tmp_path)!r}: File exists"
     log = tmp_path / "logs" / f"{failing.name}.log"
-    assert f"rft micro-arith s0 failed: {reason}\n  more: less {log}" in said
+    assert f"rft micro-arith s0 failed: {reason}\n  log: {log}" in said
     assert log.read_text().splitlines()[-1] == reason
     assert json.loads((folder(tmp_path, "base") / "manifest.json").read_text())["state"] == "finished"
 
@@ -155,7 +155,7 @@ def test_a_full_disk_fails_the_run_that_meets_it_and_once_there_is_room_the_swee
             file.flush()
     said = finish(process, code=1)
     assert "2 runs: 1 done, 1 failed" in said
-    assert f"the disk of {folder(out, 'rft')} is full; make room" in said
+    assert f"the disk of {folder(out, 'rft')} is full; free some space" in said
     assert said.count("no more runs are started") == 1
     base = snapshot(folder(out, "base"))
     ballast.unlink()

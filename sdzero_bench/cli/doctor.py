@@ -1,4 +1,4 @@
-"""What works on this machine, found by trying it."""
+"""The checks behind `sdzero-bench doctor`: what works on this machine, found out by trying it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from sdzero_bench.core.completion import Completion, Request, SamplingParameters
 from sdzero_bench.core.errors import UserError
@@ -26,20 +25,20 @@ from sdzero_bench.verifiers.pool import VerifierPool
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was tried."""
+    """One thing that was tried, and the outcome."""
 
     name: str
     ok: bool | None
-    """None: not tried here."""
+    """None: not tried on this machine."""
     found: str
 
 
 class NotInstalled(Exception):
-    """What was to be tried is an option that is not installed here."""
+    """An optional component is not installed, so that there is nothing to try."""
 
 
 class HangingTask(Task):
-    """A verifier that misbehaves as told by the response, to see whether the pool holds."""
+    """A verifier that misbehaves in the way the response names, to test whether the pool copes."""
 
     name = "doctor-hang"
     summary = source = verifier = "a verifier that hangs, dies or raises"
@@ -58,7 +57,7 @@ class HangingTask(Task):
 
             os._exit(7)
         if response == "raise":
-            raise RuntimeError("as asked")
+            raise RuntimeError("as requested")
         return check_math(response, question.answer)
 
 
@@ -86,15 +85,15 @@ def examine() -> list[Check]:
             checks.append(Check(name, True, attempt()))
         except NotInstalled as missing:
             checks.append(Check(name, None, str(missing)))
-        except Exception as error:  # whatever went wrong is what doctor is there to report
+        except Exception as error:  # reporting failures is doctor's purpose
             checks.append(Check(name, False, f"{type(error).__name__}: {error}"))
     return checks
 
 
 def attack_sandbox() -> list[Check]:
-    """The conformance suite against the best sandbox that works here, a check for each attack.
+    """Run the conformance suite against the strongest sandbox that works here; one check per attack.
 
-    Raises `UserError` if programs cannot be run here at all.
+    Raises `UserError` if no sandbox works here at all.
     """
     from sdzero_bench.verifiers.sandbox import find_sandbox
     from sdzero_bench.verifiers.sandbox.conformance import NOT_COVERED, run_conformance
@@ -106,7 +105,7 @@ def attack_sandbox() -> list[Check]:
 
 
 def examine_server(url: str) -> list[Check]:
-    """What the vLLM server at this address is, and whether a run has set its weights."""
+    """The model and version of the vLLM server at this address, and whether a run has set its weights."""
     from sdzero_bench.policies.engines.server_engine import Server
 
     try:
@@ -117,7 +116,7 @@ def examine_server(url: str) -> list[Check]:
     model = f"{server.model} in {holds['dtype']}, up to {server.fits:,} tokens; vLLM {server.version}"
     if not holds["policy"]:
         return [Check(f"server {url}", True, model), Check("free", True, "no run has set its weights yet")]
-    taken = "a run has set its weights; if that run goes on, another one here would end it"
+    taken = "a run has set its weights; starting another run here would end that run if it is still going"
     return [Check(f"server {url}", True, model), Check("free", None, taken)]
 
 
@@ -133,11 +132,11 @@ def _device() -> str:
 
 def _transformers_engine() -> str:
     tokens, seconds, _ = _sampled("transformers", temperature=1.0)
-    return f"micro model sampled {tokens} tokens at {tokens / seconds:,.0f} a second"
+    return f"micro model sampled {tokens} tokens at {tokens / seconds:,.0f} tokens/s"
 
 
 def _vllm_engine() -> str:
-    """Beside speed, that both engines find the same tokens the likeliest."""
+    """Measures the speed, and compares the greedy completions of both engines."""
     from sdzero_bench.policies.engines.vllm_engine import installed_version
 
     try:
@@ -145,18 +144,18 @@ def _vllm_engine() -> str:
     except UserError as error:
         raise NotInstalled(str(error)) from error
     if _sampled("vllm", temperature=0.0)[2] != _sampled("transformers", temperature=0.0)[2]:
-        raise RuntimeError(f"vLLM {installed} finds other tokens likely than transformers does: take engine.name=transformers")
+        raise RuntimeError(f"greedy completions of vLLM {installed} and transformers differ; use engine.name=transformers")
     tokens, seconds, _ = _sampled("vllm", temperature=1.0)
-    return f"vLLM {installed} agrees with transformers, and sampled {tokens} tokens at {tokens / seconds:,.0f} a second"
+    return f"vLLM {installed} agrees with transformers, and sampled {tokens} tokens at {tokens / seconds:,.0f} tokens/s"
 
 
 def _sampled(engine_name: str, temperature: float) -> tuple[int, float, list[Completion]]:
-    """32 completions of the micro model: how many tokens, in how many seconds, and which."""
+    """32 completions of the micro model: number of tokens, seconds taken, and the completions."""
     from sdzero_bench.policies.engines.factory import make_engines
 
     config = resolve("base", assignments=[f"engine.name={engine_name}"])
     path = model_path(config.model.name)
-    tokenizer: Any = load_tokenizer(path)
+    tokenizer = load_tokenizer(path)
     engines = make_engines(config, tokenizer, path)
     engine = engines.of(load_model(path, config.model), path)
     prompt = make_task(config).prompt(make_task(config).load("test")[0])
@@ -171,18 +170,20 @@ def _sampled(engine_name: str, temperature: float) -> tuple[int, float, list[Com
 def _servers() -> str:
     from sdzero_bench.policies.engines.vllm_engine import WHERE, installed_version
 
-    elsewhere = "`sdzero-bench doctor --server URL` asks one that runs elsewhere"
+    elsewhere = "`sdzero-bench doctor --server URL` queries a server on another machine"
     try:
         return f"`sdzero-bench serve` starts one here, with vLLM {installed_version()}; {elsewhere}"
     except UserError as error:
-        raise NotInstalled(f"`sdzero-bench serve` needs vLLM here ({WHERE}); {elsewhere}, which needs nothing here") from error
+        raise NotInstalled(
+            f"`sdzero-bench serve` needs vLLM here ({WHERE}); {elsewhere} and does not need vLLM here"
+        ) from error
 
 
 def _several_devices() -> str:
     found = hardware()["accelerators"]
     if len(found) < 2:
-        raise NotInstalled(f"{len(found)} GPUs here; with more, `sdzero-bench launchers` says how a run uses all of them")
-    return f"{len(found)} GPUs; `sdzero-bench launchers` says how a run uses all of them"
+        raise NotInstalled(f"{len(found)} GPUs; to use several in one run, see `sdzero-bench launchers`")
+    return f"{len(found)} GPUs; to use all of them in one run, see `sdzero-bench launchers`"
 
 
 def _adapters() -> str:
@@ -200,17 +201,17 @@ def _launchers() -> str:
         except PackageNotFoundError:
             continue
     if not found:
-        raise NotInstalled("sweeps run here alone; for Ray and Slurm: pip install 'sdzero-bench[cluster]'")
-    return f"sweeps can go to clusters: {', '.join(found)}"
+        raise NotInstalled("sweeps run on this machine only; for Ray and Slurm: pip install 'sdzero-bench[cluster]'")
+    return f"sweeps can run on clusters: {', '.join(found)}"
 
 
 def _math_verifier() -> str:
-    task, wrong = HangingTask(), Question("q", "q", "\\frac{1}{2}")
-    with VerifierPool(task, workers=1) as pool:
-        verdicts = pool.verify([(wrong, "\\boxed{0.5}"), (wrong, "\\boxed{\\frac{1}{3}}")])
+    question = Question("q", "q", "\\frac{1}{2}")
+    with VerifierPool(HangingTask(), workers=1) as pool:
+        verdicts = pool.verify([(question, "\\boxed{0.5}"), (question, "\\boxed{\\frac{1}{3}}")])
     if [v.reward for v in verdicts] != [1.0, 0.0]:
-        raise RuntimeError(f"1/2 against 0.5 and 1/3 gave {verdicts}")
-    return "1/2 equals 0.5 and not 1/3"
+        raise RuntimeError(f"comparing 1/2 with 0.5 and 1/3 gave {verdicts}")
+    return "1/2 equals 0.5 and does not equal 1/3"
 
 
 def _verifier_limits() -> str:
@@ -219,16 +220,15 @@ def _verifier_limits() -> str:
         verdicts = pool.verify([(question, r) for r in ("hang", "die", "raise", "\\boxed{1}")])
     if [v.status for v in verdicts] != ["timeout", "error", "error", "ok"]:
         raise RuntimeError(f"got {[v.status for v in verdicts]}")
-    return "a hanging, a dying and a raising verifier are stopped and told from a wrong answer"
+    return "verifiers that hang, die or raise are stopped and not mistaken for wrong answers"
 
 
 def _sandbox() -> str:
     from sdzero_bench.verifiers.sandbox import find_sandbox
 
     found = find_sandbox()
-    return (
-        f"{found.name}; this machine is {found.slowness:.2f} times as slow as the reference, {found.crowding:.2f} times crowded"
-    )
+    factors = f"{found.slowness:.2f}x that of the reference machine, wall time {found.crowding:.2f}x CPU time"
+    return f"{found.name}; CPU time is {factors}"
 
 
 def _languages() -> str:

@@ -1,1 +1,1 @@
-"""What tasks are made of: question sets, YAML and own files, programs with tests, harnesses, proofs."""
+"""Building blocks of tasks: question files, task YAML files, programs with tests, harnesses, and checks of a task."""

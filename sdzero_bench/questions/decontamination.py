@@ -1,8 +1,8 @@
-"""Training and test questions that are the same, or share a passage: found by a stated rule, and removed from one side.
+"""Decontamination: training and test questions that are equal or share a passage are found and removed from one side.
 
-The rule follows GPT-3's (Brown et al. 2020, arXiv 2005.14165, appendix C): two questions overlap if they are one text up to
-case and white space, or share 13 consecutive words (numbers and signs count as words). A passage that more than 10 of the
-training questions have is a turn of phrase of the task, not a leak, and does not count.
+The rule follows GPT-3's (Brown et al. 2020, arXiv 2005.14165, appendix C): two questions overlap if their texts are equal up to
+case and white space, or if they share 13 consecutive words (numbers and signs count as words). A passage that occurs in more
+than 10 training questions is standard wording of the task, not a leak, and does not count.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _WORD = re.compile(r"\w+")
 def decontaminate(
     train: QuestionSet, test: QuestionSet, side: Literal["train", "test", "off"]
 ) -> tuple[QuestionSet, QuestionSet, Decontamination]:
-    """Both sets without what they share, which is taken from `side`.
+    """Both sets, after removing the overlapping questions from `side`.
 
-    Raises `UserError` if `side` is "off" and a text is in both sets word for word, or if nothing would be left.
+    Raises `UserError` if `side` is "off" and a question is in both sets word for word, or if no question would be left.
     """
     found = overlaps(train, test)
     if side == "off":
         if exact := [o for o in found if o.kind == "exact"]:
             raise UserError(
-                f"{len(exact)} training questions are test questions too, such as {exact[0].train!r}; "
+                f"{len(exact)} training questions are also test questions, such as {exact[0].train!r}; "
                 f"set questions.decontaminate to train or test"
             )
         return train, test, Decontamination(rule=RULE, side=side)
@@ -50,7 +50,7 @@ def decontaminate(
 
 
 def overlaps(train: QuestionSet, test: QuestionSet) -> list[Overlap]:
-    """One `Overlap` for each pair that the rule finds, in the order of the training questions."""
+    """One `Overlap` per overlapping pair, in the order of the training questions."""
     texts = {normalised(q.text): q for q in test}
     passages = defaultdict(list)
     for question in test:
@@ -80,5 +80,5 @@ def _passages(question: Question) -> Iterator[str]:
 def _without(questions: QuestionSet, ids: set[str]) -> QuestionSet:
     left = tuple(q for q in questions if q.id not in ids)
     if not left:
-        raise UserError(f"nothing is left of question set {questions.name!r}: all of it overlaps with the other set")
+        raise UserError(f"no question of {questions.name!r} is left: all of them overlap with the other set")
     return QuestionSet(questions.name, left)

@@ -1,4 +1,4 @@
-"""Reading questions from local files and from the hub, with errors that name the row."""
+"""Reads rows of questions from local files and from the Hugging Face Hub, with errors that name the row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sdzero_bench.core.errors import UserError
 
@@ -15,49 +15,53 @@ if TYPE_CHECKING:
     import pyarrow
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
-"""JSON Lines, also compressed; one JSON array; Parquet."""
+"""JSON Lines, optionally compressed; one JSON array; Parquet."""
+
+Row = dict[str, object]
+"""Values by field."""
 
 
 @dataclass(frozen=True)
 class FileRow:
-    """One row and where it stands, counted from 1."""
+    """One row and its place in the file, counted from 1."""
 
     where: str
-    values: dict[str, Any]
-    later: Callable[[str], Any] = lambda field: None
-    """Reads a field that is not among the values: long ones, of which few are looked at."""
+    values: Row
+    later: Callable[[str], object] = lambda field: None
+    """Reads a field that is not among the values: long fields, of which only a few are used."""
 
-    def value(self, field: str) -> Any:
-        """The field, or None if the row has none of that name."""
+    def value(self, field: str) -> object:
+        """The value of the field, or None if the row has no such field."""
         return self.values[field] if field in self.values else self.later(field)
 
     def text(self, field: str) -> str:
-        """The field as text; a number, such as an answer of 42, becomes its digits. Raises `UserError` if there is none."""
+        """The field as text; a number, such as an answer of 42, becomes its digits. Raises `UserError` if it is missing."""
         value = self.value(field)
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str) or not value.strip():
-            raise UserError(f"{self.where}: the field {field!r} is missing, empty or no text")
+            raise UserError(f"{self.where}: the field {field!r} is missing, empty or not text")
         return value
 
 
-def read_rows(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of a file as `file_rows`, each with text in these fields; `UserError` if one has none."""
+def read_rows(path: Path, fields: Sequence[str]) -> list[Row]:
+    """The rows of a file, as from `file_rows`. Raises `UserError` if one of these fields does not hold text in every row."""
     rows = file_rows(path)
     for row in rows:
         for name in fields:
-            if not isinstance(row.values.get(name), str) or not row.values[name].strip():
-                raise UserError(f"{row.where}: the field {name!r} is missing, empty or no text")
+            value = row.values.get(name)
+            if not isinstance(value, str) or not value.strip():
+                raise UserError(f"{row.where}: the field {name!r} is missing, empty or not text")
     return [row.values for row in rows]
 
 
 def file_rows(path: Path, long: Collection[str] = ()) -> list[FileRow]:
-    """The rows of a file, by what its name ends in (`SUFFIXES`; anything else is read as JSON Lines).
+    """The rows of a file, whose format follows from its suffix (`SUFFIXES`; anything else is read as JSON Lines).
 
     long:
-        Fields of a Parquet file that stay in its table until they are asked for.
+        Fields of a Parquet file that are read only when needed.
 
-    Raises `UserError` if the file is missing, empty or malformed; it names the line.
+    Raises `UserError`, which names the line, if the file is missing, empty or malformed.
     """
     if not path.is_file():
         raise UserError(f"there is no question file {str(path)!r}")
@@ -73,7 +77,7 @@ def file_rows(path: Path, long: Collection[str] = ()) -> list[FileRow]:
 
 
 def file_in(folder: Path, *names: str) -> Path:
-    """The question file in a folder that has one of these names and a suffix of `SUFFIXES`; the first that is there.
+    """The first existing file in the folder with one of these names and a suffix of `SUFFIXES`.
 
     Raises `UserError` if there is none.
     """
@@ -82,16 +86,16 @@ def file_in(folder: Path, *names: str) -> Path:
             if (path := folder / f"{name}{suffix}").is_file():
                 return path
     others = ", ".join(SUFFIXES[1:])
-    raise UserError(f"there is no question file {str(folder / (names[0] + SUFFIXES[0]))!r}, nor one that ends in {others}")
+    raise UserError(f"there is no question file {str(folder / (names[0] + SUFFIXES[0]))!r}, nor one with the suffix {others}")
 
 
 def hub_rows(
     name: str, config: str | None, revision: str | None, split: str, fields: Sequence[str], long: Collection[str] = ()
 ) -> list[FileRow]:
-    """The rows of a data set on the hub, with these fields alone. Raises `UserError` if they cannot be had.
+    """The rows of a data set on the Hub, with only these fields. Raises `UserError` if they cannot be loaded.
 
     long:
-        Further fields, which stay on the disk until they are asked for.
+        Further fields, which stay on disk and are read only when needed.
     """
     import datasets
 
@@ -107,7 +111,7 @@ def hub_rows(
     return _table_rows(data.select_columns(wanted).with_format("arrow")[:], f"{name} {split}", long)
 
 
-def _row(where: str, values: Any) -> FileRow:
+def _row(where: str, values: object) -> FileRow:
     if not isinstance(values, dict):
         raise UserError(f"{where}: not a JSON object")
     return FileRow(where, values)
@@ -117,13 +121,13 @@ def _table_rows(table: pyarrow.Table, where: str, long: Collection[str]) -> list
     later = [name for name in table.column_names if name in long]
     rows = table.drop_columns(later).to_pylist()
 
-    def reader(index: int) -> Callable[[str], Any]:
+    def reader(index: int) -> Callable[[str], object]:
         return lambda field: table.column(field)[index].as_py() if field in later else None
 
     return [FileRow(f"{where}, row {index + 1}", values, reader(index)) for index, values in enumerate(rows)]
 
 
-def _json_lines(path: Path) -> list[tuple[int, Any]]:
+def _json_lines(path: Path) -> list[tuple[int, object]]:
     content = path.read_bytes()
     if path.suffix == ".gz":
         try:
@@ -141,11 +145,11 @@ def _json_lines(path: Path) -> list[tuple[int, Any]]:
     return rows
 
 
-def _json_array(path: Path) -> list[tuple[int, Any]]:
+def _json_array(path: Path) -> list[tuple[int, object]]:
     try:
         rows = json.loads(path.read_bytes())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{str(path)!r} is not JSON ({error}); one object a line is for files that end in .jsonl") from error
+        raise UserError(f"{str(path)!r} is not JSON ({error}); a file with one object per line must end in .jsonl") from error
     if not isinstance(rows, list):
         raise UserError(f"{str(path)!r} is not a JSON array of questions")
     return list(enumerate(rows, start=1))

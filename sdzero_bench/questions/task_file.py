@@ -1,4 +1,4 @@
-"""A task that is only data, as one YAML file: what it has to say, checked when it is read."""
+"""A task that is only data, as one YAML file: its keys, checked when the file is read."""
 
 from __future__ import annotations
 
@@ -20,84 +20,86 @@ class _Section(BaseModel):
 
 
 class Hub(_Section):
-    """A data set on the Hugging Face hub. A local copy has the same fields, and files named after its splits."""
+    """A data set on the Hugging Face Hub. A local copy has the same fields, and files named after the splits."""
 
     name: str
     config: str | None = None
     revision: str | None = None
     splits: dict[Split, str] = Field(min_length=1)
-    """Which split of the data set each of the task's is. Benchmarks often call their test set `train`."""
+    """The data set's split for each of the task's splits. Benchmarks often call their test set `train`."""
 
 
 class Fields(_Section):
-    """Names of the data set's fields."""
+    """Names of the fields in the data set."""
 
     question: str = "question"
     answer: str = "answer"
     id: str | None = None
     """None: questions are numbered."""
     solutions: tuple[str, ...] = ()
-    """Worked solutions; `task.solutions` chooses one of these fields, by default the first. A field may hold a list of them."""
+    """Worked solutions; `task.solutions` selects one of these fields, by default the first. A field may hold a list of them."""
     correct: str | None = None
-    """For a list of solutions, a list of which are known to be right: the first that is right is taken."""
+    """For a list of solutions, a list that flags the correct ones; the first correct solution is used."""
 
 
 class Gold(_Section):
-    """How the gold answer is read from its field. It is then compared by math-verify (verifying/math_answer.py)."""
+    """How the gold answer is read from its field. It is then compared by math-verify (verifiers/math_answer.py)."""
 
     kind: Literal["math"] = "math"
     after: str | None = None
-    """It is what follows the last such mark; what stands before is the worked solution, where that is the same field."""
+    """The answer is what follows the last occurrence of this text; what precedes it is the worked solution, if `solutions`
+    names the same field."""
     boxed: bool = False
-    """It is the content of the last `\\boxed{...}`."""
+    """The answer is the content of the last `\\boxed{...}`."""
     without: str = ""
-    """Characters that are left out, such as thousands separators."""
+    """Characters to remove, such as thousands separators."""
 
 
 class HeldOut(_Section):
-    """Questions that are kept from training, counted from the end of the training rows; the test questions come last."""
+    """Questions held out from training, counted from the end of the training rows; the test questions come last."""
 
     validation: int | None = Field(None, gt=0)
     test: int | None = Field(None, gt=0)
     train: int | None = Field(None, gt=0)
-    """At most so many are for training; None: all that are left."""
+    """Maximum number of training questions; None: all that remain."""
     order: Literal["file", "hash"] = "file"
-    """`hash`: rows are first ordered by SHA-256 of their question, so that which are held out depends on no file's order."""
+    """`hash`: rows are first sorted by the SHA-256 of their question, so that the held-out questions do not depend on the order
+    of the file."""
 
 
 class TaskFile(_Section):
-    """All of a task. Every key but `name`, `summary`, `paper` and `hub` has a default."""
+    """A whole task. Every key except `name`, `summary`, `paper` and `hub` has a default."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
     summary: str = Field(min_length=1)
     paper: str = Field(min_length=1)
-    """Who made the data, and where that is told."""
+    """Authors and source of the data."""
     license: str = "not stated"
     hub: Hub
     fields: Fields = Fields()
     answer: Gold = Gold()
     keep: dict[str, tuple[str | int | bool, ...]] = {}
-    """Only rows whose field has one of these values."""
+    """Keeps only the rows whose field has one of these values."""
     duplicates: Literal["refuse", "drop"] = "refuse"
-    """What to do with a question that is there twice, up to case and white space. A published test set should have none."""
+    """What to do if a question occurs twice, up to case and white space. A published test set should have no duplicates."""
     held_out: HeldOut = HeldOut()
     prompt: str = ASK
-    """The user's turn; {question} stands for the question."""
+    """The user turn; {question} is replaced by the question."""
 
     @model_validator(mode="after")
     def _consistent(self) -> TaskFile:
         held, splits = self.held_out, self.hub.splits
         if "{question}" not in self.prompt:
-            raise ValueError("prompt: {question} does not occur in it")
+            raise ValueError("prompt: it must contain {question}")
         if strange := [name for name in re.findall(r"\{(\w+)\}", self.prompt) if name != "question"]:
-            raise ValueError(f"prompt: there is nothing to put for {{{strange[0]}}}; only {{question}} is known")
+            raise ValueError(f"prompt: unknown placeholder {{{strange[0]}}}; only {{question}} is replaced")
         if (held.validation or held.test or held.train) and "train" not in splits:
             raise ValueError("held_out: there is no training split to hold questions out of (hub.splits.train)")
         for split in ("validation", "test"):
             if getattr(held, split) and split in splits:
                 raise ValueError(f"held_out.{split}: the data set has a {split} split of its own (hub.splits.{split})")
         if self.fields.correct and not self.fields.solutions:
-            raise ValueError("fields.correct: there are no solutions (fields.solutions)")
+            raise ValueError("fields.correct: there are no solutions to choose from (fields.solutions)")
         return self
 
     @property
@@ -109,7 +111,7 @@ class TaskFile(_Section):
 
 
 def read_task_file(path: Path) -> TaskFile:
-    """The task that a YAML file describes. Raises `UserError`, which names the file and the key, if it describes none."""
+    """Read and check a task YAML file. Raises `UserError`, which names the file and the key, if it is not valid."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -117,7 +119,7 @@ def read_task_file(path: Path) -> TaskFile:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
-        raise UserError(f"{str(path)!r} is no task file: it must hold keys and values at its top level")
+        raise UserError(f"{str(path)!r} is not a task file: it must hold keys and values at its top level")
     try:
         return TaskFile(**data)
     except ValidationError as error:

@@ -1,11 +1,11 @@
-"""The task that a YAML file describes (task_file.py): its rows become questions, its splits never overlap."""
+"""The task that a YAML file describes (task_file.py): rows become questions, and splits never overlap."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypedDict, cast
 
 from pydantic import Field, create_model
 
@@ -19,11 +19,18 @@ from sdzero_bench.questions.task_file import Gold, TaskFile, read_task_file
 from sdzero_bench.verifiers.math_answer import check_math, final_answer
 
 
-class DataTask(DynamicTask):
-    """Questions with gold answers, from the hub or from a local copy of the same fields.
+class Solved(TypedDict, total=False):
+    """Details of a question that may have a worked solution."""
 
-    Options: `path`, a file, or a folder with one file for each split of the data set, named after it; `revision`, of the hub's
-    data set; `validation`, `test` and `train`, where the file holds questions out; `solutions`, where it names several fields.
+    solution: str
+
+
+class DataTask(DynamicTask):
+    """Questions with gold answers, from the Hub or from a local copy with the same fields.
+
+    Options: `path`, a file, or a folder with one file per split of the data set, named after the split; `revision` of the data
+    set on the Hub; `validation`, `test` and `train`, if the task file holds questions out; `solutions`, if it names several
+    fields.
     """
 
     file: ClassVar[TaskFile]
@@ -55,7 +62,7 @@ class DataTask(DynamicTask):
             return file_rows(file_in(path, theirs, split), long)
         if len(hub.splits) > 1:
             raise UserError(
-                f"task.path={self.options.path} is one file, but {self.name} has one for each of "
+                f"task.path={self.options.path} is a single file, but {self.name} needs one each for "
                 f"{', '.join(hub.splits.values())}; give the folder that holds them"
             )
         return file_rows(path, long)
@@ -66,7 +73,7 @@ class DataTask(DynamicTask):
         left = len(rows) - sum(held.values())
         if left <= 0:
             asked = " and ".join(f"task.{split}={count}" for split, count in held.items())
-            raise UserError(f"{len(rows)} training questions leave none beside {asked or 'nothing'}; lower it")
+            raise UserError(f"{len(rows)} questions leave none for training after {asked or 'nothing'}; lower it")
         splits: dict[Split, list[FileRow]] = {"train": rows[:left][: options.get("train")]}
         for split, count in held.items():
             splits[split], left = rows[left : left + count], left + count
@@ -88,12 +95,17 @@ class DataTask(DynamicTask):
         return check_math(response, question.answer)
 
     def demonstration(self, question: Question) -> str | None:
-        solution = question.details.get("solution")
-        return None if solution is None else worked(solution, question.answer)
+        return worked_solution(question)
+
+
+def worked_solution(question: Question) -> str | None:
+    """The question's solution, ending in the boxed answer; None if its details have none."""
+    solution = cast(Solved, question.details).get("solution")
+    return None if solution is None else worked(solution, question.answer)
 
 
 def task_class(path: Path | str) -> type[Task]:
-    """The task of a YAML file. Raises `UserError` as `read_task_file` does."""
+    """The task that a YAML file describes. Raises `UserError` as `read_task_file` does."""
     file = read_task_file(Path(path))
     held, several = file.held_out, len(file.fields.solutions) > 1
     options: dict[str, Any] = {"path": (str | None, None), "revision": (str | None, file.hub.revision)}
@@ -117,7 +129,7 @@ def task_class(path: Path | str) -> type[Task]:
 
 
 def gold_answer(row: FileRow, field: str, rule: Gold) -> tuple[str, str | None]:
-    """The gold answer of a row, and what stands before it in its field. Raises `UserError` if there is none."""
+    """The gold answer of a row, and the text before it in its field. Raises `UserError` if there is no answer."""
     gold, before = row.text(field), None
     if rule.after is not None:
         before, mark, gold = gold.rpartition(rule.after)
@@ -132,7 +144,7 @@ def gold_answer(row: FileRow, field: str, rule: Gold) -> tuple[str, str | None]:
 
 
 def worked(solution: str, answer: str) -> str:
-    """A worked solution that ends in its boxed answer, which is added if it is not there yet."""
+    """A worked solution that ends in the boxed answer, which is appended if missing."""
     if "\\boxed" in solution and final_answer(solution) == answer:
         return solution
     return f"{solution}\nThe answer is \\boxed{{{answer}}}."
@@ -154,8 +166,9 @@ def digest(text: str) -> str:
 def _solution(row: FileRow, field: str, correct: str | None) -> str | None:
     value = row.value(field)
     if isinstance(value, list):
-        flags: Sequence[Any] = (row.value(correct) if correct else None) or [True] * len(value)
-        value = next((text for text, right in zip(value, flags, strict=False) if right), None)
+        flags = row.value(correct) if correct else None
+        known = flags if isinstance(flags, list) and flags else [True] * len(value)
+        value = next((text for text, right in zip(value, known, strict=False) if right), None)
     return value.strip() or None if isinstance(value, str) else None
 
 
@@ -163,7 +176,7 @@ def _no_such_split(file: TaskFile, split: Split) -> str:
     has = ", ".join(file.splits)
     if split == "train":
         return (
-            f"{file.name} has no training questions, only {has}: train on another task, or measure a policy on it with "
+            f"{file.name} has no training questions, only {has}; train on another task, or evaluate a policy on it with "
             f"`sdzero-bench eval MODEL --task {file.name}`"
         )
     return f"{file.name} has no {split} questions, only {has}; set evaluation.split"

@@ -1,4 +1,4 @@
-"""A run's policy for the hub: the checkpoint, a model card that says how it was measured, and the record that proves it."""
+"""Publishes a run's policy on the Hugging Face Hub: the checkpoint, a model card with its figures, and the run's record."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ RECORD = "record"
 def stage(run: Path, into: Path) -> None:
     """Fill the folder `into` with what is published: weights, tokenizer, README.md, and the packed record below `record/`.
 
-    Raises `UserError` for a run that is not finished, or trained nothing, or whose checkpoint is not there (any more).
+    Raises `UserError` for a run that is not finished, that trained nothing, or whose checkpoint does not exist.
     """
     if not is_finished(run):
-        raise UserError(f"{str(run)!r} is not finished; go on with: sdzero-bench run --resume {run}")
+        raise UserError(f"{str(run)!r} is not finished; resume with: sdzero-bench run --resume {run}")
     folder = RunFolder.open(run)
     result, manifest = read_result(run), read_manifest(run)
     final = next((e for e in result.evaluation if e.policy == "final"), None)
@@ -28,7 +28,7 @@ def stage(run: Path, into: Path) -> None:
         raise UserError(f"{str(run)!r} trained nothing: there is no policy to publish")
     checkpoint = folder.checkpoint(final.checkpoint)
     if checkpoint is None:
-        raise UserError(f"{str(run)!r} has no checkpoint {final.checkpoint!r}: packed records are without")
+        raise UserError(f"{str(run)!r} has no checkpoint {final.checkpoint!r}; packed records do not include checkpoints")
     shutil.copytree(checkpoint, into, dirs_exist_ok=True)
     pack(run, into / RECORD, alone=True)
     shutil.copy(run / "learning_curve.svg", into)
@@ -36,7 +36,7 @@ def stage(run: Path, into: Path) -> None:
 
 
 def model_card(result: RunResult, manifest: Manifest, summary: str) -> str:
-    """The card: its figures in the hub's form, the run's summary, and what to run to check or repeat it."""
+    """The model card: figures in the Hub's format, the run's summary, and the commands that check them."""
     from huggingface_hub import EvalResult, ModelCardData
 
     final = result.evaluation[-1]
@@ -70,38 +70,38 @@ def model_card(result: RunResult, manifest: Manifest, summary: str) -> str:
 
 {summary.strip()}
 
-## Check it, or do it again
+## Check the figures
 
-The record of the run is in `{RECORD}/`: every sample with its verdict, every setting. It was made with sdzero-bench {version}
-(commit {commit}).
+The record of the run is in `{RECORD}/`: every sample with its verdict, and every setting. It was written by sdzero-bench
+{version} (commit {commit}).
 
-    sdzero-bench validate {RECORD}        # every figure above, recomputed from the samples
-    sdzero-bench report {RECORD}          # beside other records
+    sdzero-bench validate {RECORD}        # recomputes every figure above from the samples
+    sdzero-bench report {RECORD}          # the leaderboard, together with other records
 """
     return text
 
 
 def require_login() -> str:
-    """The user's name on the hub. Raises `UserError` if there is none: said before a run begins, not at its end."""
+    """The user's name on the Hub. Raises `UserError` if there is no valid login, so that it is noticed before a run starts."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
     try:
         return str(HfApi().whoami()["name"])
     except LocalTokenNotFoundError as error:
-        raise UserError("publishing needs a token of the hub; log in with `hf auth login`, or set HF_TOKEN") from error
+        raise UserError("publishing needs a token for the Hub; log in with `hf auth login`, or set HF_TOKEN") from error
     except HfHubHTTPError as error:
         raise UserError(
-            f"the hub refused the token: {str(error).strip().splitlines()[0]}; log in with `hf auth login`"
+            f"the Hub refused the token: {str(error).strip().splitlines()[0]}; log in with `hf auth login`"
         ) from error
     except OSError as error:
-        raise UserError(f"the hub cannot be reached: {type(error).__name__}; publish later with `sdzero-bench push`") from error
+        raise UserError(f"the Hub cannot be reached: {type(error).__name__}; publish later with `sdzero-bench push`") from error
 
 
 def push(run: Path, repository: str, private: bool) -> str:
     """Publish a run's final policy as `OWNER/NAME`; returns its address.
 
-    Raises `UserError` as `stage` and `require_login` do, and if the hub does not take it.
+    Raises `UserError` as `stage` and `require_login` do, and if the Hub does not accept it.
     """
     import tempfile
 
@@ -116,7 +116,7 @@ def push(run: Path, repository: str, private: bool) -> str:
             api.upload_folder(repo_id=repository, folder_path=Path(into), commit_message=f"sdzero-bench run {run.name}")
         except (OSError, ValueError) as error:
             raise UserError(
-                f"the hub did not take {repository!r}: {str(error).strip().splitlines()[0]}; nothing is lost, go on with: "
+                f"the Hub did not accept {repository!r}: {str(error).strip().splitlines()[0]}; nothing is lost, retry with: "
                 f"sdzero-bench push {run} --to {repository}"
             ) from error
     return str(address)

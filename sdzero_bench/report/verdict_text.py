@@ -1,4 +1,4 @@
-"""Verdicts in words, for people."""
+"""Verdicts in words, for display."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RIGHT, WRONG, FAILED = "right", "wrong", "verifier failed"
 
 
 def outcome(verdict: Verdict) -> str:
-    """right; the verifier failed; or why it is wrong, as far as the verdict says."""
+    """`right`, `verifier failed`, or `wrong` with the reason if the verdict has one."""
     if verdict.reward is None:
         return FAILED
     if verdict.reward == 1.0:
@@ -35,5 +35,5 @@ def explain(verdict: Verdict) -> str:
 
 
 def colour(verdict: Verdict) -> str:
-    """Of a terminal, for what is said of a verdict."""
+    """The terminal colour of a verdict."""
     return {RIGHT: "green", FAILED: "yellow"}.get(outcome(verdict), "red")

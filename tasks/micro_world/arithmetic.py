@@ -1,8 +1,8 @@
-"""Chains of sums: the questions of micro-arith, and the ways in which its world writes solutions to them.
+"""Chains of sums: the questions of micro-arith, and simulated solutions to them.
 
-The questions are reasoning-gym's `chain_sum`. Everything below them is a small model of how people solve such
-questions: a quick first draft that slips now and then, a second look that is more careful but may also just repeat
-what stands there, and a schoolbook solution in words.
+The questions are reasoning-gym's `chain_sum`. The rest is a small model of how people solve such questions: a quick first
+draft with occasional slips, a more careful second attempt that may also just repeat the first, and a textbook solution in
+words.
 """
 
 from __future__ import annotations
@@ -11,18 +11,31 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypedDict
 
 from sdzero_bench.tasks.micro_world.care import Care
 
 MAX_TOTAL = 99
-"""Running totals stay in 0..MAX_TOTAL: small enough for a model of a million parameters to add without help."""
+"""Running totals stay in 0..MAX_TOTAL, small enough for a model of a million parameters to add correctly."""
 
 _TERM = re.compile(r"([+-]?)\s*(\d+)")
 
 
+class ChainSumMetadata(TypedDict):
+    expression: str
+
+
+class ChainSum(TypedDict):
+    """An item of reasoning-gym's `chain_sum`, as far as it is used here."""
+
+    question: str
+    answer: str
+    metadata: ChainSumMetadata
+
+
 @dataclass(frozen=True)
 class Line:
-    """One written step, `left op right = result`; `result` is what was written, right or wrong."""
+    """One written step, `left op right = result`; `result` is what was written, correct or not."""
 
     left: int
     op: str
@@ -52,7 +65,7 @@ class WorkedSolution:
 
 
 def prompt(question: str) -> str:
-    """What the user says: reasoning-gym's question, and where the answer has to stand."""
+    """The user turn: reasoning-gym's question, and where to put the answer."""
     return f"{question}\nPut the final answer in \\boxed{{}}."
 
 
@@ -61,12 +74,12 @@ def add(left: int, op: str, right: int) -> int:
 
 
 def terms(expression: str) -> list[tuple[str, int]]:
-    """Signed terms of `a + b - c`, in order: [("+", a), ("+", b), ("-", c)]."""
+    """The signed terms of `a + b - c` in order: [("+", a), ("+", b), ("-", c)]."""
     return [(sign or "+", int(value)) for sign, value in _TERM.findall(expression)]
 
 
 def solve(expression: str) -> WorkedSolution:
-    """The solution without a slip."""
+    """The correct solution."""
     (_, total), *rest = terms(expression)
     lines = []
     for op, right in rest:
@@ -75,13 +88,13 @@ def solve(expression: str) -> WorkedSolution:
     return WorkedSolution(tuple(lines))
 
 
-def chain_sums(seed: int, min_terms: int = 3, max_terms: int = 5) -> Iterator[dict]:
-    """Endless reasoning-gym `chain_sum` items whose running totals stay in 0..MAX_TOTAL, repeats left out."""
+def chain_sums(seed: int, min_terms: int = 3, max_terms: int = 5) -> Iterator[ChainSum]:
+    """Endless reasoning-gym `chain_sum` items without repeats whose running totals stay in 0..MAX_TOTAL."""
     import reasoning_gym
 
     seen: set[str] = set()
     chunk = 20_000
-    # chain_sum seeds item i with seed + i, so seeds far apart are needed for streams that do not share items.
+    # chain_sum seeds item i with seed + i, so the seeds of different streams must be far apart to share no items.
     for start in range(seed * 10_000_000, (seed + 1) * 10_000_000, chunk):
         items = reasoning_gym.create_dataset(
             "chain_sum", seed=start, size=chunk, min_terms=min_terms, max_terms=max_terms, min_digits=1, max_digits=2
@@ -95,13 +108,13 @@ def chain_sums(seed: int, min_terms: int = 3, max_terms: int = 5) -> Iterator[di
 
 
 def carries(line: Line) -> bool:
-    """Whether the units of this step carry or borrow: where people slip most."""
+    """Whether the units of this step carry or borrow, where people slip most."""
     units = add(line.left % 10, line.op, line.right % 10)
     return not 0 <= units <= 9
 
 
 def slipped(line: Line, rng: random.Random) -> Line:
-    """The same step with a wrong result: a carry forgotten, a count one off, or a ten too many or too few."""
+    """The same step with a wrong result: a forgotten carry, off by one, or off by ten."""
     right = add(line.left, line.op, line.right)
     wrong = [right - 1, right + 1, right - 10, right + 10]
     if carries(line):
@@ -110,9 +123,9 @@ def slipped(line: Line, rng: random.Random) -> Line:
 
 
 def attempt(expression: str, care: Care, rng: random.Random) -> WorkedSolution:
-    """A solution written with that much care; a slip is carried on to the end, as it is when nobody looks back.
+    """A solution written with this care; a slip carries through to the end.
 
-    Drafts whose totals leave 0..MAX_TOTAL after a slip are drawn again: the model never learns such numbers.
+    Drafts whose totals leave 0..MAX_TOTAL after a slip are drawn again, since the model never learns such numbers.
     """
     while True:
         (_, total), *rest = terms(expression)
@@ -128,7 +141,7 @@ def attempt(expression: str, care: Care, rng: random.Random) -> WorkedSolution:
 
 
 def demonstration(expression: str) -> str:
-    """The gold solution in schoolbook words, a style that the drafts do not use."""
+    """The gold solution in textbook words, a style that the drafts do not use."""
     solution = solve(expression)
     steps = [f"Start with {solution.lines[0].left}."]
     for line in solution.lines:
@@ -139,7 +152,7 @@ def demonstration(expression: str) -> str:
 
 @dataclass(frozen=True)
 class Sum:
-    """A problem for the texts that the micro model is pretrained on."""
+    """A problem in the pretraining texts of the embedded model."""
 
     question: str
     expression: str
@@ -155,6 +168,6 @@ class Sum:
         return demonstration(self.expression)
 
     def attempt(self, care: Care, rng: random.Random) -> tuple[str, bool]:
-        """A solution as text, and whether it is right."""
+        """A solution as text, and whether it is correct."""
         written = attempt(self.expression, care, rng)
         return str(written), written.answer == solve(self.expression).answer

@@ -1,11 +1,11 @@
-"""How careful somebody is."""
+"""How carefully a simulated writer works."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Care:
-    """Chances of a slip in one step: where people slip most (a carry, a boundary), and elsewhere."""
+    """Probability of a slip per step: at the spots where people slip most (a carry, a boundary), and elsewhere."""
 
     tricky: float
     plain: float

@@ -1,9 +1,9 @@
-"""Pipelines over a list of integers: the questions of micro-code, and the ways in which its world writes programs for them.
+"""Pipelines over a list of integers: the questions of micro-code, and simulated programs for them.
 
-A question names two to four steps in one line, such as "keep the even numbers, add 3 to each, return the sum". Everything
-below is a small model of how people program: a quick first draft that slips now and then, a second look that is more
-careful, and a schoolbook solution with a comment above every line. The slips are those of people: the wrong side of a
-boundary, a number one off, a step left out, the opposite of what was asked.
+A question names two to four steps in one line, such as "keep the even numbers, add 3 to each, return the sum". The rest is a
+small model of how people program: a quick first draft with occasional slips, a more careful second attempt, and a textbook
+solution with a comment above every line. The slips are typical of people: the wrong side of a boundary, a number off by one, a
+missing step, the opposite of what was asked.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from sdzero_bench.tasks.micro_world.care import Care
 
 TESTS = 8
-"""Hidden tests of a question."""
+"""Number of hidden tests per question."""
 
-Value = Any
-"""A list of integers, or the integer or list that is returned."""
+Value = int | list[int]
+"""What a step returns: the next list, or the value of the whole program."""
 
 
 @dataclass(frozen=True)
@@ -28,22 +27,29 @@ class Kind:
 
     asked: str
     written: str
-    does: Callable[[Value, int], Value]
+    does: Callable[[list[int], int], Value]
     numbers: range | None = None
-    """The numbers that may stand for {k}; None where there is none."""
+    """The numbers that {k} may be; None for steps without a number."""
     slips: tuple[str, ...] = ()
-    """Kinds that are written by mistake."""
+    """Kinds that may be written instead by mistake."""
     tricky: bool = False
-    """Boundaries: where people slip most."""
+    """Whether the step involves a boundary, where people slip most."""
 
 
-def _keep(asked: str, condition: str, holds: Callable[[int, int], bool], *slips: str, numbers: Any = None, tricky: Any = False):
+def _keep(
+    asked: str,
+    condition: str,
+    holds: Callable[[int, int], bool],
+    *slips: str,
+    numbers: range | None = None,
+    tricky: bool = False,
+) -> Kind:
     return Kind(
         asked, f"xs = [x for x in xs if {condition}]", lambda xs, k: [x for x in xs if holds(x, k)], numbers, slips, tricky
     )
 
 
-def _each(asked: str, expression: str, result: Callable[[int, int], int], *slips: str, numbers: range | None = None):
+def _each(asked: str, expression: str, result: Callable[[int, int], int], *slips: str, numbers: range | None = None) -> Kind:
     return Kind(asked, f"xs = [{expression} for x in xs]", lambda xs, k: [result(x, k) for x in xs], numbers, slips)
 
 
@@ -88,7 +94,7 @@ KINDS = STEPS | RETURNS
 
 @dataclass(frozen=True)
 class Step:
-    """One step as asked or as written; `k` is 0 where the kind has no number."""
+    """One step as asked or as written; `k` is 0 if the kind has no number."""
 
     kind: str
     k: int = 0
@@ -101,8 +107,8 @@ class Step:
     def written(self) -> str:
         return KINDS[self.kind].written.format(k=self.k)
 
-    def __call__(self, value: Value) -> Value:
-        return KINDS[self.kind].does(value, self.k)
+    def __call__(self, numbers: list[int]) -> Value:
+        return KINDS[self.kind].does(numbers, self.k)
 
 
 Steps = tuple[Step, ...]
@@ -110,17 +116,17 @@ Lists = tuple[tuple[int, ...], ...]
 
 
 def specification(steps: Steps) -> str:
-    """What is asked, in one line."""
+    """The question in one line."""
     return f"Write f(xs): {', '.join(step.asked for step in steps)}."
 
 
 def prompt(question: str) -> str:
-    """What the user says: the specification, and where the program has to stand."""
+    """The user turn: the specification, and where to put the program."""
     return f"{question}\nPut it in a ```python block."
 
 
 def program(steps: Steps) -> str:
-    """A response with the steps as a program."""
+    """A response with a program of these steps."""
     return _block(f"    {step.written}" for step in steps)
 
 
@@ -133,11 +139,12 @@ def _block(lines: Iterable[str]) -> str:
     return "```python\ndef f(xs):\n" + "\n".join(lines) + "\n```"
 
 
-def outcome(steps: Steps, numbers: Iterable[int]) -> Value:
-    """What the program returns; None where it raises, as `max` of an empty list does."""
+def outcome(steps: Steps, numbers: Iterable[int]) -> Value | None:
+    """What the program returns; None if it raises, as `max` of an empty list does."""
     value: Value = [*numbers]
     try:
         for step in steps:
+            assert isinstance(value, list)  # only the last step returns a number
             value = step(value)
     except (ValueError, IndexError):
         return None
@@ -145,9 +152,9 @@ def outcome(steps: Steps, numbers: Iterable[int]) -> Value:
 
 
 def hidden_tests(steps: Steps) -> Lists:
-    """The inputs that a program is tested with: random lists that hold the boundaries' neighbours.
+    """The inputs that programs are tested with: random lists that contain the neighbours of the boundaries.
 
-    The program asked for returns something on each. Empty where no such lists, with results of some variety, were found.
+    The correct program returns a value on each. Empty if no such lists with sufficiently varied results were found.
     """
     rng = random.Random(specification(steps))
     near = [step.k + d for step in steps if step.k for d in (-1, 0, 1)]
@@ -164,7 +171,7 @@ def hidden_tests(steps: Steps) -> Lists:
 
 
 def slipped(step: Step, rng: random.Random) -> Step | None:
-    """The same step done wrong: its opposite or neighbour, a number one off; None: left out."""
+    """The step done wrong: its opposite or neighbour, or a number off by one; None: the step is missing."""
     kind = KINDS[step.kind]
     wrong: list[Step | None] = [*(Step(name, step.k) for name in kind.slips)] * 2
     if kind.numbers is not None:
@@ -175,7 +182,7 @@ def slipped(step: Step, rng: random.Random) -> Step | None:
 
 
 def attempt(steps: Steps, care: Care, rng: random.Random) -> Steps:
-    """The steps as somebody writes them with that much care."""
+    """The steps as written with this care."""
     written = []
     for step in steps:
         slips = rng.random() < (care.tricky if KINDS[step.kind].tricky else care.plain)
@@ -186,7 +193,7 @@ def attempt(steps: Steps, care: Care, rng: random.Random) -> Steps:
 
 
 def pipelines(seed: int) -> Iterator[tuple[Steps, Lists]]:
-    """Endless questions with their hidden tests, repeats left out: one to three steps, then what to return."""
+    """Endless questions without repeats, with their hidden tests: one to three steps, then what to return."""
     rng = random.Random(seed)
     seen: set[Steps] = set()
     while True:
@@ -199,7 +206,7 @@ def pipelines(seed: int) -> Iterator[tuple[Steps, Lists]]:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A problem for the texts that the micro model is pretrained on."""
+    """A problem in the pretraining texts of the embedded model."""
 
     steps: Steps
     tests: Lists

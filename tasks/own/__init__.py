@@ -1,1 +1,1 @@
-"""What the task of a user's own question file is made with."""
+"""The parts of the task file:PATH, a user's own questions."""

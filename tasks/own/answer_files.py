@@ -1,4 +1,4 @@
-"""A user's file of questions with answers."""
+"""A user's own questions with answers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.questions.dynamic_task import DynamicTask
 from sdzero_bench.questions.question_files import FileRow
 from sdzero_bench.questions.task_file import ASK
-from sdzero_bench.questions.yaml_task import worked
-from sdzero_bench.tasks.own.files import Shares, chosen, short_name
+from sdzero_bench.questions.yaml_task import worked_solution
+from sdzero_bench.tasks.own.files import Shares, chosen, file_task
 from sdzero_bench.verifiers.math_answer import check_math
 
 
@@ -22,15 +22,15 @@ class AnswerFileOptions(Shares):
     answer: str = "answer"
     """Field with the gold answer: a number, or LaTeX."""
     solution: str = "solution"
-    """Field with a worked solution, which a row may have; methods that learn from gold solutions need it."""
+    """Optional field with a worked solution; methods that learn from gold solutions need it."""
     id: str = "id"
-    """Field with a name of the question, which all rows have or none."""
+    """Optional field with an id of the question, present in all rows or in none."""
     prompt: str = ASK
-    """The user's turn; {question} stands for the question."""
+    """The user turn; {question} is replaced by the question."""
 
 
 class AnswerFile(DynamicTask):
-    """Rows with `question` and `answer`, perhaps `solution`, `id` and `split` (train, validation or test)."""
+    """Rows with `question` and `answer`, and optionally `solution`, `id` and `split` (train, validation or test)."""
 
     path: ClassVar[str]
     source = "a file of your own"
@@ -40,7 +40,7 @@ class AnswerFile(DynamicTask):
 
     def load(self, split: Split) -> QuestionSet:
         if "{question}" not in self.options.prompt:
-            raise UserError("task.prompt: {question} does not occur in it")
+            raise UserError("task.prompt must contain {question}")
         rows = chosen(self.path, self.options.question, self.options, split)
         return QuestionSet(f"{self.name}/{split}", tuple(self._question(f"{split}-{i}", row) for i, row in enumerate(rows)))
 
@@ -57,11 +57,9 @@ class AnswerFile(DynamicTask):
         return check_math(response, question.answer)
 
     def demonstration(self, question: Question) -> str | None:
-        solution = question.details.get("solution")
-        return None if solution is None else worked(solution, question.answer)
+        return worked_solution(question)
 
 
 def answer_file(path: str) -> type[Task]:
-    made = {"factory": staticmethod(answer_file), "made_from": path}
-    said = {"name": short_name(path), "path": path, "summary": f"the questions in {path}"}
-    return type("AnswerFile", (AnswerFile,), {**made, **said, "__doc__": AnswerFile.__doc__, "__module__": __name__})
+    """The class of the task for the file or folder at `path`."""
+    return file_task(AnswerFile, answer_file, path)

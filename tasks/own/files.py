@@ -1,16 +1,17 @@
-"""The rows of a question file, and how they are divided."""
+"""The rows of a user's question files, and how they are divided into splits."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
 from sdzero_bench.core.errors import NoSuchSplit, UserError
 from sdzero_bench.core.question import normalised
-from sdzero_bench.core.task import Split, TaskOptions
+from sdzero_bench.core.task import Split, Task, TaskOptions
+from sdzero_bench.questions.dynamic_task import DynamicTask
 from sdzero_bench.questions.question_files import SUFFIXES, FileRow, file_rows
 from sdzero_bench.questions.yaml_task import digest
 
@@ -18,15 +19,16 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 class Shares(TaskOptions):
-    """Where neither a folder nor a field `split` says what is what. A question's place depends on its text alone."""
+    """Sizes of the splits, if neither a folder nor a field `split` defines them. The texts alone decide a question's split."""
 
     validation: float = Field(0.1, ge=0, le=1)
+    """Fraction of the questions in the validation split."""
     test: float = Field(0.2, ge=0, le=1)
-    """Share of the questions that are for testing; 1 for a file to measure on alone."""
+    """Fraction of the questions in the test split; 1 for a file that is only evaluated on."""
 
 
 def short_name(path: str) -> str:
-    """`file:STEM`, which names a run's folder."""
+    """`file:STEM`, which becomes part of the run folder's name."""
     stem = Path(path).name
     for suffix in SUFFIXES:
         stem = stem.removesuffix(suffix)
@@ -34,7 +36,7 @@ def short_name(path: str) -> str:
 
 
 def files_of(path: str) -> dict[Split | None, Path]:
-    """The files by split: None for one file with all. Raises `UserError` if there is none."""
+    """The files by split; the key is None for a single file with all questions. Raises `UserError` if there is no file."""
     place = Path(path).expanduser()
     if place.is_file():
         return {None: place}
@@ -46,54 +48,70 @@ def files_of(path: str) -> dict[Split | None, Path]:
             if file.is_file():
                 found.setdefault(split, file)
     if not found:
-        raise UserError(
-            f"{path!r} is a folder without question files; it may hold train.jsonl, validation.jsonl and test.jsonl"
-        )
+        raise UserError(f"{path!r} is a folder without question files; name them train.jsonl, validation.jsonl or test.jsonl")
     return found
 
 
 def divided(path: str, key: str, options: Shares) -> dict[Split, list[FileRow]]:
-    """The rows of each split. `key` is the field with the question, of which no two may be the same.
+    """The rows of each split. `key` is the field with the question; no question may occur twice.
 
-    Raises `UserError`, which names the line, for a file that cannot be read, a question that is there twice or a strange split.
+    Raises `UserError`, which names the line, for a file that cannot be read, a repeated question or an unknown split.
     """
     files = files_of(path)
     rows = {split: file_rows(file) for split, file in files.items()}
     _refuse_repeats([row for those in rows.values() for row in those], key)
-    splits: dict[Split, list[FileRow]] = {split: [] for split in SPLITS}
+    splits: dict[Split, list[FileRow]] = {split: rows.get(split, []) for split in SPLITS}
     if None not in rows:
-        return {**splits, **rows}  # type: ignore[dict-item]
+        return splits
     whole = rows[None]
     if any(row.value("split") is not None for row in whole):
         for row in whole:
             splits[_split_of(row)].append(row)
         return splits
     if options.test + options.validation > 1:
-        raise UserError(f"task.test={options.test} and task.validation={options.validation} are more than all; lower them")
+        raise UserError(f"task.test={options.test} and task.validation={options.validation} add up to more than 1; lower them")
     ordered = sorted(whole, key=lambda row: digest(row.text(key)))
     tests = round(options.test * len(whole))
-    held = {id(row): "test" for row in ordered[:tests]}
+    held: dict[int, Split] = {id(row): "test" for row in ordered[:tests]}
     held |= {id(row): "validation" for row in ordered[tests : tests + round(options.validation * len(whole))]}
     for row in whole:
-        splits[held.get(id(row), "train")].append(row)  # type: ignore[index]
+        splits[held.get(id(row), "train")].append(row)
     return splits
 
 
-def chosen(path: str, key: str, options: Any, split: Split) -> list[FileRow]:
-    """The rows of one split; `NoSuchSplit` if it has none."""
+def chosen(path: str, key: str, options: Shares, split: Split) -> list[FileRow]:
+    """The rows of one split. Raises `NoSuchSplit` if there are none."""
     splits = divided(path, key, options)
     if not splits[split]:
         has = ", ".join(f"{len(rows)} {name}" for name, rows in splits.items() if rows)
-        advice = "set evaluation.split" if split != "train" else "give training questions, or measure with `sdzero-bench eval`"
+        advice = "set evaluation.split" if split != "train" else "add training questions, or evaluate with `sdzero-bench eval`"
         raise NoSuchSplit(f"{path!r} has no {split} questions, only {has}; {advice}")
     return splits[split]
 
 
+def file_task(base: type[DynamicTask], factory: Callable[[str], type[Task]], path: str) -> type[Task]:
+    """The subclass of `base` for the file or folder at `path`; `factory` is the function that worker processes call again."""
+    return type(
+        base.__name__,
+        (base,),
+        {
+            "name": short_name(path),
+            "path": path,
+            "factory": staticmethod(factory),
+            "made_from": path,
+            "summary": f"the questions in {path}",
+            "__doc__": base.__doc__,
+            "__module__": base.__module__,
+        },
+    )
+
+
 def _split_of(row: FileRow) -> Split:
     value = row.value("split")
-    if value not in SPLITS:
-        raise UserError(f"{row.where}: the field 'split' has to be one of {', '.join(SPLITS)} (found: {value!r})")
-    return value
+    for split in SPLITS:
+        if value == split:
+            return split
+    raise UserError(f"{row.where}: the field 'split' must be one of {', '.join(SPLITS)} (found: {value!r})")
 
 
 def _refuse_repeats(rows: list[FileRow], key: str) -> None:

@@ -1,4 +1,4 @@
-"""A user's file of programming questions with tests."""
+"""A user's own programming questions with tests."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from sdzero_bench.core.task import Messages, Split, Task
 from sdzero_bench.questions.dynamic_task import DynamicTask
 from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask, digest, fenced
 from sdzero_bench.questions.question_files import FileRow
-from sdzero_bench.tasks.own.files import Shares, chosen, short_name
+from sdzero_bench.tasks.own.files import Shares, chosen, file_task
 from sdzero_bench.verifiers.sandbox.languages import LANGUAGES
 
 
 class ProgramFileOptions(CodeOptions, Shares):
     language: str = "python"
-    """What programs are written in, where a row has no field `language`."""
+    """Language of programs in rows without a field `language`."""
 
 
 class ProgramFile(DynamicTask, CodeTask):
-    """Rows with `prompt` and `tests`, perhaps `solution` (a program), `language`, `id` and `split`.
+    """Rows with `prompt` and `tests`, and optionally `solution` (a program), `language`, `id` and `split`.
 
-    `tests` has a form of sdzero_bench/verifiers/code/test_forms.py. A list of texts is short for Python assert statements.
+    `tests` has one of the forms in verifiers/code/test_forms.py. A list of strings is short for Python assert statements.
     """
 
     path: ClassVar[str]
@@ -42,10 +42,11 @@ class ProgramFile(DynamicTask, CodeTask):
         if language not in LANGUAGES:
             raise UserError(f"{row.where}: {unknown('language', str(language), LANGUAGES)}")
         details = {"tests": tests, "language": language}
-        # Without a solution, what has to be passed stands for the answer: other tests are another question set.
-        answer = digest(details) if row.value("solution") is None else row.text("solution").strip("\n")
-        details["solved"] = row.value("solution") is not None
-        return Question(number if row.value("id") is None else row.text("id"), row.text("prompt").strip(), answer, details)
+        # Without a solution, a digest of the tests is the answer: a set with other tests is another question set.
+        solved = row.value("solution") is not None
+        answer = row.text("solution").strip("\n") if solved else digest(details)
+        id = number if row.value("id") is None else row.text("id")
+        return Question(id, row.text("prompt").strip(), answer, {**details, "solved": solved})
 
     def prompt(self, question: Question) -> Messages:
         return [
@@ -57,6 +58,5 @@ class ProgramFile(DynamicTask, CodeTask):
 
 
 def program_file(path: str) -> type[Task]:
-    made = {"factory": staticmethod(program_file), "made_from": path}
-    said = {"name": short_name(path), "path": path, "summary": f"the questions in {path}"}
-    return type("ProgramFile", (ProgramFile,), {**made, **said, "__doc__": ProgramFile.__doc__, "__module__": __name__})
+    """The class of the task for the file or folder at `path`."""
+    return file_task(ProgramFile, program_file, path)

@@ -1,1 +1,1 @@
-"""What the tasks of reasoning-gym are made with."""
+"""The parts of the reasoning-gym tasks."""

@@ -1,4 +1,4 @@
-"""Solves the numbers game by trying everything: for questions that come without a solution."""
+"""Solves countdown questions by exhaustive search, for data that comes without solutions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Term = tuple[Fraction, str]
 
 
 def solution(numbers: Sequence[int], target: int) -> str | None:
-    """An expression of all the numbers, once each, with + - * / that equals the target; None if there is none.
+    """An expression that uses each number exactly once, with + - * /, and equals the target; None if there is none.
 
-    Milliseconds for four numbers, a hundred times as long for each further one.
+    Takes milliseconds for four numbers, and a hundred times as long for each further one.
     """
     return _search([(Fraction(number), str(number)) for number in numbers], Fraction(target))
 

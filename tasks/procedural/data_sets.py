@@ -1,11 +1,11 @@
-"""Data sets of reasoning-gym: by name, with their options of size and difficulty."""
+"""Data sets of reasoning-gym by name, with their options."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sdzero_bench.core.errors import UserError, unknown
 
@@ -13,24 +13,25 @@ if TYPE_CHECKING:
     from reasoning_gym.dataset import ProceduralDataset
 
 SCORED_AT_SEED = 0
-"""The data set that scores answers; its seed decides nothing."""
+"""Seed of the data set that scores answers; it does not affect scoring."""
 
 
 def known_data_set(name: str) -> str:
-    """The name, if reasoning-gym has such a data set; `UserError` with the nearest one if not."""
+    """The name, if reasoning-gym has a data set of that name. Raises `UserError` with the closest name if not."""
     from reasoning_gym.factory import DATASETS
 
     if name == "composite":
-        raise UserError("rg:composite is no data set, it mixes others; name one of them")
+        raise UserError("rg:composite only mixes other data sets; name one of those")
     if name not in DATASETS:
         raise unknown("reasoning-gym data set", name, DATASETS)
     return name
 
 
-def settings(name: str, config: dict[str, Any], level: int | None) -> dict[str, Any]:
-    """All options of the data set but seed and size: its defaults, those of a level of its curriculum, and `config` over them.
+def settings(name: str, config: dict[str, object], level: int | None) -> dict[str, object]:
+    """All options of the data set except seed and size: its defaults, or those of a level of its curriculum, overridden by
+    `config`.
 
-    Raises `UserError` for options that it does not have or refuses.
+    Raises `UserError` for unknown or invalid options.
     """
     from reasoning_gym.factory import DATASETS, create_curriculum, has_curriculum
 
@@ -45,7 +46,7 @@ def settings(name: str, config: dict[str, Any], level: int | None) -> dict[str, 
     if level is not None:
         if not has_curriculum(name):
             raise UserError(f"rg:{name} has no levels of difficulty; set task.config instead of task.level")
-        curriculum: Any = create_curriculum(name)
+        curriculum = create_curriculum(name)
         highest = max(len(attribute.levels) for attribute in curriculum.attributes.values()) - 1
         if level > highest:
             raise UserError(f"rg:{name} has the levels 0 to {highest}; task.level is {level}")
@@ -56,11 +57,11 @@ def settings(name: str, config: dict[str, Any], level: int | None) -> dict[str, 
         if hasattr(made, "validate"):
             made.validate()
     except (AssertionError, TypeError, ValueError) as error:
-        raise UserError(f"rg:{name} refuses these options: {str(error).strip() or type(error).__name__}") from error
+        raise UserError(f"rg:{name} does not accept these options: {str(error).strip() or type(error).__name__}") from error
     return {name: getattr(made, name) for name in fields}
 
 
-def data_set(name: str, config: dict[str, Any], level: int | None, seed: int, size: int) -> ProceduralDataset:
+def data_set(name: str, config: dict[str, object], level: int | None, seed: int, size: int) -> ProceduralDataset:
     from reasoning_gym.factory import create_dataset
 
     return create_dataset(name, **settings(name, config, level), seed=seed, size=size)
@@ -68,10 +69,10 @@ def data_set(name: str, config: dict[str, Any], level: int | None, seed: int, si
 
 @lru_cache(maxsize=4)
 def scorer(name: str, config: str, level: int | None) -> ProceduralDataset:
-    """The data set whose `score_answer` is asked; some take half a second to make. `config` is JSON."""
+    """The data set that scores answers; creating some takes half a second. `config` is JSON."""
     return data_set(name, json.loads(config), level, SCORED_AT_SEED, 1)
 
 
-def _as(default: Any, value: Any) -> Any:
-    """YAML has lists where a data set has tuples."""
+def _as(default: object, value: object) -> object:
+    """The value, with a list from YAML as a tuple if the default is one."""
     return tuple(value) if isinstance(default, tuple) and isinstance(value, list) else value

@@ -1,7 +1,8 @@
-"""Draws questions from reasoning-gym: the same ones in every process, no question twice, none in two splits.
+"""Generates questions with reasoning-gym: reproducibly in every process, without repeats, and disjoint between splits.
 
-Some data sets go through Python sets of text, whose order depends on the hash seed of the process. So questions are drawn in a
-process of their own with a fixed one: `python -m sdzero_bench.tasks.procedural.drawing REQUEST RESULT`, two JSON files.
+Some data sets iterate over Python sets of strings, whose order depends on the hash seed of the process. Questions are therefore
+generated in a separate process with a fixed hash seed: `python -m sdzero_bench.tasks.procedural.drawing REQUEST RESULT`, where
+both are JSON files.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.tasks.procedural.data_sets import data_set, known_data_set, settings
@@ -25,24 +26,33 @@ from sdzero_bench.tasks.procedural.scoring import EVALUATED
 from sdzero_bench.verifiers.code.literals import write_literal
 
 CHUNK = 256
-"""Items a data set is made with. A few data sets make others when asked for more, so that the size must not vary."""
+"""Size of each generated data set. For a few data sets the items depend on the size, so it must not vary."""
 RANGE = 10_000_000
-"""Seeds that a split has for itself. numpy takes none above 2**32."""
+"""Number of seeds reserved for each split; numpy accepts seeds below 2**32."""
 HIGHEST_SEED = 100
 PATIENCE = 20
-"""Draws in a row that may bring nothing new, times the questions found so far and 50."""
+"""Give up after this many draws in a row without a new question, times the number of questions found so far plus 50."""
 
-Item = dict[str, Any]
-"""question, answer (None where the data set gives none), metadata (a Python literal)."""
+
+class Item(TypedDict):
+    """A generated question."""
+
+    question: str
+    answer: str | None
+    """None if the data set has no gold answers."""
+    metadata: str
+    """A Python literal."""
+
+
 Splits = dict[str, list[Item]]
 
 
-def draw(name: str, config: dict[str, Any], level: int | None, seed: int, counts: dict[str, int]) -> Splits:
-    """So many different questions for each split, in the order of `counts`: a later split has none of an earlier one.
+def draw(name: str, config: dict[str, object], level: int | None, seed: int, counts: dict[str, int]) -> Splits:
+    """`counts[split]` different questions for each split, in that order; no question is in two splits.
 
-    Raises `UserError` if the options are refused, or if the data set has not so many.
+    Raises `UserError` if the options are invalid, or if the data set does not have enough different questions.
     """
-    settings(known_data_set(name), config, level)  # said here, where it costs no process
+    settings(known_data_set(name), config, level)  # reports invalid options without starting a process
     return _drawn(json.dumps([name, config, level, seed, counts]))
 
 
@@ -56,17 +66,15 @@ def _drawn(request: str) -> Splits:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if not result.is_file():
             last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise UserError(f"reasoning-gym failed to make the questions of {request}: {last}")
+            raise UserError(f"reasoning-gym failed to generate the questions of {request}: {last}")
         answer = json.loads(result.read_text())
     if "refused" in answer:
         raise UserError(answer["refused"])
-    return answer
+    return cast(Splits, answer)
 
 
-def drawn_here(
-    name: str, config: dict[str, Any], level: int | None, seed: int, counts: dict[str, int]
-) -> dict[str, list[Item]]:
-    """As `draw`, in this process; reproducible only where the hash seed is fixed."""
+def drawn_here(name: str, config: dict[str, object], level: int | None, seed: int, counts: dict[str, int]) -> Splits:
+    """Like `draw`, but in this process; reproducible only with a fixed hash seed."""
     taken: set[str] = set()
     splits = {}
     for place, (split, count) in enumerate(counts.items()):
@@ -85,7 +93,7 @@ def _new(name: str, items: Iterator[Item], count: int, taken: set[str]) -> list[
             idle += 1
             if idle > PATIENCE * (len(found) + 50):
                 raise UserError(
-                    f"rg:{name} has hardly more than {len(taken)} different questions with these options; lower task.train, "
+                    f"rg:{name} has few more than {len(taken)} different questions with these options; lower task.train, "
                     f"task.validation or task.test, or choose a harder task.level or task.config"
                 )
             continue
@@ -95,23 +103,24 @@ def _new(name: str, items: Iterator[Item], count: int, taken: set[str]) -> list[
     return found
 
 
-def _items(name: str, config: dict[str, Any], level: int | None, first: int) -> Iterator[Item]:
+def _items(name: str, config: dict[str, object], level: int | None, first: int) -> Iterator[Item]:
     import numpy
 
     for seed in range(first, first + RANGE, CHUNK):
-        random.seed(seed)  # a data set or two draw from the process's own generators
+        random.seed(seed)  # some data sets use the global random generators
         numpy.random.seed(seed)
         chunk = data_set(name, config, level, seed, CHUNK)
         for i in range(CHUNK):
             entry = chunk[i]
             answer = None if entry["answer"] is None else str(entry["answer"])
             if answer is not None and name in EVALUATED and not EVALUATED[name](answer):
-                continue  # intermediate_integration has gold answers that repeat the question, as Integral(...)
+                continue  # some gold answers of intermediate_integration just repeat the question, as Integral(...)
             yield {"question": entry["question"], "answer": answer, "metadata": write_literal(_plain(entry["metadata"]))}
 
 
-def _plain(value: Any) -> Any:
-    """Plain data, kept as it is; subclasses of text and numbers as their bases; None for the rest, which no scorer reads."""
+def _plain(value: object) -> object:
+    """Plain data unchanged; instances of subclasses of str and numbers as their base class; None for the rest, which no scorer
+    reads."""
     if isinstance(value, dict):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
@@ -125,7 +134,7 @@ def _plain(value: Any) -> Any:
 
 def main(request: str, result: str) -> None:
     name, config, level, seed, counts = json.loads(Path(request).read_text())
-    answer: dict[str, Any]
+    answer: Splits | dict[str, str]
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # some data sets print
             answer = drawn_here(name, config, level, seed, counts)

@@ -1,8 +1,8 @@
-"""Formulas that may be handed to a scorer which evaluates them as Python.
+"""Formulas that are safe to pass to a scorer that evaluates them as Python.
 
-Several scorers of reasoning-gym do so, with `eval` or SymPy's `parse_expr`: whatever a policy writes there would run in the
-verifier's process. What is let through is read as a syntax tree first, and is nothing but numbers, variables, the four
-operations, powers of bounded size and elementary functions.
+Several scorers of reasoning-gym do so, with `eval` or SymPy's `parse_expr`, so anything a policy writes would run in the
+verifier's process. Answers are therefore parsed first, and only numbers, variables, the four operations, powers of bounded size
+and elementary functions are accepted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 LONGEST = 1000
 """Characters; also bounds the depth of the tree."""
 MOST_DIGITS = 1000.0
-"""Of any number that evaluating may come by."""
+"""Maximum number of digits of any intermediate result."""
 FUNCTIONS = {"sin", "cos", "tan", "exp", "log", "sqrt", "asin", "acos", "atan", "sinh", "cosh", "tanh", "Abs"}
 _OPERATIONS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 
@@ -29,7 +29,7 @@ def is_formula(text: str) -> bool:
 
 
 def _digits(text: str, algebra: bool) -> float | None:
-    """Decimal digits that evaluating takes at most, or None if the text is not of the kind."""
+    """Upper bound on the decimal digits of any intermediate result; None if the text is not accepted."""
     if len(text) > LONGEST or not text.isascii():
         return None
     try:
@@ -39,7 +39,7 @@ def _digits(text: str, algebra: bool) -> float | None:
 
 
 def _bound(node: ast.expr, algebra: bool) -> float:
-    """Digits of numerator and denominator together. Raises `ValueError` for what is not let through."""
+    """Digits of numerator and denominator together. Raises `ValueError` for anything that is not accepted."""
     match node:
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
             digits = math.log10(abs(number) + 1) + 1 if isinstance(number, int) else 20.0
@@ -61,7 +61,8 @@ def _bound(node: ast.expr, algebra: bool) -> float:
 
 
 def _exponent(node: ast.expr) -> float:
-    """By how much a power may multiply the digits of its base. Raises `ValueError` for an exponent that has to be computed."""
+    """Factor by which a power may multiply the digits of its base. Raises `ValueError` for an exponent that would have to be
+    computed."""
     match node:
         case ast.Constant(value=int() | float() as number):
             return max(float(number), 1.0)
@@ -70,6 +71,6 @@ def _exponent(node: ast.expr) -> float:
         case ast.BinOp(left=ast.Constant() as above, op=ast.Div(), right=ast.Constant()):
             return _exponent(above)
     if not any(isinstance(part, ast.Name) and len(part.id) == 1 for part in ast.walk(node)):
-        raise ValueError("an exponent that is no plain number")
+        raise ValueError("an exponent that is not a plain number")
     _bound(node, algebra=True)
-    return 1.0  # with a variable in it, the power stays as it is
+    return 1.0  # with a variable in the exponent, the power is not evaluated

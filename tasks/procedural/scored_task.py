@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -17,26 +17,26 @@ from sdzero_bench.verifiers.code.literals import read_literal
 
 class ReasoningGymOptions(TaskOptions):
     train: int = Field(2000, gt=0)
-    """Training questions."""
+    """Number of questions in each split."""
     validation: int = Field(200, gt=0)
     test: int = Field(300, gt=0)
     seed: int = Field(0, ge=0, le=drawing.HIGHEST_SEED)
-    """Of the questions. Each seed has ranges of its own for the three splits."""
-    config: dict[str, Any] = Field({})
-    """Options of the data set, such as `--set task.config.min_terms=2`; reasoning-gym's documentation has them."""
+    """Seed of the questions. No two seeds and splits share a range of generator seeds."""
+    config: dict[str, object] = Field({})
+    """Options of the data set, such as `--set task.config.min_terms=2`; see reasoning-gym's documentation."""
     level: int | None = Field(None, ge=0)
-    """Level of difficulty, where the data set has a curriculum; `config` goes over it."""
+    """Level of difficulty, if the data set has a curriculum; `config` overrides it."""
     threshold: float = Field(1.0, gt=0, le=1)
-    """A response is right if the scorer gives at least so much. Many scorers give parts of 1 for what is nearly right."""
+    """Minimum score of a correct response. Many scorers give partial scores to nearly correct answers."""
     trust_scorer: bool = False
-    """Use a data set that is refused because its scorer takes wrong answers, or has none to be proven with."""
+    """Use the data set even if its scorer accepts wrong answers or cannot be tested."""
 
 
 class ReasoningGym(Task):
-    """Stojanovski et al. 2025, arXiv 2505.24760. Scored is what stands between the last <answer> tags (`scored_part`).
+    """Stojanovski et al. 2025, arXiv 2505.24760. The text between the last <answer> tags is scored (`scored_part`).
 
-    Questions of a split come from a range of seeds of its own, and none that is the same up to case and white space is used
-    twice. Larger training sets change no other split.
+    Each split has its own range of generator seeds, and no question occurs twice, up to case and white space. A larger training
+    set changes no other split.
     """
 
     data_set: ClassVar[str]
@@ -49,7 +49,9 @@ class ReasoningGym(Task):
     def load(self, split: Split) -> QuestionSet:
         name, options = self.data_set, self.options
         if name in scoring.UNTRUSTED and not options.trust_scorer:
-            raise UserError(f"rg:{name} is refused: {scoring.UNTRUSTED[name]}; use it all the same with task.trust_scorer=true")
+            raise UserError(
+                f"rg:{name} is not reliable: {scoring.UNTRUSTED[name]}; to use it anyway, set task.trust_scorer=true"
+            )
         counts = {"test": options.test, "validation": options.validation, "train": options.train}
         needed = dict(list(counts.items())[: list(counts).index(split) + 1])
         items = drawing.draw(name, options.config, options.level, options.seed, needed)[split]
@@ -70,11 +72,11 @@ class ReasoningGym(Task):
         if answer is None:
             return Verdict(0.0, detail="no final answer")
         metadata = read_literal(question.details["metadata"])
-        entry = {"question": question.text, "answer": question.answer or None, "metadata": metadata}
+        entry: scoring.Entry = {"question": question.text, "answer": question.answer or None, "metadata": metadata}
         scorer = data_sets.scorer(self.data_set, json.dumps(self.options.config), self.options.level)
         found, detail = scoring.score(scorer, self.data_set, answer, entry)
         return Verdict(float(found >= self.options.threshold), answer=answer, detail=detail)
 
     def stated(self, answer: str) -> str:
-        """A response that gives this answer and nothing else."""
+        """A response that consists of this answer alone."""
         return f"<answer>{answer}</answer>"

@@ -9,21 +9,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.options import AsJson
+
 if TYPE_CHECKING:
     from sdzero_bench.report.leaderboard.comparison import Change, Comparison
 
 
 def compare(
     run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="Folder of a finished run, or its packed record.")],
-    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another one, on the same test questions.")],
-    policy: Annotated[str | None, typer.Option(help="Which measured policy. Default: final, or base if that is all.")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Questions to show in each direction.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document, with all questions.")] = False,
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="A second run on the same test questions.")],
+    policy: Annotated[
+        str | None, typer.Option(help="Policy to compare. Default: final, or base if nothing else was measured.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Number of questions to show in each direction.")] = 5,
+    as_json: AsJson = False,
 ) -> None:
-    """Compare two runs question by question: B - A with its interval, and which questions became right or wrong.
+    """Compare two runs question by question: B - A with its interval, and the questions that became right or wrong.
 
-    A question counts as right if at least half of its samples are. One run a side is one seed a side: the interval covers
-    questions, and not how training varies from seed to seed; `sdzero-bench report` puts several seeds together.
+    A question counts as right if at least half of its samples are right. Each
+    side is one run, and so one seed: the interval covers the variation over
+    questions, not over training seeds. `sdzero-bench report` combines several
+    seeds.
+
+    With --json, the document holds all questions.
 
     Examples:
 
@@ -65,15 +73,15 @@ def _summary(comparison: Comparison) -> list[str]:
 
 
 def _shown(title: str, changes: Sequence[Change], limit: int) -> list[str]:
-    more = f", the first {limit} of them" if len(changes) > limit else ""
+    more = f", showing the first {limit}" if len(changes) > limit else ""
     lines = [f"{title}: {len(changes)} questions{more}"]
     for change in changes[:limit]:
         lines += [
             f"\n  {change.id}: {100 * change.before:.0f} % to {100 * change.after:.0f} % of the samples right",
             _indented("question", change.text),
             _indented("answer", change.answer),
-            _indented("A", change.response_before or "(no verified sample shows it)"),
-            _indented("B", change.response_after or "(no verified sample shows it)"),
+            _indented("A", change.response_before or "(no verified sample to show)"),
+            _indented("B", change.response_after or "(no verified sample to show)"),
         ]
     return lines
 

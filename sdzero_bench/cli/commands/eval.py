@@ -1,15 +1,19 @@
-"""`sdzero-bench eval`: measure a policy that is there, on tasks of ours or of a harness."""
+"""`sdzero-bench eval`: evaluate an existing policy on a task of ours or of a harness."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdzero_bench.cli.commands.allow_weaker import ALLOW_WEAKER, ALLOW_WEAKER_SETTING
 from sdzero_bench.cli.commands.executing import Prepared, carry_out
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, Preset, with_sandbox
+
+if TYPE_CHECKING:
+    from sdzero_bench.core.distributed import Ranks
+    from sdzero_bench.core.progress import ProgressDisplay
 
 
 class Harness(StrEnum):
@@ -20,35 +24,52 @@ class Harness(StrEnum):
 def evaluate(
     policy: Annotated[
         str,
-        typer.Argument(metavar="MODEL_OR_RUN", help="A directory, a name on the hub, a run's folder, or RUN/checkpoints/NAME."),
+        typer.Argument(
+            metavar="MODEL_OR_RUN",
+            help="A model directory, a name on the Hugging Face Hub, a run folder, or RUN/checkpoints/NAME.",
+        ),
     ],
-    task: Annotated[str | None, typer.Option(help="Task; see `sdzero-bench tasks`. Default: the run's own.")] = None,
-    harness: Annotated[Harness | None, typer.Option(help="Whose tasks --tasks names.")] = None,
-    tasks: Annotated[str | None, typer.Option(help="Tasks of the harness, with commas: gsm8k,minerva_math.")] = None,
-    k: Annotated[int | None, typer.Option(min=1, help="Samples a question, for avg@k, pass@k and maj@k.")] = None,
-    split: Annotated[str | None, typer.Option(help="test or validation.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
-    preset: Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")] = "micro",
+    task: Annotated[
+        str | None, typer.Option(help="Task; see `sdzero-bench tasks`. Default: that of the run, or else of the preset.")
+    ] = None,
+    harness: Annotated[Harness | None, typer.Option(help="Harness that --tasks refers to.")] = None,
+    tasks: Annotated[
+        str | None, typer.Option(help="Tasks of the harness, comma-separated, such as gsm8k,minerva_math.")
+    ] = None,
+    k: Annotated[int | None, typer.Option(min=1, help="Samples per question, for avg@k, pass@k and maj@k.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split to evaluate on: test or validation.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Evaluate on the first LIMIT questions only.")] = None,
+    preset: Preset = "micro",
     assign: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as evaluation.temperature=0.7; repeatable."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override one setting, such as evaluation.temperature=0.7; repeatable."
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where the folders of the records are made.")] = Path("runs"),
-    allow_weaker_sandbox: Annotated[bool, typer.Option("--allow-weaker-sandbox", help=ALLOW_WEAKER)] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document, a list for several.")] = False,
+    out: Annotated[Path, typer.Option(help="Directory in which the record folders are created.")] = Path("runs"),
+    allow_weaker_sandbox: AllowWeaker = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure a policy: sampled, verified, journaled and recorded as in a run, but nothing is trained.
+    """Evaluate a policy without training it: sampling, verification, journal and record are those of a run.
 
-    The checkpoint of a run is measured under the settings of that run. Greedy: --k 1 --set evaluation.temperature=0.
+    A checkpoint of a run is evaluated under the settings of that run. For
+    greedy decoding, use --k 1 --set evaluation.temperature=0. With --json and
+    several tasks, the document is a list of results.
 
-    Harnesses (pip install 'sdzero-bench\\[harness]') bring questions, prompts, rules and sampling settings of their own;
-    policies are sampled by the same engine. Their figures are in records and reports under the harness's name and version, and
-    are not ranked with ours. A task of a harness is a task like others: --harness lm-eval --tasks gsm8k is --task
-    lm-eval:gsm8k.
+    Harnesses (pip install 'sdzero-bench\\[harness]') bring their own questions,
+    prompts, scoring rules and sampling settings; our engine samples the
+    policies. Records and reports show their figures under the harness's name
+    and version, and do not rank them with ours. --harness lm-eval --tasks gsm8k
+    is short for --task lm-eval:gsm8k.
 
-    Without a network, give lm-eval files of the same fields, --set task.dataset_path=json --set
-    'task.dataset_kwargs={data_files: {train: FILE, test: FILE}}', or YAML files of your own, --set task.include_path=DIR; give
-    evalplus its release in HUMANEVAL_OVERRIDE_PATH and MBPP_OVERRIDE_PATH.
+    Without a network, point lm-eval to local files with the same fields,
+
+    --set task.dataset_path=json
+    --set 'task.dataset_kwargs={data_files: {train: FILE, test: FILE}}'
+
+    or to task YAML files of your own, --set task.include_path=DIR. For
+    evalplus, set HUMANEVAL_OVERRIDE_PATH and MBPP_OVERRIDE_PATH to its release
+    files.
 
     Examples:
 
@@ -63,17 +84,19 @@ def evaluate(
     from sdzero_bench.core.errors import UserError
 
     if (harness is None) != (tasks is None):
-        raise UserError("--harness and --tasks go together: --harness lm-eval --tasks gsm8k; for a task of ours, --task NAME")
+        raise UserError(
+            "--harness and --tasks go together, as in --harness lm-eval --tasks gsm8k; for a task of ours, use --task NAME"
+        )
     if task is not None and tasks is not None:
-        raise UserError("--task names a task of ours, --tasks those of a harness; give one of them")
+        raise UserError("--task is for a task of ours, --tasks for tasks of a harness; give only one of them")
     names: list[str | None] = [task]
     if harness is not None and tasks is not None:
         names = [f"{harness.value}:{name.strip()}" for name in tasks.split(",") if name.strip()]
     if not names:
-        raise UserError("--tasks names none; separate names with commas")
-    assignments = [*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])]
+        raise UserError("--tasks is empty; give at least one name, separated by commas")
+    assignments = with_sandbox(assign, allow_weaker_sandbox)
 
-    def prepare(display: Any, ranks: Any) -> Prepared:
+    def prepare(display: ProgressDisplay, ranks: Ranks) -> Prepared:
         from sdzero_bench.runs.evaluation.standalone import settings_for, subject
         from sdzero_bench.runs.session import Session
 

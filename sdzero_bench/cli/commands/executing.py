@@ -1,4 +1,4 @@
-"""Runs on behalf of a command: one result on standard output, errors in one line with how to go on."""
+"""Executes runs for a command: results go to standard output, errors are one line that says how to resume."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from sdzero_bench.runs.session import Session
 
 Prepared = Sequence[tuple["Session", Callable[[], "RunFolder"]]]
-"""Runs to be done one after the other, and how each gets its folder."""
+"""Runs to execute one after the other, each with a function that creates or opens its folder."""
 
 
 def fail(message: str) -> NoReturn:
-    """One line on standard error, exit code 2."""
+    """Print one line to standard error and exit with code 2."""
     typer.echo(f"sdzero-bench: {' '.join(message.split())}", err=True)
     raise SystemExit(2)
 
@@ -34,10 +34,10 @@ def carry_out(
     as_json: bool,
     afterwards: Callable[[RunResult], None] = lambda result: None,
 ) -> None:
-    """Prepare all runs, so that what is wrong with any of them is said before the first, and execute them.
+    """Prepare all runs, so that an error in any of them is reported before the first starts, and execute them.
 
-    With `as_json` standard output is one document: the result, or a list of them where there are several. Of several processes
-    of a run, the first alone speaks of what goes well. `afterwards` is called with each result once it has been shown.
+    With `as_json`, standard output is one document: the result, or a list of results if there are several runs. If a run has
+    several processes (ranks), only the first prints results. `afterwards` is called with each result after it has been shown.
     """
     from sdzero_bench.core.distributed import ALONE, launched
     from sdzero_bench.core.errors import UserError
@@ -65,9 +65,9 @@ def carry_out(
             where = f" ({error.filename})" if error.filename else ""
             fail(f"{ranks.name}{error.strerror or error}{where}" + _how_to_resume(folder))
         except Exception:
-            # safetensors, torch and pyarrow each have an error of their own for a full disk.
+            # safetensors, torch and pyarrow each raise an error of their own when the disk is full.
             if folder is not None and folder.disk_is_full:
-                fail(f"the disk of {folder.path} is full; make room" + _how_to_resume(folder))
+                fail(f"the disk of {folder.path} is full; free some space" + _how_to_resume(folder))
             raise
         if not ranks.first:
             return
@@ -85,10 +85,10 @@ def _how_to_resume(folder: RunFolder | None) -> str:
         folder.discard_if_unused()
     if folder is None or not folder.path.is_dir():
         return ""
-    return f". Nothing is lost; go on with: sdzero-bench run --resume {folder.path}"
+    return f". Nothing is lost; resume with: sdzero-bench run --resume {folder.path}"
 
 
-def _show(result: RunResult, output: Any) -> None:
+def _show(result: RunResult, output: IO[str]) -> None:
     from rich.console import Console
 
     from sdzero_bench.runs.write_up.summary import notes, terminal_table
@@ -101,11 +101,11 @@ def _show(result: RunResult, output: Any) -> None:
 
 
 def import_heavy() -> None:
-    """Libraries that take seconds, with their own chatter about it switched off."""
-    import transformers.utils.logging as chatter
+    """Import libraries that take seconds, with their own log messages and progress bars switched off."""
+    import transformers.utils.logging
 
-    chatter.set_verbosity_error()
-    chatter.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
     import datasets
 
     datasets.utils.logging.set_verbosity_error()
@@ -114,7 +114,7 @@ def import_heavy() -> None:
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """No warnings of libraries between our lines; what concerns the user, we say."""
+    """Silence the warnings of libraries; what concerns the user, we report ourselves."""
     import logging
     import warnings
 
@@ -127,8 +127,8 @@ def quiet_libraries() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _standard_output_for(as_json: bool) -> Iterator[Any]:
-    """The real standard output. With --json, whatever else prints, be it in C, goes to standard error instead."""
+def _standard_output_for(as_json: bool) -> Iterator[IO[str]]:
+    """The real standard output. With --json, all other output, including that of C code, is sent to standard error."""
     if not as_json:
         yield sys.stdout
         return

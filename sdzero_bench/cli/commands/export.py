@@ -1,4 +1,4 @@
-"""`sdzero-bench export`: our tasks in the form of other tools."""
+"""`sdzero-bench export`: our tasks in the formats of other tools."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from typing import Annotated
 
 import typer
 
-export = typer.Typer(name="export", help="Write our tasks in the form of other tools.", no_args_is_help=True)
+export = typer.Typer(name="export", help="Write our tasks in the formats of other tools.", no_args_is_help=True)
 
 
 @export.callback()
 def main() -> None:
-    """A group of commands, of which there is one so far."""
+    """A group of commands with a single member so far."""
 
 
 @export.command("lm-eval")
 def lm_eval(
-    out: Annotated[Path, typer.Option(help="Folder to write: YAML, data and a Python file.")],
-    task: Annotated[list[str] | None, typer.Option(help="Task; repeatable. Default: all that can be loaded here.")] = None,
-    split: Annotated[str, typer.Option(help="Questions of this split: test or validation.")] = "test",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Tokens a response.")] = 512,
+    out: Annotated[Path, typer.Option(help="Folder for the YAML files, their data and one Python file.")],
+    task: Annotated[
+        list[str] | None, typer.Option(help="Task to export; repeatable. Default: all tasks that can be loaded here.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split to export: test or validation.")] = "test",
+    limit: Annotated[int | None, typer.Option(min=1, help="Export the first LIMIT questions only.")] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Maximum length of a response in tokens.")] = 512,
     assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="task.KEY=VALUE", help="An option of the task; repeatable.")
+        list[str] | None, typer.Option("--set", metavar="task.KEY=VALUE", help="Set an option of the task; repeatable.")
     ] = None,
 ) -> None:
-    """Write tasks as lm-eval YAML, which plain lm-eval runs: same questions, same prompts, verdicts of our verifier.
+    """Write tasks as lm-eval YAML for use with plain lm-eval: same questions, same prompts, verdicts by our verifier.
 
-    Whoever runs them needs lm-eval and sdzero-bench, and no more: the data lies beside the YAML.
+    Running them takes only lm-eval and sdzero-bench: the data is written beside
+    the YAML files.
 
     Examples:
 

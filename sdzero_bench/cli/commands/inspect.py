@@ -1,4 +1,4 @@
-"""`sdzero-bench inspect`: what a run's samples say, and what the verifier said of them."""
+"""`sdzero-bench inspect`: the samples of a run with their verdicts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdzero_bench.cli.commands.inspect_tokens import show_tokens
+from sdzero_bench.cli.commands.options import AsJson
 from sdzero_bench.report.verdict_text import FAILED, RIGHT, colour, explain, outcome
 
 if TYPE_CHECKING:
@@ -19,25 +20,30 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, finished or not, or a packed record.")],
-    phase: Annotated[str | None, typer.Option(help="Samples of this phase only, such as evaluation.final.")] = None,
-    sample: Annotated[str | None, typer.Option(metavar="ID", help="One sample, QUESTION/INDEX, or all of a question.")] = None,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, finished or not, or of a packed record.")],
+    phase: Annotated[str | None, typer.Option(help="Only samples of this phase, such as evaluation.final.")] = None,
+    sample: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this sample, QUESTION/INDEX, or all samples of a QUESTION.")
+    ] = None,
     wrong: Annotated[bool, typer.Option(help="Only samples that did not earn a reward.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Samples to show at most.")] = 5,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of samples to show.")] = 5,
     tokens: Annotated[
-        bool, typer.Option("--tokens", help="Colour each token of one --sample by what its reviser makes of it.")
+        bool, typer.Option("--tokens", help="Colour each token of one --sample by how much student and reviser disagree on it.")
     ] = False,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what --tokens shows as a page of its own.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document, with all samples.")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the view of --tokens to an HTML page.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Show the samples of a run: question, response, and why the verifier judged as it did.
+    """Show the samples of a run: question, response, verdict and the reason for it.
 
-    A table counts the outcomes in each phase. For programs that is what became of the first test that failed. Where the
-    verifier itself failed, the sample is neither right nor wrong, and is counted apart. With --phase, --sample or --wrong,
-    samples are shown below it.
+    A table counts the outcomes per phase; for programs, the outcome is that of
+    the first failed test. A sample on which the verifier itself failed is
+    neither right nor wrong and is counted separately. With --phase, --sample or
+    --wrong, the selected samples follow the table. With --json, the document
+    holds all selected samples.
 
-    With --tokens one response is coloured by log student - log reviser of each token (the paper's Figure 4), beside its
-    revision where there is one. That takes the run's checkpoints, or a record made with evaluation.localise.
+    With --tokens, one response is coloured by log student - log reviser of each
+    token (the paper's Figure 4), shown beside its revision if available. This
+    needs the run's checkpoints, or a record of a run with evaluation.localise.
 
     Examples:
 
@@ -77,7 +83,7 @@ def _is_chosen(sample: Sample, name: str | None, wrong: bool) -> bool:
 
 
 def _require(run: Path, by_phase: Mapping[str, list[Sample]], name: str | None, chosen: list[Sample]) -> None:
-    """Raises `UserError` where there is nothing to show because nothing has that name."""
+    """Raises `UserError` if the run has no samples, or none of that name."""
     from sdzero_bench.core.errors import UserError
 
     if not any(by_phase.values()):
@@ -85,11 +91,11 @@ def _require(run: Path, by_phase: Mapping[str, list[Sample]], name: str | None, 
     if name is not None and not chosen:
         samples = [sample for samples in by_phase.values() for sample in samples]
         if not any(_is_chosen(s, name, wrong=False) for s in samples):
-            raise UserError(f"{str(run)!r} has no sample {name!r}; they are named as {samples[0].key!r}")
+            raise UserError(f"{str(run)!r} has no sample {name!r}; names look like {samples[0].key!r}")
 
 
 def _questions(run: Path) -> Mapping[str, QuestionLine]:
-    """By id; none where a run has not written them yet."""
+    """The questions by id; empty if the run has not written them yet."""
     from sdzero_bench.core.errors import UserError
     from sdzero_bench.records.question_sets import read_questions
     from sdzero_bench.records.record_files import read_manifest
@@ -134,7 +140,7 @@ def _show_samples(samples: list[Sample], questions: Mapping[str, QuestionLine], 
             ("response", sample.text, None),
         ]
         if sample.truncated:
-            shown.append(("", "(cut off at the limit of tokens)", "dim"))
+            shown.append(("", "(truncated at the token limit)", "dim"))
         for name, text, style in [*shown, ("verdict", explain(sample.verdict), colour(sample.verdict))]:
             if text:
                 safe = printable(text.strip("\n")).replace("\n", "\n" + 11 * " ")
@@ -142,4 +148,4 @@ def _show_samples(samples: list[Sample], questions: Mapping[str, QuestionLine], 
     if len(samples) > limit:
         console.print(f"{len(samples) - limit:,} more samples; --limit {len(samples)} shows them")
     elif not samples:
-        console.print("no sample is like that")
+        console.print("no sample matches")

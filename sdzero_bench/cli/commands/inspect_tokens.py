@@ -1,4 +1,4 @@
-"""`sdzero-bench inspect --tokens`: which sample is meant, and where its picture goes."""
+"""`sdzero-bench inspect --tokens`: finds the sample, and writes its token view to the terminal, JSON or a page."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def show_tokens(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Of the chosen samples the one of that name, on the terminal, as JSON, or as a page in the file `html`.
+    """Show the chosen sample of that name on the terminal, as JSON, or as a page in the file `html`.
 
-    Raises `UserError` where several samples are meant, or what `look_at` raises.
+    Raises `UserError` if the name is ambiguous, and as `look_at` does.
     """
     from sdzero_bench.cli.commands.executing import import_heavy, quiet_libraries
 
@@ -53,25 +53,26 @@ def show_tokens(
 
 
 def one_of(chosen: Sequence[Sample], name: str | None) -> Sample:
-    """The only first response among them, or that of the final policy. Raises `UserError` where it is not clear which."""
+    """The only first response among them, or that of the final policy. Raises `UserError` if it is ambiguous."""
     from sdzero_bench.core.errors import UserError
 
     if name is None:
-        raise UserError("whose tokens? add --sample QUESTION/INDEX")
+        raise UserError("--tokens shows one sample; add --sample QUESTION/INDEX")
     first = [sample for sample in chosen if not sample.prefix]
     if not first:
-        raise UserError(f"{name!r} is there as a revision alone; name its first response, whose revision is shown beside it")
+        raise UserError(f"{name!r} exists only as a revision; name its first response, and the revision is shown beside it")
     if len(keys := list(dict.fromkeys(sample.key for sample in first))) > 1:
         raise UserError(f"{name!r} has {len(keys)} samples; name one of them, such as --sample {keys[0]}")
     if len(first) == 1:
         return first[0]
     if final := [sample for sample in first if sample.phase == FINAL]:
         return final[0]
-    raise UserError(f"{name} is in {', '.join(s.phase for s in first)}; add one of them, such as --phase {first[0].phase}")
+    raise UserError(f"{name} is in {', '.join(s.phase for s in first)}; choose one, such as --phase {first[0].phase}")
 
 
 def revisions_of(sample: Sample, samples_of: Callable[[str], Iterable[Sample]]) -> list[Sample]:
-    """What was written after it in the same turn: in evaluation under the same name, in training under the same question."""
+    """The revisions of the sample: in evaluation, those of the same name; in training, those of the same question whose prefix
+    is its text."""
     if sample.phase.endswith(FIRST):
         found = samples_of(sample.phase.removesuffix(FIRST) + REVISED)
         return [s for s in found if s.question_id == sample.question_id and s.prefix.startswith(sample.text)]

@@ -1,4 +1,4 @@
-"""`sdzero-bench launchers`: the accelerate configurations that come with the package."""
+"""`sdzero-bench launchers`: the accelerate configuration files that come with the package."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 
-def launchers(name: Annotated[str | None, typer.Argument(help="Print the path of this one alone.")] = None) -> None:
-    """List the configurations for runs on several GPUs, to be given to `accelerate launch`.
+def launchers(name: Annotated[str | None, typer.Argument(help="Print only the path of this file.")] = None) -> None:
+    """List the accelerate configuration files for runs on several GPUs.
+
+    Example:
 
     accelerate launch --config_file $(sdzero-bench launchers fsdp2) --num_processes 8 -m sdzero_bench run --method sdzero
     """

@@ -1,4 +1,4 @@
-"""`sdzero-bench pack`."""
+"""`sdzero-bench pack`: finished runs as small records."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import typer
 
 
 def pack(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run, or a folder with runs in it.")],
-    out: Annotated[Path, typer.Option(help="Where the records go, in folders as they are below DIR.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run, or a folder that contains runs.")],
+    out: Annotated[Path, typer.Option(help="Folder for the records; the folder structure below DIR is kept.")],
 ) -> None:
-    """Pack finished runs into records that are small enough to commit: all samples and figures, no checkpoints, no pictures.
+    """Pack finished runs into records small enough to commit: all samples and figures, but no checkpoints and no images.
 
-    Tuning trials are runs too and are packed like the rest, so that the choice of settings can be audited. Runs that are not
-    finished are left out. A record that is there already is replaced.
+    Tuning trials are runs and are packed too, so that the choice of settings
+    can be audited. Unfinished runs are skipped. Existing records are replaced.
 
     Examples:
 
@@ -31,8 +31,8 @@ def pack(
 
     console = Console(highlight=False, soft_wrap=True)
     if out.resolve() == folder.resolve():
-        raise UserError(f"--out is {str(folder)!r} itself, where the runs are; choose another folder")
-    # Records of an earlier call are no runs to be packed, should `out` lie below `folder`.
+        raise UserError(f"--out is {str(folder)!r} itself, which holds the runs; choose another folder")
+    # If `out` lies below `folder`, the records of an earlier call must not be packed as runs.
     runs = [run for run in run_folders(folder) if out.resolve() not in run.resolve().parents]
     if not runs:
         raise UserError(f"there is no run below {str(folder)!r}")
@@ -46,4 +46,4 @@ def pack(
         size = sum(path.stat().st_size for path in record.rglob("*") if path.is_file())
         console.print(f"{size / 1000:>8,.0f} KB  {record}")
         records, total = records + 1, total + size
-    console.print(f"{records} records, {total / 1e6:,.1f} MB, in {out}; {skipped} runs skipped as unfinished")
+    console.print(f"{records} records, {total / 1e6:,.1f} MB, in {out}; {skipped} unfinished runs skipped")

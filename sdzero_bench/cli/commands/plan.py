@@ -1,4 +1,4 @@
-"""`sdzero-bench plan`: what a run would cost, before anything is downloaded or drawn."""
+"""`sdzero-bench plan`: what a run would cost, before anything is downloaded or sampled."""
 
 from __future__ import annotations
 
@@ -9,25 +9,32 @@ from typing import Annotated
 import typer
 
 from sdzero_bench.cli.commands.executing import quiet_libraries
+from sdzero_bench.cli.commands.options import AsJson, ConfigFile, Model, Preset, TaskName
 
 
 def plan(
-    method: Annotated[str, typer.Option(help="What to train with; see `sdzero-bench methods`.")] = "sdzero",
-    preset: Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")] = "micro",
-    model: Annotated[str | None, typer.Option(help="Base policy: a directory, or a name on the hub.")] = None,
-    task: Annotated[str | None, typer.Option(help="Task; see `sdzero-bench tasks`.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file with settings, over those of the preset.")] = None,
+    method: Annotated[str, typer.Option(help="Method to train with; see `sdzero-bench methods`.")] = "sdzero",
+    preset: Preset = "micro",
+    model: Model = None,
+    task: TaskName = None,
+    config: ConfigFile = None,
     assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting, as of `run`; repeatable.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, as for `run`; repeatable.")
     ] = None,
     assume: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="An assumption: typical.completion=5000, machine.count=16; repeatable."),
+        typer.Option(
+            metavar="KEY=VALUE", help="Change an assumption, such as typical.completion=5000 or machine.count=16; repeatable."
+        ),
     ] = None,
-    check: Annotated[Path | None, typer.Option(help="A finished run, whose use is compared with its plan.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document.")] = False,
+    check: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Instead, compare what this finished run used with its plan.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Samples, tokens, hours, memory and disk of a run, computed from its settings alone. Exit code 1: it does not fit.
+    """Estimate the samples, tokens, hours, memory and disk space of a run from its settings alone.
+
+    Exit code 1 if the run does not fit into the machine's memory.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`sdzero-bench push`."""
+"""`sdzero-bench push`: a run's policy on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import typer
 
 def push(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
-    to: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Repository on the hub; made if need be.")] = None,
-    folder: Annotated[Path | None, typer.Option(help="Write it to this folder instead, to look at it first.")] = None,
-    private: Annotated[bool, typer.Option("--private", help="A repository that only its owner sees.")] = False,
+    to: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Repository on the Hub; created if needed.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Write the files to this folder instead, to look at them first.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Create the repository as private.")] = False,
 ) -> None:
-    """Publish a run's final policy, with a model card that carries its figures and the record that proves them.
+    """Publish a run's final policy on the Hugging Face Hub, with a model card of its figures and the record behind them.
 
     Examples:
 
@@ -26,7 +26,7 @@ def push(
     from sdzero_bench.report import publishing
 
     if (to is None) == (folder is None):
-        raise UserError("where to? give either --to OWNER/NAME or --folder DIR")
+        raise UserError("give either --to OWNER/NAME or --folder DIR")
     if to is not None:
         typer.echo(publishing.push(run, to, private))
         return

@@ -1,33 +1,37 @@
-"""`sdzero-bench report`: a leaderboard of all runs below a folder."""
+"""`sdzero-bench report`: the leaderboard of all runs below a folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds runs or packed records, at any depth.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that contains runs or packed records, at any depth.")],
     format: Annotated[
-        list[str] | None, typer.Option(help="md, csv, html, latex or json, or several: `md,html`. Default: md.")
+        list[str] | None,
+        typer.Option(help="md, csv, html, latex or json; several as `md,html` or by repeating the option. Default: md."),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write files here, with the figure; DIR itself will do. A page links to the records below or beside it."
+            help="Write files and the figure to this folder, which may be DIR; the page links to records below or beside it. "
+            "Default: print the report."
         ),
     ] = None,
     experiments: Annotated[
-        bool, typer.Option("--experiments", help="Also the paper's tables and figures that these runs are enough for.")
+        bool,
+        typer.Option("--experiments", help="Also include the paper's tables and figures that these runs are sufficient for."),
     ] = False,
-    reference: Annotated[str | None, typer.Option(help="Row that differences are taken to. Default: base.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Row that differences are relative to. Default: base.")] = None,
 ) -> None:
-    """Rank the methods of all finished runs below a folder, with intervals over questions and seeds, and what they cost.
+    """Rank the methods of all finished runs below a folder, with intervals over questions and seeds, and their cost.
 
-    Runs are ranked together only if they share questions, budget, model, sampling, evaluation and optimiser; others get a
-    leaderboard of their own, whose heading says in what they differ.
+    Only runs with the same questions, budget, model, sampling, evaluation and
+    optimiser are ranked together. The others get leaderboards of their own,
+    whose headings state the difference.
 
     Examples:
 
@@ -40,11 +44,11 @@ def report(
     from sdzero_bench.core.errors import unknown
     from sdzero_bench.report.leaderboard.report_files import FORMATS, Report
 
-    named = (name.strip() for text in format or ["md"] for name in text.split(","))
-    formats: list[Any] = list(dict.fromkeys(name for name in named if name))
-    for name in formats:
+    names = dict.fromkeys(stripped for text in format or ["md"] for name in text.split(",") if (stripped := name.strip()))
+    for name in names:
         if name not in FORMATS:
             raise unknown("format", name, FORMATS)
+    formats = [known for name in names for known in FORMATS if known == name]
     made = Report(folder, reference)
     if experiments:
         from sdzero_bench.report.reproduce.complete import complete
@@ -53,8 +57,8 @@ def report(
             name = section.experiment.name
             made.add(section.blocks, {f"{name}.{ending}": image for ending, image in section.images.items()})
     if out is None:
-        for name in formats:
-            typer.echo("\n".join(made.text(name).values()), nl=False)
+        for known in formats:
+            typer.echo("\n".join(made.text(known).values()), nl=False)
         return
     for path in made.write(out, formats):
         typer.echo(str(path))

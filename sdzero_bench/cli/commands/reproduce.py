@@ -1,4 +1,4 @@
-"""`sdzero-bench reproduce`: a table or figure of the paper, from the runs that it takes to the files."""
+"""`sdzero-bench reproduce`: the paper's tables and figures, from the runs they need to the files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdzero_bench.cli.commands.allow_weaker import ALLOW_WEAKER, ALLOW_WEAKER_SETTING
 from sdzero_bench.cli.commands.executing import quiet_libraries
+from sdzero_bench.cli.commands.options import AllowWeaker, ConfigFile, Model, Preset, with_sandbox
 
 if TYPE_CHECKING:
     from sdzero_bench.report.reproduce.cells import Setting
@@ -19,29 +19,36 @@ if TYPE_CHECKING:
 def reproduce(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Experiments, `all`, or YAML files of your own; none: list them."),
+        typer.Argument(
+            metavar="[NAME]...", help="Experiments, `all`, or experiment YAML files of your own. Without a name, list them."
+        ),
     ] = None,
-    preset: Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")] = "micro",
-    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds of every run. Default: each experiment's own.")] = None,
-    model: Annotated[str | None, typer.Option(help="Base policy: a directory, or a name on the hub.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file with settings, over those of the preset.")] = None,
+    preset: Preset = "micro",
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Number of seeds of every run. Default: each experiment's own.")
+    ] = None,
+    model: Model = None,
+    config: ConfigFile = None,
     assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting of every run; repeatable.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of every run; repeatable.")
     ] = None,
-    runs: Annotated[Path, typer.Option(help="Where runs are made, and looked for.")] = Path("runs/reproduce"),
+    runs: Annotated[Path, typer.Option(help="Folder in which runs are created and looked for.")] = Path("runs/reproduce"),
     reuse: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="Look for finished runs or packed records here too; repeatable.")
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Also look for finished runs or packed records in this folder; repeatable."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where tables and figures are written.")] = Path("reproduction"),
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores, or the GPUs.")] = 1,
-    no_runs: Annotated[bool, typer.Option("--no-runs", help="Write what the runs that are there allow; start none.")] = False,
-    allow_weaker_sandbox: Annotated[bool, typer.Option("--allow-weaker-sandbox", help=ALLOW_WEAKER)] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the tables and figures.")] = Path("reproduction"),
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores or the GPUs.")] = 1,
+    no_runs: Annotated[bool, typer.Option("--no-runs", help="Start no runs; write what the existing runs allow.")] = False,
+    allow_weaker_sandbox: AllowWeaker = False,
 ) -> None:
-    """Make the paper's tables and figures again, from runs of your own.
+    """Reproduce the paper's tables and figures from runs of your own.
 
-    Runs what is missing, reuses what is there, whichever experiment it was made for, and writes each table as Markdown, LaTeX,
-    CSV and JSON, each figure as SVG and PNG with its data, and a page of all. The same command again goes on where it was
-    cut off. `all` also says, claim by claim of the paper, whether it holds in these runs.
+    Starts the missing runs, reuses existing ones from any experiment, and
+    writes each table as Markdown, LaTeX, CSV and JSON, each figure as SVG and
+    PNG with its data, and one page with everything. After an interruption, the
+    same command resumes. `all` also reports for each claim of the paper whether
+    it holds in these runs.
 
     Examples:
 
@@ -53,14 +60,15 @@ def reproduce(
 
     sdzero-bench reproduce table1 --preset paper-qwen3-4b --seeds 1 --runs /shared/runs
 
-    Exit code: 0 if all is written from all of its runs, 1 if runs failed or are missing, 2 if nothing was started.
+    Exit code: 0 if everything was written from all of its runs, 1 if runs
+    failed or are missing, 2 if nothing was started.
     """
     from sdzero_bench.report.reproduce.cells import Setting, require_own
     from sdzero_bench.report.reproduce.experiment import experiments, named
     from sdzero_bench.report.reproduce.running import missing_measurements, missing_runs, run_missing
     from sdzero_bench.report.reproduce.shelf import Shelf
 
-    given = [*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])]
+    given = with_sandbox(assign, allow_weaker_sandbox)
     setting = Setting(preset, seeds, model, config, given)
     require_own(setting)
     chosen = named(names) if names else list(experiments().values())
@@ -82,12 +90,12 @@ def reproduce(
         typer.echo(str(path))
     lacking = len(missing_runs(chosen, setting, shelf)) + len(missing_measurements(chosen, setting, shelf))
     if lacking:
-        typer.echo(f"{lacking} runs are missing, and the rows that need them; the same command tries again", err=True)
+        typer.echo(f"{lacking} runs are missing, and so are the rows that need them; the same command tries again", err=True)
         raise SystemExit(1)
 
 
 def _list(chosen: list[Experiment], setting: Setting, shelf: Shelf) -> None:
-    """Each experiment with its state and what is still to be paid for it."""
+    """Print each experiment with its runs, the missing ones, and the hours those would take."""
     from rich.console import Console
     from rich.table import Table
 
@@ -96,7 +104,7 @@ def _list(chosen: list[Experiment], setting: Setting, shelf: Shelf) -> None:
     from sdzero_bench.report.reproduce.running import missing_runs
 
     console = Console(highlight=False, markup=False)
-    table = Table("name", "what", "runs", "missing", "hours", box=None, header_style="bold")
+    table = Table("name", "title", "runs", "missing", "hours", box=None, header_style="bold")
     for experiment in chosen:
         found = cells(experiment, setting)
         missing = shelf.missing(found)
@@ -109,9 +117,9 @@ def _list(chosen: list[Experiment], setting: Setting, shelf: Shelf) -> None:
     console.print(table)
     whole = missing_runs(chosen, setting, shelf)
     console.print(
-        f"\nPreset {setting.preset}. All of them: {len(whole)} runs missing, as experiments share runs, and "
-        f"{hours([lacking.config for lacking in whole])} hours at the preset's throughput; verifying is not counted.\n"
-        "sdzero-bench reproduce NAME makes one, sdzero-bench reproduce all makes all."
+        f"\nPreset {setting.preset}. In total, {len(whole)} runs are missing (experiments share runs), which would take "
+        f"{hours([lacking.config for lacking in whole])} hours at the preset's throughput, verification not included.\n"
+        "sdzero-bench reproduce NAME reproduces one experiment, sdzero-bench reproduce all reproduces all of them."
     )
 
 

@@ -1,4 +1,4 @@
-"""`sdzero-bench serve`: a vLLM server that follows a run's policy."""
+"""`sdzero-bench serve`: a vLLM server that samples for runs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import typer
 
 
 def serve(
-    model: Annotated[str, typer.Option(help="The run's base policy: the same as its --model.")],
-    host: Annotated[str, typer.Option(help="Address to listen on. Who reaches it can change its weights.")] = "127.0.0.1",
+    model: Annotated[str, typer.Option(help="Base policy of the runs, as in their --model.")],
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Anyone who can reach it can change the server's weights.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
-    dtype: Annotated[str, typer.Option(help="That the run's policies have: float32, or bfloat16.")] = "float32",
-    max_model_len: Annotated[int | None, typer.Option(help="Tokens of a prompt and its completion; as the model.")] = None,
-    gpu_memory: Annotated[float, typer.Option(help="Share of the GPU's memory that it may use.")] = 0.9,
-    tensor_parallel: Annotated[int, typer.Option(help="GPUs that share the model out.")] = 1,
+    dtype: Annotated[str, typer.Option(help="Data type of the run's policies: float32 or bfloat16.")] = "float32",
+    max_model_len: Annotated[
+        int | None, typer.Option(help="Maximum number of tokens of a prompt and its completion. Default: the model's.")
+    ] = None,
+    gpu_memory: Annotated[float, typer.Option(help="Fraction of the GPU's memory that the server may use.")] = 0.9,
+    tensor_parallel: Annotated[int, typer.Option(help="Number of GPUs that the model is split across.")] = 1,
 ) -> None:
-    """Start a vLLM server for runs with engine.name=vllm-server; on as many machines as there are.
+    """Start a vLLM server for runs with engine.name=vllm-server. A run can use servers on several machines.
 
     Examples:
 
@@ -33,6 +37,6 @@ def serve(
 
     installed_version()
     options = server_options(model_path(model), dtype, max_model_len, gpu_memory, tensor_parallel)
-    os.environ["VLLM_SERVER_DEV_MODE"] = "1"  # for the calls that hand weights over
+    os.environ["VLLM_SERVER_DEV_MODE"] = "1"  # enables the calls that update weights
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *options, "--host", host, "--port", str(port)]
     os.execv(command[0], command)

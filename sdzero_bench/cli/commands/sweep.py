@@ -1,4 +1,4 @@
-"""`sdzero-bench sweep`: many runs as one command."""
+"""`sdzero-bench sweep`: many runs with one command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sdzero_bench.cli.commands.allow_weaker import ALLOW_WEAKER, ALLOW_WEAKER_SETTING
+from sdzero_bench.cli.commands.options import AllowWeaker, ConfigFile, Model, Preset, with_sandbox
 from sdzero_bench.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,43 +19,58 @@ Launcher = Literal["local", "ray", "slurm"]
 
 
 def sweep(
-    methods: Annotated[str, typer.Option(help="Methods, separated by commas, or `all`. The base is always measured too.")],
-    tasks: Annotated[str | None, typer.Option(help="Tasks, separated by commas; the preset's if left out.")] = None,
-    seeds: Annotated[str, typer.Option(help="How many seeds, counted from 0; or which: `0,3,7`, or `3,` for one.")] = "3",
+    methods: Annotated[str, typer.Option(help="Methods, comma-separated, or `all`. The base policy is always evaluated too.")],
+    tasks: Annotated[str | None, typer.Option(help="Tasks, comma-separated. Default: the preset's.")] = None,
+    seeds: Annotated[
+        str, typer.Option(help="Number of seeds, counted from 0, or a list of them: `0,3,7`, or `3,` for seed 3 alone.")
+    ] = "3",
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Runs at a time. Here: 1, and the cores are shared. On a cluster: all.")
+        int | None,
+        typer.Option(min=1, help="Runs at a time. Default: 1 on this machine, where runs share the cores; all on a cluster."),
     ] = None,
-    preset: Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")] = "micro",
-    model: Annotated[str | None, typer.Option(help="Base policy: a directory, or a name on the hub.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file with settings, over those of the preset.")] = None,
+    preset: Preset = "micro",
+    model: Model = None,
+    config: ConfigFile = None,
     assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting of every run; repeatable.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of every run; repeatable.")
     ] = None,
-    allow_weaker_sandbox: Annotated[bool, typer.Option("--allow-weaker-sandbox", help=ALLOW_WEAKER)] = False,
-    out: Annotated[Path, typer.Option(help="Where the folders of the runs are.")] = Path("sweep"),
-    parts: Annotated[str, typer.Option(help="Also on these shares of the training questions, such as `0.25,0.5`.")] = "",
-    tune: Annotated[bool, typer.Option("--tune", help="First choose settings for each method by trials.")] = False,
+    allow_weaker_sandbox: AllowWeaker = False,
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("sweep"),
+    parts: Annotated[
+        str, typer.Option(help="Also train on these fractions of the training questions, such as `0.25,0.5`.")
+    ] = "",
+    tune: Annotated[
+        bool, typer.Option("--tune", help="First choose each method's settings by trials on the validation split.")
+    ] = False,
     grid: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=V1,V2", help="What --tune tries; repeated, the product. The preset's if left out."),
+        typer.Option(
+            metavar="KEY=V1,V2", help="Values that --tune tries; several keys give their product. Default: the preset's grid."
+        ),
     ] = None,
     launcher: Annotated[
-        Launcher, typer.Option(help="Where the runs are done; --out has to be the same there, or --storage given.")
+        Launcher,
+        typer.Option(help="Where the runs are executed. ray and slurm need a shared --out, or --storage."),
     ] = "local",
     storage: Annotated[
-        str | None, typer.Option(metavar="URL", help="ray, slurm: keeps the runs, if machines share no folder; s3://...")
+        str | None,
+        typer.Option(metavar="URL", help="ray, slurm: where runs are kept if the machines share no folder, such as s3://..."),
     ] = None,
-    address: Annotated[str | None, typer.Option(help="ray: of the cluster. Left out: one is started here.")] = None,
-    cpus: Annotated[int, typer.Option(min=1, help="ray, slurm: cores for each run.")] = 1,
-    gpus: Annotated[int, typer.Option(min=0, help="ray, slurm: GPUs for each run.")] = 0,
-    hours: Annotated[float, typer.Option(min=0.02, help="slurm: limit of a job.")] = 24.0,
-    partition: Annotated[str | None, typer.Option(help="slurm: the partition.")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="ray: address of the cluster. Default: start one on this machine.")
+    ] = None,
+    cpus: Annotated[int, typer.Option(min=1, help="ray, slurm: cores per run.")] = 1,
+    gpus: Annotated[int, typer.Option(min=0, help="ray, slurm: GPUs per run.")] = 0,
+    hours: Annotated[float, typer.Option(min=0.02, help="slurm: time limit of a job.")] = 24.0,
+    partition: Annotated[str | None, typer.Option(help="slurm: partition to submit to.")] = None,
 ) -> None:
-    """Train and measure methods x tasks x seeds, each run in a process of its own.
+    """Train and evaluate methods x tasks x seeds, each run in a process of its own.
 
-    The same command again skips what is finished, goes on with what was cut off and tries again what failed.
+    Repeating the command skips finished runs, resumes interrupted ones and
+    retries failed ones.
 
-    Two of these commands may work on one folder at once: no run is done twice.
+    Several sweeps may work on the same folder at once; no run is executed
+    twice.
 
     Examples:
 
@@ -69,7 +84,8 @@ def sweep(
 
     sdzero-bench sweep --methods all --launcher ray --address auto --gpus 1 --out /shared/sweep
 
-    Exit code: 0 if every run is finished, 1 if one failed, 2 if nothing was started or it was interrupted.
+    Exit code: 0 if every run is finished, 1 if one failed, 2 if nothing was
+    started or the sweep was interrupted.
     """
     from sdzero_bench.records.folder import RunFolder
     from sdzero_bench.runs import registry
@@ -84,7 +100,7 @@ def sweep(
         if (key := text.partition("=")[0].strip()) in ("seed", "preset"):
             raise UserError(f"--set {text} has no effect in a sweep; use --{'seeds' if key == 'seed' else key}")
     if grid and not tune:
-        raise UserError("--grid says what --tune tries; add --tune")
+        raise UserError("--grid has no effect without --tune; add --tune")
     wanted = Grid(
         methods=list(registry.methods()) if methods == "all" else _names("--methods", methods),
         tasks=_names("--tasks", tasks) if tasks is not None else [None],
@@ -93,7 +109,7 @@ def sweep(
         preset=preset,
         model=model,
         file=config,
-        assignments=[*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])],
+        assignments=with_sandbox(assign, allow_weaker_sandbox),
     )
     tuning = Tuning(wanted, grid_values(grid or [], preset), out / "tuning") if tune else None
     refuse_early([*wanted.runs(out), *(tuning.runs if tuning else [])])
@@ -103,13 +119,13 @@ def sweep(
     runs = place.open()
     at_once = place.at_once(len(wanted.runs(out)))
     scheduler = Scheduler(runs.start, SweepDisplay(at_once), lambda: RunFolder(out).disk_is_full, at_once)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop by the system is as good as Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # treat SIGTERM like Ctrl-C
     try:
         trials = scheduler.run(tuning.runs) if tuning else []
         entries = scheduler.run(wanted.runs(out, tuning.choose if tuning else None))
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise UserError("interrupted. Nothing is lost; the same command goes on") from None
+        raise UserError("interrupted. Nothing is lost; the same command resumes") from None
     finally:
         runs.close()
     if not _tell([*trials, *entries], out):
@@ -119,7 +135,7 @@ def sweep(
 def _names(option: str, text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise UserError(f"{option} names none; separate names with commas")
+        raise UserError(f"{option} is empty; give at least one name, separated by commas")
     return list(dict.fromkeys(names))
 
 
@@ -140,7 +156,7 @@ def _parts(text: str) -> list[float]:
     except ValueError:
         found = [0.0]
     if any(not 0 < part < 1 for part in found):
-        raise UserError(f"--parts {text!r} are no shares between 0 and 1, such as 0.25,0.5")
+        raise UserError(f"--parts {text!r} is not a list of fractions between 0 and 1, such as 0.25,0.5")
     return found
 
 
@@ -148,19 +164,18 @@ def _prepare(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write in {str(out)!r}: {error.strerror}") from error
+        raise UserError(f"cannot write to {str(out)!r}: {error.strerror}") from error
 
 
 def _tell(entries: Sequence[SweepEntry], out: Path) -> bool:
-    """Say what came of the sweep; whether all of it is finished."""
+    """Print how the sweep ended; returns whether every run is finished."""
     from sdzero_bench.runs.sweep.children import log_file
     from sdzero_bench.runs.sweep.display import counts
 
     typer.echo(counts(entries))
     for entry in entries:
         if entry.state == "failed":
-            typer.echo(f"{entry.run.label} failed: {entry.reason}\n  more: less {log_file(entry.run)}")
+            typer.echo(f"{entry.run.label} failed: {entry.reason}\n  log: {log_file(entry.run)}")
     finished = all(entry.state == "done" for entry in entries)
-    next_step = f"Compare them: sdzero-bench report {out}" if finished else "The same command tries again what is not done"
-    typer.echo(next_step)
+    typer.echo(f"Compare them: sdzero-bench report {out}" if finished else "The same command retries the unfinished runs")
     return finished

@@ -1,51 +1,60 @@
-"""`sdzero-bench tasks`: what there is, and whether it holds."""
+"""`sdzero-bench tasks`: list the tasks, and check one."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdzero_bench.cli.commands.allow_weaker import ALLOW_WEAKER, ALLOW_WEAKER_SETTING
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, with_sandbox
+from sdzero_bench.cli.commands.tables import print_table
 
 if TYPE_CHECKING:
     from sdzero_bench.core.settings import RunConfig
-    from sdzero_bench.questions.proofs.problem import Problem
+    from sdzero_bench.questions.proofs.finding import Finding
 
-tasks = typer.Typer(help="List the tasks, with their sources; `tasks check` proves one.", invoke_without_command=True)
+tasks = typer.Typer(help="List the tasks with their sources; `tasks check` checks one.", invoke_without_command=True)
 
 
 @tasks.callback()
 def list_tasks(context: typer.Context) -> None:
-    """List the tasks, with their sources; `tasks check` proves one."""
+    """List the tasks with their sources; `tasks check` checks one."""
     if context.invoked_subcommand is not None:
         return
     from sdzero_bench.runs import registry
 
     rows = [[name, task.source, task.summary] for name, task in registry.tasks().items()]
     rows += [[family.form, family.source, family.summary] for family in registry.task_families().values()]
-    _print_table(["task", "source", "what it asks"], rows)
+    print_table(["task", "source", "what it asks"], rows)
 
 
 @tasks.command()
 def check(
     name: Annotated[str, typer.Argument(metavar="NAME-OR-FILE", help="A task, a question file, or the YAML file of a task.")],
-    model: Annotated[str | None, typer.Option(help="Measure prompts with its tokenizer, against its context.")] = None,
-    against: Annotated[str | None, typer.Option(metavar="TASK", help="Look for its test questions among this task's.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Verify answers of the first so many questions of a split.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Count prompt lengths in this model's tokens and check them against its context length.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="TASK", help="Also check that no test question of TASK is among the questions.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Verify answers for the first LIMIT questions of each split only.")
+    ] = None,
     assign: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="task.path=FILE, against.path=FILE, verifying.workers=1 ...; repeatable."
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override one setting, such as task.path=FILE, against.path=FILE or verifying.workers=1; repeatable.",
         ),
     ] = None,
-    allow_weaker_sandbox: Annotated[bool, typer.Option("--allow-weaker-sandbox", help=ALLOW_WEAKER)] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document.")] = False,
+    allow_weaker_sandbox: AllowWeaker = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Prove a task: every split loads and is the same again, no question is there twice, gold answers and worked solutions earn
-    a reward, tampered ones and empty responses none, and no question or passage is in two splits.
+    """Check a task: every split loads reproducibly and without duplicates, gold answers and worked solutions earn the reward,
+    tampered answers and empty responses do not, and no two splits share a question or passage.
 
     Exit code 1 if anything failed. Programs run in the sandbox.
 
@@ -62,7 +71,7 @@ def check(
     from sdzero_bench.runs.config import make_task
     from sdzero_bench.verifiers.equip import equip
 
-    settings = [*(assign or []), *([ALLOW_WEAKER_SETTING] if allow_weaker_sandbox else [])]
+    settings = with_sandbox(assign, allow_weaker_sandbox)
     own = [text for text in settings if not text.startswith("against.")]
     config = _config(name, own)
     test = None
@@ -81,7 +90,7 @@ def check(
 
 
 def _config(name: str, assignments: list[str]) -> RunConfig:
-    """The settings of a run on the task, whose defaults a preset may have."""
+    """The settings of a run on the task, including the preset's defaults for it."""
     from sdzero_bench.runs import registry
     from sdzero_bench.runs.config import resolve
 
@@ -90,23 +99,10 @@ def _config(name: str, assignments: list[str]) -> RunConfig:
     return resolve("base", assignments=assignments, task=known)
 
 
-def _show(name: str, findings: list[Problem], failed: bool) -> None:
-    _print_table(
-        ["check", "", "what was found"], [[f.check, {"failed": "FAILED"}.get(f.state, f.state), f.found] for f in findings]
-    )
+def _show(name: str, findings: list[Finding], failed: bool) -> None:
+    print_table(["check", "", "finding"], [[f.check, {"failed": "FAILED"}.get(f.state, f.state), f.found] for f in findings])
     for finding in findings:
         if finding.examples:
             typer.echo(f"\n{finding.check}: {finding.found}")
             typer.echo("\n".join(f"  {example}" for example in finding.examples))
-    typer.echo(f"\n{name}: " + ("does not hold; see above" if failed else "holds"))
-
-
-def _print_table(headings: list[str], rows: list[list[Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*headings)
-    for row in rows:
-        table.add_row(*(Text(str(cell), overflow="fold") for cell in row))  # texts of questions may look like markup
-    Console().print(table)
+    typer.echo(f"\n{name}: " + ("some checks failed; see above" if failed else "all checks passed"))

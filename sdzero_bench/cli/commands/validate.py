@@ -1,4 +1,4 @@
-"""`sdzero-bench validate`."""
+"""`sdzero-bench validate`: records checked against their own journals."""
 
 from __future__ import annotations
 
@@ -9,24 +9,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.options import AsJson
+
 if TYPE_CHECKING:
     from sdzero_bench.records.discrepancy import Discrepancy
     from sdzero_bench.report.audit.audit import AuditReport
 
 
 def validate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run or record, or a folder with such in it.")],
-    reverify: Annotated[bool, typer.Option(help="Also verify every journaled text again, with the task's verifier.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Standard output is one JSON document.")] = False,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes that share the records; one a core by default.")] = None,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run, a packed record, or a folder that contains some.")],
+    reverify: Annotated[
+        bool, typer.Option(help="Also verify every journaled response again with the task's verifier.")
+    ] = False,
+    as_json: AsJson = False,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Number of parallel processes. Default: one per core.")] = None,
 ) -> None:
-    """Hold every record below DIR against itself: each figure has to follow from the samples in its journal.
+    """Check every record below DIR against its own journal: each figure must follow from the recorded samples.
 
-    Recomputed are the fingerprints of the questions, the digests of the journals, the ledger, the budget, and all figures with
-    their intervals. Findings say what is recorded and what was recomputed; there is one run to a heading. The exit code is 1 if
-    there are any. Runs that are not finished are named and not checked.
+    Question fingerprints, journal digests, the ledger, the budget and all
+    figures with their intervals are recomputed. A finding states the recorded
+    and the recomputed value; findings are grouped by run. The exit code is 1 if
+    there are any. Unfinished runs are listed but not checked.
 
-    With --reverify, an edit that is consistent in all files is found too: the text of every sample is verified again.
+    --reverify also detects edits that are consistent across all files, since it
+    verifies the text of every sample again.
 
     Examples:
 
@@ -64,7 +70,7 @@ def _checked(folders: list[Path], jobs: int | None) -> list[AuditReport]:
 
 
 def _reverified(folders: list[Path], jobs: int | None) -> list[AuditReport]:
-    """One record after the other: the processes are the verifier's."""
+    """One record at a time: the parallel processes are the verifier's."""
     from sdzero_bench.core.progress import ProgressDisplay
     from sdzero_bench.report.audit.audit import open_record
     from sdzero_bench.report.audit.reverify import Reverifier

@@ -1,1 +1,1 @@
-"""The field's harnesses as tasks: lm-eval and evalplus."""
+"""Evaluation harnesses as tasks: lm-eval and EvalPlus."""

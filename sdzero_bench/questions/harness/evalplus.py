@@ -1,13 +1,14 @@
-"""HumanEval and MBPP as EvalPlus has them: `evalplus:humaneval`, `evalplus:mbpp`.
+"""HumanEval and MBPP as in EvalPlus: `evalplus:humaneval`, `evalplus:mbpp`.
 
-Prompt, the beginning of the response that it prefills, stop texts, sanitiser and tests are EvalPlus's own (Liu et al. 2023,
-arXiv 2305.01210). A response is right if it passes base and plus tests; beside that, pass@1 on the base tests alone is kept.
-The program runs in the sandbox, and its results are compared outside of it (code/evalplus_rules.py).
+The prompt, the prefilled beginning of the response, the stop sequences, the sanitiser and the tests are EvalPlus's own (Liu et
+al. 2023, arXiv 2305.01210). A response is correct if it passes the base and plus tests; pass@k on the base tests alone is
+recorded too. Programs run in the sandbox, and their results are compared outside of it (verifiers/code/evalplus_rules.py).
 
-Two things differ from EvalPlus's own checker: a test's limit of time is one for all, where EvalPlus allows 4 times what its
-reference took and at least 1 s; and the reference solutions run in the sandbox too, once, and are kept (code/reference.py).
+Two things differ from EvalPlus's own checker. All tests have the same time limit, whereas EvalPlus allows 4 times what its
+reference took, and at least 1 s. The reference solutions also run in the sandbox, once, and their results are cached
+(questions/programs/reference.py).
 
-Data without a network: EvalPlus reads HUMANEVAL_OVERRIDE_PATH and MBPP_OVERRIDE_PATH, each a JSON Lines file of its release.
+Without a network: set HUMANEVAL_OVERRIDE_PATH and MBPP_OVERRIDE_PATH to JSON Lines files of EvalPlus's release.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import platform
 from collections import defaultdict
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -27,25 +28,25 @@ from sdzero_bench.core.errors import unknown
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.task import Messages, Task
 from sdzero_bench.core.verdict import Verdict
-from sdzero_bench.questions.harness.harness_task import HarnessTask, cut
+from sdzero_bench.questions.harness.harness_task import HarnessFigures, HarnessTask, cut
 from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask, digest
-from sdzero_bench.questions.programs.plus import plus_rows
+from sdzero_bench.questions.programs.plus import PlusProblem, plus_problems
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.verifiers.code.evalplus_rules import require_evalplus
 
 INSTRUCTION = "Please provide a self-contained Python script that solves the following problem in a markdown code block:"
 BEGUN = "Below is a Python script with a self-contained function that solves the problem and passes corresponding tests:"
-"""As in `evalplus.codegen.run_codegen`, which has no names for them."""
+"""Literals of `evalplus.codegen.run_codegen`, where they have no names."""
 
 KS = (1, 10, 100)
-"""Of EvalPlus's pass@k, as far as there are so many samples."""
+"""EvalPlus reports pass@k for these k, if there are at least k samples."""
 
 
 class EvalPlusOptions(CodeOptions):
     memory_mb: int = Field(4096, gt=0)
     """EvalPlus's own limit."""
     output_kb: int = Field(65_536, gt=0)
-    """EvalPlus has no limit; two of its own solutions return values of more than 8 MB."""
+    """EvalPlus has no such limit; two of its own solutions return more than 8 MB."""
 
 
 class EvalPlusTask(HarnessTask, CodeTask):
@@ -57,14 +58,14 @@ class EvalPlusTask(HarnessTask, CodeTask):
     options: EvalPlusOptions
 
     def load_test(self) -> QuestionSet:
-        rows = plus_rows(self.data_set, None, self.sandbox)
-        return self.checked(QuestionSet(self.name, tuple(self._question(row, tests) for row, tests in rows)))
+        problems = plus_problems(self.data_set, None, self.sandbox)
+        return self.checked(QuestionSet(self.name, tuple(map(self._question, problems))))
 
-    def _question(self, row: dict[str, Any], tests: dict[str, Any]) -> Question:
-        details = {"tests": tests, "function": row["entry_point"], "base": row["base_calls"]}
-        return Question(row["task_id"], row["prompt"], row["canonical_solution"], details)
+    def _question(self, problem: PlusProblem) -> Question:
+        details = {"tests": problem.tests, "function": problem.function, "base": problem.base_calls}
+        return Question(problem.id, problem.prompt, problem.solution, details)
 
-    def usual_evaluation(self) -> dict[str, Any]:
+    def usual_evaluation(self) -> dict[str, float]:
         return {"temperature": 0.0, "samples": 1, "pass_at": 1, "max_new_tokens": 768}
 
     def prompt(self, question: Question) -> Messages:
@@ -76,16 +77,17 @@ class EvalPlusTask(HarnessTask, CodeTask):
     def program(self, question: Question, response: str) -> str | None:
         from evalplus.sanitize import sanitize
 
-        return sanitize(answer(response), question.details["function"])
+        program: str | None = sanitize(answer(response), question.details["function"])
+        return program
 
     def verdict_key(self, question: Question, response: str) -> str | None:
-        # The sanitiser tries every pair of lines: it is for the verifier's processes.
+        # The digest is of the raw answer: the sanitiser tries every pair of lines, which is left to the verifier's processes.
         rules = [__version__, self.harness, platform.python_version(), self.sandbox and self.sandbox.name]
         decides = [*rules, repr(self.limits(question)), digest(question.details), answer(response)]
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
-    def harness_figures(self, questions: QuestionSet, samples: Sequence[Sample]) -> dict[str, Any]:
-        """EvalPlus's pass@k over the samples that were verified."""
+    def harness_figures(self, questions: QuestionSet, samples: Sequence[Sample]) -> HarnessFigures:
+        """EvalPlus's pass@k over the verified samples."""
         base = {q.id: q.details["base"] for q in questions}
         passed: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
         for sample in samples:
@@ -100,7 +102,7 @@ class EvalPlusTask(HarnessTask, CodeTask):
 
 
 def answer(response: str) -> str:
-    """The response up to EvalPlus's first stop text, tabs turned into blanks, as its decoders leave it."""
+    """The response truncated at EvalPlus's first stop sequence, with tabs replaced by spaces, as its decoders do."""
     from evalplus.provider.utility import EOS
 
     return cut(response, [*EOS, "\n```\n"]).replace("\t", "    ")
@@ -121,11 +123,20 @@ def _pass_at_k(counts: list[int], correct: list[int]) -> dict[str, float]:
 
 
 def evalplus_task(name: str) -> type[Task]:
-    """The class of `evalplus:NAME`. Raises `UserError` for another data set, and if EvalPlus is not installed."""
+    """The class of `evalplus:NAME`. Raises `UserError` for an unknown data set, and if EvalPlus is not installed."""
     require_evalplus()
     if name not in ("humaneval", "mbpp"):
         raise unknown("data set of evalplus", name, ["humaneval", "mbpp"])
-    full = f"evalplus:{name}"
-    said = {"summary": f"EvalPlus's {name}", "source": "EvalPlus's release", "harness": f"evalplus {version('evalplus')}"}
-    made = {"factory": staticmethod(evalplus_task), "made_from": name}
-    return type(f"EvalPlusTask[{name}]", (EvalPlusTask,), {"name": full, "data_set": name, **made, **said})
+    return type(
+        f"EvalPlusTask[{name}]",
+        (EvalPlusTask,),
+        {
+            "name": f"evalplus:{name}",
+            "data_set": name,
+            "factory": staticmethod(evalplus_task),
+            "made_from": name,
+            "summary": f"EvalPlus's {name}",
+            "source": "EvalPlus's release",
+            "harness": f"evalplus {version('evalplus')}",
+        },
+    )

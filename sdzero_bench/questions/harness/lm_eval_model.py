@@ -1,26 +1,27 @@
-"""What lm-eval asks, and what it makes of the answers: its own requests, filters, metrics and aggregation.
+"""lm-eval's own requests, filters, metrics and aggregation, with answers from our samples in place of a model.
 
-Chats go back and forth as JSON, and not through a chat template: that is the model's, and lm-eval has no model here.
+Chats are passed as JSON and not through a chat template: that belongs to the model, and lm-eval has no model here.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
 from lm_eval import evaluate
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
 from sdzero_bench.questions.harness.lm_eval_tasks import quiet, without_alarms
+from sdzero_bench.questions.harness.lm_eval_types import LmEvalRequest, LmEvalResults, Loaded
 
 FEWSHOT_SEED = 1234
-"""lm-eval's own default for the choice of few-shot examples."""
+"""lm-eval's default seed for the choice of few-shot examples."""
 
 
-class Answering(LM):
-    """Answers lm-eval's requests from a function."""
+class Answering(LM):  # type: ignore[misc]  # lm-eval has no types
+    """A model of lm-eval whose answers come from a function."""
 
     def __init__(self, answer: Callable[[Instance], str]) -> None:
         super().__init__()
@@ -37,20 +38,20 @@ class Answering(LM):
         return ""
 
     def loglikelihood(self, requests: list[Instance]) -> NoReturn:
-        raise NotImplementedError("only tasks that generate text are run")
+        raise NotImplementedError("only tasks that generate text are supported")
 
     loglikelihood_rolling = loglikelihood
 
 
-def requests(loaded: Mapping[str, Any], fewshot: int | None, multiturn: bool, system: str | None) -> list[Instance]:
-    """What lm-eval would ask a model in the tasks that `lm_eval_tasks.build` returned: one request a document.
+def requests(loaded: Loaded, fewshot: int | None, multiturn: bool, system: str | None) -> list[LmEvalRequest]:
+    """What lm-eval would ask a model in the tasks that `lm_eval_tasks.build` returned: one request per document.
 
     fewshot:
-        Examples to show, where a task does not rule them out; None for as many as the task says.
+        Number of few-shot examples, for tasks that allow any; None for each task's own number.
     """
     _set_fewshot(loaded, fewshot)
     model = Answering(lambda instance: "")
-    found: list[Instance] = []
+    found: list[LmEvalRequest] = []
     with quiet():
         for task in loaded["tasks"].values():
             task.build_all_requests(
@@ -63,20 +64,27 @@ def requests(loaded: Mapping[str, Any], fewshot: int | None, multiturn: bool, sy
     return found
 
 
-def score(loaded: Mapping[str, Any], fewshot: int | None, documents: dict[str, list[int]], answers: Mapping[Any, str]) -> Any:
-    """lm-eval's results for the answers, by (task, document), to these documents of each task, in ascending order."""
+def score(
+    loaded: Loaded, fewshot: int | None, documents: dict[str, list[int]], answers: Mapping[tuple[str, int], str]
+) -> LmEvalResults:
+    """lm-eval's results for these documents of each task, which must be in ascending order.
+
+    answers:
+        By (task, document).
+    """
     _set_fewshot(loaded, fewshot)
 
     def answer(instance: Instance) -> str:
-        # Within a selection lm-eval counts its documents from 0.
+        # Within a selection, lm-eval counts documents from 0.
         return answers[instance.task_name, documents[instance.task_name][instance.doc_id]]
 
-    with quiet(), without_alarms():  # what is scored here, a worker has scored in time
-        return evaluate(Answering(answer), loaded, samples=documents, apply_chat_template=True, bootstrap_iters=0)
+    with quiet(), without_alarms():  # a worker has already scored these answers within its time limit
+        results = evaluate(Answering(answer), loaded, samples=documents, apply_chat_template=True, bootstrap_iters=0)
+    return cast(LmEvalResults, results)
 
 
-def _set_fewshot(loaded: Mapping[str, Any], fewshot: int | None) -> None:
-    """As `simple_evaluate` does for its argument: a task that says 0 shows none."""
+def _set_fewshot(loaded: Loaded, fewshot: int | None) -> None:
+    """As `simple_evaluate` does with its argument: a task that sets 0 stays at 0."""
     for task in loaded["tasks"].values():
         if fewshot is not None and task.config.num_fewshot != 0:
             task.set_config("num_fewshot", fewshot)

@@ -1,30 +1,36 @@
-"""What lm-eval makes of a journal: its own figures, aggregated by itself, and held against our verdicts."""
+"""lm-eval's own figures for journaled samples, aggregated by lm-eval and checked against our verdicts."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import cast
 
 from sdzero_bench.core.question import QuestionSet
-from sdzero_bench.questions.harness.harness_task import cut
+from sdzero_bench.questions.harness.harness_task import HarnessFigures, cut
 from sdzero_bench.questions.harness.lm_eval_model import score
+from sdzero_bench.questions.harness.lm_eval_tasks import stops_of
+from sdzero_bench.questions.harness.lm_eval_types import LmEvalResults, LmEvalTaskObject, Loaded, ScoredDocument
 from sdzero_bench.records.journal import Sample
+
+Place = tuple[str, int]
+"""A document: the name of its task, and its index."""
 
 
 def scores(
-    build: Callable[[], Mapping[str, Any]],
-    figure_of: Callable[[Any], str],
+    build: Callable[[], Loaded],
+    figure_of: Callable[[LmEvalTaskObject], str],
     fewshot: int | None,
     questions: QuestionSet,
     samples: Sequence[Sample],
-) -> dict[str, Any]:
-    """lm-eval's figures, by task and group; of several samples a question, their mean: one evaluation for each of them.
+) -> HarnessFigures:
+    """lm-eval's figures by task and group. With several samples per question, lm-eval evaluates each index separately, and
+    the figures are the means.
 
-    Samples whose verifier failed are left out. Raises `RuntimeError` if lm-eval does not say of a sample what its verdict says.
+    Samples on which the verifier failed are left out. Raises `RuntimeError` if lm-eval disagrees with a recorded verdict.
     """
-    place = {q.id: (q.details["task"], q.details["document"]) for q in questions}
-    passes: dict[str, dict[Any, Sample]] = defaultdict(dict)
+    place: dict[str, Place] = {q.id: (q.details["task"], q.details["document"]) for q in questions}
+    passes: dict[str, dict[Place, Sample]] = defaultdict(dict)
     for sample in samples:
         if sample.verdict.reward is not None:
             passes[sample.index][place[sample.question_id]] = sample
@@ -43,16 +49,16 @@ def scores(
 
 
 def _one_pass(
-    loaded: Mapping[str, Any], figure_of: Callable[[Any], str], fewshot: int | None, samples: Mapping[Any, Sample]
-) -> dict[str, Any]:
+    loaded: Loaded, figure_of: Callable[[LmEvalTaskObject], str], fewshot: int | None, samples: Mapping[Place, Sample]
+) -> LmEvalResults:
     documents: dict[str, list[int]] = defaultdict(list)
     for name, document in sorted(samples):
         documents[name].append(document)
     tasks = {name: task for name, task in loaded["tasks"].items() if name in documents}
-    # A group's own figure is one of all its members or none.
+    # The figure of a group is only meaningful over all of its members.
     groups = loaded.get("groups", {}) if len(tasks) == len(loaded["tasks"]) else {}
-    asked = {"tasks": tasks, "groups": {name: group for name, group in groups.items() if group.has_aggregation}}
-    answers = {(name, at): cut(sample.text, _stops(tasks[name])) for (name, at), sample in samples.items()}
+    asked: Loaded = {"tasks": tasks, "groups": {name: group for name, group in groups.items() if group.has_aggregation}}
+    answers = {(name, at): cut(sample.text, stops_of(tasks[name])) for (name, at), sample in samples.items()}
     results = score(asked, fewshot, dict(documents), answers)
     for name, task in tasks.items():
         metric, _, filter = figure_of(task).rpartition(",")
@@ -60,15 +66,11 @@ def _one_pass(
     return results
 
 
-def _stops(task: Any) -> list[str]:
-    until = (task.config.generation_kwargs or {}).get("until") or []
-    return [until] if isinstance(until, str) else list(until)
-
-
-def _require_agreement(name: str, metric: str, rows: Iterable[Mapping[str, Any]], samples: Mapping[Any, Sample]) -> None:
+def _require_agreement(name: str, metric: str, rows: Iterable[ScoredDocument], samples: Mapping[Place, Sample]) -> None:
     for row in rows:
         verdict = samples[name, row["doc_id"]].verdict
-        if row[metric] != verdict.reward:
+        value = cast(Mapping[str, object], row)[metric]
+        if value != verdict.reward:
             raise RuntimeError(
-                f"document {row['doc_id']} of lm-eval's {name}: its evaluation says {row[metric]}, the journal {verdict.reward}"
+                f"document {row['doc_id']} of lm-eval's {name}: its evaluation says {value}, the journal {verdict.reward}"
             )

@@ -1,6 +1,6 @@
 """lm-eval's tasks by name, built by its own task manager.
 
-Looking through its fourteen thousand YAML files takes lm-eval seconds; a process does it once.
+Scanning its fourteen thousand YAML files takes lm-eval seconds, so a process does it once.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ import contextlib
 import difflib
 import io
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 from unittest.mock import patch
 
 from sdzero_bench.core.errors import UserError, unknown
+from sdzero_bench.questions.harness.lm_eval_types import LmEvalTaskObject, Loaded, Settings
+
+if TYPE_CHECKING:
+    from lm_eval.tasks import TaskManager
 
 INSTALL = "lm-eval is not installed; pip install 'sdzero-bench[harness]'"
 
@@ -28,8 +32,8 @@ def require_lm_eval() -> None:
 
 
 @cache
-def task_manager(include_path: str | None) -> Any:
-    """lm-eval's task manager; tasks below `include_path` come before its own. Raises `UserError` if there is no such folder."""
+def task_manager(include_path: str | None) -> TaskManager:
+    """lm-eval's task manager; tasks below `include_path` precede its own. Raises `UserError` if there is no such folder."""
     require_lm_eval()
     if include_path is not None and not Path(include_path).is_dir():
         raise UserError(f"task.include_path: there is no folder {include_path!r}")
@@ -39,11 +43,11 @@ def task_manager(include_path: str | None) -> Any:
         return TaskManager(include_path=include_path)
 
 
-def build(name: str, include_path: str | None, overrides: Mapping[str, Any]) -> dict[str, Any]:
+def build(name: str, include_path: str | None, overrides: Settings) -> Loaded:
     """What `TaskManager.load` returns for a task, group or tag, with settings of its YAML overridden.
 
-    Raises `UserError` for a name that lm-eval does not know, for data that cannot be loaded, and for tasks that cannot be run
-    here: those that run what a model writes, and those that do not generate text.
+    Raises `UserError` for a name that lm-eval does not know, for data that cannot be loaded, and for tasks that are not
+    supported: those that run model-written programs, and those that do not generate text.
     """
     manager = task_manager(include_path)
     if name not in manager.all_tasks:
@@ -53,15 +57,19 @@ def build(name: str, include_path: str | None, overrides: Mapping[str, Any]) -> 
     with quiet():
         try:
             loaded = _load(manager, name, overrides)
-        except Exception as error:  # whatever the code of a task, or of the data's loader, raises
+        except Exception as error:  # the code of tasks and data loaders may raise anything
             raise UserError(_cannot_build(name, error)) from error
     for task in loaded["tasks"].values():
         _require_usable(task)
     return loaded
 
 
-def build_one(name: str, source: str, overrides: Mapping[str, Any]) -> Any:
-    """One task, from the folder of its YAML file as `source_of` names that: without looking through all others."""
+def build_one(name: str, source: str, overrides: Settings) -> LmEvalTaskObject:
+    """One task, without scanning all others.
+
+    source:
+        Its YAML file, as `source_of` returns it.
+    """
     from lm_eval.tasks import TaskManager
 
     folder = (_own_folder() / source).parent  # an absolute path stays what it is
@@ -70,14 +78,21 @@ def build_one(name: str, source: str, overrides: Mapping[str, Any]) -> Any:
         return _load(manager, name, overrides)["tasks"][name]
 
 
-def source_of(task: Any) -> str:
-    """The YAML file of a task: relative to lm-eval's own, or absolute."""
+def source_of(task: LmEvalTaskObject) -> str:
+    """The YAML file of a task: relative to lm-eval's own folder of tasks, or absolute."""
     path = Path(task.config.metadata["config_source"])
     return str(path.relative_to(_own_folder())) if path.is_relative_to(_own_folder()) else str(path)
 
 
-def figures_of(task: Any) -> list[str]:
-    """Its figures, as results name them: `METRIC,FILTER`, the first metric under the first filter first."""
+def stops_of(task: LmEvalTaskObject) -> list[str]:
+    """Its stop sequences."""
+    settings = task.config.generation_kwargs or {}
+    until = settings.get("until") or []
+    return [until] if isinstance(until, str) else list(until)
+
+
+def figures_of(task: LmEvalTaskObject) -> list[str]:
+    """Its figures, named as in results: `METRIC,FILTER`, starting with the first metric and filter."""
     filters = [f["name"] for f in task.config.filter_list or [{"name": "none"}]]
     metrics = [m["metric"] for m in task.config.metric_list or []]
     return [f"{metric},{filter}" for metric in metrics for filter in filters]
@@ -85,7 +100,7 @@ def figures_of(task: Any) -> list[str]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """lm-eval reports on itself by logging and progress bars; what concerns the user, we say."""
+    """Silences lm-eval's log messages and progress bars; what concerns the user, we report ourselves."""
     logger = logging.getLogger("lm_eval")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -98,8 +113,8 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_alarms() -> Iterator[None]:
-    """Switches off the time limits of lm-eval's scorers, and of what they call: they all set an alarm, and turn a machine that
-    is too slow into a wrong answer, in silence. Whoever calls them has a limit of its own.
+    """Switches off the time limits of lm-eval's scorers and the libraries they call. They are based on alarms, and on a slow
+    machine would silently turn a correct answer into a wrong one. Callers have a time limit of their own.
     """
     with patch("signal.alarm", lambda seconds: 0):
         yield
@@ -111,28 +126,28 @@ def _own_folder() -> Path:
     return Path(lm_eval.tasks.__file__).parent
 
 
-def _load(manager: Any, name: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """`manager.load`, which itself takes settings for single tasks only: it reads a group's list of members as one of them."""
+def _load(manager: TaskManager, name: str, overrides: Settings) -> Loaded:
+    """Like `manager.load`, which takes overrides for single tasks only: it would override a group's list of members."""
     built = manager._factory.build(manager.task_index[name], overrides=dict(overrides) or None, registry=manager.task_index)
-    return manager.load(built)
+    return cast(Loaded, manager.load(built))
 
 
-def _require_usable(task: Any) -> None:
+def _require_usable(task: LmEvalTaskObject) -> None:
     if getattr(task, "UNSAFE_CODE", False):
         raise UserError(
-            f"lm-eval's {task.task_name} runs what a model writes on this machine as it is; --harness evalplus, or --task "
-            f"humaneval or mbpp, run it in a sandbox"
+            f"lm-eval's {task.task_name} runs model-written programs without a sandbox; use --harness evalplus, or --task "
+            f"humaneval or mbpp, which run them in a sandbox"
         )
     if task.OUTPUT_TYPE != "generate_until":
         raise UserError(
-            f"lm-eval's {task.task_name} compares likelihoods of given answers ({task.OUTPUT_TYPE}), and no text is generated; "
-            f"measure it with lm-eval itself: lm_eval run --model hf --model_args pretrained=DIR --tasks {task.task_name}"
+            f"lm-eval's {task.task_name} compares likelihoods of given answers ({task.OUTPUT_TYPE}) and generates no text; "
+            f"evaluate with lm-eval itself: lm_eval run --model hf --model_args pretrained=DIR --tasks {task.task_name}"
         )
 
 
 def _cannot_build(name: str, error: Exception) -> str:
     why = (str(error).strip().splitlines() or [""])[0]
     return (
-        f"lm-eval cannot build {name} ({type(error).__name__}: {why}). If its data cannot be reached, give a local copy: "
+        f"lm-eval cannot build {name} ({type(error).__name__}: {why}). If its data cannot be downloaded, give a local copy: "
         f"--set task.dataset_path=json --set 'task.dataset_kwargs={{data_files: {{train: FILE, test: FILE}}}}'"
     )

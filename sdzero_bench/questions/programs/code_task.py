@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -20,21 +20,20 @@ from sdzero_bench.verifiers.sandbox import Limits, Sandbox, find_sandbox, requir
 
 
 class CodeOptions(TaskOptions):
-    """Limits hold for each test, if nothing else is said; those of time are stretched on a machine that is slower than the
-    reference machine."""
+    """Limits are per test unless stated otherwise. Time limits are scaled up on machines slower than the reference machine."""
 
     cpu_seconds: float = Field(4.0, gt=0)
     total_cpu_seconds: float = Field(60.0, gt=0)
-    """For all tests of a program together; those that it does not come to are failed."""
+    """For all tests of a program together; tests that are not reached count as failed."""
     memory_mb: int = Field(512, gt=0)
     output_kb: int = Field(1024, gt=0)
 
 
 class CodeTask(Task):
-    """Questions with tests in `details["tests"]`, in a form of tests.py; `details["language"]`, if there is one, is what the
-    program has to be written in, else it is `language`.
+    """Questions with tests in `details["tests"]`, in one of the forms of verifiers/code/test_forms.py. The program must be
+    written in `details["language"]` if present, or else in `language`.
 
-    A response is right if the program in it (extraction.py) passes every test in the sandbox.
+    A response is correct if the program extracted from it (verifiers/code/extraction.py) passes every test in the sandbox.
     """
 
     verifier = "tests, in the sandbox"
@@ -49,11 +48,11 @@ class CodeTask(Task):
         return parse_tests(question.details.get("tests"), question.id)
 
     def program(self, question: Question, response: str) -> str | None:
-        """What of the response is run."""
+        """The part of the response that is run; None if there is none."""
         return extract_program(response, self.language_of(question))
 
     def language_of(self, question: Question) -> str:
-        return question.details.get("language", self.language)
+        return str(question.details.get("language", self.language))
 
     def limits(self, question: Question) -> Limits:
         """For one test."""
@@ -61,7 +60,7 @@ class CodeTask(Task):
         return Limits(o.cpu_seconds, total_cpu_seconds=o.total_cpu_seconds, memory_mb=o.memory_mb, output_kb=o.output_kb)
 
     def checked(self, questions: QuestionSet) -> QuestionSet:
-        """The questions, all of which can be verified: what `load` has to return.
+        """The questions, once it is certain that all of them can be verified; `load` must return this.
 
         Raises `UserError` for tests that are missing or malformed, and for a language whose compiler is not installed.
         """
@@ -77,12 +76,12 @@ class CodeTask(Task):
 
     def verify(self, question: Question, response: str) -> Verdict:
         if self.sandbox is None:
-            raise RuntimeError("no sandbox was set; verifying.equipping.equip finds one")
+            raise RuntimeError("no sandbox was set; verifiers.equip.equip finds one")
         program, language = self.program(question, response), self.language_of(question)
         return check_program(self.sandbox, program, language, self.tests(question), self.limits(question))
 
     def time_limit(self, question: Question) -> float | None:
-        """What the sandbox allows a program with all its tests, and a checker after it."""
+        """Seconds that the sandbox allows for a program with all its tests, and for a checker after it."""
         if self.sandbox is None:
             return None
         return self.sandbox.deadline(self.limits(question), self.language_of(question)) + self.sandbox.deadline(CHECKER_LIMITS)
@@ -97,13 +96,15 @@ class CodeTask(Task):
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 
-def digest(details: Any) -> str:
-    """SHA-256, 16 hex digits. Of its tests, it stands in for the answer of a question whose data has no solution: then
-    question sets with other tests have other fingerprints.
+def digest(details: object) -> str:
+    """SHA-256 of the details as JSON, 16 hex digits.
+
+    If the data has no solution, the digest of the tests takes the place of the answer, so that question sets with different
+    tests have different fingerprints.
     """
     return hashlib.sha256(json.dumps(details, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def fenced(program: str, language: str = "python") -> str:
-    """A program as a response gives it."""
+    """The program in a fenced block, as in a response."""
     return f"```{language}\n{program.rstrip()}\n```"

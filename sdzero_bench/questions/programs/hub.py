@@ -1,24 +1,23 @@
-"""Rows of a data set, from the hub or from a copy in a local file."""
+"""Rows of a data set, from the Hugging Face Hub or from a local copy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from sdzero_bench.core.errors import NoSuchSplit, UserError
-from sdzero_bench.questions.question_files import read_rows
+from sdzero_bench.questions.question_files import Row, read_rows
 
 
-def rows(
-    path: str | None, hub_name: str, config: str | None, splits: Sequence[str], fields: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """The rows of these splits, one after the other, or those of a local file of the same fields.
+def rows(path: str | None, hub_name: str, config: str | None, splits: Sequence[str], fields: Sequence[str]) -> Iterator[Row]:
+    """The rows of these splits, or those of a local file with the same fields.
 
-    One at a time: a whole data set may be larger than the memory.
+    Yields one row at a time, since a data set may be larger than memory.
 
     fields:
-        Those that have to hold text.
+        Fields that must hold text; checked in local files.
+
+    Raises `UserError` if the data set cannot be loaded, or as `read_rows` does.
     """
     if path is not None:
         yield from read_rows(Path(path).expanduser(), fields)
@@ -33,8 +32,8 @@ def rows(
 
 
 def only_a_test_set(name: str, split: str) -> None:
-    """Raises `NoSuchSplit` unless `split` is "test": for benchmarks without training questions."""
+    """Raises `NoSuchSplit` unless `split` is "test". For benchmarks that have only a test set."""
     if split != "test":
         raise NoSuchSplit(
-            f"{name} is a test set and has no {split} questions; measure on it with `sdzero-bench eval --task {name}`"
+            f"{name} is a test set and has no {split} questions; evaluate on it with `sdzero-bench eval --task {name}`"
         )

@@ -1,8 +1,10 @@
-"""HumanEval+ and MBPP+: their rows, and their tests with the results that the reference solutions give."""
+"""HumanEval+ and MBPP+: their problems, and tests whose expected results come from the reference solutions."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypedDict, cast
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.questions.programs.hub import rows
@@ -14,14 +16,43 @@ from sdzero_bench.verifiers.sandbox import Sandbox, find_sandbox
 FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution")
 
 
-def plus_rows(
-    data_set: Literal["humaneval", "mbpp"], path: str | None, sandbox: Sandbox | None
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each row with its tests, which are of the form "calls", from a local file or from what the package evalplus fetches.
+class _PlusRow(TypedDict):
+    """Fields of EvalPlus's release."""
 
-    The reference solutions run in the sandbox. Calls whose results do not fit its limits are left out and counted;
-    `base_calls` of the row says how many of the tests are its base inputs. Raises `UserError` where evalplus is not installed,
-    and for rows that lack a field or whose reference solution fails.
+    task_id: str
+    prompt: str
+    canonical_solution: str
+    entry_point: str
+    base_input: Sequence[Sequence[object]]
+    plus_input: Sequence[Sequence[object]]
+    atol: float
+
+
+@dataclass(frozen=True)
+class PlusProblem:
+    """A problem of HumanEval+ or MBPP+."""
+
+    id: str
+    """As in the data set without the plus, such as HumanEval/0."""
+    prompt: str
+    solution: str
+    function: str
+    tests: dict[str, object]
+    """Of the form "calls"."""
+    base_calls: int
+    """How many of the tests, counted from the first, are base inputs."""
+
+    @property
+    def plus_id(self) -> str:
+        """Differs from the id of the task without the plus, since the tests differ: HumanEval+/0."""
+        return self.id.replace("/", "+/")
+
+
+def plus_problems(data_set: Literal["humaneval", "mbpp"], path: str | None, sandbox: Sandbox | None) -> list[PlusProblem]:
+    """The problems with their tests, from a local file or from the release that the package evalplus downloads.
+
+    The reference solutions run in the sandbox. Calls whose results exceed its limits are left out and counted. Raises
+    `UserError` if evalplus is not installed, and for rows that lack a field or whose reference solution fails.
     """
     require_evalplus()
     found = _fetched(data_set) if path is None else _local(data_set, path)
@@ -38,7 +69,14 @@ def plus_rows(
     ]
     results = expected_results(sandbox or find_sandbox(), references, arguments)
     return [
-        ({**row, "base_calls": _made(values[: len(row["base_input"])])}, _tests(data_set, row["atol"], reference, values))
+        PlusProblem(
+            row["task_id"],
+            row["prompt"],
+            row["canonical_solution"],
+            row["entry_point"],
+            _tests(data_set, row["atol"], reference, values),
+            _made(values[: len(row["base_input"])]),
+        )
         for row, reference, values in zip(found, references, results, strict=True)
     ]
 
@@ -47,7 +85,7 @@ def _made(results: list[str | None]) -> int:
     return sum(result is not None for result in results)
 
 
-def _tests(data_set: str, atol: float, reference: Reference, results: list[str | None]) -> dict[str, Any]:
+def _tests(data_set: str, atol: float, reference: Reference, results: list[str | None]) -> dict[str, object]:
     kept = [(call, result) for call, result in zip(reference.calls, results, strict=True) if result is not None]
     return {
         "form": "calls",
@@ -56,17 +94,12 @@ def _tests(data_set: str, atol: float, reference: Reference, results: list[str |
         "expected": [result for _, result in kept],
         "rule": f"evalplus {data_set}",
         "atol": atol,
-        # Named where there are some: the tests of other questions stay as they are in older records.
+        # Only if there are any, so that the tests of other questions stay as they are in older records.
         **({"left_out": left_out} if (left_out := len(results) - _made(results)) else {}),
     }
 
 
-def plus_id(row: dict[str, Any]) -> str:
-    """Not the id of the task without the plus: the tests are others."""
-    return row["task_id"].replace("/", "+/")
-
-
-def _fetched(data_set: str) -> list[dict[str, Any]]:
+def _fetched(data_set: str) -> list[_PlusRow]:
     from evalplus.data import get_human_eval_plus, get_mbpp_plus
 
     try:
@@ -75,17 +108,19 @@ def _fetched(data_set: str) -> list[dict[str, Any]]:
         raise UserError(f"evalplus could not fetch its data ({error}); give a local copy with --set task.path=FILE") from error
 
 
-def _local(data_set: str, path: str) -> list[dict[str, Any]]:
-    """JSON has no tuples, sets and complex numbers: evalplus knows which inputs of MBPP+ were some."""
+def _local(data_set: str, path: str) -> list[_PlusRow]:
+    """JSON has no tuples, sets or complex numbers; evalplus knows which inputs of MBPP+ have to be converted back."""
     from evalplus.data.mbpp import mbpp_deserialize_inputs
 
-    found = list(rows(path, "", None, (), FIELDS))
-    for row in found:
+    found = []
+    for row in rows(path, "", None, (), FIELDS):
+        inputs = {}
         for field in ("base_input", "plus_input"):
-            calls = row.get(field) or []  # MBPP+ writes no inputs as {}
+            calls = row.get(field) or []  # MBPP+ writes {} if there are no inputs
             if not isinstance(calls, list) or not all(isinstance(call, list) for call in calls):
-                raise UserError(f"{path}: the {field} of {row['task_id']} is no list of lists")
-            row[field] = mbpp_deserialize_inputs(row["task_id"], calls) if data_set == "mbpp" else calls
+                raise UserError(f"{path}: the {field} of {row['task_id']} is not a list of lists")
+            inputs[field] = mbpp_deserialize_inputs(row["task_id"], calls) if data_set == "mbpp" else calls
         if not isinstance(row.get("atol"), int | float):
-            raise UserError(f"{path}: the atol of {row['task_id']} is no number")
+            raise UserError(f"{path}: the atol of {row['task_id']} is not a number")
+        found.append(cast(_PlusRow, {**row, **inputs}))
     return found

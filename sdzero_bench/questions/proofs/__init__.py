@@ -1,1 +1,1 @@
-"""Proofs of a task: `sdzero-bench tasks check`."""
+"""Checks of a task: `sdzero-bench tasks check`."""

@@ -1,4 +1,4 @@
-"""Responses whose verdict is known: right ones made from the gold answer, and wrong ones made from the right."""
+"""Responses whose verdict is known: correct ones made from the gold answer, and wrong ones made from the correct ones."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from sdzero_bench.core.question import Question
 from sdzero_bench.core.task import Task
 
 SHORT = 12
-"""Characters of an answer that is more likely a word, one of few, than a text."""
+"""An answer of at most this many characters is probably a word from a small set, not a text."""
 
 
 def right_responses(task: Task, question: Question) -> list[str]:
-    """The gold answer stated, and the worked solution, as far as the task has them; of programs only the latter."""
+    """A response that states the gold answer, and the worked solution, if available; for programs, only the latter."""
     stated = [] if task.needs_sandbox or not question.answer else [task.stated(question.answer)]
     demonstration = task.demonstration(question)
     return stated if demonstration is None else [*stated, demonstration]
 
 
 def wrong_responses(task: Task, question: Question, others: Sequence[Question]) -> list[str]:
-    """An empty response, and a tampered answer; or where answers are programs, one that does nothing."""
+    """An empty response, and one with a tampered answer; if answers are programs, programs that do nothing."""
     if task.needs_sandbox:
         return ["", "```python\npass\n```", "```cpp\nint main() { return 0; }\n```"]
     other = tampered(question.answer, [q.answer for q in others])
@@ -28,14 +28,14 @@ def wrong_responses(task: Task, question: Question, others: Sequence[Question]) 
 
 
 def borrowed_response(task: Task, question: Question, others: Sequence[Question]) -> str | None:
-    """The program of another question. It may do the same as the gold one: then it is right, and no fault of the tests."""
+    """The program of another question. It may do the same as the gold program; then it is correct, and the tests are fine."""
     own = task.demonstration(question)
     programs = (task.demonstration(other) for other in others) if task.needs_sandbox else ()
     return next((program for program in programs if program is not None and program != own), None)
 
 
 def tampered(answer: str, others: Sequence[str]) -> str | None:
-    """Another answer of the same kind: its first number changed by far; or another question's, or its first half.
+    """A wrong answer of the same kind: with its first number changed, or another question's answer, or its first half.
 
     None for an empty answer.
     """

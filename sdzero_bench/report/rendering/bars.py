@@ -1,4 +1,4 @@
-"""Intervals of a table's cells drawn as whiskers: where on a bar the mean and its ends are, in pixels."""
+"""Intervals of table cells drawn as whiskers: the positions of the mean and the ends of the interval, in pixels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sdzero_bench.report.rendering.cell_figures import CellFigure, figure
 
 WIDTH = 120
 MARGIN = 5
-"""Left free at either end, for the caps of the whiskers and the dot."""
+"""Space at both ends, for the caps of the whiskers and the dot."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class DrawnBars:
-    """The bars of a table, by row and column. `low` and `high` are the ends of the scale, in the unit of the cells."""
+    """The bars of a table by row and column. `low` and `high` are the ends of the scale, in the unit of the cells."""
 
     bars: dict[tuple[int, int], Bar]
     low: float
@@ -30,7 +30,7 @@ class DrawnBars:
 
 
 def draw_bars(table: Table) -> DrawnBars | None:
-    """All bars on one scale, which reaches as far as the intervals and the mark do; None where there is nothing to draw."""
+    """All bars on one scale, which covers the intervals and the mark; None if there is nothing to draw."""
     if table.bars is None:
         return None
     found = {(r, c): figure(row[c]) for r, row in enumerate(table.rows) for c in table.bars.columns}

@@ -1,6 +1,6 @@
-"""What a report is made of, apart from the format in which it is written: headings, tables, notes and figures.
+"""The content of a report, independent of its format: headings, tables, notes and figures.
 
-All text in them is plain, and may be text of others; a format escapes it.
+All text is plain and may contain any characters; the formats escape it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DASH = "-"
-"""A cell that has no figure."""
+"""A cell without a figure."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +21,18 @@ class Heading:
 
 @dataclass(frozen=True)
 class Bars:
-    """Columns of `mean [low, high]` that a format may draw as well, all of them on one scale."""
+    """Columns of `mean [low, high]` that a format may also draw, all on one scale."""
 
     columns: Sequence[int]
     mark: float | None = None
-    """Where on the scale the row is that others are compared with, in the unit of the cells."""
+    """Value of the reference row, drawn as a line, in the unit of the cells."""
     marked: str = ""
-    """The name of that row, or of what else is there."""
+    """What the line stands for, usually the name of the reference row."""
 
 
 @dataclass(frozen=True)
 class RecordLink:
-    """The folder of a run that a row was made from; `label` tells the runs of one row apart."""
+    """The folder of a run that a row is computed from; `label` distinguishes the runs of a row."""
 
     label: str
     run_id: str
@@ -41,16 +41,16 @@ class RecordLink:
 
 @dataclass(frozen=True)
 class Table:
-    """The first `left` columns are names, the others figures."""
+    """A table whose first `left` columns are names and the others figures."""
 
     headings: list[str]
     rows: list[list[str]]
     left: int = 1
     bars: Bars | None = None
     records: Sequence[Sequence[RecordLink]] = ()
-    """Of each row, for formats with links; empty where none is known."""
+    """The records of each row, for formats with links; empty if unknown."""
     called: int = -1
-    """Which of the names is what a row is called; the last of them, unless said."""
+    """Index, among the names, of the one that identifies the row; by default the last."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Notes:
 
 @dataclass(frozen=True)
 class Figure:
-    """An image by the stem of its file, such as `efficiency`, and what it shows in words."""
+    """An image by the stem of its file name, such as `efficiency`, and its alternative text."""
 
     name: str
     alternative: str

@@ -1,4 +1,4 @@
-"""The figure that a cell of a table begins with: `92.8 [91.2, 94.1]*`, `1,234`, `0.033 CPU`, `< 0.0001`."""
+"""The figure at the beginning of a table cell: `92.8 [91.2, 94.1]*`, `1,234`, `0.033 CPU`, `< 0.0001`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ class CellFigure:
 
 
 def figure(text: str) -> CellFigure | None:
+    """The figure of a cell; None if it does not begin with one."""
     found = _FIGURE.match(text)
     if found is None:
         return None
     mean = _number(found["mean"])
     if found["below"]:
-        mean /= 2  # all that is known of it; it sorts before the bound itself
+        mean /= 2  # only the bound is known; the cell sorts before the bound itself
     return CellFigure(mean, (_number(found["low"]), _number(found["high"])) if found["low"] else None)
 
 
 def sort_keys(table: Table, column: int) -> list[float | None] | None:
-    """The means of a column, None for a cell without one; None for a column of text.
+    """The means in a column, None for cells without one; None for a column of text.
 
-    A column of names counts as figures only if its cells are numbers and nothing else, as ranks are.
+    A column of names counts as figures only if its cells are nothing but numbers, such as ranks.
     """
     cells = [row[column] for row in table.rows]
     found = [figure(cell) for cell in cells]

@@ -1,4 +1,4 @@
-"""The document of a report in each of its formats. Names of methods and tasks are text of others: all of it is escaped."""
+"""A report in each of its formats. Names of methods and tasks may contain any characters, so all text is escaped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WRITTEN_BY = "<!-- Written by `sdzero-bench report`; what is edited here is lost
 
 
 def markdown(blocks: Sequence[Block]) -> str:
-    """GitHub's Markdown; a figure is the SVG file of its name beside it."""
+    """GitHub-flavoured Markdown. A figure is the SVG file of its name, in the same folder."""
     return "\n\n".join([WRITTEN_BY, *map(_markdown_block, blocks)]) + "\n"
 
 
@@ -34,5 +34,5 @@ def _markdown_block(block: Block) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    """Nothing in a cell may end it or become HTML; underscores within words are safe."""
+    """Escapes everything that could end a cell or become HTML; underscores within words are safe."""
     return re.sub(r"<(?=[A-Za-z/!])|[|`\\]|\]\(", lambda found: f"\\{found[0]}", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""The document of a report as LaTeX, for pdflatex. It compiles whatever names of others hold."""
+"""A report as LaTeX, for pdflatex. It compiles whatever characters the names in it contain."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from unicodedata import normalize
 from sdzero_bench.report.rendering.blocks import Block, Figure, Heading, Notes, Table
 
 ROWS_A_PAGE = 40
-"""Of a table; longer ones go on in another."""
+"""Maximum number of rows of a table; longer tables are continued in another."""
 
 LONG_WORD = 20
-"""Characters that a word in running text is broken after, at the latest: TeX hyphenates no paths and no names."""
+"""Words in running text are broken after at most this many characters, since TeX does not hyphenate paths and names."""
 
 HEAD = r"""\documentclass{article}
 \usepackage[utf8]{inputenc}
 \usepackage[T1]{fontenc}
-% Outlines in the place of bitmaps, where they are installed.
+% Outline fonts instead of bitmaps, if installed.
 \IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
 \usepackage[margin=2cm]{geometry}
 \usepackage{booktabs}
 \usepackage{graphicx}
 \newsavebox{\tablebox}
-% A table as it is, or as wide as the page if it is wider.
+% A table in its natural size, or scaled to the width of the page if it is wider.
 \newcommand{\fit}[1]{\sbox{\tablebox}{#1}\ifdim\wd\tablebox>\linewidth
   \resizebox{\linewidth}{!}{\usebox{\tablebox}}\else\usebox{\tablebox}\fi}
 \setlength{\parindent}{0pt}
@@ -51,17 +51,17 @@ CHARACTERS = {
     "-": "-{}",
 }
 
-# What pdflatex has glyphs for by itself: ASCII, most Latin letters of Europe, and typographers' dashes and quotes.
+# Characters without a glyph in pdflatex, which has ASCII, most European Latin letters, and typographic dashes and quotes.
 _OTHERS = re.compile(r"[^ -~¡-ĥĨ-ķĹ-ľŁ-ňŊ-ťŨ-ž–—‘’“”…]")
 
 
 def latex(blocks: Sequence[Block]) -> str:
-    """A document with booktabs tables, each of which can be lifted into another; a figure is the PNG of its name beside it."""
+    """A document with booktabs tables, which can be copied into another document. A figure is the PNG file of its name."""
     return "\n\n".join([HEAD, *map(_latex_block, blocks), "\\end{document}\n"])
 
 
 def escape_latex(text: str) -> str:
-    """Text on one line. Two hyphens stay two; a character that pdflatex has no glyph for is named, as `U+65E5`."""
+    """Escaped text on one line. Double hyphens are preserved; characters without a glyph are named, such as `U+65E5`."""
     return re.sub(r"""[^a-zA-Z0-9 .,:;()\[\]!?/+*=@-]|-(?=-)""", _character, normalize("NFC", " ".join(text.split())))
 
 
@@ -73,7 +73,7 @@ def _character(found: re.Match[str]) -> str:
 
 
 def _running(text: str) -> str:
-    """Text that is set in lines."""
+    """Escaped running text, with breaks in long words."""
     return " ".join(map(_word, text.split()))
 
 
@@ -102,7 +102,7 @@ def _latex_block(block: Block) -> str:
 
 def _latex_table(table: Table, rows: list[list[str]]) -> str:
     columns = "".join("l" if _is_text(table, i) else "r" for i in range(len(table.headings)))
-    # In braces, as a row that began with a bracket would be read as an option of the line break before it.
+    # In braces, since a row that begins with a bracket would be read as an option of the preceding line break.
     lines = [" & ".join(f"{{{escape_latex(cell)}}}" for cell in row) + r" \\" for row in [table.headings, *rows]]
     body = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
     return f"\\fit{{\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}}}"

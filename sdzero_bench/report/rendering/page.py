@@ -1,4 +1,4 @@
-"""A report as one self-contained HTML page: light, dark, on a phone and in print; readable without scripts."""
+"""A report as one self-contained HTML page for screens, phones and print, light and dark; readable without scripts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from sdzero_bench.report.rendering.bars import WIDTH, draw_bars
@@ -16,17 +15,22 @@ from sdzero_bench.report.rendering.blocks import Block, Figure, Heading, Table
 from sdzero_bench.report.rendering.cell_figures import sort_keys
 
 LONG = 20
-"""Rows of a table from which on it scrolls within the page."""
+"""Tables with more rows than this scroll within the page."""
 
 DEEPEST = 3
 """Level of the headings that the table of contents lists."""
 
 
 def html(blocks: Sequence[Block], images: Mapping[str, str], title: str = "Leaderboard", folder: Path | None = None) -> str:
-    """The page. `images` holds the SVG text of each `Figure` by its name.
+    """The page as HTML.
 
-    `folder` is where the page will lie: rows then link to their records, those beside the page or below it. What the records
-    say can load or run nothing: the page's own policy allows its one script, by the script's hash, and images within the page.
+    images:
+        SVG text of each `Figure`, by its name.
+    folder:
+        Folder of the page. Rows then link to their records, if those are beside or below the page.
+
+    Text from records cannot load or run anything: the page's content security policy allows only its own script, by hash, and
+    images within the page.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -49,23 +53,23 @@ def html(blocks: Sequence[Block], images: Mapping[str, str], title: str = "Leade
     )
 
 
-def _in_place(blocks: Sequence[Block], images: Mapping[str, str], folder: Path | None) -> Iterator[dict[str, Any]]:
-    """Each block with what the template needs to know beside its content."""
+def _in_place(blocks: Sequence[Block], images: Mapping[str, str], folder: Path | None) -> Iterator[dict[str, object]]:
+    """Each block with what the template needs in addition to its content."""
     last = ""
     for number, block in enumerate(blocks):
-        known: dict[str, Any] = {"kind": type(block).__name__, "content": block, "number": number}
+        known: dict[str, object] = {"kind": type(block).__name__, "content": block, "number": number}
         match block:
             case Heading(_, text):
                 last = text
             case Table():
                 known |= _table(block, folder) | {"label": last}
             case Figure(name):
-                # As an image, and not as elements of the page: figures then share no ids, and can neither load nor run a thing.
+                # As an image, not as elements of the page, so that figures share no ids and cannot load or run anything.
                 known["source"] = f"data:image/svg+xml;base64,{base64.b64encode(images[name].encode()).decode()}"
         yield known
 
 
-def _table(table: Table, folder: Path | None) -> dict[str, Any]:
+def _table(table: Table, folder: Path | None) -> dict[str, object]:
     links = [[(record, link) for record in row if (link := _link(record.folder, folder))] for row in table.records]
     return {
         "keys": [sort_keys(table, column) for column in range(len(table.headings))],
@@ -77,7 +81,7 @@ def _table(table: Table, folder: Path | None) -> dict[str, Any]:
 
 
 def _link(record: Path, folder: Path | None) -> str | None:
-    """From the page to a record; None where the two can hardly travel together."""
+    """The link from the page to a record; None for records that are neither beside nor below the page."""
     if folder is None:
         return None
     record, folder = record.resolve(), folder.resolve()

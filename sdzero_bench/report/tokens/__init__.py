@@ -1,1 +1,1 @@
-"""One sample, token by token: where student and reviser disagree."""
+"""One sample token by token: where student and reviser disagree."""

@@ -1,13 +1,13 @@
-"""One response of a run as its reviser sees it: computed from the run's checkpoints, or taken from its localisation.json."""
+"""One response of a run as its reviser sees it: computed from the run's checkpoints, or read from its localisation.json."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import starmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 
 def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
-    """The sample with kl(student, reviser) and reward of each token; `revisions` are those of it that are journaled.
+    """The sample with kl(student, reviser) and reward of each token; `revisions` are its journaled revisions.
 
-    Raises `UserError` where neither the checkpoints nor the record have the values, where the verifier failed on the sample, or
-    where its prompt can no longer be made.
+    Raises `UserError` if there are neither checkpoints nor recorded values, if the verifier failed on the sample, or if its
+    prompt can no longer be reconstructed.
     """
     folder = RunFolder.open(run)
     config = validate(read_manifest(run).config.model_dump(mode="json"))
     if sample.verdict.reward is None:
-        raise UserError(f"the verifier failed on {sample.key}, so that there is no control phrase; choose another sample")
+        raise UserError(f"the verifier failed on {sample.key}, so it has no control phrase; choose another sample")
     base = model_path(config.model.name)
-    tokenizer: Any = switch_thinking(load_tokenizer(base), config.model.thinking)
-    # The sample itself says which token ended it, so that no weights are needed to know.
+    tokenizer = switch_thinking(load_tokenizer(base), config.model.thinking)
+    # The sample itself shows its end-of-sequence token, so the weights are not needed for that.
     contexts = PolicyContexts(tokenizer, make_task(config), sample.token_ids[-1:] if sample.finish == "stop" else ())
     question = _question(folder, config, contexts, sample)
     method = make_method(config)
@@ -48,7 +48,7 @@ def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
     if missing := [name for name, path in paths.items() if path is None]:
         values, source = _recorded(folder, sample, missing), f"recorded in {FILE}"
     else:
-        settings = config.model.model_copy(update={"device": "auto"})  # that of the run may be another machine's
+        settings = config.model.model_copy(update={"device": "auto"})  # the run may have used another machine's
         models = {name: load_model(str(path), settings) for name, path in paths.items()}
         values = compared(sample, contexts, question, models[sample.policy], models[reviser], phrases)
         source = "computed from the checkpoints"
@@ -59,7 +59,7 @@ def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
         sample.policy,
         reviser,
         source,
-        tokenizer.decode(context, skip_special_tokens=False),
+        str(tokenizer.decode(context, skip_special_tokens=False)),
         tuple(starmap(Token, zip(pieces(tokenizer, sample.token_ids), values["kl"], values["reward"], strict=True))),
         tuple(revisions),
     )
@@ -75,38 +75,38 @@ def _reviser(folder: RunFolder, sample: Sample, trained: str | None) -> str:
     return sample.policy
 
 
-def _recorded(folder: RunFolder, sample: Sample, missing: Sequence[str]) -> Mapping[str, Any]:
+def _recorded(folder: RunFolder, sample: Sample, missing: Sequence[str]) -> dict[str, list[float]]:
     for row in (folder.read(FILE) or {}).get("responses", ()):
         if sample.phase == f"{EVALUATION}.{row['policy']}" and sample.key == f"{row['question_id']}/{row['index']}":
-            return row
+            return {"kl": row["kl"], "reward": row["reward"]}
     if "@" in missing[0]:
         raise UserError(
-            f"{sample.key} of {sample.phase} was drawn by a policy in training, {missing[0]}, whose weights were not kept; "
-            f"choose a sample of an evaluation, such as --phase {EVALUATION}.final"
+            f"{sample.key} of {sample.phase} was sampled during training by {missing[0]}, whose weights were not kept; choose "
+            f"a sample of an evaluation, such as --phase {EVALUATION}.final"
         )
     raise UserError(
-        f"the tokens of {sample.key} need the checkpoint {missing[0]!r}, which {str(folder.path)!r} lacks, and no {FILE} has "
-        f"them; give the folder of the run itself, or the record of a run with evaluation.localise"
+        f"the tokens of {sample.key} need the checkpoint {missing[0]!r}, which {str(folder.path)!r} lacks, and {FILE} does not "
+        f"have them; give the folder of the run itself, or the record of a run with evaluation.localise"
     )
 
 
 def _question(folder: RunFolder, config: RunConfig, contexts: PolicyContexts, sample: Sample) -> Question:
-    """The question as the policy read it: the journal has the digest of its prompt."""
+    """The question as the policy read it, which is verified by the digest of its prompt in the journal."""
     for question in _candidates(folder, config, contexts, sample):
         try:
             ids = contexts.prompt_ids(question)
-        except KeyError:  # the record has not got all that the task asks with
+        except KeyError:  # the record lacks details that the task's prompt needs
             continue
         if hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:16] == sample.prompt_sha256:
             return question
     raise UserError(
-        f"the prompt of {sample.key} can no longer be made: the task {config.task['name']!r}, the chat template of "
+        f"the prompt of {sample.key} cannot be reconstructed: the task {config.task['name']!r}, the chat template of "
         f"{config.model.name!r} or the question has changed since"
     )
 
 
 def _candidates(folder: RunFolder, config: RunConfig, contexts: PolicyContexts, sample: Sample) -> Iterator[Question]:
-    """As the record has it, which needs no data set; then as the task has it."""
+    """The question from the record, which needs no data set; then from the task."""
     if asked := read_questions(folder.path, read_manifest(folder.path)).by_id.get(sample.question_id):
         yield Question(asked.id, asked.text, asked.answer, asked.details or {})
     split = config.evaluation.split if measures(sample.phase) else "train"

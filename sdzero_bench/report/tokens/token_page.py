@@ -1,18 +1,22 @@
-"""A response token by token as one self-contained page: no script, no network, light and dark."""
+"""A response token by token as a self-contained HTML page, without scripts or network access, light and dark."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sdzero_bench.core.text import printable
 from sdzero_bench.report.tokens.token_view import DARK, LIGHT, Look, Token, legend, level, top
 from sdzero_bench.report.verdict_text import explain, outcome
 
+if TYPE_CHECKING:
+    from sdzero_bench.records.journal import Sample
+
 TOP = 20
+"""Number of tokens in the table of the largest divergences."""
 
 
 def page(look: Look) -> str:
-    """HTML. Texts of models are escaped, and what does not print is spelled out."""
+    """The page as HTML. Model-written text is escaped, and non-printing characters are spelled out."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("sdzero_bench.report.rendering")
@@ -32,7 +36,7 @@ def page(look: Look) -> str:
     )
 
 
-def _token(place: int, token: Token) -> dict[str, Any]:
+def _token(place: int, token: Token) -> dict[str, object]:
     text = printable(token.text)
     spelled = text.replace("\n", "\\n").replace("\t", "\\t") or "(part of a character)"
     kl, reward = f"{token.kl:.3f}", f"{token.reward:+.3f}"
@@ -48,9 +52,9 @@ def _token(place: int, token: Token) -> dict[str, Any]:
 
 
 def _name(strength: int) -> str:
-    """Of the class in the style sheet; empty for a token without colour."""
+    """The class in the style sheet; empty for a token without colour."""
     return f"{'p' if strength > 0 else 'n'}{abs(strength)}" if strength else ""
 
 
-def _verdict(sample: Any) -> dict[str, str]:
+def _verdict(sample: Sample) -> dict[str, str]:
     return {"outcome": outcome(sample.verdict).split(":")[0].split()[0], "said": printable(explain(sample.verdict))}

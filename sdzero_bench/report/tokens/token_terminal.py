@@ -1,4 +1,4 @@
-"""A response token by token on the terminal: coloured by reward, beside its revision where there is room."""
+"""A response token by token on the terminal: coloured by reward, beside its revision if there is room."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from sdzero_bench.records.journal import Sample
 
 WIDE = 100
-"""Columns of a terminal from which on the two responses stand side by side."""
+"""Minimum width of the terminal, in columns, to show the two responses side by side."""
 TOP = 10
+"""Number of tokens in the table of the largest divergences."""
 
 
 def show(look: Look, console: Console) -> None:
+    """Print the response, its revision and the tokens with the most divergence."""
     for part in _parts(look, console.width):
         console.print(part)
 
@@ -45,7 +47,7 @@ def _parts(look: Look, width: int) -> Iterator[RenderableType]:
         yield beside
     if rows := top(look.tokens, TOP):
         yield _numbers(rows, sum(token.kl for token in look.tokens))
-    read = f"what {look.reviser} reads before the response once more"
+    read = f"what {look.reviser} reads before the second copy of the response"
     yield Panel(Text(printable(look.context).rstrip(), style="dim"), title=Text(read), title_align="left")
 
 
@@ -56,7 +58,7 @@ def _described(look: Look) -> Table:
     table.add_row("question", Text(printable(look.question.strip("\n"))))
     table.add_row("values", Text(f"{look.source}: {look.summary()}"))
     table.add_row("colour", _legend())
-    said = "log student - log reviser, in nats; orange: the reviser finds the token less likely; blue: likelier"
+    said = "log student - log reviser, in nats; orange: less likely under the reviser; blue: more likely"
     table.add_row("", Text(f"{said}; student: {look.student}, reviser: {look.reviser}", style="dim"))
     return table
 
@@ -66,7 +68,7 @@ def _legend() -> Text:
     for strength, words in legend():
         if strength == 1:
             text.append(" around 0 ")
-        # Words of one level stay on one line.
+        # The words of a level stay on one line.
         text.append(f" {words} ".replace(" ", "\N{NO-BREAK SPACE}"), _style(strength)).append(" ")
     return text
 
@@ -74,13 +76,13 @@ def _legend() -> Text:
 def _coloured(tokens: tuple[Token, ...]) -> Text:
     text = Text()
     for token in tokens:
-        # A line break is shown too: it may be the token that matters.
+        # Line breaks are shown too, since they may be the tokens that matter.
         text.append(printable(token.text).replace("\n", "↵\n") or "·", _style(level(token.reward)))
     return text
 
 
 def _style(strength: int) -> Style | None:
-    """Both colours are set, so that the terminal's own do not matter; what is strongest stands out without colours as well."""
+    """Sets both colours, so that the terminal's own do not matter; the strongest levels also stand out without colour."""
     if not strength:
         return None
     text, ground = LIGHT[strength]
@@ -88,9 +90,9 @@ def _style(strength: int) -> Style | None:
 
 
 def _panel(title: str, body: Text, sample: Sample) -> Panel:
-    cut = " (cut off at the limit of tokens)" if sample.truncated else ""
+    truncated = " (truncated at the token limit)" if sample.truncated else ""
     said = Text(_on_one_line(explain(sample.verdict)), style=colour(sample.verdict))
-    return Panel(body, title=Text(title + cut), title_align="left", subtitle=said, subtitle_align="left")
+    return Panel(body, title=Text(title + truncated), title_align="left", subtitle=said, subtitle_align="left")
 
 
 def _revision(look: Look) -> Panel:
@@ -100,8 +102,8 @@ def _revision(look: Look) -> Panel:
 
 
 def _numbers(rows: list[tuple[int, Token]], total: float) -> Table:
-    table = Table(box=None, header_style="bold", title="most divergence", title_justify="left")
-    for name in ("place", "token", "kl", "share", "reward"):
+    table = Table(box=None, header_style="bold", title="largest divergences", title_justify="left")
+    for name in ("position", "token", "kl", "share", "reward"):
         table.add_column(name, justify="left" if name == "token" else "right")
     for place, token in rows:
         text = Text(_on_one_line(token.text) or "(part of a character)", style=_style(level(token.reward)) or "")

@@ -1,4 +1,4 @@
-"""A response token by token: what student and reviser made of each, and how strongly it is coloured.
+"""A response token by token: student and reviser compared on each token, and the colour that shows it.
 
 The paper's Figure 4: token reward = log student(y_t | x, y_<t) - log reviser(y_t | x, y, P_r, y_<t).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sdzero_bench.core.stats.concentration import buckets, concentration
 from sdzero_bench.report.verdict_text import explain, outcome
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 class Token(NamedTuple):
     text: str
-    """Empty for a token whose character a later one completes."""
+    """Empty for a token that is only part of a character, which a later token completes."""
     kl: float
-    """kl(student, reviser) before it, in nats."""
+    """kl(student, reviser) at its position, in nats."""
     reward: float
     """log student - log reviser of the token itself, in nats."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """One response, what its reviser makes of it, and what became of it when it was revised."""
+    """One response compared with its reviser, and the revisions of it."""
 
     sample: Sample
     question: str
@@ -41,17 +41,17 @@ class Look:
     """What the reviser reads before the response's second copy, special tokens included."""
     tokens: tuple[Token, ...]
     revisions: tuple[Sample, ...]
-    """Revisions of the response that are journaled; the first is the one to show."""
+    """Journaled revisions of the response; the first is shown."""
 
     def summary(self) -> str:
-        """`18 tokens, 2.31 nats of kl(student, reviser); 81 % of it on the twentieth that has most; Gini 0.87`"""
+        """`18 tokens, 2.31 nats of kl(student, reviser); 81 % of it on the top 5 % of tokens; Gini 0.87`"""
         kl = [token.kl for token in self.tokens]
         total = f"{len(kl):,} tokens, {sum(kl):.2f} nats of kl(student, reviser)"
         if not sum(kl):
             return total
-        return f"{total}; {100 * buckets(kl)[0]:.0f} % of it on the twentieth that has most; Gini {concentration(kl):.2f}"
+        return f"{total}; {100 * buckets(kl)[0]:.0f} % of it on the top 5 % of tokens; Gini {concentration(kl):.2f}"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         return {
             "phase": self.sample.phase,
             "sample": self.sample.key,
@@ -68,17 +68,17 @@ class Look:
 
 
 def top(tokens: tuple[Token, ...], count: int) -> list[tuple[int, Token]]:
-    """The tokens with most divergence, first the most, each with its place, counted from 1."""
+    """The tokens with the largest divergence in descending order, each with its position, counted from 1."""
     placed = sorted(enumerate(tokens, start=1), key=lambda item: -item[1].kl)
     return [(place, token) for place, token in placed[:count] if token.kl > 0]
 
 
 LEVELS = (0.1, 0.5, 1.0, 2.0)
-"""Nats from which on a token is coloured, and then more strongly."""
+"""Thresholds in nats: a token is coloured from the first on, and more strongly from each further one."""
 
 
 def level(reward: float) -> int:
-    """-4 to 4: how strongly a token is coloured. Positive: the student found it likelier than the reviser does."""
+    """-4 to 4: how strongly a token is coloured. Positive: the token is more likely under the student than the reviser."""
     strength = bisect_right(LEVELS, abs(reward))
     return strength if reward > 0 else -strength
 
@@ -93,8 +93,8 @@ LIGHT = {
     -3: ("#000000", "#62a0d9"),
     -4: ("#ffffff", "#1b5592"),
 }
-"""Colour of text and ground by level, orange against blue, which all eyes tell apart; made for a white page, and legible in any
-terminal, since both colours are set."""
+"""Text and background colour by level. Orange and blue are distinguishable with any colour vision; the colours are for a white
+page, and legible on any terminal, since both are set."""
 DARK = {
     4: ("#000000", "#ff9f45"),
     3: ("#ffffff", "#9c4f06"),
@@ -108,7 +108,7 @@ DARK = {
 
 
 def legend() -> list[tuple[int, str]]:
-    """Each level that has a colour, from the lowest, in words."""
+    """The coloured levels in ascending order, each with its range in words."""
     between = [(f"{low:g}", f"{high:g}") for low, high in pairwise(LEVELS)]
     above = [f"{low} to {high}" for low, high in between] + [f"over {LEVELS[-1]:g}"]
     below = [f"-{high} to -{low}" for low, high in between] + [f"under -{LEVELS[-1]:g}"]

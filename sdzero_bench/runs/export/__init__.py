@@ -1,1 +1,1 @@
-"""Our tasks and policies for plain lm-eval."""
+"""Exports our tasks for use with plain lm-eval."""

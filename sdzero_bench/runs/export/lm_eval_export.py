@@ -1,17 +1,17 @@
-"""Our tasks as lm-eval YAML: data, prompt and verifier of each, in a folder that can be moved.
+"""Our tasks as lm-eval YAML with their data, prompts and verifiers, in a folder that can be moved.
 
-For each task NAME.yaml and NAME.jsonl, and for all of them sdzero_tasks.py, which reads the data and calls our verifier through
-the installed package (exported.py).
+The folder has NAME.yaml and NAME.jsonl for each task, and one sdzero_tasks.py, which reads the data and calls our verifier
+through the installed package (lm_eval_exported.py).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question
@@ -71,7 +71,7 @@ def lm_eval_name(task: str) -> str:
 def export_all(
     out: Path, split: str, limit: int | None, max_new_tokens: int, assignments: Sequence[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Export every registered task; also says which could not be, and why."""
+    """Export every registered task. Returns the names of the exported tasks, and the reasons for those left out."""
     written, left_out = [], {}
     for name in registry.tasks():
         try:
@@ -88,10 +88,10 @@ def export_tasks(
 ) -> list[str]:
     """Write these tasks, with options from `task.KEY=VALUE` assignments, and return their names in lm-eval.
 
-    Raises `UserError` for questions that cannot be had, and for prompts or details that lm-eval's data cannot hold.
+    Raises `UserError` for questions that cannot be loaded, and for prompts or details that lm-eval's format cannot hold.
     """
     if split not in ("test", "validation"):
-        raise UserError(f"--split {split}: export test or validation questions")
+        raise UserError(f"--split {split} is not supported; export test or validation")
     written = []
     for name in names:
         config = resolve("base", task=name, assignments=list(assignments))
@@ -101,7 +101,7 @@ def export_tasks(
         prompts = [_prompt(task, question) for question in questions]
         systems = {system for system, _ in prompts}
         if len(systems) > 1:
-            raise UserError(f"{name} has system messages that differ from question to question; lm-eval has one for a task")
+            raise UserError(f"{name} has system messages that differ between questions; lm-eval supports one per task")
         ours = {"task": name, "options": json.dumps(config.task), "allow_weaker": config.verifying.allow_weaker_sandbox}
         rows = [_row(question, user, ours) for question, (_, user) in zip(questions, prompts, strict=True)]
         theirs = lm_eval_name(name)
@@ -126,14 +126,14 @@ def _prompt(task: Task, question: Question) -> tuple[str, str]:
     chat = task.prompt(question)
     roles = [turn["role"] for turn in chat]
     if roles not in (["user"], ["system", "user"]):
-        raise UserError(f"{task.name} asks in turns of {', '.join(roles)}; lm-eval's tasks have one user turn")
+        raise UserError(f"{task.name} prompts with the turns {', '.join(roles)}; lm-eval's tasks have a single user turn")
     return chat[0]["content"] if len(chat) == 2 else "", chat[-1]["content"]
 
 
-def _row(question: Question, prompt: str, ours: dict[str, Any]) -> dict[str, Any]:
+def _row(question: Question, prompt: str, ours: Mapping[str, object]) -> dict[str, object]:
     try:
         details = json.dumps(question.details)
     except TypeError as error:
-        raise UserError(f"{ours['task']}: the details of question {question.id!r} are no plain data ({error})") from error
+        raise UserError(f"{ours['task']}: the details of question {question.id!r} are not plain data ({error})") from error
     known = {"id": question.id, "question": question.text, "answer": question.answer, "details": details}
     return {**known, "prompt": prompt, **ours}

@@ -1,1 +1,1 @@
-"""Many runs as one command: planned, started, watched, resumed, tuned."""
+"""Sweeps: many runs planned, started, monitored, resumed and tuned by one command."""

@@ -1,4 +1,4 @@
-"""A run as a child process: started with its share of the machine, listened to, and ended with all that it started."""
+"""Runs as child processes: started with a share of the machine, monitored, and ended together with all their processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sdzero_bench.verifiers.pool import KNOWN_VERDICTS
 
 
 class Children:
-    """Starts runs, `jobs` of them at a time; each gets its share of the cores, and one accelerator where there are any."""
+    """Starts runs, `jobs` at a time; each gets an equal share of the cores, and one accelerator if available."""
 
     def __init__(self, jobs: int, out: Path) -> None:
         self.out = out.resolve()
@@ -38,10 +38,11 @@ class Children:
         return Child(run, plan, self.environment(slot))
 
     def close(self) -> None:
-        """Nothing outlives the children."""
+        """Nothing to release."""
 
     def environment(self, slot: int) -> dict[str, str]:
-        """Two torch processes that each take all cores slow each other down ten times and more."""
+        """The environment of the run in this slot. It limits the threads, since torch processes that each use all cores slow
+        each other down tenfold or more."""
         threads = min(self.threads, int(os.environ.get("OMP_NUM_THREADS") or self.threads))
         shares = {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
         shares[KNOWN_VERDICTS] = os.environ.get(KNOWN_VERDICTS) or str(self.out / "verdicts.sqlite")
@@ -51,7 +52,7 @@ class Children:
 
 
 class Child:
-    """A run that was started; an `Attempt` of the scheduler."""
+    """A started run; a `RunAttempt` of the scheduler."""
 
     def __init__(self, run: PlannedRun, plan: Path, environment: dict[str, str]) -> None:
         self.report = StatusReport()
@@ -61,12 +62,12 @@ class Child:
             self._logged_before = errors.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "sdzero_bench.runs.sweep.worker", str(run.folder), str(plan)],
-                stdin=subprocess.PIPE,  # never written to: its end tells the child that the sweep is gone
+                stdin=subprocess.PIPE,  # never written to: when it is closed, the child knows that the sweep has ended
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
                 env=environment,
-                start_new_session=True,  # Ctrl-C reaches the sweep alone, which then ends its children
+                start_new_session=True,  # Ctrl-C reaches only the sweep, which then ends its children
             )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -77,7 +78,7 @@ class Child:
             self.report = StatusReport.parse(line)
 
     def poll(self) -> Ended | None:
-        """How the run ended, or None while it goes on."""
+        """How the run ended, or None while it is running."""
         code = self._process.poll()
         if code is None:
             return None
@@ -92,16 +93,16 @@ class Child:
         return Ended("no room" if self.report.no_room else "failed", reason)
 
     def _last_words(self) -> str:
-        """The last line that this attempt logged, for a child that failed before it could report."""
+        """The last line that this attempt logged, for a child that failed before it could report the reason."""
         lines = self._log.read_bytes()[self._logged_before :].decode(errors="replace").splitlines()
         return lines[-1].strip() if lines else ""
 
     def stop(self) -> None:
-        """Ask the run to end; it writes what it has."""
+        """Ask the run to end; it saves its state first."""
         self._process.send_signal(signal.SIGINT)
 
     def kill(self) -> None:
-        """End the run and all processes that it started, at once."""
+        """Kill the run and all processes that it started."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -121,10 +122,10 @@ def log_file(run: PlannedRun) -> Path:
 
 
 def visible_accelerators() -> Sequence[str]:
-    """What CUDA_VISIBLE_DEVICES lists, or else the number of each device that torch sees."""
+    """The devices in CUDA_VISIBLE_DEVICES, or else the indices of all devices that torch finds."""
     if (listed := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [device for device in listed.split(",") if device.strip()]
     count = "import torch; print(torch.cuda.device_count())"
-    # In a process of its own: the sweep needs no torch, and no memory for it.
+    # In a separate process, so that the sweep itself does not load torch.
     found = subprocess.run([sys.executable, "-c", count], capture_output=True, text=True, check=False).stdout.strip()
     return [str(i) for i in range(int(found or 0))]

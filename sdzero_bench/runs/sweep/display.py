@@ -1,4 +1,4 @@
-"""What a sweep shows of itself on standard error: a live table on a terminal, a line a change of state elsewhere."""
+"""The progress of a sweep on standard error: a live table on a terminal, otherwise one line per change of state."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sdzero_bench.runs.sweep.scheduler import State, SweepEntry
 
 STATES: tuple[State, ...] = ("done", "running", "elsewhere", "failed", "waiting")
 SHOWN = 12
-"""Rows of the live table at most: it has to fit the terminal."""
+"""Maximum number of rows of the live table, so that it fits on the terminal."""
 
 
 class SweepDisplay:
-    """The display of a scheduler with so many jobs."""
+    """The display of a scheduler that starts `jobs` runs at a time."""
 
     def __init__(self, jobs: int, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
@@ -55,7 +55,7 @@ class SweepDisplay:
 
 
 def progress_table(entries: Sequence[SweepEntry], jobs: int, now: float | None = None) -> Table:
-    """The runs under way and those that failed, and beneath them how many there are of each state and the time left."""
+    """The running and failed runs; below them, the number of runs in each state and the time left."""
     now = time.monotonic() if now is None else now
     left = seconds_left(entries, jobs, now)
     caption = counts(entries) + (f"; about {clock(left)} left" if left else "")
@@ -83,9 +83,10 @@ def counts(entries: Sequence[SweepEntry]) -> str:
 
 
 def seconds_left(entries: Sequence[SweepEntry], jobs: int, now: float) -> float | None:
-    """An estimate: each run takes what the finished runs of its method took on average, or else those of all methods.
+    """An estimate: each run is assumed to take as long as the finished runs of its method did on average, or else as those of
+    all methods.
 
-    None before the first run has finished.
+    None until the first run has finished.
     """
     took: dict[str, list[float]] = defaultdict(list)
     for entry in entries:

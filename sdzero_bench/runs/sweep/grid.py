@@ -1,4 +1,4 @@
-"""Which runs a sweep is made of, each with its settings and its folder, all of it decided before anything starts."""
+"""The runs of a sweep with their settings and folders, all determined before the first run starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
@@ -18,7 +17,7 @@ from sdzero_bench.runs import registry
 from sdzero_bench.runs.config import differing_settings, resolve, validate
 
 BASE = "base"
-"""The method that measures the untrained policy, which every comparison needs once."""
+"""The method that evaluates the untrained policy, which every comparison needs once."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,11 @@ class PlannedRun:
     config: RunConfig
     folder: Path
     label: str
-    """A short name for people."""
+    """A short name for display."""
     tuning: TuningRecord | None = None
-    """How its settings were chosen, for the manifest: see tuning.py."""
+    """How its settings were chosen, for the manifest; see tuning.py."""
     origin: Origin | None = None
-    """The run whose policy it measures, for the manifest."""
+    """The run whose policy it evaluates, for the manifest."""
 
     @property
     def name(self) -> str:
@@ -56,7 +55,7 @@ def planned(
     note: str = "",
     origin: Origin | None = None,
 ) -> PlannedRun:
-    """The run of `config` below `out`. Its folder is named by what decides the run, so that the same run is found again."""
+    """The run of `config` below `out`. The folder name is a function of the settings, so that the same run is found again."""
     method, task = config.method["name"], config.task["name"]
     name = f"{method}-{task}-s{config.seed}".replace(":", "-").replace("/", "-")
     label = f"{method} {task} s{config.seed}{note and ' ' + note}"
@@ -64,34 +63,34 @@ def planned(
 
 
 def digest(config: RunConfig, tuning: TuningRecord | None = None) -> str:
-    """8 hex digits of SHA-256 over the settings without the seed, and over the grid that they were chosen from."""
+    """SHA-256 of the settings without the seed and of the grid they were chosen from, 8 hex digits."""
     settings = deciding(config.model_dump(mode="json", exclude={"seed"}))
     decides = {"config": settings, "grid": tuning and tuning.grid}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:8]
 
 
-LATER: dict[str, dict[str, Any]] = {
+LATER: dict[str, dict[str, object]] = {
     "evaluation": {"localise": 0},
     "model": {"thinking": None},
     "method": {"phases": "both", "teacher_told": "reward"},
 }
-"""Settings that came after there were records, and the value at which they change nothing."""
+"""Settings introduced after the first records, each with the value at which it changes nothing."""
 
 
-def deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
+def deciding(settings: Mapping[str, object]) -> dict[str, object]:
     """Settings without those of `LATER` that change nothing, so that a sweep finds runs made before they existed."""
     kept = dict(settings)
     for section, later in LATER.items():
-        if section in kept:
-            kept[section] = {name: value for name, value in kept[section].items() if later.get(name, _UNSET) != value}
+        if isinstance(values := kept.get(section), Mapping):
+            kept[section] = {name: value for name, value in values.items() if later.get(name, _UNSET) != value}
     return kept
 
 
 _UNSET = object()
 
 
-def changed(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
-    """`config` with other values at dotted keys, checked anew. Raises `UserError` for a key or value that cannot be."""
+def changed(config: RunConfig, values: Mapping[str, object]) -> RunConfig:
+    """`config` with other values at dotted keys, validated again. Raises `UserError` for an invalid key or value."""
     settings = config.model_dump(mode="json")
     for key, value in values.items():
         *sections, last = key.split(".")
@@ -104,7 +103,7 @@ def changed(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
 
 @dataclass(frozen=True)
 class Tuned:
-    """Settings chosen for a method on a task, as `--set` takes them, and the account of it for the manifest."""
+    """Settings chosen for a method on a task, in the form of `--set`, and how they were chosen, for the manifest."""
 
     assignments: Sequence[str]
     record: TuningRecord | None
@@ -115,14 +114,14 @@ UNTUNED = Tuned((), None)
 
 @dataclass(frozen=True)
 class Grid:
-    """What was asked for. `runs` raises `UserError` for the first name or value that is wrong."""
+    """What the user requested. `runs` raises `UserError` for the first invalid name or value."""
 
     methods: Sequence[str]
     tasks: Sequence[str | None]
     """None is the task of the preset or the config file."""
     seeds: Sequence[int]
     parts: Sequence[float] = ()
-    """Shares of the training questions, each a smaller budget beside the whole one."""
+    """Fractions of the training questions, each a smaller budget in addition to the whole one."""
     preset: str = "micro"
     model: str | None = None
     file: Path | None = None
@@ -133,21 +132,22 @@ class Grid:
         return [method for method in self.methods if method != BASE]
 
     def config(self, method: str, task: str | None, seed: int, assignments: Iterable[str] = ()) -> RunConfig:
-        """The settings of one run. The base policy is left to a run of its own, unless evaluation.base was given."""
+        """The settings of one run. It does not evaluate the base policy, which has a run of its own, unless evaluation.base was
+        set."""
         config = resolve(method, self.preset, self.file, [*self.assignments, *assignments], self.model, task, seed)
         return config if "base" in config.evaluation.model_fields_set else changed(config, {"evaluation.base": False})
 
     def base(self, task: str | None) -> RunConfig:
-        """The run that measures the base policy, under the settings of the others; options of methods are not for it."""
+        """The run that evaluates the base policy under the settings of the others, without options of methods."""
         if not self.trained:
             return resolve(BASE, self.preset, self.file, list(self.assignments), self.model, task, 0)
         config = self.config(self.trained[0], task, 0)
         return changed(config, {"method": {"name": BASE}, "evaluation.base": True})
 
     def runs(self, out: Path, choose: Callable[[str, str | None], Tuned | None] | None = None) -> list[PlannedRun]:
-        """Base runs first, then seed by seed, so that a sweep that is cut off can be compared; parts of the budget last.
+        """Base runs first, then seed by seed, so that an interrupted sweep allows comparisons; parts of the budget last.
 
-        `choose(method, task)` gives the tuned settings, or None for a method that is left out.
+        `choose(method, task)` returns the tuned settings, or None to leave the method out.
         """
         found = [planned(self.base(task), out) for task in self.tasks]
         cells = [(seed, task, method) for seed in self.seeds for task in self.tasks for method in self.trained]
@@ -165,7 +165,7 @@ class Grid:
 
 
 def _first(config: RunConfig, part: float) -> RunConfig:
-    """The same run on the first `part` of its training questions."""
+    """The same run on the first fraction `part` of its training questions."""
     return changed(config, {"questions.train": round(part * _whole(json.dumps(config.task), config.questions.train))})
 
 

@@ -1,4 +1,4 @@
-"""Where the runs of a sweep are done: here, or on a cluster."""
+"""Where the runs of a sweep are executed: on this machine, or on a cluster."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sdzero_bench.runs.sweep.storage import Storage
 
 
 class Runs(Protocol):
-    """What starts runs."""
+    """Starts runs."""
 
     def start(self, run: PlannedRun, slot: int) -> RunAttempt: ...
     def close(self) -> None: ...
@@ -26,17 +26,17 @@ class Place:
     launcher: Literal["local", "ray", "slurm"]
     out: Path
     jobs: int | None
-    """Runs at a time; None: one here, and all of them on a cluster, which has a queue of its own."""
+    """Runs at a time; None: one on this machine, and all of them on a cluster, which has its own queue."""
     address: str | None
     cpus: int
     gpus: int
     hours: float
     partition: str | None
     storage: str | None = None
-    """URL where runs are kept between machines that do not share `out`."""
+    """URL at which runs are kept if the machines do not share `out`."""
 
     def open(self) -> Runs:
-        """Raises `UserError` if the cluster cannot be had, or cannot hold a run; or for options that have no effect."""
+        """Raises `UserError` if the cluster is not available or too small for a run, and for options that have no effect."""
         for option, value, owner in (("--address", self.address, "ray"), ("--partition", self.partition, "slurm")):
             if value is not None and self.launcher != owner:
                 raise UserError(f"{option} has no effect with --launcher {self.launcher}; it is for --launcher {owner}")
@@ -55,18 +55,19 @@ class Place:
         return runs if self.storage is None else StoredRuns(runs, Storage(self.storage))
 
     def recall(self, runs: Iterable[PlannedRun]) -> None:
-        """Fetch the records of those that storage has finished already."""
+        """Fetch the records of the runs that are already finished in storage."""
         if self.storage is not None:
             storage = Storage(self.storage)
             for run in runs:
                 storage.recall(run)
 
     def at_once(self, runs: int) -> int:
+        """The number of runs to start at a time."""
         return self.jobs or (1 if self.launcher == "local" else max(1, runs))
 
 
 class StoredRuns:
-    """Runs whose records are fetched from storage as they end."""
+    """Runs whose records are fetched from storage when they end."""
 
     def __init__(self, runs: Runs, storage: Storage) -> None:
         self._runs = runs

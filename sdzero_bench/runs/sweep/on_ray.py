@@ -1,16 +1,19 @@
-"""Runs as tasks of a Ray cluster: Ray finds the machines, and starts a run again elsewhere if its machine dies."""
+"""Runs as tasks of a Ray cluster: Ray assigns machines, and restarts a run elsewhere if its machine dies."""
 
 from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.runs.sweep.grid import PlannedRun
 from sdzero_bench.runs.sweep.remote_run import carry_out
 from sdzero_bench.runs.sweep.scheduler import Ended
 from sdzero_bench.runs.sweep.status_reports import StatusReport
+
+if TYPE_CHECKING:
+    import ray
 
 DEATHS = 10
 """How often a run may lose its machine or its process before it counts as failed."""
@@ -20,9 +23,9 @@ class RayRuns:
     """Starts runs on a cluster.
 
     address:
-        Of the cluster, such as `auto` or `ray://head:10001`; None starts one on this machine alone.
+        Address of the cluster, such as `auto` or `ray://head:10001`; None starts one on this machine only.
     cpus, gpus:
-        What each run gets.
+        Resources of each run.
     """
 
     def __init__(self, out: Path, address: str | None, cpus: int, gpus: float, storage: str | None = None) -> None:
@@ -39,47 +42,53 @@ class RayRuns:
             raise UserError(
                 f"no Ray cluster answers at {address!r} ({said}); start one with `ray start --head`, and give its address"
             ) from error
-        self._ray = ray
-        have = ray.cluster_resources()
+        available: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         for name, wanted in (("CPU", cpus), ("GPU", gpus)):
-            if wanted > have.get(name, 0):
-                raise UserError(f"each run wants {wanted:g} {name}, and the Ray cluster has {have.get(name, 0):g} in all")
-        # Ray tries again only what died with its machine or its process; a run that fails says so in its result.
+            if wanted > available.get(name, 0):
+                raise UserError(f"each run needs {wanted:g} {name}, but the Ray cluster has only {available.get(name, 0):g}")
+        # Ray retries only what died with its machine or process; a run that fails reports it in its result.
         self._task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=DEATHS)(carry_out)
 
     def start(self, run: PlannedRun, slot: int) -> RayAttempt:
-        return RayAttempt(self._ray, self._task.options(name=run.name).remote(run, self.out, self.storage))
+        return RayAttempt(self._task.options(name=run.name).remote(run, self.out, self.storage))
 
     def close(self) -> None:
-        self._ray.shutdown()
+        import ray
+
+        ray.shutdown()
 
 
 def _require_listener(address: str | None) -> None:
-    """Raises `OSError` where nothing listens at HOST:PORT: Ray itself would go on trying for minutes."""
+    """Raises `OSError` if nothing listens at HOST:PORT; Ray itself would keep trying for minutes."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
 class RayAttempt:
-    """A run that waits for its resources or is under way on the cluster; an `Attempt` of the scheduler."""
+    """A run that waits for resources or is executed on the cluster; a `RunAttempt` of the scheduler."""
 
-    def __init__(self, ray: Any, reference: Any) -> None:
+    def __init__(self, reference: ray.ObjectRef[Ended]) -> None:
         self.report = StatusReport()
-        self._ray = ray
         self._reference = reference
 
     def poll(self) -> Ended | None:
-        ready, _ = self._ray.wait([self._reference], timeout=0)
+        import ray
+
+        ready, _ = ray.wait([self._reference], timeout=0)
         if not ready:
             return None
         try:
-            return self._ray.get(self._reference)
-        except self._ray.exceptions.RayError as error:
+            return ray.get(self._reference)
+        except ray.exceptions.RayError as error:
             return Ended("failed", f"Ray: {(str(error).strip() or type(error).__name__).splitlines()[0]}")
 
     def stop(self) -> None:
-        self._ray.cancel(self._reference)
+        import ray
+
+        ray.cancel(self._reference)
 
     def kill(self) -> None:
-        self._ray.cancel(self._reference, force=True)
+        import ray
+
+        ray.cancel(self._reference, force=True)

@@ -1,9 +1,9 @@
-"""Runs as jobs of Slurm, through submitit."""
+"""Runs as Slurm jobs, through submitit."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.runs.sweep.grid import PlannedRun
@@ -11,14 +11,17 @@ from sdzero_bench.runs.sweep.remote_run import carry_out
 from sdzero_bench.runs.sweep.scheduler import Ended
 from sdzero_bench.runs.sweep.status_reports import StatusReport
 
+if TYPE_CHECKING:
+    import submitit
+
 
 class SlurmRuns:
     """Submits runs.
 
     cluster:
-        `slurm`, or `local`, which is submitit's own stand-in for it on one machine.
+        `slurm`, or `local`, submitit's substitute for it on one machine.
     hours:
-        After so many Slurm ends a job; the same sweep then goes on with the run.
+        Time limit of a job. Repeating the sweep resumes a run that reached it.
     """
 
     def __init__(
@@ -37,9 +40,9 @@ class SlurmRuns:
             raise UserError("--launcher slurm needs submitit: pip install 'sdzero-bench[cluster]'") from error
         self.out, self.storage = out.resolve(), storage
         try:
-            self._executor: Any = submitit.AutoExecutor(folder=self.out / "logs" / "slurm", cluster=cluster)
+            self._executor = submitit.AutoExecutor(folder=self.out / "logs" / "slurm", cluster=cluster)
         except RuntimeError as error:
-            raise UserError(f"there is no Slurm on this machine ({error}); run the sweep where `srun` works") from error
+            raise UserError(f"there is no Slurm on this machine ({error}); run the sweep on a machine with `srun`") from error
         self._executor.update_parameters(
             timeout_min=max(1, round(60 * hours)), cpus_per_task=cpus, gpus_per_node=gpus, name="sdzero-bench"
         )
@@ -54,9 +57,9 @@ class SlurmRuns:
 
 
 class SlurmAttempt:
-    """A job that waits or is under way; an `Attempt` of the scheduler."""
+    """A job that is queued or running; a `RunAttempt` of the scheduler."""
 
-    def __init__(self, job: Any) -> None:
+    def __init__(self, job: submitit.Job[Ended]) -> None:
         self.report = StatusReport()
         self._job = job
 

@@ -1,4 +1,4 @@
-"""What a run would refuse at its start, refused before any run of the sweep starts."""
+"""Checks every run of a sweep before the first one starts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sdzero_bench.runs.sweep.grid import PlannedRun
 
 
 def refuse_early(runs: Iterable[PlannedRun]) -> None:
-    """Raise the `UserError` that a run would meet at its start: questions that cannot be had, a plan over its budget."""
+    """Raise the `UserError` that a run would raise at its start, such as for missing questions or a plan over budget."""
     seen = set()
     for run in runs:
-        # Neither seed nor optimiser changes which questions are loaded or how many samples are planned.
+        # Seed and optimiser do not affect which questions are loaded or how many samples are planned.
         decides = run.config.model_dump_json(exclude={"seed", "optimizer"})
         if decides not in seen:
             seen.add(decides)

@@ -1,4 +1,4 @@
-"""Runs of a sweep on other machines: what is done there, whoever brings it there."""
+"""Runs of a sweep on other machines: the function that Ray and Slurm execute there."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sdzero_bench.runs.sweep.storage import Storage
 from sdzero_bench.verifiers.pool import KNOWN_VERDICTS
 
 SEND_SECONDS = 30.0
-"""Between two times that what has changed is sent to storage."""
+"""Time between two updates of storage."""
 
 
 def carry_out(run: PlannedRun, out: Path, storage: str | None = None) -> Ended:
-    """Begin the run, or go on with it, in its folder. Every machine has to see that under the same path, unless `storage` is a
-    URL from which it is fetched and to which it is sent.
+    """Start or resume the run in its folder. The folder must have the same path on every machine, unless `storage` is a URL
+    from which it is fetched and to which it is sent.
 
-    For Ray and Slurm, which say in OMP_NUM_THREADS and CUDA_VISIBLE_DEVICES what of the machine is meant for it. Interrupted,
-    it writes what it has; if this process dies, the run's own processes end as well.
+    Ray and Slurm state the resources of the run in OMP_NUM_THREADS and CUDA_VISIBLE_DEVICES. When interrupted, the run writes
+    its state; if this process dies, the run's own processes end too.
     """
-    # A data base of verdicts must not be shared between machines: SQLite's locks do not hold on network file systems.
+    # Machines must not share a database of verdicts: SQLite's locks are not reliable on network file systems.
     os.environ.setdefault(KNOWN_VERDICTS, str(Path(tempfile.gettempdir()) / f"sdzero-bench-verdicts-{os.getuid()}.sqlite"))
     send = _stored(run, storage) if storage is not None else lambda: None
     child = Children(1, out).start(run, 0)
@@ -49,7 +49,7 @@ def carry_out(run: PlannedRun, out: Path, storage: str | None = None) -> Ended:
 
 
 def _stored(run: PlannedRun, url: str) -> Callable[[], None]:
-    """Fetches the run's folder; what it returns sends what has changed since."""
+    """Fetches the run's folder. The returned function sends the files that changed since."""
     storage = Storage(url)
     run.folder.parent.mkdir(parents=True, exist_ok=True)
     sent = storage.fetch(run.name, run.folder)

@@ -1,4 +1,4 @@
-"""Runs a list of runs, so many at a time: skips what is finished, leaves what another process works on, notes what fails."""
+"""Executes runs, a fixed number at a time: skips finished ones, waits for those of other processes, and records failures."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Ended:
     """How an attempt at a run ended."""
 
     how: Literal["done", "failed", "locked", "no room"]
-    """locked: another process works on the run. no room: it failed because the disk is full."""
+    """locked: another process works on the run. no room: the run failed because the disk is full."""
     reason: str = ""
 
 
 class RunAttempt(Protocol):
-    """A run that was started somewhere."""
+    """A run that was started, on this machine or elsewhere."""
 
     report: StatusReport
 
@@ -32,7 +32,7 @@ class RunAttempt(Protocol):
 
 
 Start = Callable[[PlannedRun, int], RunAttempt]
-"""(run, slot) -> the run, started. Slots are numbered from 0 and used by one run at a time. May raise `OSError`."""
+"""Starts a run in a slot. Slots are numbered from 0, and each is used by one run at a time. May raise `OSError`."""
 
 
 State = Literal["waiting", "running", "elsewhere", "done", "failed"]
@@ -43,7 +43,7 @@ STATE_AFTER: dict[str, State] = {"done": "done", "locked": "elsewhere", "failed"
 
 @dataclass
 class SweepEntry:
-    """Where one run of the sweep stands."""
+    """The state of one run of the sweep."""
 
     run: PlannedRun
     state: State = "waiting"
@@ -52,9 +52,9 @@ class SweepEntry:
     report: StatusReport = field(default_factory=StatusReport)
     slot: int = 0
     started: float = 0.0
-    """When it was last tried; seconds of the monotonic clock."""
+    """When it was last started, in seconds of the monotonic clock."""
     seconds: float | None = None
-    """How long it took, if it was finished by this sweep."""
+    """How long it took, if this sweep finished it."""
 
 
 class Display(Protocol):
@@ -65,7 +65,7 @@ class Display(Protocol):
 
 
 class Scheduler:
-    """`full()` tells whether the disk is full: then no more runs are started, here or in a later call."""
+    """Once `full()` reports a full disk, no more runs are started, in this call of `run` or a later one."""
 
     def __init__(
         self, start: Start, display: Display, full: Callable[[], bool], jobs: int = 1, tick: float = 0.2, retry: float = 2.0
@@ -75,14 +75,14 @@ class Scheduler:
         self.full = full
         self.tick = tick
         self.retry = retry
-        """Seconds until a run that another process works on is looked at again."""
+        """Seconds until a run that another process works on is tried again."""
         self.stopped = False
-        """Whether the disk was found to be full."""
+        """Whether the disk was full."""
         self._slots = list(range(jobs))
         self._attempts: dict[int, tuple[SweepEntry, RunAttempt]] = {}
 
     def run(self, runs: Sequence[PlannedRun]) -> list[SweepEntry]:
-        """Run all to their ends; an exception, such as Ctrl-C, stops those that are under way before it goes on."""
+        """Execute all runs. An exception, such as from Ctrl-C, first stops the active runs and is then raised again."""
         entries = [SweepEntry(run, "done" if run.is_finished() else "waiting") for run in runs]
         with self.display.showing(entries):
             try:
@@ -102,7 +102,7 @@ class Scheduler:
             entry.report = attempt.report
             if (ended := attempt.poll()) is None:
                 if attempt.report.phase:
-                    self._set(entry, "running")  # it got a run that had been left to another process
+                    self._set(entry, "running")  # it took over a run that another process had left
                 continue
             del self._attempts[slot]
             self._slots.append(slot)
@@ -114,7 +114,7 @@ class Scheduler:
 
     def _start_more(self, entries: Sequence[SweepEntry]) -> None:
         while self._slots and not self.stopped and (entry := self._next(entries)):
-            if entry.run.is_finished():  # by another process, since this sweep began
+            if entry.run.is_finished():  # by another process, since the start of this sweep
                 self._set(entry, "done")
             elif self.full():
                 self._stop_starting()
@@ -122,7 +122,7 @@ class Scheduler:
                 self._try(entry)
 
     def _next(self, entries: Sequence[SweepEntry]) -> SweepEntry | None:
-        """The first run that waits; if none does, one that was left to another process, which may have died meanwhile."""
+        """The first waiting run; if there is none, a run of another process, which may have died in the meantime."""
         due = time.monotonic() - self.retry
         waiting = (entry for entry in entries if entry.state == "waiting")
         tried = [entry.run for entry, _ in self._attempts.values()]
@@ -149,10 +149,10 @@ class Scheduler:
     def _stop_starting(self) -> None:
         if not self.stopped:
             self.stopped = True
-            self.display.say("The disk is full: no more runs are started. Make room, then the same command goes on.")
+            self.display.say("The disk is full: no more runs are started. Free some space; then the same command resumes.")
 
     def _end_all(self, patience: float = 10.0) -> None:
-        """Ask all attempts to end, and end those that have not after `patience` seconds, or at another Ctrl-C."""
+        """Ask all attempts to end, and kill those still active after `patience` seconds or at another Ctrl-C."""
         attempts = [attempt for _, attempt in self._attempts.values()]
         try:
             for attempt in attempts:

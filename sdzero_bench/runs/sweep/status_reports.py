@@ -1,4 +1,4 @@
-"""What a child tells its sweep: JSON lines on a pipe with the phase, how far it is, and at the end why it failed."""
+"""What a child process reports to its sweep: JSON lines on a pipe with the phase, its progress, and why it failed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rich.progress import Progress, TaskID
 from sdzero_bench.core.progress import PhaseBar, ProgressDisplay
 
 INTERVAL = 0.25
-"""Seconds between two reports of a phase."""
+"""Minimum number of seconds between two reports of a phase."""
 
 LOCKED = 75
-"""Exit code of a child whose run another process works on."""
+"""Exit code of a child if another process works on the run."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class StatusReport:
     done: int = 0
     total: int = 0
     note: str = ""
-    """Such as the share of right samples so far."""
+    """For example, the fraction of correct samples so far."""
     failure: str = ""
     """Why the run failed, in one line."""
     no_room: bool = False
-    """Whether that was for want of disk space."""
+    """Whether it failed due to lack of disk space."""
 
     def send(self, channel: IO[str]) -> None:
-        with suppress(OSError):  # a sweep that is gone is noticed elsewhere
+        with suppress(OSError):  # the end of the sweep is noticed elsewhere
             print(json.dumps(asdict(self)), file=channel, flush=True)
 
     @classmethod
@@ -43,7 +43,7 @@ class StatusReport:
 
 
 class ReportingDisplay(ProgressDisplay):
-    """The display of a run that nobody looks at directly: phases go to the sweep, what is said goes to the log."""
+    """The display of a run in a sweep: phases are reported to the sweep, messages go to the log."""
 
     def __init__(self, channel: IO[str]) -> None:
         super().__init__()
@@ -56,12 +56,12 @@ class ReportingDisplay(ProgressDisplay):
         progress.report()
 
     def say(self, text: str) -> None:
-        with suppress(OSError):  # the log's disk may be full, which is no reason not to say why a run failed
+        with suppress(OSError):  # if the log's disk is full, the reason for a failure must still reach the sweep
             print(text, file=sys.stderr, flush=True)
 
 
 class _ReportedProgress(Progress):
-    """rich's account of a phase, sent instead of drawn."""
+    """rich's progress of a phase, reported instead of drawn."""
 
     def __init__(self, channel: IO[str]) -> None:
         super().__init__(auto_refresh=False)

@@ -1,7 +1,7 @@
-"""The folders of a sweep's runs in shared storage, at any URL that fsspec knows: for machines that share no file system.
+"""Run folders of a sweep in shared storage, at any URL that fsspec supports, for machines without a shared file system.
 
-Each machine works in a folder of its own, which is sent to storage as it grows and fetched by whichever goes on with the run.
-An index says which files belong together: what was sent after it is either whole by itself or only longer than it was.
+Each machine works in a local folder, which is sent to storage as it grows and fetched by the machine that resumes the run. An
+index lists the files that belong together; files sent after it are either complete by themselves or have only grown.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.runs.sweep.grid import PlannedRun
@@ -20,11 +19,11 @@ INDEX, MANIFEST = ".stored.json", "manifest.json"
 CHECKPOINTS = "checkpoints/"
 
 Stamp = tuple[int, int]
-"""Size and time of change of a file as it was sent."""
+"""Size and modification time (ns) of a file when it was sent."""
 
 
 class Storage:
-    """A place for runs. Raises `UserError` if the URL is not understood or not reached."""
+    """A storage location for runs. Raises `UserError` if the URL is not supported or cannot be reached."""
 
     def __init__(self, url: str) -> None:
         import fsspec
@@ -37,10 +36,10 @@ class Storage:
             raise UserError(f"--storage {url!r} cannot be used: {' '.join(str(error).split())}") from error
 
     def send(self, name: str, folder: Path, sent: dict[str, Stamp]) -> None:
-        """Send what has changed in `folder` since `sent`, which is brought up to date.
+        """Send the files in `folder` that changed since `sent`, and update `sent`.
 
-        Checkpoints go first and the manifest last: logs and journals may know more than the checkpoint from which a run goes
-        on, never less, and a run is not said to be finished before all of it is there.
+        Checkpoints are sent first and the manifest last. So logs and journals are never behind the checkpoint from which a run
+        resumes, and a run is not marked as finished before all of its files are stored.
         """
         now = dict(sorted(_files(folder).items()))
         changed = [path for path, stamp in now.items() if sent.get(path) != stamp and path != MANIFEST]
@@ -49,7 +48,7 @@ class Storage:
                 self._fs.makedirs(self._at(name, path).rpartition("/")[0], exist_ok=True)
                 self._fs.put_file(str(folder / path), self._at(name, path))
             except FileNotFoundError:
-                del now[path]  # an old checkpoint of a trainer, removed meanwhile
+                del now[path]  # an old checkpoint of a trainer, removed in the meantime
         self._fs.makedirs(self._at(name), exist_ok=True)
         self._fs.pipe_file(self._at(name, INDEX), json.dumps(list(now)).encode())
         if MANIFEST in now and sent.get(MANIFEST) != now[MANIFEST]:
@@ -60,7 +59,7 @@ class Storage:
         sent.update(now)
 
     def fetch(self, name: str, folder: Path, wanted: Callable[[str], bool] = lambda path: True) -> dict[str, Stamp]:
-        """Replace `folder` by what is stored, if anything is; what was fetched, as `send` wants it."""
+        """Replace `folder` by the stored files, if there are any. Returns what was fetched, in the form of `sent`."""
         if not self._fs.exists(self._at(name, INDEX)):
             return {}
         partial = folder.with_name(f".{folder.name}.fetching")
@@ -70,25 +69,25 @@ class Storage:
             try:
                 self._fs.get_file(self._at(name, path), str(partial / path))
             except FileNotFoundError:
-                continue  # the manifest goes last, and old checkpoints are removed after the index was written
+                continue  # the manifest may not have been sent yet, and old checkpoints may have been removed since
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(partial, folder)
         return _files(folder)
 
     def recall(self, run: PlannedRun) -> None:
-        """Fetch the record of a run that is finished there and not here; policies stay where they are."""
+        """Fetch the record of a run that is finished in storage but not here, without its checkpoints."""
         manifest = self._at(run.name, MANIFEST)
-        if not run.is_finished() and self._fs.exists(manifest):
-            stored: dict[str, Any] = json.loads(self._fs.cat_file(manifest))
-            if stored["state"] == "finished":
-                self.fetch(run.name, run.folder, lambda path: not path.startswith(CHECKPOINTS))
+        if run.is_finished() or not self._fs.exists(manifest):
+            return
+        if json.loads(self._fs.cat_file(manifest))["state"] == "finished":
+            self.fetch(run.name, run.folder, lambda path: not path.startswith(CHECKPOINTS))
 
     def _at(self, name: str, path: str = "") -> str:
         return "/".join(part for part in (self._root.rstrip("/"), name, path) if part)
 
 
 def _files(folder: Path) -> dict[str, Stamp]:
-    """Files by path, without locks and what is being written."""
+    """Files by path, except locks and files that are being written."""
     found = {}
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.endswith(".partial")]

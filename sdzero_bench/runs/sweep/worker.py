@@ -1,8 +1,8 @@
-"""One run of a sweep, in a process of its own: `python -m sdzero_bench.runs.sweep.worker FOLDER PLAN`.
+"""One run of a sweep in its own process: `python -m sdzero_bench.runs.sweep.worker FOLDER PLAN`.
 
-PLAN is a JSON file with the run's settings (`config`), how they were chosen (`tuning`) and, where a policy is only measured,
-the run that it is from (`origin`). The run begins, or goes on, in FOLDER. Standard input is a pipe that ends when the sweep
-does; standard output carries reports; standard error is the log.
+PLAN is a JSON file with the run's settings (`config`), how they were chosen (`tuning`) and, if an existing policy is only
+evaluated, the run that it comes from (`origin`). The run starts or resumes in FOLDER. Standard input is a pipe that is closed
+when the sweep ends; standard output carries status reports; standard error is the log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import LockedError, NoRoomError, RunFolder
@@ -24,8 +24,8 @@ from sdzero_bench.runs.sweep.status_reports import LOCKED, ReportingDisplay, Sta
 
 
 def main() -> int:
-    """The exit code: 0 once the run is finished, `reports.LOCKED` if it is another's, or 1 if it failed."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start with it ignored
+    """Returns the exit code: 0 if the run is finished, `LOCKED` if another process works on it, or 1 if it failed."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell start with SIGINT ignored
     channel = _take_standard_output()
     threading.Thread(target=_end_with_the_sweep, daemon=True).start()
     folder, plan = RunFolder(Path(sys.argv[1])), json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
@@ -43,10 +43,10 @@ def main() -> int:
         failure = StatusReport(failure=" ".join(str(error).split()), no_room=isinstance(error, NoRoomError))
     except Exception as error:
         display.say(traceback.format_exc())
-        # safetensors, torch and pyarrow each have an error of their own for a full disk.
+        # safetensors, torch and pyarrow each raise an error of their own when the disk is full.
         full = RunFolder(folder.path.parent).disk_is_full
         if full or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            failure = StatusReport(failure=f"the disk of {folder.path} is full; make room", no_room=True)
+            failure = StatusReport(failure=f"the disk of {folder.path} is full; free some space", no_room=True)
         else:
             failure = StatusReport(failure=f"{type(error).__name__}: {(str(error) or '(no message)').splitlines()[0]}")
     failure.send(channel)
@@ -54,10 +54,10 @@ def main() -> int:
     return 1
 
 
-def _work(folder: RunFolder, plan: dict, display: ReportingDisplay) -> None:
+def _work(folder: RunFolder, plan: dict[str, Any], display: ReportingDisplay) -> None:
     manifest = folder.manifest
     if manifest is not None and manifest.state == "finished":
-        return  # by another sweep, between this one's look and its lock
+        return  # another sweep finished it before this process got the lock
     from sdzero_bench.runs.config import validate
     from sdzero_bench.runs.resuming import session_in
     from sdzero_bench.runs.session import Session
@@ -73,14 +73,14 @@ def _work(folder: RunFolder, plan: dict, display: ReportingDisplay) -> None:
 
 
 def _take_standard_output() -> IO[str]:
-    """The pipe for reports; whatever else prints, be it in C, goes to the log instead."""
+    """The pipe for status reports. All other output, including that of C code, goes to the log instead."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return channel
 
 
 def _end_with_the_sweep() -> None:
-    """Wait until the sweep is gone, however it went, and end with all processes of this run; nothing of it is lost."""
+    """Wait until the sweep has ended for whatever reason, then kill all processes of this run, which can be resumed."""
     while os.read(0, 1):
         pass
     if os.getpgrp() == os.getpid():

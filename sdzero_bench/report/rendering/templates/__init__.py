@@ -1,1 +1,1 @@
-"""Pages that reports are put into."""
+"""Templates of the HTML pages."""

@@ -1,5 +1,5 @@
 "use strict";
-// Buttons in the headings sort; a cell without a figure comes last in either direction, and ties keep the page's order.
+// Buttons in the headings sort the table. Cells without a figure come last in both directions; ties keep the page's order.
 const words = new Intl.Collator("en", { numeric: true });
 const tables = [...document.querySelectorAll("table")];
 
@@ -37,7 +37,7 @@ for (const table of tables) {
   });
 }
 
-// Shows the rows whose names hold one of the words, in all tables of the page.
+// The filter shows the rows whose names contain one of the words, in all tables of the page.
 const filter = document.querySelector(".filter");
 if (filter && tables.length) {
   filter.hidden = false;

@@ -1,0 +1,13 @@
+"""`sdzero-bench methods`."""
+
+from __future__ import annotations
+
+from sdzero_bench.cli.commands.tables import print_table
+
+
+def methods() -> None:
+    """List the methods with their papers and the supervision they use beside the text of the training questions."""
+    from sdzero_bench.runs import registry
+
+    rows = [[name, cls.paper, cls().supervision, cls.summary] for name, cls in registry.methods().items()]
+    print_table(["method", "paper", "supervision", "what it does"], rows)

@@ -1,0 +1,27 @@
+"""Options that several commands share, so that they have the same name, meaning and help everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Preset = Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")]
+Model = Annotated[str | None, typer.Option(help="Base policy: a directory, a GGUF file, or a name on the Hugging Face Hub.")]
+TaskName = Annotated[str | None, typer.Option(help="Task; see `sdzero-bench tasks`. Default: the preset's.")]
+ConfigFile = Annotated[Path | None, typer.Option(help="YAML file with settings that override the preset's.")]
+AllowWeaker = Annotated[
+    bool,
+    typer.Option(
+        "--allow-weaker-sandbox",
+        help="Run model-written programs even if bubblewrap does not work here; the sandbox tier in use is recorded.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
+
+
+def with_sandbox(assignments: Sequence[str] | None, allow_weaker_sandbox: bool) -> list[str]:
+    """The `--set` assignments, plus the one that `--allow-weaker-sandbox` stands for."""
+    return [*(assignments or []), *(["verifying.allow_weaker_sandbox=true"] if allow_weaker_sandbox else [])]
