@@ -20,7 +20,7 @@ FIELDS = ("id", "title", "description")
 LANGUAGE_NAMES = {"python": "Python 3", "cpp": "C++17"}
 
 
-class Example(TypedDict):
+class IOExample(TypedDict):
     """A test or an example of a problem."""
 
     input: str
@@ -35,13 +35,13 @@ class CodeforcesRow(TypedDict):
     description: str
     input_format: NotRequired[str | None]
     output_format: NotRequired[str | None]
-    examples: NotRequired[list[Example] | None]
+    examples: NotRequired[list[IOExample] | None]
     note: NotRequired[str | None]
     time_limit: NotRequired[float | None]
     """Seconds."""
     memory_limit: NotRequired[float | None]
     """MB."""
-    official_tests: NotRequired[list[Example] | None]
+    official_tests: NotRequired[list[IOExample] | None]
     official_tests_complete: NotRequired[bool | None]
     generated_checker: NotRequired[str | None]
     input_mode: NotRequired[str | None]
@@ -155,7 +155,7 @@ def statement(row: CodeforcesRow) -> str:
             parts.append(f"## {title}\n{text}")
     for example in row.get("examples") or ():
         parts.append(
-            f"## Example\nInput:\n```\n{example['input'].strip()}\n```\nOutput:\n```\n{example['output'].strip()}\n```"
+            f"## IOExample\nInput:\n```\n{example['input'].strip()}\n```\nOutput:\n```\n{example['output'].strip()}\n```"
         )
     if note := row.get("note"):
         parts.append(f"## Note\n{note}")

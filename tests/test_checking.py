@@ -71,7 +71,7 @@ def test_a_sound_task_holds() -> None:
     findings = proven(Faulty({"train": sums("a", 1, 2, 3), "test": sums("b", 4, 5)}), model=MICRO)
     assert failed(findings) == set()
     assert findings["validation questions"].state == "note"
-    assert findings["gold answers"].found == "5 right responses to 5 of 5 questions earn 1"
+    assert findings["gold answers"].found == "5 correct responses to 5 of 5 questions earn 1"
     assert findings["wrong answers"].found == "10 earn 0"
     assert "tokens; the context length of 1,024 leaves" in findings["prompt lengths"].found
 

@@ -126,7 +126,7 @@ def test_calls_whose_results_exceed_the_limits_are_left_out_counted_and_told(
     settings = ["--set", f"task.path={file}", "--allow-weaker-sandbox"]
     checked = subprocess.run(command("tasks", "check", "humaneval_plus", "--json", *settings), capture_output=True, text=True)
     (finding,) = [f for f in json.loads(checked.stdout)["findings"] if f["check"] == "tests left out"]
-    assert (finding["state"], finding["found"]) == ("note", "2 of test: what they have to return does not fit the limits")
+    assert (finding["state"], finding["found"]) == ("note", "2 of test: their expected results exceed the limits")
 
     model, small = (
         "package:sdzero_bench.tasks/micro_world/sums_and_programs",

@@ -63,7 +63,7 @@ def test_lists(name: str, expected: str) -> None:
         (["--method", "sdzero", "--set", "questions.train=2", "--set", "method.srt_share=0.1"], "too few"),
         (["--method", "rft", "--set", "sampling.max_new_tokens=5000"], "but the model reads 1024"),
         (["--resume", "nowhere"], "is not a run folder"),
-        (["--resume", "nowhere", "--method", "rft"], "leave out --method"),
+        (["--resume", "nowhere", "--method", "rft"], "is not a run folder"),
         (["--method", "rft", "--task", "gsm8k", "--set", "task.path=nowhere"], "there is no question file"),
     ],
 )

@@ -87,10 +87,12 @@ def test_our_own_command_runs_an_exported_task_as_a_task_of_lm_eval(
     session = Session(settings_for(subject(micro_path), "micro", "lm-eval:sdzero_micro_arith", options), ProgressDisplay())
     assert session.config.evaluation.max_new_tokens == TOKENS  # as the task says
     result = session.execute(session.new_folder(tmp_path))
-    (entry,) = result["evaluation"]
-    assert result["harness"].startswith("lm-eval ")
-    assert entry["harness"]["results"]["sdzero_micro_arith"]["acc,none"] == entry["avg_at_k"]
-    assert check_record(Path(result["folder"])).findings == []
+    (entry,) = result.evaluation
+    assert result.harness is not None
+    assert result.harness.startswith("lm-eval ")
+    assert entry.harness is not None
+    assert entry.harness.results["sdzero_micro_arith"]["acc,none"] == entry.avg_at_k
+    assert check_record(Path(result.folder)).findings == []
 
 
 def test_a_response_that_could_not_be_verified_is_left_out() -> None:

@@ -89,7 +89,7 @@ def test_there_is_nothing_to_train_on(few: CodeTask) -> None:
 def test_malformed_rows_are_refused_before_anything_is_sampled(tmp_path: Path) -> None:
     for change, message in (
         ({"entry_point": "odds"}, "does not define the function 'odds'"),
-        ({"test": "def check(candidate:"}, "no Python"),
+        ({"test": "def check(candidate:"}, "not valid Python"),
         ({"prompt": "def evens("}, "does not define"),
         ({"test": ""}, "'test' is missing"),
     ):

@@ -181,7 +181,7 @@ def test_a_harness_is_used_to_its_own_way_of_sampling(folder: Path) -> None:
         ("sms", {}, "did you mean 'sums'"),
         ("xyz123", {}, "`lm_eval ls tasks` lists them"),
         ("choices", {}, "compares likelihoods of given answers"),
-        ("unsafe", {}, "run it in a sandbox"),
+        ("unsafe", {}, "run them in a sandbox"),
         ("sums", {"figure": "exact_match,strickt"}, "did you mean 'exact_match,strict'"),
         ("broken", {}, "lm-eval cannot build broken .*--set task.dataset_path=json"),
     ],

@@ -79,7 +79,7 @@ def test_malformed_rows_are_refused_before_anything_is_sampled(tmp_path: Path) -
     for change, message in (
         ({"task_id": "11"}, "no number in task_id"),
         ({"test_list": []}, "mbpp 11: the text or the test_list is empty"),
-        ({"test_list": ["assert double(2) = 4"]}, "'mbpp/11' are malformed.*no Python"),
+        ({"test_list": ["assert double(2) = 4"]}, "'mbpp/11' are malformed.*not valid Python"),
         ({"code": ""}, "'code' is missing"),
     ):
         rows = rows_of("mbpp")

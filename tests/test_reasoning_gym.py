@@ -55,7 +55,7 @@ def test_an_exhausted_data_set_is_said() -> None:
     ("name", "options", "message"),
     [
         ("gcdd", {}, "did you mean 'gcd'"),
-        ("composite", {}, "name one of them"),
+        ("composite", {}, "name one of those"),
         ("coin_flip", {}, "task.trust_scorer=true"),
         ("graph_color", {}, "no gold answers"),
         ("gcd", {"config": {"min_number": 2}}, "did you mean 'min_numbers'"),
