@@ -155,7 +155,7 @@ def statement(row: CodeforcesRow) -> str:
             parts.append(f"## {title}\n{text}")
     for example in row.get("examples") or ():
         parts.append(
-            f"## IOExample\nInput:\n```\n{example['input'].strip()}\n```\nOutput:\n```\n{example['output'].strip()}\n```"
+            f"## Example\nInput:\n```\n{example['input'].strip()}\n```\nOutput:\n```\n{example['output'].strip()}\n```"
         )
     if note := row.get("note"):
         parts.append(f"## Note\n{note}")

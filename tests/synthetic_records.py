@@ -7,6 +7,7 @@ record, so that two records of one size are comparable and their differences are
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -262,6 +263,16 @@ def _write(
         **shared,
     )
     run.write("result.json", result)
+
+
+def write_finished(folder: Path, config: RunConfig) -> Path:
+    """A finished run whose manifest has these settings, whatever its samples say."""
+    if not (folder / "manifest.json").is_file():
+        write_record(folder, questions=4, train=2, intervals=False)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "config": config.model_dump(mode="json")}))
+    return folder
 
 
 def only_table(folder: Path, reference: str | None = None) -> TaskTable:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from synthetic_records import write_finished
 
 from sdzero_bench.cli.commands.sweep import sweep
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.record_files import read_evaluation, read_manifest
+from sdzero_bench.records.schema import PhaseUse, QuestionFiles, TuningRecord, TuningTrial
 from sdzero_bench.runs.config import resolve
 from sdzero_bench.runs.registry import methods
 from sdzero_bench.runs.resuming import session_in
@@ -88,10 +90,15 @@ def test_digests_differ_exactly_when_settings_do() -> None:
 
 def test_a_tuned_run_is_another_run_than_one_with_the_same_settings() -> None:
     config = grid("rft").config("rft", None, 0)
-    record = {"grid": {"optimizer.learning_rate": [1e-4, 2e-4]}, "trials": [{"avg_at_k": 0.5}]}
+    trial = TuningTrial(values={"optimizer.learning_rate": 1e-4}, avg_at_k=0.5, run_id="trial", samples=4)
+    record = TuningRecord(
+        grid={"optimizer.learning_rate": [1e-4, 2e-4]}, split="validation", trials=[trial], chosen=trial.values
+    )
     assert digest(config, record) != digest(config)
-    assert digest(config, record) == digest(config, {**record, "trials": [{"avg_at_k": 0.6}]})
-    assert digest(config, record) != digest(config, {"grid": {"optimizer.learning_rate": [2e-4, 4e-4]}})
+    better = trial.model_copy(update={"avg_at_k": 0.6})
+    assert digest(config, record) == digest(config, record.model_copy(update={"trials": [better]}))
+    other = record.model_copy(update={"grid": {"optimizer.learning_rate": [2e-4, 4e-4]}})
+    assert digest(config, record) != digest(config, other)
 
 
 def test_names_of_plug_in_tasks_are_no_paths() -> None:
@@ -121,12 +128,11 @@ def test_trials_are_measured_on_validation_and_differ_in_nothing_but_the_grid() 
 
 def finish(run: Any, score: float, samples: int = 160) -> None:
     """Write what a finished run leaves, as far as tuning reads it."""
-    run.folder.mkdir(parents=True)
-    use = {"rft.sample": {"samples": samples}, "evaluation.final": {"samples": 999}}
-    manifest = {"config": run.config.model_dump(mode="json"), "state": "finished"}
-    evaluation = [{"policy": "half", "avg_at_k": 1.0}, {"policy": "final", "avg_at_k": score}]
-    for name, content in {"manifest": manifest, "ledger": use, "evaluation": evaluation}.items():
-        (run.folder / f"{name}.json").write_text(json.dumps(content))
+    folder = RunFolder(write_finished(run.folder, run.config))
+    (final,) = read_evaluation(run.folder)
+    half = final.model_copy(update={"policy": "half", "avg_at_k": 1.0})
+    folder.write("evaluation.json", [half, final.model_copy(update={"avg_at_k": score})])
+    folder.write("ledger.json", {"rft.sample": PhaseUse(samples=samples), "evaluation.final": PhaseUse(samples=999)})
 
 
 @pytest.mark.parametrize(("scores", "best"), [((0.1, 0.3, 0.2), 2e-4), ((0.5, 0.5, 0.4), 1e-4), ((0.1, 0.1, 0.2), 4e-4)])
@@ -143,11 +149,11 @@ def test_the_best_trial_wins_and_the_first_of_equals(tmp_path: Path, scores: tup
         assert run.config.optimizer.learning_rate == best
         assert run.config.evaluation.split == "test"
         assert run.tuning is not None
-        assert run.tuning["chosen"] == {"optimizer.learning_rate": best}
-        assert run.tuning["grid"] == {"optimizer.learning_rate": [1e-4, 2e-4, 4e-4]}
-        assert run.tuning["split"] == "validation"
-        assert [(t["avg_at_k"], t["samples"]) for t in run.tuning["trials"]] == [(score, 160) for score in scores]
-        assert [t["run_id"] for t in run.tuning["trials"]] == [trial.name for trial in tuning.runs]
+        assert run.tuning.chosen == {"optimizer.learning_rate": best}
+        assert run.tuning.grid == {"optimizer.learning_rate": [1e-4, 2e-4, 4e-4]}
+        assert run.tuning.split == "validation"
+        assert [(t.avg_at_k, t.samples) for t in run.tuning.trials] == [(score, 160) for score in scores]
+        assert [t.run_id for t in run.tuning.trials] == [trial.name for trial in tuning.runs]
 
 
 def test_a_method_without_all_its_trials_is_left_out(tmp_path: Path) -> None:
@@ -167,8 +173,10 @@ def test_a_folder_with_another_run_is_refused(tmp_path: Path) -> None:
     assert not run.is_finished()
     finish(run, 0.5)
     assert run.is_finished()
-    (run.folder / "manifest.json").write_text(json.dumps({"config": {}, "state": "finished"}))
-    with pytest.raises(UserError, match="other settings than its name says"):
+    manifest = read_manifest(run.folder)
+    other = manifest.model_copy(update={"config": run.config.model_copy(update={"seed": 7})})
+    RunFolder(run.folder).write("manifest.json", other)
+    with pytest.raises(UserError, match=r"holds a run with other settings \(seed\) than its name says"):
         run.is_finished()
 
 
@@ -191,7 +199,7 @@ def test_a_folder_with_another_run_is_refused(tmp_path: Path) -> None:
         ({"model": "./no/such/model"}, "no model directory"),
         ({"grid": ["optimizer.learning_rate=1e-4,2e-4"]}, "add --tune"),
         ({"tune": True, "grid": ["optimizer.learning_rate"]}, "is not KEY=V1,V2,V3"),
-        ({"tune": True, "grid": ["optimizer.learning_rate=1e-4"]}, "has one value"),
+        ({"tune": True, "grid": ["optimizer.learning_rate=1e-4"]}, "only one value"),
         ({"tune": True, "grid": ["optimizer.learning_rate=1e-4,2"]}, "less than 1"),
         ({"tune": True, "grid": ["budget.samples_per_question=4,8"]}, "cannot be tuned"),
         ({"tune": True, "assign": ["optimizer.learning_rate=1e-3"]}, "would bypass the grid"),
@@ -212,8 +220,8 @@ def test_what_is_wrong_is_said_before_anything_starts(tmp_path: Path, arguments:
 
 def test_a_tuned_run_that_goes_on_still_knows_how_its_settings_were_chosen(tmp_path: Path) -> None:
     session = Session(resolve("base"), ProgressDisplay())
-    tuning = {"grid": {"optimizer.learning_rate": [1e-4]}, "trials": [], "chosen": {}}
-    sets = {"question_set": session.train_questions.fingerprint, "test_set": session.test_questions.fingerprint}
-    begun = {"config": session.config.model_dump(mode="json"), **sets, "tuning": tuning}
-    RunFolder(tmp_path).start_session({**begun, "versions": {}, "hardware": {}})
-    assert session_in(RunFolder(tmp_path), ProgressDisplay()).tuning == tuning
+    session.tuning = TuningRecord(grid={"optimizer.learning_rate": [1e-4]}, split="validation", trials=[], chosen={})
+    folder = RunFolder(tmp_path)
+    files = QuestionFiles(train=None, test=folder.write_question_set(session.test_questions, with_details=False))
+    folder.start_session(session.manifest(folder, files))
+    assert session_in(folder, ProgressDisplay()).tuning == session.tuning

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from synthetic_records import write_finished
 
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.records.folder import LockedError, RunFolder
@@ -33,8 +33,7 @@ def runs(out: Path, seeds: int = 4) -> list[PlannedRun]:
 
 def mark_finished(run: PlannedRun) -> None:
     run.folder.mkdir(parents=True, exist_ok=True)
-    manifest = {"config": run.config.model_dump(mode="json"), "state": "finished"}
-    (run.folder / "manifest.json").write_text(json.dumps(manifest))
+    write_finished(run.folder, run.config)
 
 
 @dataclass
@@ -187,7 +186,7 @@ def test_a_full_disk_ends_the_starting_of_runs_and_is_said_once(tmp_path: Path) 
     assert states(stopped.run(planned)) == ["done", "failed", "failed", "waiting", "waiting"]
     assert states(stopped.run(planned)) == ["done", *["waiting"] * 4]  # as the runs after a full disk among the trials
     assert len(notes.said) == 1
-    assert "Make room" in notes.said[0]
+    assert "Free some space" in notes.said[0]
     assert states(scheduler(Pretender()).run(planned)) == ["done"] * 5  # once there is room
 
 

@@ -84,7 +84,7 @@ def test_failures_are_told_from_wrong_answers_and_the_pool_survives_them() -> No
     assert [v.status for v in verdicts] == ["timeout", "ok", "error", "ok", "error", "timeout", "ok"]
     assert [v.reward for v in verdicts] == [None, 1.0, None, 0.0, None, None, 1.0]
     assert "exit code 7" in verdicts[2].detail
-    assert "as asked" in verdicts[4].detail
+    assert "as requested" in verdicts[4].detail
     assert [v.reward for v in again] == [1.0] * 4
     assert time.monotonic() - started < 60
 

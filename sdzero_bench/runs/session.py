@@ -149,7 +149,7 @@ class Session:
             test=folder.write_question_set(self.test_questions, details),
         )
         folder.write_config(self.config)
-        folder.start_session(self._manifest(folder, files))
+        folder.start_session(self.manifest(folder, files))
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         try:
             run.require_context(
@@ -172,7 +172,7 @@ class Session:
             run.close()
         return self._write_up(run, folder, evaluation)
 
-    def _manifest(self, folder: RunFolder, files: QuestionFiles) -> Manifest:
+    def manifest(self, folder: RunFolder, files: QuestionFiles) -> Manifest:
         sandbox = self.task.sandbox
         return Manifest(
             format_version=FORMAT_VERSION,
