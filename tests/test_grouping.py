@@ -56,9 +56,13 @@ def test_the_base_alone_is_a_leaderboard_of_one(tmp_path: Path) -> None:
     [
         ("result.json", lambda text: text[:-9], "result.json' is not JSON"),
         ("result.json", None, "result.json' is missing"),
-        ("manifest.json", lambda text: text.replace('"test_set"', '"tost_set"'), "manifest.json': it has no 'test_set'"),
-        ("evaluation.json", lambda text: text.replace('"maj":', '"m":'), "evaluation.json': per_question has no 'maj'"),
-        ("result.json", lambda text: text.replace('"ledger"', '"l"'), "result.json': it has no 'ledger'"),
+        ("manifest.json", lambda text: text.replace('"test_set"', '"tost_set"'), "manifest.json': test_set: field required"),
+        (
+            "evaluation.json",
+            lambda text: text.replace('"maj":', '"m":'),
+            "evaluation.json': 0.per_question.maj: field required",
+        ),
+        ("result.json", lambda text: text.replace('"ledger"', '"l"'), "result.json': ledger: field required"),
     ],
 )
 def test_a_damaged_record_is_named(runs: Path, name: str, change: Any, message: str) -> None:
@@ -71,9 +75,9 @@ def test_a_damaged_record_is_named(runs: Path, name: str, change: Any, message: 
 def test_a_record_that_lacks_a_setting_is_named(runs: Path) -> None:
     path = runs / "srt-s0" / "manifest.json"
     manifest = json.loads(path.read_text())
-    del manifest["config"]["budget"]["samples_per_question"]
+    del manifest["config"]["model"]["name"]
     path.write_text(json.dumps(manifest))
-    with pytest.raises(UserError, match=r"lacks a setting.*samples_per_question"):
+    with pytest.raises(UserError, match=r"manifest.json': config.model.name: field required"):
         Report(runs)
 
 
@@ -116,8 +120,8 @@ def test_runs_on_other_questions_are_never_ranked_together(runs: Path, what: dic
     for board in Report(runs).boards:
         for table in board:
             rows = table.group.rows
-            assert len({run.manifest["question_set"] for row in rows if not row.is_base for run in row.runs}) == 1
-            assert len({run.manifest["test_set"] for row in rows for run in row.runs}) == 1
+            assert len({run.manifest.question_set for row in rows if not row.is_base for run in row.runs}) == 1
+            assert len({run.manifest.test_set for row in rows for run in row.runs}) == 1
             assert table.group.parts == ()
 
 

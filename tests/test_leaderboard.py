@@ -13,6 +13,7 @@ from synthetic_records import only_table, write_comparison, write_record
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.reader import load_run
+from sdzero_bench.records.schema import PhaseUse
 from sdzero_bench.report.leaderboard.comparison import compare_runs
 from sdzero_bench.report.leaderboard.costs import samples_up_to
 from sdzero_bench.report.leaderboard.efficiency import curve
@@ -117,8 +118,8 @@ def test_policies_on_the_way_stand_where_their_phases_end(runs: Path) -> None:
     run = load_run(runs / "sdzero-s0")
     assert samples_up_to(run, "srt") == 20
     phases = {"warm": 5, "srt.initial": 10, "srt.revision": 20, "distill": 40, "evaluation.srt": 160}
-    ledger = {name: {"samples": samples} for name, samples in phases.items()}
-    assert samples_up_to(replace(run, result={"ledger": ledger}), "srt") == 35
+    ledger = {name: PhaseUse(samples=samples) for name, samples in phases.items()}
+    assert samples_up_to(replace(run, written=run.result.model_copy(update={"ledger": ledger})), "srt") == 35
     assert samples_up_to(run, "unheard of") == 40
     points = curve(only_table(runs), "sdzero")
     assert [(point.samples, point.policy) for point in points] == [(0, "base"), (20, "srt"), (40, "final")]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from sdzero_bench.records.part import Count, Interval, Part, Share
+
+Figure = Literal["avg", "pass", "maj", "tokens"]
+"""What a policy is measured by on each question."""
 
 
 class PairedDifference(Part):
@@ -74,6 +77,10 @@ class PerQuestion(Part):
     passed: dict[str, float] = Field(alias="pass")
     maj: dict[str, float] | None
     tokens: dict[str, float]
+
+    def of(self, figure: Figure) -> dict[str, float] | None:
+        values: dict[str, float] | None = getattr(self, "passed" if figure == "pass" else figure)
+        return values
 
 
 class PolicyEvaluation(PolicyFigures):

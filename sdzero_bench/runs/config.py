@@ -97,8 +97,9 @@ def _named_method(given: dict[str, Any]) -> str:
     raise UserError("which method? add --method NAME; `sdzero-bench methods` lists them")
 
 
-def validate(settings: dict[str, Any]) -> RunConfig:
-    """A `RunConfig` with its task's and method's options filled in and checked."""
+def validate(given: RunConfig | dict[str, Any]) -> RunConfig:
+    """The settings with all options of their task and method, checked. Raises `UserError` as `resolve` does."""
+    settings = given.model_dump(mode="json") if isinstance(given, RunConfig) else given
     config = _check(RunConfig, settings, "")
     task_name, method_name = config.task.get("name", ""), config.method.get("name", "")
     task_options = _check(registry.task(task_name).Options, _without_name(config.task), "task.")

@@ -39,7 +39,7 @@ def session_in(folder: RunFolder, display: ProgressDisplay, ranks: Ranks = ALONE
     """
     manifest = read_manifest(folder.path)
     require_same_settings(manifest.config, config_in(folder.path / CONFIG), f"{folder.path / CONFIG}")
-    session = Session(validate(manifest.config.model_dump(mode="json")), display, ranks)
+    session = Session(validate(manifest.config), display, ranks)
     recorded = {"question_set": manifest.question_set, "test_set": manifest.test_set}
     for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
         if recorded[name] != questions.fingerprint:

@@ -11,6 +11,7 @@ from sdzero_bench.core.stats.footnotes import rule
 from sdzero_bench.core.stats.intervals import mean
 from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.core.text import with_interval
+from sdzero_bench.records.measured import Figure
 from sdzero_bench.records.reader import BASE, FINAL
 from sdzero_bench.report.leaderboard.costs import CPU, Cost, cost, samples_drawn
 from sdzero_bench.report.leaderboard.grouping import Row
@@ -82,10 +83,8 @@ def shown(name: ColumnName, rows: Sequence[Row], beside: Beside) -> Shown:
     values = {row.label: column.value(row, beside) for row in rows}
     units = {row.label: cost(row, 0.0, None).unit for row in rows} if "{device}" in column.heading else {}
     device = " or ".join(dict.fromkeys(units.values()))
-    measured = rows[0].entries[0] if rows else {"samples_per_question": 0, "k": 0}
-    heading = column.heading.format(
-        n=measured["samples_per_question"], k=measured["k"], reference=beside.reference, device=device
-    )
+    n, k = (rows[0].entries[0].samples_per_question, rows[0].entries[0].k) if rows else (0, 0)
+    heading = column.heading.format(n=n, k=k, reference=beside.reference, device=device)
     cells = {label: _text(column, value) for label, value in values.items()}
     if len(set(units.values())) > 1:
         cells = {label: text if text == DASH else f"{text} {units[label]}" for label, text in cells.items()}
@@ -102,7 +101,7 @@ def _text(column: Column, value: Value) -> str:
     return format(value, column.form)
 
 
-def figure(row: Row, name: Literal["avg", "pass", "maj", "tokens"]) -> Estimate | None:
+def figure(row: Row, name: Figure) -> Estimate | None:
     """Mean over questions and seeds; None where the task has no such figure."""
     return _mean(row.scores(name), share=name != "tokens")
 

@@ -12,6 +12,8 @@ from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import difference, mean
 from sdzero_bench.core.stats.significance import p_value
+from sdzero_bench.records.measured import PolicyEvaluation
+from sdzero_bench.records.part import as_json
 from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, by_question
 from sdzero_bench.records.record_files import read_manifest
@@ -84,8 +86,8 @@ def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None)
     if rows is None:
         raise UserError("one of the runs has no avg by question; validate the records")
     first, second = (np.array([row]) for row in rows)
-    sides = [Side(r, e["policy"], mean(s)) for r, e, s in zip((before, after), entries, (first, second), strict=True)]
-    gained, lost = _changes(sides[0], sides[1], list(entries[0]["per_question"]["avg"]), rows)
+    sides = [Side(r, e.policy, mean(s)) for r, e, s in zip((before, after), entries, (first, second), strict=True)]
+    gained, lost = _changes(sides[0], sides[1], list(entries[0].per_question.avg), rows)
     return Comparison(
         before=sides[0],
         after=sides[1],
@@ -99,10 +101,10 @@ def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None)
 
 
 def _require_measured_alike(before: RunRecord, after: RunRecord) -> None:
-    if before.manifest["test_set"] != after.manifest["test_set"]:
-        sets = f"{before.manifest['test_set']} and {after.manifest['test_set']}"
+    if before.manifest.test_set != after.manifest.test_set:
+        sets = f"{before.manifest.test_set} and {after.manifest.test_set}"
         raise UserError(f"the runs answered different test questions (test sets {sets}); only equal ones can be compared")
-    settings = [flatten({"evaluation": run.config["evaluation"]}) for run in (before, after)]
+    settings = [flatten({"evaluation": run.config.evaluation.model_dump(mode="json")}) for run in (before, after)]
     if names := [name for name in differing(settings) if name not in NOT_CONDITIONS]:
         said = " against ".join(in_words(found, names) for found in settings)
         raise UserError(f"the runs were measured differently: {said}; only equal evaluations can be compared")
@@ -110,22 +112,22 @@ def _require_measured_alike(before: RunRecord, after: RunRecord) -> None:
 
 def _warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
     """What else than the method may explain the difference."""
-    sets = [run.manifest["question_set"] for run in (before, after)]
+    sets = [run.manifest.question_set for run in (before, after)]
     if sets[0] != sets[1]:
         yield f"they trained on different questions: question sets {sets[0]} and {sets[1]}"
-    budgets = [flatten({"budget": {**run.result["budget"], "question_set": None}}) for run in (before, after)]
+    budgets = [flatten({"budget": {**as_json(run.result.budget), "question_set": None}}) for run in (before, after)]
     if names := differing(budgets):
         yield f"their budgets differ: {' against '.join(in_words(found, names) for found in budgets)}"
-    models = [run.config["model"]["name"] for run in (before, after)]
+    models = [run.config.model.name for run in (before, after)]
     if models[0] != models[1]:
         yield f"they started from different models: {models[0]} and {models[1]}"
 
 
-def _entry(run: RunRecord, policy: str | None) -> dict[str, Any]:
+def _entry(run: RunRecord, policy: str | None) -> PolicyEvaluation:
     wanted = policy or (BASE if run.is_base else FINAL)
     entry = run.entry(wanted)
     if entry is None:
-        raise unknown(f"policy of {str(run.folder)!r}", wanted, [entry["policy"] for entry in run.evaluation])
+        raise unknown(f"policy of {str(run.folder)!r}", wanted, [entry.policy for entry in run.evaluation])
     return entry
 
 

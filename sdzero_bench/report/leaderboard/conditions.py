@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.dotted import flatten
+from sdzero_bench.records.part import as_json
 from sdzero_bench.records.reader import RunRecord
 
 Conditions = dict[str, Any]
@@ -29,44 +30,32 @@ PART = ("questions.train", "question set", "budget.questions", "budget.samples")
 
 
 def conditions(run: RunRecord) -> Conditions:
-    """Everything that has to be equal for two rows to be ranked. A tuned run leaves out the settings that were tuned.
-
-    Raises `UserError` if the record lacks one of them.
-    """
-    try:
-        return _conditions(run)
-    except (KeyError, TypeError, AttributeError) as error:
-        path = run.folder / "manifest.json"
-        raise UserError(f"{str(path)!r} lacks a setting ({error}); the record is damaged, or of another version") from error
-
-
-def _conditions(run: RunRecord) -> Conditions:
-    config = run.config
+    """Everything that has to be equal for two rows to be ranked. A tuned run leaves out the settings that were tuned."""
+    config = run.config.model_dump(mode="json")
     found = {f"{name}": config[name] for name in ("model", "task", "sampling", "evaluation", "optimizer")}
-    flat = flatten({**found, "questions": {"train": config["questions"].get("train")}})
-    budget = {name: value for name, value in run.result["budget"].items() if name != "question_set"}
+    flat = flatten({**found, "questions": {"train": config["questions"]["train"]}})
+    budget = {name: value for name, value in as_json(run.result.budget).items() if name != "question_set"}
     flat |= flatten({"budget": {**budget, "samples_per_question": config["budget"]["samples_per_question"]}})
-    flat |= {"question set": run.manifest["question_set"], "test set": run.manifest["test_set"]}
-    # Of the engine only its name matters; records from before there was a choice do not have it.
-    flat |= {"engine": config.get("engine", {}).get("name", "transformers")}
-    if (lora := config.get("lora", {})).get("rank") is not None:  # records from before there were adapters do not have it
-        flat |= flatten({"lora": lora})
-    if flat.get("model.thinking") is None:  # as the model does by itself; older records do not have it
+    flat |= {"question set": run.manifest.question_set, "test set": run.manifest.test_set}
+    flat |= {"engine": config["engine"]["name"]}  # where its servers are does not matter
+    if config["lora"]["rank"] is not None:
+        flat |= flatten({"lora": config["lora"]})
+    if flat.get("model.thinking") is None:  # as the model does by default
         flat.pop("model.thinking", None)
-    tuned = set(run.tuning["grid"]) if run.tuning else set()
+    tuned = set(run.tuning.grid) if run.tuning else set()
     flat = {name: value for name, value in flat.items() if name not in NOT_CONDITIONS | tuned}
     # A method with a learning rate of its own does not share the optimiser.
     own = {n: v for n, v in options(run).items() if n.split(".")[-1] == "learning_rate" and v is not None}
     flat |= {f"own learning rate ({run.method})": value for value in own.values()}
-    if sandbox := run.result.get("sandbox"):
+    if sandbox := run.result.sandbox:
         flat["sandbox"] = sandbox
-    return {**flat, "tuning": flatten(run.tuning["grid"]) if run.tuning else None}
+    return {**flat, "tuning": flatten(run.tuning.grid) if run.tuning else None}
 
 
 def options(run: RunRecord) -> Conditions:
     """Options of the method, without those that were tuned."""
-    tuned = set(run.tuning["grid"]) if run.tuning else set()
-    flat = flatten({"method": {name: value for name, value in run.config["method"].items() if name != "name"}})
+    tuned = set(run.tuning.grid) if run.tuning else set()
+    flat = flatten({"method": {name: value for name, value in run.config.method.items() if name != "name"}})
     return {name.removeprefix("method."): value for name, value in flat.items() if name not in tuned}
 
 
@@ -111,14 +100,6 @@ def value_in_words(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(value_in_words(v) for v in value) + "]"
     return str(value)
-
-
-def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted name."""
-    flat: dict[str, Any] = {}
-    for name, value in content.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
 
 
 def _said(name: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord
+from sdzero_bench.records.schema import Manifest, PhaseUse, Use
 from sdzero_bench.report.leaderboard.grouping import Row
 
 ACCELERATOR, CPU = "accelerator", "CPU"
@@ -37,11 +37,11 @@ class Cost:
 def cost(row: Row, average: float, base: float | None) -> Cost:
     """Cost of a row whose avg@k is `average`. A base row that was measured within another run costs nothing."""
     runs = row.runs
-    training = [{} if row.is_base else run.training for run in runs]
-    evaluation = [_evaluation(row, run.result["ledger"]) for run in runs]
+    training: list[Use] = [{} if row.is_base else run.training for run in runs]
+    evaluation = [_evaluation(row, run.result.ledger) for run in runs]
     count = len(runs)
 
-    def mean(ledgers: list[dict[str, Any]], *names: str) -> float:
+    def mean(ledgers: list[Use], *names: str) -> float:
         return sum(_total(ledger.values(), *names) for ledger in ledgers) / count
 
     samples = mean(training, "samples")
@@ -55,7 +55,7 @@ def cost(row: Row, average: float, base: float | None) -> Cost:
         hours=spent / count,
         unit=unit,
         gain_per_thousand=gained,
-        tuning_samples=sum(trial.get("samples", 0) for trial in tuning["trials"]) if tuning else 0,
+        tuning_samples=sum(trial.samples for trial in tuning.trials) if tuning else 0,
         evaluation_samples=mean(evaluation, "samples"),
         evaluation_tokens=mean(evaluation, "generated_tokens"),
         verifier_failures=int(sum(_total(use.values(), "verifier_failures") for use in training)),
@@ -76,13 +76,13 @@ def samples_up_to(run: RunRecord, policy: str) -> int:
     Those of the phases up to the last one that is named after the policy, `POLICY` or `POLICY.SOMETHING`, in the order of the
     ledger; all of them if none is.
     """
-    drawn = [(name, use["samples"]) for name, use in run.training.items()]
+    drawn = [(name, use.samples) for name, use in run.training.items()]
     named = [i for i, (name, _) in enumerate(drawn) if name == policy or name.startswith(f"{policy}.")]
     last = named[-1] if named else len(drawn) - 1
     return sum(samples for _, samples in drawn[: last + 1])
 
 
-def hours(spent: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[float, str]:
+def hours(spent: Sequence[tuple[Use, Manifest]]) -> tuple[float, str]:
     """Hours of pairs (phases of a ledger, manifest), and what of.
 
     Of accelerators where any was used; else wall time times the threads that computed.
@@ -93,16 +93,15 @@ def hours(spent: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple
     return sum(_total(uses.values(), "wall_seconds") * _threads(manifest) for uses, manifest in spent) / 3600, CPU
 
 
-def _evaluation(row: Row, ledger: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluation(row: Row, ledger: Use) -> Use:
     """Phases that measured the ranked policy, or, of a whole run, all that measured."""
     prefix = f"{EVALUATION}.{row.policy}" if row.is_base else EVALUATION
     return {name: use for name, use in ledger.items() if name.startswith(prefix)}
 
 
-def _total(uses: Iterable[Mapping[str, Any]], *names: str) -> float:
-    return sum(use.get(name, 0) for use in uses for name in names)
+def _total(uses: Iterable[PhaseUse], *names: str) -> float:
+    return sum(float(getattr(use, name)) for use in uses for name in names)
 
 
-def _threads(manifest: Mapping[str, Any]) -> int:
-    hardware = manifest.get("hardware") or {}
-    return hardware.get("torch_threads") or hardware.get("cpu_count") or 1
+def _threads(manifest: Manifest) -> int:
+    return manifest.hardware.torch_threads or manifest.hardware.cpu_count or 1

@@ -95,7 +95,7 @@ def images(figure: Any) -> dict[str, bytes]:
 
 
 def _on_the_way(row: Row) -> list[Point]:
-    policies = [e["policy"] for e in row.runs[0].evaluation if e["policy"] not in (BASE, FINAL)]
+    policies = [e.policy for e in row.runs[0].evaluation if e.policy not in (BASE, FINAL)]
     points = []
     for policy in policies:
         scores = row.scores("avg", policy)

@@ -10,6 +10,8 @@ from typing import Any
 
 from sdzero_bench.core.stats.footnotes import OVER_QUESTIONS
 from sdzero_bench.core.text import with_interval
+from sdzero_bench.records.measured import PolicyEvaluation
+from sdzero_bench.records.part import as_json
 from sdzero_bench.records.reader import BASE, RunRecord
 from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, RecordLink, Table
 
@@ -22,13 +24,13 @@ NOTES = [
 
 def in_order(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """This project's tasks first, then those of harnesses; by task, then by policy."""
-    return sorted(runs, key=lambda run: (run.result.get("harness") or "", run.task, policy(run), run.run_id))
+    return sorted(runs, key=lambda run: (run.result.harness or "", run.task, policy(run), run.run_id))
 
 
 def policy(run: RunRecord) -> str:
     """What was measured: the checkpoint of a run, or a model."""
-    origin = run.manifest.get("origin")
-    return f"{origin['run_id']}, {origin['checkpoint']}" if origin else run.config["model"]["name"]
+    origin = run.manifest.origin
+    return f"{origin.run_id}, {origin.checkpoint}" if origin else run.config.model.name
 
 
 def blocks(runs: Sequence[RunRecord]) -> Iterator[Block]:
@@ -57,13 +59,13 @@ def as_data(run: RunRecord) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "task": run.task,
-        "harness": run.result.get("harness"),
+        "harness": run.result.harness,
         "policy": policy(run),
-        "evaluation": run.config["evaluation"],
-        "test_set": run.manifest["test_set"],
-        "sandbox": run.result.get("sandbox"),
-        **{name: entry[name] for name in (*names, *more)},
-        "harness_figures": entry.get("harness"),
+        "evaluation": run.config.evaluation.model_dump(mode="json"),
+        "test_set": run.manifest.test_set,
+        "sandbox": run.result.sandbox,
+        **{name: getattr(entry, name) for name in (*names, *more)},
+        "harness_figures": entry.harness and as_json(entry.harness),
     }
 
 
@@ -81,7 +83,7 @@ def as_rows(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     return rows
 
 
-def _entry(run: RunRecord) -> dict[str, Any]:
+def _entry(run: RunRecord) -> PolicyEvaluation:
     entry = run.entry(BASE)
     assert entry is not None  # a run that trains nothing measures the base
     return entry

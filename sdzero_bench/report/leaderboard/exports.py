@@ -87,7 +87,7 @@ def _standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
         "supervision": standing.supervision,
         "unverified": standing.unverified,
         "runs": [{"run_id": run.run_id, "seed": run.seed, "avg": avg} for run, avg in runs],
-        "tuned": tuning["chosen"] if tuning else None,
+        "tuned": tuning.chosen if tuning else None,
         "cost": asdict(standing.cost),
         "curve": [asdict(point) for point in curve(table, standing.label)],
     }

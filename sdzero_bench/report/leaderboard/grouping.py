@@ -13,6 +13,7 @@ import numpy as np
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.two_way import Scores
+from sdzero_bench.records.measured import Figure, PolicyEvaluation
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, by_question
 from sdzero_bench.report.leaderboard.conditions import (
     PART,
@@ -44,11 +45,11 @@ class Row:
         return self.policy == BASE
 
     @property
-    def entries(self) -> list[dict[str, Any]]:
-        """The ranked policy as it was measured, one entry a seed."""
+    def entries(self) -> list[PolicyEvaluation]:
+        """The ranked policy as it was measured, one entry per seed."""
         return [entry for run in self.runs if (entry := run.entry(self.policy)) is not None]
 
-    def scores(self, figure: str, policy: str | None = None) -> Scores | None:
+    def scores(self, figure: Figure, policy: str | None = None) -> Scores | None:
         """`avg`, `pass`, `maj` or `tokens` by seed and question; None where the task has no such figure.
 
         `policy` is another measured one than the row's. None, too, if not every seed measured it.
@@ -116,7 +117,7 @@ def collect(records: Sequence[RunRecord]) -> Collection:
         raise UserError(f"none of the {len(records)} runs is finished; resume them first: sdzero-bench run --resume FOLDER")
     evaluations = tuple(run for run in finished if run.measured_alone)
     finished = [run for run in finished if not run.measured_alone]
-    trials = [run for run in finished if run.config["evaluation"].get("split") == "validation"]
+    trials = [run for run in finished if run.config.evaluation.split == "validation"]
     if len(trials) == len(finished):
         trials = []
     runs, repeated = _distinct([run for run in finished if run not in trials])

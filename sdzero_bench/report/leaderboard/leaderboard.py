@@ -50,7 +50,7 @@ class Standing:
 
     @property
     def supervision(self) -> str:
-        return "; ".join(dict.fromkeys(run.result["supervision"] for run in self.row.runs)) if not self.row.is_base else "none"
+        return "; ".join(dict.fromkeys(run.result.supervision for run in self.row.runs)) if not self.row.is_base else "none"
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def build(group: Group, reference: str | None = None) -> TaskTable:
             majority=figure(row, "maj"),
             tokens=_required(row, "tokens"),
             over_reference=towards(pairs, chosen, row.label),
-            unverified=sum(entry["unverified"] for entry in row.entries),
+            unverified=sum(entry.unverified for entry in row.entries),
             cost=cost(row, averages[row.label].mean, base.mean if base else None),
         )
         for row in order

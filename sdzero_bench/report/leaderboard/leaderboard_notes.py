@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from sdzero_bench.core.stats.footnotes import INTERVALS, rule
 from sdzero_bench.core.text import percent
-from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.report.leaderboard.columns import COLUMNS, shown
 from sdzero_bench.report.leaderboard.conditions import value_in_words
 from sdzero_bench.report.leaderboard.grouping import Collection
@@ -71,7 +70,7 @@ def probability(p: float) -> str:
 
 def _questions(table: TaskTable) -> str:
     c = table.group.conditions
-    measured = table.standings[0].row.entries[0]["questions"]
+    measured = table.standings[0].row.entries[0].questions
     tokens = c.get("budget.training_tokens")
     limit = f" and {tokens:,} trained tokens" if tokens else ""
     return (
@@ -86,7 +85,7 @@ def _settings(table: TaskTable) -> str:
     if grid is None:
         return "Settings: shared by all methods, tuned for none."
     trained = [standing for standing in table.standings if not standing.row.is_base and standing.row.runs[0].tuning]
-    trials = sorted({len(_tuning(standing.row.runs[0])["trials"]) for standing in trained})
+    trials = sorted({len(tuning.trials) for standing in trained if (tuning := standing.row.runs[0].tuning)})
     chosen = "; ".join(f"{s.label} " + ", ".join(_chosen(s)) for s in trained)
     count = " or ".join(map(str, trials))
     return f"Settings: tuned {value_in_words(grid)}, {count} trials per method on validation questions. Chosen: {chosen}."
@@ -94,12 +93,9 @@ def _settings(table: TaskTable) -> str:
 
 def _chosen(standing: Standing) -> list[str]:
     """What was chosen; if seeds differ, all of them."""
-    said = [", ".join(f"{n}={value_in_words(v)}" for n, v in _tuning(run)["chosen"].items()) for run in standing.row.runs]
+    found = [run.tuning.chosen if run.tuning else {} for run in standing.row.runs]
+    said = [", ".join(f"{name}={value_in_words(value)}" for name, value in chosen.items()) for chosen in found]
     return list(dict.fromkeys(said))
-
-
-def _tuning(run: RunRecord) -> dict:
-    return run.tuning or {"trials": [], "chosen": {}}
 
 
 def _seeds(table: TaskTable) -> list[str]:

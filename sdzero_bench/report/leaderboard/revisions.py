@@ -57,10 +57,10 @@ def revisions(runs: Sequence[RunRecord], policy: str) -> Revisions:
 
 def _of_run(run: RunRecord, policy: str) -> Revisions:
     """Shape of each: [questions], in the order of the evaluation."""
-    entry: Any = run.entry(policy)
-    if "revision" not in entry:
+    entry = run.entry(policy)
+    if entry is None or entry.revision is None:
         raise UserError(f"{str(run.folder)!r} did not let {policy!r} revise (evaluation.revise)")
-    order = {question: i for i, question in enumerate(entry["per_question"]["avg"])}
+    order = {question: i for i, question in enumerate(entry.per_question.avg)}
     journal = run.folder / "journal"
     first = {(r["question_id"], r["index"]): _reward(r) for r in read_lines(journal / f"evaluation.{policy}.jsonl")}
     counts = np.zeros((4, len(order)))
@@ -80,4 +80,5 @@ def _of_run(run: RunRecord, policy: str) -> Revisions:
 
 
 def _reward(row: dict[str, Any]) -> float | None:
-    return row["verdict"]["reward"]
+    reward: float | None = row["verdict"]["reward"]
+    return reward

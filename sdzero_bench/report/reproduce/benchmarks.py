@@ -69,9 +69,9 @@ def _measurement(
     entry = run.entry(policy)
     if entry is None:
         raise UserError(f"{str(run.folder)!r} measured no policy {policy!r}")
-    checkpoint = entry["checkpoint"]
+    checkpoint = entry.checkpoint
     if (known := shelf.measured(run, checkpoint, benchmark)) is not None:
         return Measurement(cell, benchmark, known)
     measured = subject(str(run.folder if policy == BASE else run.folder / "checkpoints" / checkpoint))
     config = settings_for(measured, setting.preset, benchmark, list(setting.assignments))
-    return Measurement(cell, benchmark, None, validate(config.model_dump(mode="json")), measured.origin)
+    return Measurement(cell, benchmark, None, validate(config), measured.origin)

@@ -17,6 +17,7 @@ from sdzero_bench.core.stats.intervals import difference
 from sdzero_bench.core.stats.significance import Decision, decide, holm, p_value
 from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.core.yaml_core import read_yaml
+from sdzero_bench.records.measured import Figure
 from sdzero_bench.report.leaderboard.costs import hours
 from sdzero_bench.report.leaderboard.leaderboard_notes import probability
 from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, Table
@@ -190,7 +191,7 @@ def _made_from(setting: Setting, shelf: Shelf) -> str:
         for cell in cells(experiment, setting):
             if (run := shelf.find(cell.config)) is not None:
                 runs[run.folder] = run
-    spent, unit = hours([(run.result["ledger"], run.manifest) for run in runs.values()])
+    spent, unit = hours([(run.result.ledger, run.manifest) for run in runs.values()])
     return f"Computed from {len(runs)} runs, which took {spent:.1f} {unit}-hours in total, evaluation included."
 
 
@@ -207,7 +208,7 @@ def _paired(before: Scores | None, after: Scores | None, threshold: float) -> Te
     return Tested(difference(before, after), p_value(before, after, threshold))
 
 
-def _scores(name: str) -> Compare:
+def _scores(name: Figure) -> Compare:
     def compare(after: Measured, before: Measured | None, threshold: float) -> Tested | None:
         return _paired(before.row.scores(name), after.row.scores(name), threshold) if before else None
 

@@ -14,14 +14,14 @@ from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures
 def said(figures: TaskFigures, columns: Sequence[Shown]) -> list[str]:
     """Questions and budget, what the intervals cover, every seed, and what is missing."""
     experiment = figures.experiment
-    measured, budget = figures.rows[0].row.entries[0], figures.rows[-1].row.runs[0].result["budget"]
+    measured, budget = figures.rows[0].row.entries[0], figures.rows[-1].row.runs[0].result.budget
     trained = (
         f"trained on {figures.trained_on}"
         if figures.trained_on
-        else f"{budget['questions']:,} training questions, {budget['samples']:,} samples of at most "
-        f"{budget['new_tokens_per_sample']:,} new tokens, unless the row states otherwise"
+        else f"{budget.questions:,} training questions, {budget.samples:,} samples of at most "
+        f"{budget.new_tokens_per_sample:,} new tokens, unless the row states otherwise"
     )
-    asked = f"{figures.task}: {measured['questions']:,} test questions, {measured['samples_per_question']} samples each"
+    asked = f"{figures.task}: {measured.questions:,} test questions, {measured.samples_per_question} samples each"
     lines = [f"{asked}; {trained}."]
     if any(isinstance(value, Estimate) for column in columns for value in column.values.values()):
         lines.append(INTERVALS)
@@ -31,7 +31,7 @@ def said(figures: TaskFigures, columns: Sequence[Shown]) -> list[str]:
         lines.append(f"avg (%) by seed: {by_seed}.")
     if experiment.figure == "localisation" and not figures.trained_on:
         lines += [line for row in figures.rows for line in _concentration(row)]
-    if failures := sum(entry["unverified"] for row in figures.rows for entry in row.row.entries):
+    if failures := sum(entry.unverified for row in figures.rows for entry in row.row.entries):
         lines.append(
             f"The verifier failed on {failures:,} evaluation samples, which count neither as correct nor as incorrect."
         )

@@ -93,10 +93,10 @@ def of_task(experiment: Experiment, task: str, found: Found, benchmark: bool = F
         policy = BASE if benchmark or variant.method == BASE else variant.policy
         for run in runs:
             if run.entry(policy) is None:
-                others = ", ".join(entry["policy"] for entry in run.evaluation)
+                others = ", ".join(entry.policy for entry in run.evaluation)
                 raise UserError(f"{str(run.folder)!r} measured no policy {policy!r}, but {others}")
         rows.append(Measured(label, Row(label, policy, runs), tuple(seed for seed, _ in there)))
-    sets = {run.manifest["test_set"]: run.folder for row in rows for run in row.row.runs}
+    sets = {run.manifest.test_set: run.folder for row in rows for run in row.row.runs}
     if len(sets) > 1:
         one, other, *_ = map(str, sets.values())
         raise UserError(f"{one!r} and {other!r} were measured on different questions; run one of them again")

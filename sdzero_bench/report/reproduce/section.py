@@ -8,6 +8,7 @@ from typing import Any
 
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.text import with_interval
+from sdzero_bench.records.schema import PhaseUse
 from sdzero_bench.report.leaderboard.columns import ColumnName, Shown, shown
 from sdzero_bench.report.rendering.blocks import DASH, Bars, Block, Figure, Heading, Notes, RecordLink, Table
 from sdzero_bench.report.reproduce.benchmarks import on_benchmarks
@@ -117,8 +118,8 @@ def _phases(figures: TaskFigures) -> Table:
         for phase in runs[0].training:
             uses = [run.training[phase] for run in runs]
 
-            def mean(*names: str, uses: list[dict[str, Any]] = uses) -> str:
-                return f"{sum(use[name] for use in uses for name in names) / len(uses):,.0f}"
+            def mean(*names: str, uses: list[PhaseUse] = uses) -> str:
+                return f"{sum(getattr(use, name) for use in uses for name in names) / len(uses):,.0f}"
 
             trained = mean("forward_tokens", "backward_tokens")
             rows.append([row.label, phase, mean("samples"), mean("generated_tokens"), trained])

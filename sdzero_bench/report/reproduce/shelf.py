@@ -33,8 +33,8 @@ class Shelf:
         for folder in folders:
             if folder.is_dir() and any(folder.rglob("manifest.json")):
                 for run in load_runs(folder):
-                    if run.finished and run.measured_alone and (origin := run.manifest.get("origin")):
-                        self._measured[origin["run_id"], origin["checkpoint"], run.task].append(run)
+                    if run.finished and run.measured_alone and (origin := run.manifest.origin):
+                        self._measured[origin.run_id, origin.checkpoint, run.task].append(run)
                     elif run.finished and not run.measured_alone and run.tuning is None:
                         self._put(run)
 
@@ -49,7 +49,7 @@ class Shelf:
     @property
     def presets(self) -> list[str]:
         """Those that its runs were made with."""
-        return sorted({run.config["preset"] for runs in self._runs.values() for run, _ in runs})
+        return sorted({run.config.preset for runs in self._runs.values() for run, _ in runs})
 
     def find(self, config: RunConfig) -> RunRecord | None:
         """A finished run whose figures are those of `config`, and that measured all that it asks for."""
@@ -60,7 +60,7 @@ class Shelf:
         """That checkpoint of the run, measured on another task in the way in which the run measured its own."""
         ways = ("samples", "pass_at", "temperature", "top_p", "max_new_tokens", "seed")
         for found in self._measured.get((run.run_id, checkpoint, task), ()):
-            if all(found.config["evaluation"][way] == run.config["evaluation"][way] for way in ways):
+            if all(getattr(found.config.evaluation, way) == getattr(run.config.evaluation, way) for way in ways):
                 return found
         return None
 

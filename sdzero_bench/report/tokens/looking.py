@@ -34,7 +34,7 @@ def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
     prompt can no longer be reconstructed.
     """
     folder = RunFolder.open(run)
-    config = validate(read_manifest(run).config.model_dump(mode="json"))
+    config = validate(read_manifest(run).config)
     if sample.verdict.reward is None:
         raise UserError(f"the verifier failed on {sample.key}, so it has no control phrase; choose another sample")
     base = model_path(config.model.name)

@@ -41,7 +41,7 @@ def plan_of(path: Path, assumed: Sequence[str] = ()) -> tuple[Plan, Use]:
     run = RunFolder.open(path)
     if not is_finished(run.path):
         raise UserError(f"{str(path)!r} is not finished: there is nothing to compare a plan with yet")
-    config, result = validate(read_manifest(run.path).config.model_dump(mode="json")), read_result(run.path)
+    config, result = validate(read_manifest(run.path).config), read_result(run.path)
     # The number of questions is known, not estimated; a task's splits may have more than were used.
     counts = [f"questions.train={result.budget.questions}", f"questions.test={result.evaluation[0].questions}"]
     found = assumptions(config, [*counts, *assumed])

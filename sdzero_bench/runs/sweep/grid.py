@@ -42,7 +42,7 @@ class PlannedRun:
         manifest = RunFolder(self.folder).manifest
         if manifest is None:
             return False
-        if changed := differing_settings(validate(manifest.config.model_dump(mode="json")), self.config):
+        if changed := differing_settings(validate(manifest.config), self.config):
             names = ", ".join(key for key, _, _ in changed)
             raise UserError(f"{str(self.folder)!r} holds a run with other settings ({names}) than its name says; move it away")
         return manifest.state == "finished"
