@@ -70,7 +70,7 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    return one == other
+    return bool(one == other)
 
 
 def _by_place(content: Any) -> Any:

@@ -82,7 +82,8 @@ def parsed(path: Path) -> Any:
 def _typed(folder: Path, file: str, kind: type[Model]) -> Model:
     content = migrated(folder, file, parsed(folder / file))
     try:
-        return adapter(file).validate_python(content)
+        typed: Model = adapter(file).validate_python(content)
+        return typed
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole file"

@@ -38,7 +38,8 @@ def load_preset(name: str) -> dict[str, Any]:
 
 @cache
 def _parsed_preset(name: str) -> dict[str, Any]:
-    return read_yaml(resources.files("sdzero_bench.core.presets").joinpath(f"{name}.yaml").read_text())
+    parsed: dict[str, Any] = read_yaml(resources.files("sdzero_bench.core.presets").joinpath(f"{name}.yaml").read_text())
+    return parsed
 
 
 def resolve(
@@ -184,10 +185,12 @@ def _assignment(text: str) -> dict[str, Any]:
     if not equals or not key.strip():
         raise UserError(f"--set {text!r} is not KEY=VALUE")
     try:
-        result: Any = read_yaml(value)
+        parsed = read_yaml(value)
     except yaml.YAMLError as error:
         raise UserError(f"--set {key}: {value!r} is not a YAML value") from error
-    for part in reversed(key.strip().split(".")):
+    *above, last = key.strip().split(".")
+    result: dict[str, Any] = {last: parsed}
+    for part in reversed(above):
         result = {part: result}
     return result
 

@@ -199,7 +199,7 @@ class Session:
         """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB per sample."""
         weights = sum(file.stat().st_size for file in Path(model_path(self.config.model.name)).glob("*.safetensors"))
         evaluated = len(self.test_questions) * self.config.evaluation.samples * 6
-        return 10 * weights + 4_000 * (sum(self.plan.values()) + evaluated)
+        return int(10 * weights + 4_000 * (sum(self.plan.values()) + evaluated))
 
     def _evaluate(self, run: Run, label: str, policy: Checkpoint) -> PolicyEvaluation:
         settings = self.config.evaluation

@@ -20,7 +20,7 @@ def buckets(kl: Sequence[float], count: int = 20) -> list[float]:
         return [0.0] * count
     borders = np.linspace(0, len(mass), count + 1)
     below = np.interp(borders, np.arange(len(mass) + 1), np.concatenate([[0.0], np.cumsum(mass)]))
-    return (np.diff(below) / below[-1]).tolist()
+    return [float(share) for share in np.diff(below) / below[-1]]
 
 
 def concentration(kl: Sequence[float]) -> float:

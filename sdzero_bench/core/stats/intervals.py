@@ -60,7 +60,8 @@ def ratio(part: Scores, whole: Scores) -> Scores | None:
     if whole.sum() == 0:
         return None
     rate = part.sum() / whole.sum()
-    return rate + (part - rate * whole) / whole.mean()
+    linearised: Values = rate + (part - rate * whole) / whole.mean()
+    return linearised
 
 
 def independent_difference(first: Values, second: Values) -> Estimate:

@@ -25,16 +25,18 @@ class TwoWay:
     @cached_property
     def by_question(self) -> NDArray[np.float64]:
         """Means over seeds. Shape: [questions]."""
-        return self.scores.mean(axis=0)
+        means: NDArray[np.float64] = self.scores.mean(axis=0)
+        return means
 
     @cached_property
     def deviations(self) -> NDArray[np.float64]:
         """Seed means minus the grand mean. Shape: [seeds]."""
-        return self.scores.mean(axis=1) - self.scores.mean()
+        deviations: NDArray[np.float64] = self.scores.mean(axis=1) - self.scores.mean()
+        return deviations
 
     @property
     def seeds(self) -> int:
-        return self.scores.shape[0]
+        return int(self.scores.shape[0])
 
     @cached_property
     def seeds_term(self) -> float:
@@ -59,4 +61,7 @@ class TwoWay:
         """Deviations rescaled so that their resampled mean has the variance `seed_variance`. Shape: [seeds]."""
         if self.seed_variance == 0:
             return np.zeros(self.seeds)
-        return self.deviations * np.sqrt(self.seed_variance / self.seeds_term * self.seeds / (self.seeds - 1))
+        effects: NDArray[np.float64] = self.deviations * np.sqrt(
+            self.seed_variance / self.seeds_term * self.seeds / (self.seeds - 1)
+        )
+        return effects

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import difference, mean
@@ -18,7 +19,7 @@ from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, by_question
 from sdzero_bench.records.record_files import read_manifest
 from sdzero_bench.records.recorded_journal import RecordedJournal
-from sdzero_bench.report.leaderboard.conditions import NOT_CONDITIONS, differing, flatten, in_words
+from sdzero_bench.report.leaderboard.conditions import NOT_CONDITIONS, differing, in_words
 
 RIGHT = 0.5
 """A question counts as correct if at least this share of its samples is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from sdzero_bench.records.reader import BASE, FINAL
 from sdzero_bench.report.leaderboard.costs import samples_up_to
 from sdzero_bench.report.leaderboard.grouping import Row
 from sdzero_bench.report.leaderboard.leaderboard import TaskTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLOURS = (
     "#0072b2",
@@ -105,7 +108,7 @@ def _on_the_way(row: Row) -> list[Point]:
     return points
 
 
-def _line(panel, points: list[Point], label: str, labels: list[str]) -> None:
+def _line(panel: Axes, points: list[Point], label: str, labels: list[str]) -> None:
     if not points:
         return
     number = labels.index(label)
@@ -117,7 +120,7 @@ def _line(panel, points: list[Point], label: str, labels: list[str]) -> None:
     x, y, bars = _arrays(line)
     bars[:, [p.policy == BASE for p in line]] = 0  # the base's own bar is drawn once
     x = np.where(x > 0, x + aside, x)
-    shown = {"capsize": 2, "elinewidth": 0.8, **style}
+    shown: dict[str, Any] = {"capsize": 2, "elinewidth": 0.8, **style}
     panel.errorbar(x, y, yerr=bars, linestyle=LINES[number % len(LINES)], markersize=5, label=in_lines(label), **shown)
     way = [point for point in points if point.policy not in (BASE, FINAL)]
     if way:
@@ -130,7 +133,7 @@ def _line(panel, points: list[Point], label: str, labels: list[str]) -> None:
             )
 
 
-def _base(panel, table: TaskTable) -> None:
+def _base(panel: Axes, table: TaskTable) -> None:
     for standing in table.standings:
         if standing.row.is_base:
             x, y, bars = _arrays([Point(0, standing.avg, BASE)])

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.records.measured import Figure, PolicyEvaluation
@@ -21,7 +22,6 @@ from sdzero_bench.report.leaderboard.conditions import (
     conditions,
     differing,
     family,
-    flatten,
     key,
     measured_alike,
     options,
@@ -86,11 +86,11 @@ class Group:
 
     @property
     def task(self) -> str:
-        return self.conditions["task.name"]
+        return str(self.conditions["task.name"])
 
     @property
     def questions(self) -> int:
-        return self.conditions["budget.questions"]
+        return int(self.conditions["budget.questions"])
 
     def row(self, label: str) -> Row | None:
         return next((row for row in self.rows if row.label == label), None)

@@ -78,7 +78,7 @@ class TaskTable:
 
     @property
     def samples_per_question(self) -> int:
-        return self.group.conditions["evaluation.samples"]
+        return int(self.group.conditions["evaluation.samples"])
 
     @property
     def has_seeds(self) -> bool:
