@@ -205,9 +205,9 @@ def _defaults(method: str) -> dict[str, Any]:
 
 
 def _with_parts(groups: list[Group]) -> list[Group]:
-    """The groups with the most questions of their family, those that were told to use only the first of them as parts.
+    """The groups with the most questions of their family, with those limited to the first of them (questions.train) as parts.
 
-    Fewer questions without being told are other questions, such as those of another version of a data set.
+    Fewer questions without that limit are other questions, such as those of another version of a data set.
     """
     families: dict[str, list[Group]] = defaultdict(list)
     for group in groups:

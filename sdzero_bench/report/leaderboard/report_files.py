@@ -34,7 +34,7 @@ class Report:
         groups = [group for board in self.collection.boards for group in board]
         labels = sorted({row.label for group in groups for row in group.rows})
         if reference is not None and reference not in labels:
-            raise UserError(f"--reference {reference!r} is no row of a table; there are: {', '.join(labels)}")
+            raise UserError(f"--reference {reference!r} is not a row of any table; there are: {', '.join(labels)}")
         self.boards: list[list[TaskTable]] = [
             [build(group, reference if reference and group.row(reference) else None) for group in board]
             for board in self.collection.boards

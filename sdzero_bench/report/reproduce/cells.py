@@ -42,7 +42,7 @@ class Cell:
 
 
 def cells(experiment: Experiment, setting: Setting) -> list[Cell]:
-    """Seed by seed, so that what is cut off can be compared; none where the preset cannot do it.
+    """Seed by seed, so that an interrupted series can be compared; none where the preset does not support it.
 
     Raises `UserError` for a setting that cannot be.
     """

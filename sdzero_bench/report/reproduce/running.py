@@ -54,6 +54,6 @@ def _run(wanted: Sequence[PlannedRun], out: Path, jobs: int) -> list[SweepEntry]
         return scheduler.run(wanted)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise UserError("interrupted. Nothing is lost; the same command goes on") from None
+        raise UserError("interrupted. Nothing is lost; repeat the command to resume") from None
     finally:
         children.close()

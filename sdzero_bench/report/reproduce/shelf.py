@@ -1,4 +1,4 @@
-"""Runs that are there already, whoever made them: found by what decides their figures, not by their names."""
+"""Existing runs, found by the settings that decide their figures, not by their names."""
 
 from __future__ import annotations
 

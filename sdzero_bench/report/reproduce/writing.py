@@ -68,7 +68,7 @@ def _contents(sections: Sequence[ExperimentSection]) -> str:
 
 
 def _marked(text: str) -> str:
-    """With our own first line in the place of the report's."""
+    """With our own first line instead of the report's."""
     return "\n".join([WRITTEN_BY, *text.splitlines()[1:]]) + "\n"
 
 
