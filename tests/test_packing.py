@@ -22,6 +22,7 @@ from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.record_files import read_manifest
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, journal_manifest
 from sdzero_bench.records.texts import Texts, without_texts
+from sdzero_bench.report.audit.audit import check_record
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -221,12 +222,17 @@ def test_the_command_packs_what_is_finished_where_it_lies(tmp_path: Path) -> Non
         assert "2 records" in done.stdout
         assert "1 unfinished runs skipped" in done.stdout
         assert [str(path.relative_to(out)) for path in run_folders(out)] == ["rft-s0", "tuning/rft/trial-0"]
+        assert [path.parent.relative_to(out) for path in out.rglob("question_sets")] == [Path()]
+        assert all(read_questions(path, read_manifest(path)).test for path in run_folders(out))
 
 
 def test_one_run_is_packed_under_its_own_name(tmp_path: Path) -> None:
     run = write_record(tmp_path / "runs" / "rft-s0")
     subprocess.run(command("pack", str(run), "--out", str(tmp_path / "out")), capture_output=True, check=True)
     assert run_folders(tmp_path / "out") == [tmp_path / "out" / "rft-s0"]
+    subprocess.run(command("pack", str(run), "--out", str(tmp_path / "alone"), "--alone"), capture_output=True, check=True)
+    assert sorted(path.name for path in (tmp_path / "alone").iterdir()) == ["rft-s0"]
+    assert check_record(tmp_path / "alone" / "rft-s0").findings == []
 
 
 @pytest.mark.parametrize(("out", "message"), [("out", "there is no run below"), (".", "choose another folder")])

@@ -46,12 +46,12 @@ def is_finished(run: Path) -> bool:
     return read_manifest(run).state == "finished" and (run / RESULT).is_file()
 
 
-def pack(run: RunFolder | Path, out: Path, alone: bool = False) -> Path:
+def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bool = False) -> Path:
     """Write the packed record of a finished run to `out`, under the name of the run's folder, and return its path.
 
-    Its question sets go to `out`/question_sets, which records in `out` share, or with `alone` into the record itself. The same
-    run packed twice is the same bytes. The record appears whole; an existing one is replaced in the moment in which the new
-    one is complete. Raises `UserError` if the run is not finished, or if something else is in the record's place.
+    Its question sets go to question_sets/ in `shared` (by default `out`), which records below it share, or with `alone` into
+    the record itself. The same run packed twice is the same bytes. The record appears whole; an existing one is replaced when
+    the new one is complete. Raises `UserError` if the run is not finished, or if something else is in the record's place.
     """
     source = (run.path if isinstance(run, RunFolder) else run).resolve()
     target = out.resolve() / source.name
@@ -67,7 +67,7 @@ def pack(run: RunFolder | Path, out: Path, alone: bool = False) -> Path:
         for name, content in _packed_files(source):
             _write(partial / name, content)
         for file, content in _packed_questions(source):
-            _write((partial if alone else out) / QUESTION_SETS / file, content)
+            _write((partial if alone else shared or out) / QUESTION_SETS / file, content)
         partial.chmod(0o755)
         _put_in_place(partial, target)
     finally:

@@ -25,8 +25,8 @@ OLD_FILE = "questions.jsonl"
 
 Line = TypeVar("Line", bound=QuestionLine)
 
-LEVELS = 3
-"""Folders in which a record's question sets are looked for: its own, that of its neighbours, and that above."""
+LEVELS = 5
+"""Folders in which a record's question sets are looked for: its own and those above. Tuning trials lie two levels deeper."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,17 @@ import typer
 def pack(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run, or a folder that contains runs.")],
     out: Annotated[Path, typer.Option(help="Folder for the records; the folder structure below DIR is kept.")],
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Keep each record whole: its question sets go inside it, not beside all records.")
+    ] = False,
 ) -> None:
     """Pack finished runs into records small enough to commit: all samples and figures, but no checkpoints and no images.
 
     Tuning trials are runs and are packed too, so that the choice of settings
     can be audited. Unfinished runs are skipped. Existing records are replaced.
+
+    Records share the folder question_sets in the output folder. With --alone,
+    each record can be sent by itself.
 
     Examples:
 
@@ -42,7 +48,7 @@ def pack(
             console.print(f"skipped, not finished: {run}")
             skipped += 1
             continue
-        record = write_record(run, (out / run.relative_to(folder)).parent if run != folder else out)
+        record = write_record(run, (out / run.relative_to(folder)).parent if run != folder else out, shared=out, alone=alone)
         size = sum(path.stat().st_size for path in record.rglob("*") if path.is_file())
         console.print(f"{size / 1000:>8,.0f} KB  {record}")
         records, total = records + 1, total + size
