@@ -48,11 +48,9 @@ def test_a_run_that_trains_on_too_many_tokens_stops(tmp_path: Path, method: str,
     assert "of the budget's 3000 are left" in done.stderr
 
 
-@pytest.mark.parametrize(("batch", "micro", "expected"), [(32, 32, 32), (48, 32, 24), (8, 64, 8), (7, 4, 1), (12, 5, 4)])
-def test_an_optimiser_step_is_over_the_batch_that_was_asked_for(tmp_path: Path, batch: int, micro: int, expected: int) -> None:
-    optimizer = OptimizerConfig(batch_size=batch, micro_batch_size=micro)
-    arguments = trainer_arguments(optimizer, 1, tmp_path, 0, bf16=False, cpu=True, learning_rate=None)
-    assert arguments["per_device_train_batch_size"] == expected
+@pytest.mark.parametrize("batch", [1, 7, 32, 48])
+def test_an_optimiser_step_is_over_the_batch_that_was_asked_for(tmp_path: Path, batch: int) -> None:
+    arguments = trainer_arguments(OptimizerConfig(batch_size=batch), 1, tmp_path, 0, bf16=False, cpu=True, learning_rate=None)
     assert arguments["per_device_train_batch_size"] * arguments["gradient_accumulation_steps"] == batch
 
 

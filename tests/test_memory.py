@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,26 @@ def test_the_innermost_says_what_was_being_done_and_other_errors_pass() -> None:
         raise RuntimeError("shapes do not match")
     with pytest.raises(FileNotFoundError), memory_for("loading", ""):
         raise FileNotFoundError(errno.ENOENT, "no such file")
+
+
+def test_between_phases_only_the_policy_that_is_needed_is_in_memory(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A trainer, its model and its optimizer are a reference cycle, which outlives its phase unless it is collected."""
+    loaded: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+
+    def load(*arguments: Any) -> Any:
+        alive.append(sum(model() is not None for model in loaded))
+        model = load_model(*arguments)
+        loaded.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr("sdzero_bench.training.run.load_model", load)
+    monkeypatch.setattr(sys, "argv", ["sdzero-bench", *small_run("sdzero", tmp_path, "evaluation.revise=false")[3:]])
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main()
+    capsys.readouterr()
+    # A teacher loads beside its student; anything else, when no other model is in memory.
+    assert sorted(alive) == [0] * (len(alive) - 1) + [1]
+    assert len(alive) >= 5

@@ -53,12 +53,12 @@ def make_trainer(
     def rollout(model: Any, step: int, rows: list[dict[str, Any]]) -> list[Attempt]:
         return [attempt(row["question_id"], drawn[row["question_id"]]) for row in rows]
 
-    arguments = {"per_device_train_batch_size": 4, "max_steps": 1, "learning_rate": 1e-3, **settings}
+    arguments = {"per_device_train_batch_size": 4, "max_steps": 1, "learning_rate": 1e-3, "bf16": False, **settings}
     return SelfDistillationTrainer(
         model=student,
         teacher_model=teacher,
         config=DistillationConfig(
-            output_dir=str(folder), bf16=False, use_cpu=True, report_to="none", gradient_checkpointing=False, **arguments
+            output_dir=str(folder), use_cpu=True, report_to="none", gradient_checkpointing=False, **arguments
         ),
         train_dataset=Dataset.from_list([{"prompt": [{"role": "user", "content": q}], "question_id": q} for q in QUESTIONS]),
         processing_class=tokenizer,

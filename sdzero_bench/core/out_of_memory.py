@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import gc
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,6 +39,14 @@ def memory_for(doing: str, advice: str) -> Iterator[None]:
             f"out of memory while {doing}{size}: {advice}; `sdzero-bench plan` estimates the memory needed. --resume keeps "
             f"a run's settings: start a new run with other settings, or free memory held by other programs and resume"
         ) from error
+
+
+def release_memory() -> None:
+    """Free what only reference cycles hold, such as the model of a finished trainer, on the GPU as well."""
+    gc.collect()
+    torch = sys.modules.get("torch")  # without torch there is nothing to free
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def ran_out(error: Exception) -> bool:

@@ -117,12 +117,15 @@ class OptimizerConfig(Section):
     batch_size: int = Field(32, gt=0)
     """Sequences per optimizer step."""
     micro_batch_size: int = Field(8, gt=0)
-    """Sequences per forward pass, rounded down to a divisor of `batch_size`; gradients are accumulated up to `batch_size`."""
+    """Largest number of sequences per forward pass; gradients are accumulated up to `batch_size`. Sequences of similar length
+    share a pass, so that there is little padding."""
+    micro_batch_tokens: int | None = Field(None, gt=0)
+    """Largest number of tokens per forward pass, padding included; a longer sequence has a pass of its own. null: no limit."""
     weight_decay: float = Field(1e-4, ge=0)
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.95, ge=0, lt=1)
-    warmup_ratio: float = Field(0.05, ge=0, lt=1)
-    """Fraction of the steps over which the learning rate rises from 0."""
+    warmup_ratio: float = Field(0.05, ge=0, le=0.1)
+    """Fraction of the steps over which the learning rate rises to its full value, from 1 / (their number) of it."""
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
     max_grad_norm: float = Field(1.0, gt=0)
     gradient_checkpointing: bool = False

@@ -85,15 +85,16 @@ _SWITCHED = re.compile(r"^\{%- set enable_thinking = (?:true|false) %\}")
 """The prefix that `switch_thinking` has added to the template of a policy trained with it."""
 
 
-def load_model(path: str, config: ModelConfig) -> PreTrainedModel:
-    """The model in float32, or bfloat16 if so configured, on the run's device. Raises `UserError` if it cannot be loaded."""
+def load_model(path: str, config: ModelConfig, dtype: str | None = None) -> PreTrainedModel:
+    """The model on the run's device, in `dtype`, or else in float32 or what is configured. Raises `UserError` if it cannot be
+    loaded."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    dtype = torch.bfloat16 if config.dtype == "bfloat16" else torch.float32
+    narrow = (dtype or config.dtype) == "bfloat16"
     try:
         with memory_for(f"loading {path!r}", LOADING):
-            model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+            model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.bfloat16 if narrow else torch.float32)
             placed: PreTrainedModel = model.to(device(config))
             return placed
     except (OSError, ValueError) as error:

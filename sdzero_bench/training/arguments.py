@@ -22,14 +22,13 @@ def trainer_arguments(
     batch, rest = divmod(optimizer.batch_size, processes)
     if rest:
         raise UserError(f"a batch of {optimizer.batch_size} cannot be shared evenly by {processes} processes")
-    # The largest size that divides the batch: an optimiser step is over exactly `batch_size` sequences.
-    micro = max(size for size in range(1, min(optimizer.micro_batch_size, batch) + 1) if batch % size == 0)
     return {
         "output_dir": str(output),
         "seed": seed,
         "learning_rate": learning_rate or optimizer.learning_rate,
-        "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": batch // micro,
+        # The batch of a whole step: the trainers split it into micro-batches themselves (training/steps.py).
+        "per_device_train_batch_size": batch,
+        "gradient_accumulation_steps": 1,
         "weight_decay": optimizer.weight_decay,
         "adam_beta1": optimizer.beta1,
         "adam_beta2": optimizer.beta2,

@@ -46,7 +46,8 @@ class StepLog(TrainerCallback):
         **kwargs: object,
     ) -> None:
         if logs is not None and "loss" in logs:  # the other entry is the trainer's summary at its end
-            row: Step = {"step": state.global_step, **{k: float(v) for k, v in logs.items()}}
+            # TRL logs None where a batch has no value, such as a mean reward if the verifier failed on all of it.
+            row: Step = {"step": state.global_step, **{k: float(v) for k, v in logs.items() if v is not None}}
             if self.writes:
                 with self.path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
@@ -78,7 +79,8 @@ class BarCallback(TrainerCallback):
         **kwargs: object,
     ) -> None:
         if logs is not None and "loss" in logs:
-            note = f"{float(logs['reward']):.0%} right" if "reward" in logs else f"loss {float(logs['loss']):.3f}"
+            reward = logs.get("reward")
+            note = f"loss {float(logs['loss']):.3f}" if reward is None else f"{float(reward):.0%} right"
             self.bar.advance(state.global_step - self.done, note=note)
             self.done = state.global_step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from sdzero_bench.training.on_policy import Attempt, Rollout
@@ -21,6 +22,6 @@ class JournaledRollouts(OpenTrainer):
             self.attempts = self.rollout(policy, self.state.global_step, self.rows)
         rewards = [a.sample.verdict.reward for a in self.attempts if a.sample.verdict.reward is not None]
         verified, drawn = self.total(len(rewards)), self.total(len(self.attempts))
-        reward = self.total(sum(rewards)) / verified if verified else 0.0
+        reward = self.total(sum(rewards)) / verified if verified else math.nan
         self.log_step(reward=reward, rollouts=drawn, unverified=drawn - verified)
         return self.attempts

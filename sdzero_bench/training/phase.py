@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
 from datasets import Dataset
 
@@ -24,8 +24,9 @@ from sdzero_bench.records.ledger import Ledger
 from sdzero_bench.records.rollouts import Prompt, Rollouts
 from sdzero_bench.training.arguments import TrainerArguments, trainer_arguments
 from sdzero_bench.training.callbacks import BarCallback, MarkComplete, Step, StepLog, last_complete_checkpoint, quieten
+from sdzero_bench.training.micro_batches import MicroBatchLimits
 from sdzero_bench.training.on_policy import Attempt, Rollout, RolloutKey, RolloutPlan, RolloutRow, TrainerParts, attempts
-from sdzero_bench.training.sharding import whole_weights
+from sdzero_bench.training.sharding import fingerprint, whole_weights
 from sdzero_bench.training.supervised import Example, order_of_training, supervised_trainer
 from sdzero_bench.training.tracking import tracker_arguments
 
@@ -77,6 +78,7 @@ class TrainingPhase:
         self.name = name
         self.model = adapted(model, run.config.lora, run.config.seed)
         self.learning_rate = learning_rate
+        self._start = fingerprint(self.model)
         self.work: Path = run.folder.checkpoints / f".{name}.trainer"
         self.use = run.ledger.phase(name)
 
@@ -89,6 +91,8 @@ class TrainingPhase:
             )
         optimizer, seed = self.run.config.optimizer, self.run.config.seed
         order = order_of_training([len(e) for e in examples], epochs, optimizer.batch_size, seed)
+        if not order:
+            raise UserError(f"{self.name}: {epochs:g} epochs over {len(examples)} examples are not one step; raise the epochs")
         tokens = sum(len(examples[i]) for i in order)
         self.run.ledger.require_tokens(self.name, tokens)
         trainer = supervised_trainer(self.model, self.run.tokenizer, examples, order, self._arguments(), self.run.ranks.count)
@@ -143,12 +147,20 @@ class TrainingPhase:
         )
         return {**arguments, **tracker_arguments(config.tracking.report_to, self.run.folder, self.name)}
 
-    def _train(self, trainer: Trainer, steps: int) -> None:
+    def _train(self, trainer: Any, steps: int) -> None:
+        """Train with a trainer of trl_compat.py."""
+        optimizer = self.run.config.optimizer
+        trainer.limits = MicroBatchLimits(optimizer.micro_batch_size, optimizer.micro_batch_tokens)
         started, before = time.perf_counter(), self.use.wall_seconds
         with self.run.display.phase(self.name, steps, unit="steps") as bar:
             log = StepLog(self.run.folder.training / f"{self.name}.jsonl", self._book, self.run.ranks.first)
             quieten(trainer, log, MarkComplete(self.run.ranks), BarCallback(bar))
             trainer.train(resume_from_checkpoint=last_complete_checkpoint(self.work))
+        if fingerprint(self.model) == self._start:
+            raise UserError(
+                f"{self.name}: training changed no weight; either no batch had a gradient (no verdicts, or equal rewards in "
+                f"every group), or the learning rate is too small for weights in {self.run.config.model.dtype}"
+            )
         # Rollouts booked their own seconds meanwhile; the phase includes them.
         self.use.wall_seconds = before + time.perf_counter() - started
         self.use.accelerator_seconds = self.use.wall_seconds * self.run.accelerators

@@ -13,9 +13,10 @@ from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.training.arguments import TrainerArguments
 from sdzero_bench.training.journaled_rollouts import JournaledRollouts
+from sdzero_bench.training.micro_batches import Batch
 from sdzero_bench.training.on_policy import TrainerParts
 from sdzero_bench.training.options import Objective, PolicyGradientOptions
-from sdzero_bench.training.trl_compat import Batch, OpenGRPOTrainer, OpenRLOOTrainer
+from sdzero_bench.training.trl_compat import OpenGRPOTrainer, OpenRLOOTrainer
 
 GRPO_LOSSES: dict[str, TrainerArguments] = {
     "dapo": {"loss_type": "dapo", "scale_rewards": "group"},
@@ -53,6 +54,8 @@ class VerifiedGRPOTrainer(_Verified, OpenGRPOTrainer):
 
     def __init__(self, config: GRPOConfig, **parts: Unpack[TrainerParts]) -> None:
         self.rollout = parts["rollout"]
+        # dapo divides by the tokens of the step, the others by the rows.
+        self.mean_over_rows = config.loss_type != "dapo"
         super().__init__(
             model=parts["model"],
             reward_funcs=[self.rewards_of_batch],
@@ -68,6 +71,8 @@ class VerifiedGRPOTrainer(_Verified, OpenGRPOTrainer):
 
 class VerifiedRLOOTrainer(_Verified, OpenRLOOTrainer):
     """RLOOTrainer on journaled rollouts."""
+
+    mean_over_rows = True
 
     def __init__(self, config: RLOOConfig, **parts: Unpack[TrainerParts]) -> None:
         self.rollout = parts["rollout"]

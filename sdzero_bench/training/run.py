@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.distributed import ALONE, Ranks
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.core.out_of_memory import TRAINING, memory_for
+from sdzero_bench.core.out_of_memory import TRAINING, memory_for, release_memory
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.settings import RunConfig
@@ -199,7 +199,9 @@ class Run(Contexts):
         def train(phase: TrainingPhase) -> str:
             from sdzero_bench.training.self_distillation import self_distillation_trainer
 
-            teacher = load_model(start.path, self.config.model)
+            # In 16 bits where the student computes in them. A moving average would lose its small steps to rounding.
+            narrow = self.precision[0] and options.teacher.weights != "ema"
+            teacher = load_model(start.path, self.config.model, "bfloat16" if narrow else None)
             build = partial(self_distillation_trainer, options, context, teacher, self.sampling.max_new_tokens)
             return phase.on_policy(plan, build, repeats=group)
 
@@ -268,6 +270,7 @@ class Run(Contexts):
         self._require_charged(name)
         if done := self.folder.checkpoint(name):
             return Checkpoint(name, str(done))
+        release_memory()  # of the phase before
         with memory_for(f"training {name}", TRAINING):
             return Checkpoint(name, train(TrainingPhase(self, name, self._fresh_model(start), learning_rate)))
 
@@ -284,4 +287,5 @@ class Run(Contexts):
 
     def _fresh_model(self, checkpoint: Checkpoint) -> PreTrainedModel:
         self._loaded = None  # one policy in memory at a time, besides what a trainer holds
+        release_memory()
         return load_model(checkpoint.path, self.config.model)

@@ -16,10 +16,11 @@ from trl import DistillationConfig
 from sdzero_bench.training.arguments import TrainerArguments
 from sdzero_bench.training.divergence import Head, PerToken, per_token
 from sdzero_bench.training.journaled_rollouts import JournaledRollouts
+from sdzero_bench.training.micro_batches import Batch
 from sdzero_bench.training.on_policy import Attempt, TrainerParts
 from sdzero_bench.training.options import DivergenceOptions, SelfDistillationOptions, TeacherOptions
 from sdzero_bench.training.teacher_weights import TeacherWeights
-from sdzero_bench.training.trl_compat import Batch, OpenDistillationTrainer
+from sdzero_bench.training.trl_compat import OpenDistillationTrainer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -82,7 +83,7 @@ class SelfDistillationTrainer(JournaledRollouts, OpenDistillationTrainer):
     @property
     def rewards(self) -> list[float]:
         """Mean reward of the rollouts of each optimiser step so far, restored with a checkpoint."""
-        return [float(row["reward"]) for row in self.state.log_history if "reward" in row]
+        return [float(row["reward"]) for row in self.state.log_history if row.get("reward") is not None]
 
     def completions(self) -> list[list[int]]:
         """One rollout per row, truncated to what the teacher can read."""

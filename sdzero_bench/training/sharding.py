@@ -38,5 +38,12 @@ def whole_copy(model: PreTrainedModel, reuse: PreTrainedModel | None = None) -> 
     return result
 
 
+def fingerprint(model: torch.nn.Module) -> list[float]:
+    """One number per trained weight tensor, of this process's part of it: equal ones mean that nothing was trained."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    local = [parameter.to_local() if isinstance(parameter, DTensor) else parameter for parameter in trained]
+    return [float(part.detach().sum(dtype=torch.float64)) for part in local]
+
+
 def _whole(weight: torch.Tensor) -> torch.Tensor:
     return weight.full_tensor() if isinstance(weight, DTensor) else weight

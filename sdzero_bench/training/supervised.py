@@ -58,7 +58,9 @@ def supervised_trainer(
 ) -> SFTTrainer:
     """An SFTTrainer whose loss is the mean over the target tokens of a batch; `order` indexes the examples, for all epochs."""
     from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTConfig
+
+    from sdzero_bench.training.trl_compat import OpenSFTTrainer
 
     # The last batch is padded with an example without a target, so that each process has the same number: accelerate would
     # repeat examples of the first batch.
@@ -79,4 +81,4 @@ def supervised_trainer(
         max_length=None,  # what does not fit was refused before it was sampled; nothing is truncated here
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-    return SFTTrainer(model=model, args=config, train_dataset=rows.select(order), processing_class=tokenizer)
+    return OpenSFTTrainer(model=model, args=config, train_dataset=rows.select(order), processing_class=tokenizer)

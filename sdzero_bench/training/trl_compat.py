@@ -16,25 +16,26 @@ import torch
 from accelerate.utils import gather_object
 from torch import Tensor
 from torch.distributed.tensor import DTensor
-from trl import DistillationTrainer, GRPOTrainer, RLOOTrainer
+from trl import DistillationTrainer, GRPOTrainer, RLOOTrainer, SFTTrainer
 from trl.models.utils import unwrap_model_for_generation
 from trl.trainer.utils import pad
 
 from sdzero_bench.training.divergence import Head, PerToken
+from sdzero_bench.training.micro_batches import Batch, trimmed
 from sdzero_bench.training.on_policy import RolloutRow
 from sdzero_bench.training.sharding import is_sharded, whole_copy
+from sdzero_bench.training.steps import SteppedTrainer
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
     from transformers import PreTrainedModel, TrainerState
 
-Batch = dict[str, Tensor]
-"""A generated batch: `prompt_ids`, `prompt_mask` [B, P] padded on the left, `completion_ids`, `completion_mask` [B, C] padded
-on the right, and what the trainer adds."""
+
+class OpenSFTTrainer(SteppedTrainer, SFTTrainer):
+    """SFTTrainer, in micro-batches."""
 
 
-class OpenTrainer:
-    """What the three trainers below have in common; mixed in before one of TRL's."""
+class OpenTrainer(SteppedTrainer):
+    """What the three on-policy trainers below have in common; mixed in before one of TRL's."""
 
     rows: Sequence[RolloutRow] = ()
     """Rows of the dataset that the current batch of rollouts answers, in order."""
@@ -43,7 +44,6 @@ class OpenTrainer:
     if TYPE_CHECKING:  # attributes of TRL's trainers
         model: Any
         model_wrapped: torch.nn.Module
-        accelerator: Accelerator
         args: Any
         state: TrainerState
         _metrics: Any
@@ -88,7 +88,41 @@ class OpenTrainer:
         return self.generated(batch)
 
 
-class OpenGRPOTrainer(OpenTrainer, GRPOTrainer):
+class OpenPolicyGradientTrainer(OpenTrainer):
+    """What GRPOTrainer and RLOOTrainer have in common."""
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: PreTrainedModel,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        **more: Any,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Log-probabilities [B, C] of the last C tokens. With a `batch_size`, as for the old policy and a reference policy, in
+        micro-batches of our own; those of padding are then 0."""
+        parent: Any = super()
+        if batch_size is None:
+            found: tuple[Tensor, Tensor | None, Tensor | None] = parent._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, **more
+            )
+            return found
+        whole = {
+            "prompt_ids": input_ids[:, :-logits_to_keep],
+            "prompt_mask": attention_mask[:, :-logits_to_keep],
+            "completion_ids": input_ids[:, -logits_to_keep:],
+            "completion_mask": attention_mask[:, -logits_to_keep:],
+        }
+        result = torch.zeros(whole["completion_ids"].shape, device=input_ids.device)
+        for rows in self.micro_batches(whole):
+            part = trimmed(whole, rows)
+            ids, mask, kept = _inputs(part, "prompt")
+            result[rows, :kept] = parent._get_per_token_logps_and_entropies(model, ids, mask, kept, **more)[0].float()
+        return result, None, None
+
+
+class OpenGRPOTrainer(OpenPolicyGradientTrainer, GRPOTrainer):
     """GRPOTrainer on given completions."""
 
     def _generate_single_turn(
@@ -102,7 +136,7 @@ class OpenGRPOTrainer(OpenTrainer, GRPOTrainer):
         return self.completions(), None
 
 
-class OpenRLOOTrainer(OpenTrainer, RLOOTrainer):
+class OpenRLOOTrainer(OpenPolicyGradientTrainer, RLOOTrainer):
     """RLOOTrainer on given completions."""
 
     def _generate_single_turn(self, prompt_ids: object, images: object, multimodal_fields: object) -> list[list[int]]:
@@ -139,15 +173,17 @@ class OpenDistillationTrainer(OpenTrainer, DistillationTrainer):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """(sum of the divergences / `num_items_in_batch`, sum of the student's entropies, tokens), of this process."""
         mask = inputs["completion_mask"].bool()  # [B, C]
-        student = self._get_last_hidden_state(unwrapped_student, *_inputs(inputs, "prompt"))  # [B, C, H]
         teacher_model: PreTrainedModel = self.accelerator.unwrap_model(self.teacher_model.eval())
-        with torch.no_grad():
-            # Through the wrapper's forward, which gathers weights that are sharded.
-            teacher = self._forward_redirection(
-                self.teacher_model, teacher_model, self._get_last_hidden_state, teacher_model, *_inputs(inputs, "teacher")
-            )
-        heads = head_of(unwrapped_student, student.dtype), head_of(teacher_model, teacher.dtype)
-        found = self.compare(student[mask], heads[0], teacher[mask], heads[1])
+        # accelerate wraps `forward` with autocast, and TRL calls the backbone without it.
+        with self.accelerator.autocast():
+            student = self._get_last_hidden_state(unwrapped_student, *_inputs(inputs, "prompt"))  # [B, C, H]
+            with torch.no_grad():
+                # Through the wrapper's forward, which gathers weights that are sharded.
+                teacher = self._forward_redirection(
+                    self.teacher_model, teacher_model, self._get_last_hidden_state, teacher_model, *_inputs(inputs, "teacher")
+                )
+            heads = head_of(unwrapped_student, student.dtype), head_of(teacher_model, teacher.dtype)
+            found = self.compare(student[mask], heads[0], teacher[mask], heads[1])
         count = mask.sum()
         divisor = count.clamp(min=1) if num_items_in_batch is None else num_items_in_batch
         return found.divergence.sum() / divisor, found.entropy.sum(), count
