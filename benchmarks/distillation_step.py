@@ -4,9 +4,10 @@
 
 Beside the package's step, the same divergence from logits that are whole in memory: those of student and teacher in full, as
 trl.experimental.sdpo.loss_utils takes them, and the loss of TRL's own SDPOTrainer, which keeps those of the completion alone.
-All have the same batch, gradient checkpointing and AdamW; each runs in a process of its own. Then how fast the engine
-`transformers` samples. On a GPU the shape is Qwen3-4B's in bfloat16, with 8,192 tokens of the student and 16,640 of the
-teacher; on CPUs a small one in float32, which shows that all run and agree, and nothing of a GPU.
+All have the same batch, gradient checkpointing and optimizer; each runs in a process of its own. Then how fast the engine
+`transformers` samples. On a GPU the shape is Qwen3-4B's as a run trains it: float32 weights under bfloat16 autocast, a
+teacher in bfloat16, AdamW with 8-bit moments, 8,192 tokens of the student and 16,640 of the teacher. On CPUs it is a small one
+in float32, which shows that all run and agree, and nothing of a GPU.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
+
 KINDS = ("ours", "whole logits", "SDPOTrainer")
 
 STEPS = 3
@@ -44,42 +47,38 @@ class Shape:
     """Sequences, and new tokens of each, that are sampled."""
 
 
+SMALL = {
+    "model_type": "qwen3",
+    "vocab_size": 65_536,
+    "hidden_size": 64,
+    "intermediate_size": 192,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "max_position_embeddings": 16_384,
+    "tie_word_embeddings": True,
+}
 SHAPES = {
     "qwen3-4b": Shape({}, 8192, 16640, 192, (64, 512)),
-    "small": Shape(
-        {
-            "model_type": "qwen3",
-            "vocab_size": 65_536,
-            "hidden_size": 64,
-            "intermediate_size": 192,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "head_dim": 16,
-            "max_position_embeddings": 16_384,
-            "tie_word_embeddings": True,
-        },
-        4096,
-        8256,
-        32,
-        (8, 32),
-    ),
+    "small": Shape(SMALL, 4096, 8256, 32, (8, 32)),
+    "tiny": Shape(SMALL | {"vocab_size": 512}, 48, 96, 16, (2, 4)),
 }
 
 
-def models(shape: Shape, count: int) -> list[Any]:
+def models(shape: Shape, *dtypes: torch.dtype) -> list[Any]:
+    """Models of that shape with random weights, one for each dtype."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from sdzero_bench.policies.architecture import KNOWN
 
     on = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.manual_seed(0)
     made = []
-    for _ in range(count):
+    for seed, dtype in enumerate(dtypes):
+        torch.manual_seed(seed)
         with torch.device(on):
             config = AutoConfig.for_model(**(shape.config or KNOWN["Qwen/Qwen3-4B-Instruct-2507"]))
-            model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16 if on == "cuda" else torch.float32)
-        made.append(model)
+            made.append(AutoModelForCausalLM.from_config(config, dtype=dtype))
     return made
 
 
@@ -89,11 +88,9 @@ def tokenizer() -> Any:
     return load_tokenizer(model_path("package:sdzero_bench.tasks/micro_world/sums_and_programs"))
 
 
-def step(name: str, kind: str) -> dict[str, float]:
-    """Loss of the first step, seconds of one and the peak of memory; `kind` is one of KINDS."""
-    os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
+def distillation_trainer(shape: Shape, student: Any, teacher: Any, bf16: bool) -> tuple[Any, dict[str, torch.Tensor]]:
+    """The package's trainer with these models, and a batch of one rollout of the shape's lengths."""
     from datasets import Dataset
-    from trl.experimental.sdpo.loss_utils import compute_full_logit_self_distillation_loss
 
     from sdzero_bench.core.question import Question
     from sdzero_bench.core.verdict import Verdict
@@ -102,8 +99,6 @@ def step(name: str, kind: str) -> dict[str, float]:
     from sdzero_bench.training.options import SelfDistillationOptions
     from sdzero_bench.training.self_distillation import self_distillation_trainer
 
-    shape = SHAPES[name]
-    student, teacher = models(shape, 2)
     student.gradient_checkpointing_enable({"use_reentrant": False})
     completion = [5 + i % 50 for i in range(shape.student - shape.prompt)]
     before = [5 + i % 50 for i in range(shape.teacher - len(completion))]
@@ -117,7 +112,7 @@ def step(name: str, kind: str) -> dict[str, float]:
             {
                 "output_dir": folder,
                 "per_device_train_batch_size": 1,
-                "bf16": False,
+                "bf16": bf16,
                 "use_cpu": not torch.cuda.is_available(),
                 "report_to": "none",
             },
@@ -131,6 +126,17 @@ def step(name: str, kind: str) -> dict[str, float]:
     ids = torch.tensor([[5 + i % 50 for i in range(shape.prompt)]], device=student.device)
     batch |= {"prompt_ids": ids, "prompt_mask": torch.ones_like(ids)}
     student.train()
+    return trainer, batch
+
+
+def step(name: str, kind: str) -> dict[str, float]:
+    """Loss of the first step, seconds of one and the peak of memory; `kind` is one of KINDS."""
+    from trl.experimental.sdpo.loss_utils import compute_full_logit_self_distillation_loss
+
+    shape, on_gpu = SHAPES[name], torch.cuda.is_available()
+    student, teacher = models(shape, torch.float32, torch.bfloat16 if on_gpu else torch.float32)
+    trainer, batch = distillation_trainer(shape, student, teacher, bf16=on_gpu)
+    completions = batch["completion_ids"].shape[1]
 
     def whole_logits() -> torch.Tensor:
         hidden = []
@@ -140,7 +146,7 @@ def step(name: str, kind: str) -> dict[str, float]:
                     torch.cat([batch[f"{seen}_ids"], batch["completion_ids"]], dim=1),
                     attention_mask=torch.cat([batch[f"{seen}_mask"], batch["completion_mask"]], dim=1),
                 )
-                hidden.append(output.logits[:, -len(completion) - 1 : -1][batch["completion_mask"].bool()])
+                hidden.append(output.logits[:, -completions - 1 : -1][batch["completion_mask"].bool()])
         return compute_full_logit_self_distillation_loss(*hidden, distillation_alpha=1.0).mean()
 
     compute: Callable[[], torch.Tensor] = {
@@ -148,12 +154,17 @@ def step(name: str, kind: str) -> dict[str, float]:
         "whole logits": lambda: whole_logits,
         "SDPOTrainer": lambda: sdpo_trainer_loss(student, teacher, batch),
     }[kind]()
-    optimizer = torch.optim.AdamW(student.parameters(), lr=1e-6)
+    optimizer: torch.optim.Optimizer = torch.optim.AdamW(student.parameters(), lr=1e-6)
+    if on_gpu:
+        from bitsandbytes.optim import AdamW8bit
+
+        optimizer = AdamW8bit(student.parameters(), lr=1e-6)
     seconds, loss = [], 0.0
     for _ in range(STEPS + 1):
         _synchronise()
         started = time.perf_counter()
-        value = compute()
+        with torch.autocast(student.device.type, torch.bfloat16, enabled=on_gpu):
+            value = compute()
         value.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -177,7 +188,7 @@ def sdpo_trainer_loss(student: Any, teacher: Any, batch: dict[str, torch.Tensor]
                 per_device_train_batch_size=2,
                 num_generations=2,
                 gradient_checkpointing=False,  # the student has it already
-                bf16=student.dtype == torch.bfloat16,
+                bf16=torch.cuda.is_available(),
                 use_cpu=not torch.cuda.is_available(),
                 report_to="none",
                 distillation_mode="full_logits",
@@ -200,13 +211,13 @@ def sdpo_trainer_loss(student: Any, teacher: Any, batch: dict[str, torch.Tensor]
     return lambda: trainer.compute_loss(student, inputs)
 
 
-def sampling(name: str) -> float:
-    """New tokens a second of the engine `transformers`."""
+def sampling(name: str, dtype: str = "float32") -> float:
+    """New tokens per second of the engine `transformers`, with weights in this dtype."""
     from sdzero_bench.core.completion import Request, SamplingParameters
     from sdzero_bench.policies.engines.transformers_engine import TransformersEngine
 
     shape = SHAPES[name]
-    (model,) = models(shape, 1)
+    (model,) = models(shape, getattr(torch, dtype))
     sequences, new = shape.sampled
     engine = TransformersEngine(model, tokenizer(), sequences)
     requests = [Request(tuple(5 + i % 50 for i in range(shape.prompt)), seed) for seed in range(sequences)]
@@ -236,7 +247,7 @@ def operations(name: str) -> float:
 
     shape = SHAPES[name]
     config: Any = AutoConfig.for_model(**(shape.config or KNOWN["Qwen/Qwen3-4B-Instruct-2507"]))
-    (model,) = models(Shape(shape.config, 0, 0, 0, (0, 0)), 1)
+    (model,) = models(shape, torch.bfloat16)
     size = model.num_parameters()
     a = Architecture(size, size, config.num_hidden_layers, config.hidden_size, 0, config.vocab_size, 0)
     return shape.student * a.flops(shape.student, backward=True) + shape.teacher * a.flops(shape.teacher, backward=False)
@@ -275,7 +286,7 @@ def main() -> None:
         table.add_row(kind, f"{found['loss']:.4f}", f"{found['seconds']:.2f}", speed, said, memory)
     Console().print(table)
     with multiprocessing.get_context("spawn").Pool(1) as alone:
-        figures["sampled_tokens_per_second"] = alone.apply(sampling, (options.shape,))
+        figures["sampled_tokens_per_second"] = alone.apply(sampling, (options.shape, "bfloat16" if on_gpu else "float32"))
     print(f"sampling: {figures['sampled_tokens_per_second']:,.0f} tokens a second")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

@@ -16,6 +16,9 @@ from test_policy_gradient import ours as policy_gradient
 from test_self_distillation import make_trainer, second_copy
 from tiny import tiny_model
 
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.settings import OptimizerConfig
+from sdzero_bench.training.arguments import require_optimizer, trainer_arguments
 from sdzero_bench.training.callbacks import StepLog, read_steps
 from sdzero_bench.training.options import Objective
 from sdzero_bench.training.sharding import fingerprint
@@ -75,6 +78,33 @@ def test_a_phase_of_one_step_trains(steps: int, tokenizer: Any, tmp_path: Path) 
     moved = max(float((a - b).abs().max()) for a, b in zip(after.parameters(), before.parameters(), strict=True))
     assert moved > 5e-4  # AdamW's first step is as long as the learning rate
     assert fingerprint(before) != fingerprint(after)
+
+
+def moved_weights(tokenizer: Any, folder: Path, optimizer: OptimizerConfig, dtype: torch.dtype) -> float:
+    """Share of the weights that ten steps at the paper's learning rate change."""
+    shared = trainer_arguments(optimizer, 1, folder, 0, dtype == torch.bfloat16, True, learning_rate=None)
+    model = tiny_model(tokenizer, 0).to(dtype)
+    before = copy.deepcopy(model)
+    rows = [Example((20, 21), (30, 31))]
+    trainer = supervised_trainer(model, tokenizer, rows, [0] * 10, {**shared, "report_to": "none", "save_strategy": "no"})
+    trainer.train()
+    pairs = zip(model.parameters(), before.parameters(), strict=True)
+    return float(torch.cat([(a != b).flatten() for a, b in pairs]).float().mean())
+
+
+def test_8_bit_moments_train_like_whole_ones_and_weights_in_bf16_lose_small_updates(tokenizer: Any, tmp_path: Path) -> None:
+    plain, eight = (OptimizerConfig.model_validate({"name": name, "batch_size": 1}) for name in ("adamw", "adamw_8bit"))
+    master = moved_weights(tokenizer, tmp_path, plain, torch.float32)
+    assert moved_weights(tokenizer, tmp_path, eight, torch.float32) == pytest.approx(master, abs=0.05)
+    assert moved_weights(tokenizer, tmp_path, plain, torch.bfloat16) < 0.1 * master
+
+
+def test_8_bit_moments_need_bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_optimizer(OptimizerConfig(name="adamw_8bit"))
+    monkeypatch.setattr("sdzero_bench.training.arguments.find_spec", lambda name: None)
+    require_optimizer(OptimizerConfig())
+    with pytest.raises(UserError, match=r"pip install 'sdzero-bench\[memory\]'"):
+        require_optimizer(OptimizerConfig(name="adamw_8bit"))
 
 
 def linear_dtypes(model: Any, seen: list[tuple[torch.dtype, torch.dtype]]) -> None:

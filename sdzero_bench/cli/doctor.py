@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from sdzero_bench.cli.training_checks import attention_kernels, eight_bit_optimizer
 from sdzero_bench.core.completion import Completion, Request, SamplingParameters
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.provenance import hardware, versions
@@ -75,6 +76,8 @@ def examine() -> list[Check]:
         ("languages", _languages),
         ("several devices", _several_devices),
         ("adapters", _adapters),
+        ("attention", attention_kernels),
+        ("8-bit optimizer", _eight_bit_optimizer),
         ("launchers", _launchers),
         ("methods and tasks", _registry),
         ("writing here", _writing),
@@ -191,6 +194,13 @@ def _adapters() -> str:
         return f"peft {version('peft')}: --set lora.rank=16 trains low-rank adapters"
     except PackageNotFoundError as error:
         raise NotInstalled("lora.rank needs peft: pip install 'sdzero-bench[lora]'") from error
+
+
+def _eight_bit_optimizer() -> str:
+    try:
+        return eight_bit_optimizer()
+    except UserError as error:
+        raise NotInstalled(str(error)) from error
 
 
 def _launchers() -> str:

@@ -19,6 +19,9 @@ class ModelConfig(Section):
     Hub, such as Qwen/Qwen3-4B-Instruct-2507."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Data type of the weights, in training and sampling; auto: float32."""
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2", "flex_attention"] = "auto"
+    """Attention kernel in training and in the engine `transformers`; auto: sdpa, where the model supports it. `sdzero-bench
+    doctor` shows which ones work on a machine."""
     device: str = "auto"
     """A torch device, such as cuda:1 or cpu; auto: a GPU if one is available, else the CPU."""
     thinking: bool | None = None
@@ -113,6 +116,9 @@ class BudgetConfig(Section):
 class OptimizerConfig(Section):
     """AdamW, shared by all methods; the defaults are the paper's."""
 
+    name: Literal["adamw", "adamw_8bit"] = "adamw"
+    """adamw_8bit: the two moments of each weight take a byte each instead of four (bitsandbytes; Dettmers et al. 2022, arXiv
+    2110.02861)."""
     learning_rate: float = Field(5e-6, gt=0, lt=1)
     batch_size: int = Field(32, gt=0)
     """Sequences per optimizer step."""

@@ -94,10 +94,14 @@ def load_model(path: str, config: ModelConfig, dtype: str | None = None) -> PreT
     narrow = (dtype or config.dtype) == "bfloat16"
     try:
         with memory_for(f"loading {path!r}", LOADING):
-            model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.bfloat16 if narrow else torch.float32)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                path,
+                dtype=torch.bfloat16 if narrow else torch.float32,
+                attn_implementation=None if config.attention == "auto" else config.attention,
+            )
             placed: PreTrainedModel = model.to(device(config))
             return placed
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         raise UserError(f"no model could be loaded from {path!r}: {_first_line(error)}") from error
 
 

@@ -40,6 +40,7 @@ from sdzero_bench.runs.config import make_method, make_task
 from sdzero_bench.runs.evaluation.localising import FILE as LOCALISATION
 from sdzero_bench.runs.evaluation.localising import localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
+from sdzero_bench.training.arguments import require_optimizer
 from sdzero_bench.training.method import Method
 from sdzero_bench.training.phrases import STANDARD
 from sdzero_bench.training.run import Checkpoint, Run
@@ -60,6 +61,7 @@ class Session:
         model_path(config.model.name)
         require_trackers(config.tracking.report_to)
         require_peft(config.lora)
+        require_optimizer(config.optimizer)
         if config.lora.rank is not None:
             architecture(config.model.name, config.lora)  # whether it has the layers, said before anything is drawn
         self.tuning: TuningRecord | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,14 @@ from sdzero_bench.core.settings import OptimizerConfig
 
 TrainerArguments = dict[str, Any]
 """Keyword arguments of TRL's configs, which are more than a hundred and of every type."""
+
+
+def require_optimizer(optimizer: OptimizerConfig) -> None:
+    """Raise `UserError` if 8-bit moments are configured and bitsandbytes is not installed."""
+    if optimizer.name == "adamw_8bit" and find_spec("bitsandbytes") is None:
+        raise UserError(
+            "optimizer.name=adamw_8bit needs bitsandbytes, which is not installed: pip install 'sdzero-bench[memory]'"
+        )
 
 
 def trainer_arguments(
@@ -29,6 +38,7 @@ def trainer_arguments(
         # The batch of a whole step: the trainers split it into micro-batches themselves (training/steps.py).
         "per_device_train_batch_size": batch,
         "gradient_accumulation_steps": 1,
+        **({"optim": "adamw_bnb_8bit"} if optimizer.name == "adamw_8bit" else {}),
         "weight_decay": optimizer.weight_decay,
         "adam_beta1": optimizer.beta1,
         "adam_beta2": optimizer.beta2,
