@@ -33,6 +33,10 @@ class Ranks:
         """A prefix for messages; empty for the first rank, which speaks for the run."""
         return "" if self.first else f"process {self.index + 1} of {self.count}: "
 
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """This rank's part of `items`: consecutive, and at most one longer than that of any other rank."""
+        return items[len(items) * self.index // self.count : len(items) * (self.index + 1) // self.count]
+
     def gather(self, own: Sequence[T]) -> list[T]:
         """The items of all ranks, in rank order. Collective: every rank has to call it."""
         if self.count == 1:

@@ -25,6 +25,11 @@ class ModelConfig(Section):
     """Whether the model thinks before it answers, if its chat template has that switch (`enable_thinking`); null: the
     template's default."""
 
+    @property
+    def weights_dtype(self) -> Literal["float32", "bfloat16"]:
+        """What `dtype` stands for."""
+        return "bfloat16" if self.dtype == "bfloat16" else "float32"
+
 
 class QuestionsConfig(Section):
     """How many questions are used, always the first ones of a split; null: all."""
@@ -58,6 +63,9 @@ class EngineConfig(Section):
     name: Literal["transformers", "vllm", "vllm-server"] = "transformers"
     """transformers: `generate` of the model being trained. vllm: vLLM in the run's own process. vllm-server: vLLM servers,
     started with `sdzero-bench serve` on this machine or others."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Data type in which samples are drawn, for training and evaluation; auto: bfloat16 on GPUs, also where `model.dtype` is
+    float32, and `model.dtype` on CPUs. Training then computes in bf16 autocast, and keeps its weights."""
     urls: tuple[str, ...] = ()
     """vllm-server: addresses, such as [http://10.0.0.7:8000]; requests are distributed over them."""
     exchange: str | None = None
