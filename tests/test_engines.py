@@ -18,16 +18,21 @@ import pytest
 import requests
 import torch
 from scipy.stats import chisquare
-from small_runs import command, run_json, small_run
+from small_runs import command, launched, run_json, small_run
 
 from sdzero_bench.core.completion import Completion, Engine, Request, SamplingParameters
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.out_of_memory import SAMPLING, OutOfMemoryError, memory_for
+from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.settings import LoraConfig
 from sdzero_bench.policies.engines.factory import Engines, make_engines
 from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
 from sdzero_bench.policies.lora import adapted
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.schema import QuestionFiles
 from sdzero_bench.runs.config import resolve
+from sdzero_bench.runs.resuming import session_in
+from sdzero_bench.runs.session import Session
 
 SAMPLED = SamplingParameters(temperature=1.0, top_p=1.0, max_new_tokens=48)
 GREEDY = SamplingParameters(temperature=0.0, top_p=1.0, max_new_tokens=48)
@@ -283,6 +288,16 @@ def test_float32_samples_of_bfloat16_weights_are_refused() -> None:
         sampling_dtype(resolve("sft", assignments=["engine.dtype=float32", "model.dtype=bfloat16"]))
 
 
+def test_a_run_is_not_resumed_in_another_data_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, folder = Session(resolve("base"), ProgressDisplay()), RunFolder(tmp_path)
+    files = QuestionFiles(train=None, test=folder.write_question_set(session.test_questions, with_details=False))
+    folder.start_session(session.manifest(folder, files))
+    assert session_in(folder, ProgressDisplay()).sampling_dtype == "float32"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(UserError, match=r"draws its samples in float32, .* means bfloat16; .*with engine\.dtype=float32"):
+        session_in(folder, ProgressDisplay())
+
+
 @pytest.mark.vllm
 def test_what_does_not_fit_vllms_length_is_said(tokenizer: Any, micro_path: str, prompt: tuple[int, ...], micro: Any) -> None:
     settings = ["engine.name=vllm", "engine.max_model_len=64"]
@@ -366,6 +381,19 @@ def test_a_run_logs_how_far_the_samplers_probabilities_are_from_the_trainers(dty
     assert max(abs(ratio - 1) for ratio in ratios) < drift
     assert (max(abs(ratio - 1) for ratio in ratios) > 1e-4) == (dtype == "bfloat16")
     assert json.loads((folder / "manifest.json").read_text())["sampling_dtype"] == dtype
+
+
+@pytest.mark.vllm
+@pytest.mark.parametrize("launcher", ["ddp", pytest.param("fsdp2", marks=pytest.mark.slow)])
+def test_two_processes_have_an_engine_each_and_draw_the_samples_of_one(launcher: str, tmp_path: Path) -> None:
+    """Of policies in training as well, whose weights both engines follow."""
+    settings = ["engine.name=vllm", "evaluation.revise=false", "evaluation.base=false", "method.epochs=1"]
+    one = run_json(small_run("sdft", tmp_path / "one", *settings))
+    two = run_json(launched(launcher, *small_run("sdft", tmp_path / "two", *settings)[3:]))
+    assert journal(Path(two["folder"])) == journal(Path(one["folder"]))
+    assert two["evaluation"] == one["evaluation"]
+    ratios = [json.loads(line)["sampler_ratio"] for line in (Path(two["folder"]) / "training" / "sdft.jsonl").open()]
+    assert ratios == pytest.approx([1.0] * len(ratios), abs=1e-4)
 
 
 def journal(folder: Path) -> list[dict[str, Any]]:

@@ -104,8 +104,6 @@ def require_supported(config: RunConfig, ranks: Ranks) -> None:
         return
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
         raise UserError("DeepSpeed is not supported; shard the weights with FSDP2 (`sdzero-bench launchers`)")
-    if config.engine.name == "vllm":
-        raise UserError("engine.name=vllm samples in one process; with several, use engine.name=vllm-server or transformers")
     if config.optimizer.batch_size % ranks.count:
         raise UserError(
             f"optimizer.batch_size={config.optimizer.batch_size} cannot be divided evenly among {ranks.count} processes; "

@@ -72,7 +72,9 @@ class EngineConfig(Section):
     """vllm-server: a directory that the run and the servers can access, through which weights are passed; null: the system's
     temporary directory, for servers on the same machine."""
     gpu_memory: float = Field(0.4, gt=0, lt=1)
-    """vllm: fraction of the GPU's memory that it may use. Training needs the rest."""
+    """vllm: fraction of the GPU's memory that it may use. Training needs the rest, unless `sleep` is set."""
+    sleep: bool = False
+    """vllm, on GPUs: free its share of the memory while the policy trains. Its weights then wait in the host's memory."""
     max_model_len: int | None = Field(None, gt=0)
     """vllm: maximum length of a prompt and its completion together, in tokens; null: the model's context length."""
 

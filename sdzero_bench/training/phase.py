@@ -131,6 +131,7 @@ class TrainingPhase:
                 for question, index in zip(asked, plan.indices(everyones), strict=True)
             ]
             samples = list(run.rollouts.draw(self.name, policy_name, engine, prompts, run.sampling, run.config.seed))
+            run.engines.rest()
             run.save_ledger()
             own = slice(run.ranks.index * len(rows), (run.ranks.index + 1) * len(rows))
             drawn = attempts(asked, samples, plan.group)[own]

@@ -24,6 +24,10 @@ class Engines(Protocol):
         """
         ...
 
+    def rest(self) -> None:
+        """Free what memory can be freed until the next call of `of`: nothing is sampled before it."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -43,6 +47,9 @@ class TransformersEngines:
 
         engine = TransformersEngine(policy, self.tokenizer, self.batch_size)
         return engine if policy.dtype == torch.bfloat16 else MixedPrecisionEngine(engine, policy, self.dtype)
+
+    def rest(self) -> None:
+        pass
 
     def close(self) -> None:
         pass

@@ -88,6 +88,9 @@ class ServerEngines:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def rest(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -41,12 +41,17 @@ class VLLMEngines:
         self.tokenizer = tokenizer
         self.base = base
         self.ranks = ranks
+        self.on_cpu = device(config.model) == "cpu"
         self._llm: LLM | None = None
         self._held: str | None = None
+        self._asleep = False
 
     def of(self, policy: PreTrainedModel, weights: str) -> VLLMEngine:
         if self._llm is None:
             self._llm = self._start(policy)
+        if self._asleep:
+            self._llm.wake_up()
+            self._asleep = False
         if self._held != weights:
             self._held = None  # if the update fails half-way, nothing is held
             follow(self._llm, policy, getattr(torch, self.dtype))
@@ -54,22 +59,24 @@ class VLLMEngines:
         return VLLMEngine(self._llm, end_tokens(policy, self.tokenizer), self.version, self.config.sampling.batch_size)
 
     def _start(self, policy: PreTrainedModel) -> LLM:
-        on_cpu = device(self.config.model) == "cpu"
         # In this process, weights are passed without serialisation, and a crash of the engine is an exception here.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-        if on_cpu:
-            prepare_cpus()
+        if self.on_cpu:
+            prepare_cpus(self.ranks.index)
         from vllm import LLM
 
         options: dict[str, Any]
-        if on_cpu:
+        if self.on_cpu:
             # On CPUs, vLLM cannot prefill a request with a seed in chunks: it would rewind a generator that cannot be rewound.
             # Without chunks, the longest prompt has to fit into one batch.
             longest = self.config.engine.max_model_len or policy.config.get_text_config().max_position_embeddings
             options = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(2048, longest)}
         else:
-            options = {"gpu_memory_utilization": self.config.engine.gpu_memory}
+            options = {
+                "gpu_memory_utilization": self.config.engine.gpu_memory,
+                "enable_sleep_mode": self.config.engine.sleep,
+            }
         if self.ranks.count > 1:
             # Each rank has a whole engine, on its own device, inside the process group that the launcher has started.
             options["distributed_executor_backend"] = "external_launcher"
@@ -80,7 +87,7 @@ class VLLMEngines:
                 max_model_len=self.config.engine.max_model_len,
                 # Do not take sampling defaults from the model's generation_config.json.
                 generation_config="vllm",
-                enforce_eager=on_cpu,
+                enforce_eager=self.on_cpu,
                 seed=self.config.seed,
                 disable_log_stats=True,
                 **options,
@@ -91,7 +98,16 @@ class VLLMEngines:
                 f"engine.gpu_memory, or use engine.name=transformers"
             ) from error
 
+    def rest(self) -> None:
+        if self.config.engine.sleep and not self.on_cpu and self._llm is not None and not self._asleep:
+            self._llm.sleep(level=1)  # the weights wait in the host's memory, the cache is dropped
+            self._asleep = True
+
     def close(self) -> None:
+        if self._llm is not None and self.ranks.count > 1:
+            # With its engine, vLLM would end the process group, which is the run's.
+            core: Any = self._llm.llm_engine.engine_core
+            core._finalizer.detach()
         self._llm = self._held = None
         gc.collect()
 

@@ -59,8 +59,12 @@ def server_options(path: str, dtype: str, max_model_len: int | None, gpu_memory:
     return [*options, *on_cpus]
 
 
-def prepare_cpus() -> None:
-    """Set vLLM's environment variables for CPUs, unless they are set: as many cores as torch uses, 1 GiB of KV cache."""
-    cores = sorted(os.sched_getaffinity(0))[: torch.get_num_threads()]
-    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", ",".join(map(str, cores)))
+def prepare_cpus(rank: int = 0) -> None:
+    """Set vLLM's environment variables for CPUs, unless they are set: as many cores as torch uses, 1 GiB of KV cache.
+
+    Each rank of a machine has cores of its own, as far as there are enough.
+    """
+    cores, count = sorted(os.sched_getaffinity(0)), torch.get_num_threads()
+    own = [cores[(rank * count + i) % len(cores)] for i in range(min(count, len(cores)))]
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", ",".join(map(str, own)))
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
