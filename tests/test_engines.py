@@ -242,6 +242,21 @@ def test_bfloat16_samples_have_the_probabilities_of_the_policy_in_autocast(
     assert (rows.max(-1).values - chosen).max() < 0.02
 
 
+def test_weights_are_cast_once_and_not_at_every_token(
+    tokenizer: Any, micro_path: str, prompt: tuple[int, ...], micro: Any
+) -> None:
+    """Frozen ones too, such as those that adapters are added to."""
+    micro.requires_grad_(False)
+    engine = make_engines(resolve("sft", assignments=["engine.dtype=bfloat16"]), tokenizer, micro_path).of(micro, "base")
+    shape = list(micro.model.layers[0].mlp.up_proj.weight.shape)
+    with torch.profiler.profile(record_shapes=True) as profile:
+        engine.generate([Request(prompt, 0)], SamplingParameters(1.0, 1.0, 8))
+    casts = sum(e.count for e in profile.key_averages(True) if e.key == "aten::_to_copy" and e.input_shapes[0] == shape)
+    weights = sum(list(parameter.shape) == shape for parameter in micro.parameters())
+    assert casts == weights
+    assert not any(parameter.requires_grad for parameter in micro.parameters())
+
+
 def test_float32_samples_of_a_policy_in_training_are_drawn_in_float32(
     tokenizer: Any, micro_path: str, prompt: tuple[int, ...], micro: Any
 ) -> None:
@@ -387,7 +402,13 @@ def test_a_run_logs_how_far_the_samplers_probabilities_are_from_the_trainers(dty
 @pytest.mark.parametrize("launcher", ["ddp", pytest.param("fsdp2", marks=pytest.mark.slow)])
 def test_two_processes_have_an_engine_each_and_draw_the_samples_of_one(launcher: str, tmp_path: Path) -> None:
     """Of policies in training as well, whose weights both engines follow."""
-    settings = ["engine.name=vllm", "evaluation.revise=false", "evaluation.base=false", "method.epochs=1"]
+    settings = [
+        "engine.name=vllm",
+        "evaluation.revise=false",
+        "evaluation.base=false",
+        "method.epochs=1",
+        "method.teacher.weights=frozen",
+    ]
     one = run_json(small_run("sdft", tmp_path / "one", *settings))
     two = run_json(launched(launcher, *small_run("sdft", tmp_path / "two", *settings)[3:]))
     assert journal(Path(two["folder"])) == journal(Path(one["folder"]))

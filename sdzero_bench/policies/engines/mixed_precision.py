@@ -29,9 +29,24 @@ class MixedPrecisionEngine:
         self.name, self.version, self.batch_size = engine.name, engine.version, engine.batch_size
 
     def generate(self, requests: Sequence[Request], parameters: SamplingParameters) -> list[Completion]:
-        kind = self.model.device.type
-        with unwrapped(self.model), torch.autocast(kind, torch.bfloat16, enabled=self.dtype == "bfloat16"):
+        if self.dtype == "float32":
+            with unwrapped(self.model), torch.autocast(self.model.device.type, enabled=False):
+                return self.engine.generate(requests, parameters)
+        with cast_once(self.model), torch.autocast(self.model.device.type, torch.bfloat16):
             return self.engine.generate(requests, parameters)
+
+
+@contextmanager
+def cast_once(model: PreTrainedModel) -> Iterator[None]:
+    """Have autocast keep the casts of all weights for the length of its block: of frozen ones it keeps none by itself."""
+    frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
 
 
 @contextmanager

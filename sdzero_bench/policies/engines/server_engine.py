@@ -50,7 +50,11 @@ class ServerEngines:
             )
         self.dtype = sampling_dtype(config)
         for server in self.servers:
-            server.open(share=ranks.count)
+            if (theirs := server.open(share=ranks.count)) != self.dtype:
+                raise UserError(
+                    f"the server {server.url} computes in {theirs}, and the run samples in {self.dtype}; start the server with "
+                    f"--dtype {self.dtype}, or the run with engine.dtype={theirs}"
+                )
         self.run = ranks.from_first(uuid4().hex)
         self._held: str | None = None
 
@@ -68,12 +72,6 @@ class ServerEngines:
         import torch
         from safetensors.torch import save_file
 
-        for server in self.servers:
-            if (theirs := server.held()["dtype"]) != self.dtype:
-                raise UserError(
-                    f"the server {server.url} computes in {theirs}, and the run samples in {self.dtype}; start the server with "
-                    f"--dtype {self.dtype}, or the run with engine.dtype={theirs}"
-                )
         folder = Path(tempfile.mkdtemp(prefix="sdzero-bench-policy-", dir=self.exchange))
         try:
             # Tied weights are one tensor with two names, which safetensors does not store.

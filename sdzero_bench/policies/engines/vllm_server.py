@@ -34,10 +34,12 @@ class Server:
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise UserError(f"{self.url} responds, but not like vLLM; start a server with `sdzero-bench serve`") from error
 
-    def open(self, share: int = 1) -> None:
-        """Prepare for as many requests at a time as the server batches, divided by `share`."""
-        self.in_flight = max(1, int(self.held().get("sequences", IN_FLIGHT)) // share)
+    def open(self, share: int = 1) -> str:
+        """Prepare for as many requests at a time as the server batches, divided by `share`; returns its data type."""
+        held = self.held()
+        self.in_flight = max(1, int(held.get("sequences", IN_FLIGHT)) // share)
         self.http.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=self.in_flight))
+        return held["dtype"]
 
     def held(self) -> dict[str, str]:
         """What `PolicyWorker.held_policy` says of the server."""
