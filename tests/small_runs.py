@@ -33,6 +33,14 @@ def small_run(method: str, out: Path, *assignments: str) -> list[str]:
     return command("run", "--method", method, "--out", str(out), "--json", *settings)
 
 
+def launched(launcher: str, *arguments: str, processes: int = 2) -> list[str]:
+    """The command under `accelerate launch`, with the package's own configuration."""
+    config = Path(__file__).parent.parent / "sdzero_bench" / "cli" / "launchers" / f"{launcher}.yaml"
+    program = [str(Path(__file__).with_name("shards_on_cpus.py"))] if launcher == "fsdp2" else ["-m", "sdzero_bench"]
+    options = ["--config_file", str(config), "--num_processes", str(processes), "--main_process_port", "0"]
+    return [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", *options, *program, *arguments]
+
+
 def run_json(arguments: list[str]) -> dict[str, Any]:
     """Run to the end; standard output has to be one JSON document."""
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)

@@ -65,11 +65,11 @@ def test_a_server_that_cannot_be_reached_is_exit_code_1() -> None:
 
 
 def test_servers_need_vllm_where_they_run_and_nothing_where_the_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdzero_bench.policies.engines import vllm_engine
+    from sdzero_bench.policies.engines import vllm_setup
 
-    monkeypatch.setattr(vllm_engine, "installed_version", lambda: "0.32.0")
+    monkeypatch.setattr(vllm_setup, "installed_version", lambda: "0.32.0")
     assert doctor._servers().startswith("`sdzero-bench serve` starts one here, with vLLM 0.32.0; ")
     monkeypatch.undo()
-    monkeypatch.setattr(vllm_engine, "version", lambda package: "0.9.1")
+    monkeypatch.setattr(vllm_setup, "version", lambda package: "0.9.1")
     with pytest.raises(doctor.NotInstalled, match=r"needs vLLM here \(.*pip install 'sdzero-bench\[vllm\]'.*--server URL"):
         doctor._servers()

@@ -18,15 +18,21 @@ import pytest
 import requests
 import torch
 from scipy.stats import chisquare
-from small_runs import command, run_json, small_run
+from small_runs import command, launched, run_json, small_run
 
-from sdzero_bench.core.completion import Engine, Request, SamplingParameters
+from sdzero_bench.core.completion import Completion, Engine, Request, SamplingParameters
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.out_of_memory import SAMPLING, OutOfMemoryError, memory_for
+from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.settings import LoraConfig
 from sdzero_bench.policies.engines.factory import Engines, make_engines
+from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
 from sdzero_bench.policies.lora import adapted
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.schema import QuestionFiles
 from sdzero_bench.runs.config import resolve
+from sdzero_bench.runs.resuming import session_in
+from sdzero_bench.runs.session import Session
 
 SAMPLED = SamplingParameters(temperature=1.0, top_p=1.0, max_new_tokens=48)
 GREEDY = SamplingParameters(temperature=0.0, top_p=1.0, max_new_tokens=48)
@@ -181,23 +187,130 @@ def test_weights_follow_a_policy_with_adapters(engines: Engines, prompt: tuple[i
 
 
 @pytest.mark.vllm
+@pytest.mark.parametrize("name", ["vllm", "vllm-server"])
 def test_vllm_gives_the_log_probabilities_of_transformers_after_every_update(
-    tokenizer: Any, micro_path: str, prompt: tuple[int, ...], micro: Any
+    name: str, request: pytest.FixtureRequest, tokenizer: Any, micro_path: str, prompt: tuple[int, ...], micro: Any
 ) -> None:
-    from vllm import SamplingParams
-    from vllm.inputs import TokensPrompt
-
-    engines = make_engines(resolve("sft", assignments=["engine.name=vllm"]), tokenizer, micro_path)
+    """At temperature 1, whatever they are sampled at."""
+    engines = make_engines(resolve("sft", assignments=settings_of(name, request)), tokenizer, micro_path)
     for step in range(4):
         policy = micro if step == 0 else changed(micro, step)
-        engine: Any = engines.of(policy, f"step {step}")
-        asked = SamplingParams(temperature=1.0, max_tokens=32, seed=step, logprobs=0, detokenize=False)
-        output = engine.llm.generate([TokensPrompt(prompt_token_ids=list(prompt))], asked, use_tqdm=False)[0].outputs[0]
-        ids = tuple(output.token_ids)
-        theirs = torch.tensor([row[token].logprob for row, token in zip(output.logprobs, ids, strict=True)])
-        ours = log_probabilities(policy, prompt, ids).gather(-1, torch.tensor(ids)[:, None])[:, 0]
-        torch.testing.assert_close(theirs, ours, atol=1e-3, rtol=0)
+        asked = [Request(prompt, step, logprobs=True), Request(prompt, step + 9)]
+        drawn, plain = engines.of(policy, f"step {step}").generate(asked, SamplingParameters(1.3, 0.9, 32))
+        assert drawn.logprobs is not None
+        assert plain.logprobs is None
+        ours = log_probabilities(policy, prompt, drawn.token_ids).gather(-1, torch.tensor(drawn.token_ids)[:, None])[:, 0]
+        torch.testing.assert_close(torch.tensor(drawn.logprobs), ours, atol=1e-3, rtol=0)
     engines.close()
+
+
+@pytest.mark.vllm
+def test_vllm_finishes_short_completions_first_and_drops_what_is_not_waited_for(
+    engines_with_vllm: Engines, micro: Any, prompt: tuple[int, ...]
+) -> None:
+    engine: Any = engines_with_vllm.of(micro, "base")
+    requests = [Request(prompt, seed) for seed in range(40)]
+    order: list[int] = []
+    drawn: dict[int, Completion] = {}
+    for finished in engine.generate_as_finished(requests, SamplingParameters(1.0, 1.0, 200)):
+        order += [position for position, _ in finished]
+        drawn |= dict(finished)
+    assert sorted(order) == list(range(40)) != order
+    lengths = [len(drawn[position].token_ids) for position in order]
+    assert lengths == sorted(lengths)  # all were begun together
+    begun = engine.generate_as_finished(requests, SAMPLED)
+    next(begun)
+    begun.close()
+    assert not engine.llm.llm_engine.has_unfinished_requests()
+    assert engine.generate(requests[:1], SamplingParameters(1.0, 1.0, 200)) == [drawn[0]]
+
+
+def test_bfloat16_samples_have_the_probabilities_of_the_policy_in_autocast(
+    tokenizer: Any, micro_path: str, prompt: tuple[int, ...], micro: Any
+) -> None:
+    """Of float32 weights, which stay as they are; by the greedy completion, where near ties may go either way."""
+    engines = make_engines(resolve("sft", assignments=["engine.dtype=bfloat16"]), tokenizer, micro_path)
+    computed_in = set()
+    hook = micro.model.layers[0].self_attn.q_proj.register_forward_hook(lambda *call: computed_in.add(call[2].dtype))
+    (drawn,) = engines.of(micro, "base").generate([Request(prompt, 0)], GREEDY)
+    hook.remove()
+    assert computed_in == {torch.bfloat16}
+    assert micro.dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        rows = log_probabilities(micro, prompt, drawn.token_ids).float()
+    chosen = rows.gather(-1, torch.tensor(drawn.token_ids)[:, None])[:, 0]
+    assert (rows.max(-1).values - chosen).max() < 0.02
+
+
+def test_weights_are_cast_once_and_not_at_every_token(
+    tokenizer: Any, micro_path: str, prompt: tuple[int, ...], micro: Any
+) -> None:
+    """Frozen ones too, such as those that adapters are added to."""
+    micro.requires_grad_(False)
+    engine = make_engines(resolve("sft", assignments=["engine.dtype=bfloat16"]), tokenizer, micro_path).of(micro, "base")
+    shape = list(micro.model.layers[0].mlp.up_proj.weight.shape)
+    with torch.profiler.profile(record_shapes=True) as profile:
+        engine.generate([Request(prompt, 0)], SamplingParameters(1.0, 1.0, 8))
+    casts = sum(e.count for e in profile.key_averages(True) if e.key == "aten::_to_copy" and e.input_shapes[0] == shape)
+    weights = sum(list(parameter.shape) == shape for parameter in micro.parameters())
+    assert casts == weights
+    assert not any(parameter.requires_grad for parameter in micro.parameters())
+
+
+def test_float32_samples_of_a_policy_in_training_are_drawn_in_float32(
+    tokenizer: Any, micro_path: str, prompt: tuple[int, ...], micro: Any
+) -> None:
+    """Accelerate wraps the model that it trains in autocast, where it trains in bf16."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state()
+    trained = Accelerator(cpu=True, mixed_precision="bf16").prepare_model(micro)
+    computed_in: set[torch.dtype] = set()
+    trained.model.layers[0].self_attn.q_proj.register_forward_hook(lambda *call: computed_in.add(call[2].dtype))
+    trained(torch.tensor([prompt]))
+    assert computed_in == {torch.bfloat16}
+    computed_in.clear()
+    engines = make_engines(resolve("sft", assignments=["engine.dtype=float32"]), tokenizer, micro_path)
+    engines.of(trained, "step 0").generate([Request(prompt, 0)], GREEDY)
+    assert computed_in == {torch.float32}
+    computed_in.clear()
+    trained(torch.tensor([prompt]))
+    assert computed_in == {torch.bfloat16}  # training goes on as before
+    AcceleratorState._reset_state()
+
+
+@pytest.mark.parametrize(
+    ("gpu", "settings", "dtype"),
+    [
+        (False, [], "float32"),
+        (True, [], "bfloat16"),
+        (True, ["engine.dtype=float32"], "float32"),
+        (False, ["engine.dtype=bfloat16"], "bfloat16"),
+        (False, ["model.dtype=bfloat16"], "bfloat16"),
+        (True, ["model.device=cpu"], "float32"),
+    ],
+)
+def test_samples_are_drawn_in_bfloat16_on_gpus_unless_set_otherwise(
+    gpu: bool, settings: list[str], dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    assert sampling_dtype(resolve("sft", assignments=settings)) == dtype
+
+
+def test_float32_samples_of_bfloat16_weights_are_refused() -> None:
+    with pytest.raises(UserError, match=r"leave engine\.dtype at auto"):
+        sampling_dtype(resolve("sft", assignments=["engine.dtype=float32", "model.dtype=bfloat16"]))
+
+
+def test_a_run_is_not_resumed_in_another_data_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, folder = Session(resolve("base"), ProgressDisplay()), RunFolder(tmp_path)
+    files = QuestionFiles(train=None, test=folder.write_question_set(session.test_questions, with_details=False))
+    folder.start_session(session.manifest(folder, files))
+    assert session_in(folder, ProgressDisplay()).sampling_dtype == "float32"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(UserError, match=r"draws its samples in float32, .* means bfloat16; .*with engine\.dtype=float32"):
+        session_in(folder, ProgressDisplay())
 
 
 @pytest.mark.vllm
@@ -212,17 +325,17 @@ def test_what_does_not_fit_vllms_length_is_said(tokenizer: Any, micro_path: str,
 def test_a_missing_or_strange_vllm_is_said_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import PackageNotFoundError
 
-    from sdzero_bench.policies.engines import vllm_engine
+    from sdzero_bench.policies.engines import vllm_setup
 
     config = resolve("sft", assignments=["engine.name=vllm"])
 
     def none(package: str) -> str:
         raise PackageNotFoundError(package)
 
-    monkeypatch.setattr(vllm_engine, "version", none)
+    monkeypatch.setattr(vllm_setup, "version", none)
     with pytest.raises(UserError, match="needs vLLM, which is not installed"):
         make_engines(config, None, "nowhere")
-    monkeypatch.setattr(vllm_engine, "version", lambda package: "0.9.1")
+    monkeypatch.setattr(vllm_setup, "version", lambda package: "0.9.1")
     with pytest.raises(UserError, match=r"vllm is installed as 0\.9\.1, but the supported versions are 0\.32 to below 0\.33"):
         make_engines(config, None, "nowhere")
 
@@ -231,17 +344,15 @@ def test_a_missing_or_strange_vllm_is_said_before_anything_is_loaded(monkeypatch
 def test_a_vllm_that_fails_while_it_samples_is_said(engines_with_vllm: Engines, micro: Any, prompt: tuple[int, ...]) -> None:
     engine: Any = engines_with_vllm.of(micro, "base")
 
-    class Dead:
-        llm_engine = engine.llm.llm_engine
-        error: Exception = RuntimeError("Traceback\nEngine core died")
+    error: Exception = RuntimeError("Traceback\nEngine core died")
 
-        def generate(self, *_: object, **__: object) -> None:
-            raise self.error
+    def step() -> None:
+        raise error
 
-    engine.llm = Dead()
+    engine.llm.llm_engine.step = step
     with pytest.raises(UserError, match="failed while sampling: Engine core died"):
         engine.generate([Request(prompt, 0)], SAMPLED)
-    engine.llm.error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
     sampling = memory_for("sampling", SAMPLING)
     with pytest.raises(OutOfMemoryError, match=r"asked for 2\.00 GiB more: lower .*engine\.gpu_memory"), sampling:
         engine.generate([Request(prompt, 0)], SAMPLED)
@@ -273,6 +384,37 @@ def test_a_run_with_vllm_that_is_killed_ends_as_it_would_have(method: str, train
     resumed = run_json(command("run", "--resume", str(folder), "--json"))
     assert resumed["evaluation"] == whole["evaluation"]
     assert journal(folder) == expected
+
+
+@pytest.mark.vllm
+@pytest.mark.parametrize(("dtype", "drift"), [("float32", 1e-4), ("bfloat16", 0.1)])
+def test_a_run_logs_how_far_the_samplers_probabilities_are_from_the_trainers(dtype: str, drift: float, tmp_path: Path) -> None:
+    """Training is in float32 in both cases; the weights are cast when they are handed over."""
+    settings = ["engine.name=vllm", f"engine.dtype={dtype}", "evaluation.revise=false", "evaluation.base=false"]
+    folder = Path(run_json(small_run("grpo", tmp_path, *settings))["folder"])
+    ratios = [json.loads(line)["sampler_ratio"] for line in (folder / "training" / "grpo.jsonl").read_text().splitlines()]
+    assert max(abs(ratio - 1) for ratio in ratios) < drift
+    assert (max(abs(ratio - 1) for ratio in ratios) > 1e-4) == (dtype == "bfloat16")
+    assert json.loads((folder / "manifest.json").read_text())["sampling_dtype"] == dtype
+
+
+@pytest.mark.vllm
+@pytest.mark.parametrize("launcher", ["ddp", pytest.param("fsdp2", marks=pytest.mark.slow)])
+def test_two_processes_have_an_engine_each_and_draw_the_samples_of_one(launcher: str, tmp_path: Path) -> None:
+    """Of policies in training as well, whose weights both engines follow."""
+    settings = [
+        "engine.name=vllm",
+        "evaluation.revise=false",
+        "evaluation.base=false",
+        "method.epochs=1",
+        "method.teacher.weights=frozen",
+    ]
+    one = run_json(small_run("sdft", tmp_path / "one", *settings))
+    two = run_json(launched(launcher, *small_run("sdft", tmp_path / "two", *settings)[3:]))
+    assert journal(Path(two["folder"])) == journal(Path(one["folder"]))
+    assert two["evaluation"] == one["evaluation"]
+    ratios = [json.loads(line)["sampler_ratio"] for line in (Path(two["folder"]) / "training" / "sdft.jsonl").open()]
+    assert ratios == pytest.approx([1.0] * len(ratios), abs=1e-4)
 
 
 def journal(folder: Path) -> list[dict[str, Any]]:

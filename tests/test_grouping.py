@@ -113,6 +113,19 @@ def test_runs_under_other_conditions_are_never_ranked_together(runs: Path, confi
     assert re.search(rf"^## micro-arith \(.*{re.escape(said)}.*\)$", report.text("md")["README.md"], re.MULTILINE)
 
 
+def test_runs_that_sampled_in_another_data_type_are_never_ranked_together(runs: Path) -> None:
+    """Records that do not say sampled in the data type of their weights; so did runs that say so."""
+    write_record(runs / "other", "rft", 0, 0.99)
+    write_record(runs / "same", "rft", 3, 0.6)
+    for name, dtype in (("other", "bfloat16"), ("same", "float32")):
+        path = runs / name / "manifest.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "sampling_dtype": dtype}))
+    report = Report(runs)
+    rows = [row for (table,) in report.boards for row in table.group.rows if row.label.startswith("rft")]
+    assert sorted(len(row.runs) for row in rows) == [1, 4]
+    assert re.search(r"^## micro-arith \(.*engine dtype bfloat16.*\)$", report.text("md")["README.md"], re.MULTILINE)
+
+
 @pytest.mark.parametrize("what", [{"questions": 39}, {"train": 11}], ids=["test set", "question set"])
 def test_runs_on_other_questions_are_never_ranked_together(runs: Path, what: dict) -> None:
     write_record(runs / "other", "rft", 0, 0.99, **what)

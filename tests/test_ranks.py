@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_runs import SMALL, run_json, small_run
+from small_runs import SMALL, launched, run_json, small_run
 
 from sdzero_bench.core.distributed import Ranks, require_supported
 from sdzero_bench.core.errors import UserError
@@ -23,14 +23,6 @@ from sdzero_bench.runs.config import resolve
 from sdzero_bench.training.supervised import Example, supervised_trainer
 
 SHORT = ("evaluation.revise=false", "method.srt.epochs=1", "method.distill.epochs=1")
-
-
-def launched(launcher: str, *arguments: str, processes: int = 2) -> list[str]:
-    """The command under `accelerate launch`, with the package's own configuration."""
-    config = Path(__file__).parent.parent / "sdzero_bench" / "cli" / "launchers" / f"{launcher}.yaml"
-    program = [str(Path(__file__).with_name("shards_on_cpus.py"))] if launcher == "fsdp2" else ["-m", "sdzero_bench"]
-    options = ["--config_file", str(config), "--num_processes", str(processes), "--main_process_port", "0"]
-    return [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", *options, *program, *arguments]
 
 
 def folder_in(path: Path) -> Path:
@@ -120,7 +112,6 @@ def test_what_two_processes_cannot_follow_is_said_in_one_line(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("settings", "environment", "said"),
     [
-        (["engine.name=vllm"], {}, "samples in one process"),
         ([], {"ACCELERATE_USE_DEEPSPEED": "true"}, "shard the weights with FSDP2"),
         (["lora.rank=4"], {"ACCELERATE_USE_FSDP": "true"}, "DDP is enough"),
         (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import tracemalloc
 from pathlib import Path
@@ -11,17 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ranks_as_threads import in_ranks
+from stub_rollouts import PARAMETERS, StreamingStub, StubEngine, ask, rollouts
 
 from sdzero_bench.core.completion import Completion, Request, SamplingParameters, sample_seed
+from sdzero_bench.core.distributed import Ranks
 from sdzero_bench.core.errors import BudgetError, UserError
-from sdzero_bench.core.question import Question
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.policies.engines.transformers_engine import InverseTransformSampler, TransformersEngine
+from sdzero_bench.records import rollouts as rollouts_module
 from sdzero_bench.records.journal import Journal, Sample
-from sdzero_bench.records.ledger import Budget, Ledger
-from sdzero_bench.records.rollouts import Prompt, Rollouts
-
-PARAMETERS = SamplingParameters(temperature=1.0, top_p=1.0, max_new_tokens=24)
 
 
 def prompts(tokenizer: Any) -> list[tuple[int, ...]]:
@@ -107,35 +108,6 @@ def test_the_journal_refuses_a_sample_twice(tmp_path: Path) -> None:
     journal.append([sample()])
     with pytest.raises(ValueError, match="already in the journal"):
         journal.append([sample()])
-
-
-class StubEngine:
-    """Echoes the seed; counts what it is asked for."""
-
-    name, version, batch_size = "stub", "1", 4
-
-    def __init__(self) -> None:
-        self.batches: list[list[Request]] = []
-
-    def generate(self, requests: Any, parameters: SamplingParameters) -> list[Completion]:
-        self.batches.append(list(requests))
-        return [Completion((r.seed % 100, 0), "stop") for r in requests]
-
-
-class StubVerifier:
-    def verify(self, pairs: Any) -> list[Verdict]:
-        return [Verdict(float(int(text) % 2)) for _, text in pairs]
-
-
-def rollouts(folder: Path, allowed: int) -> Rollouts:
-    journal = Journal(folder)
-    budget = Budget(question_set="f" * 16, questions=10, samples=allowed, new_tokens_per_sample=2)
-    ledger = Ledger.recount(budget, journal.phases, {})
-    return Rollouts(journal, ledger, StubVerifier(), lambda ids: str(ids[0]))  # type: ignore[arg-type]
-
-
-def ask(n: int) -> list[Prompt]:
-    return [Prompt(Question(f"q{i}", f"text {i}", "1"), tuple(range(i % 3 + 1)), "0") for i in range(n)]
 
 
 def test_an_interrupted_phase_goes_on_with_the_same_samples_and_charges_each_once(tmp_path: Path) -> None:
@@ -229,3 +201,113 @@ def test_streams_share_random_numbers(tmp_path: Path) -> None:
     one, two = (drawer.draw(p, "base", StubEngine(), ask(5), PARAMETERS, 0, stream="s") for p in ("a", "b"))
     other = drawer.draw("c", "base", StubEngine(), ask(5), PARAMETERS, 0)
     assert [s.seed for s in one] == [s.seed for s in two] != [s.seed for s in other]
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+@pytest.mark.parametrize("samples", [7, 40, 128])
+def test_each_rank_draws_an_even_share_and_the_journal_is_that_of_one(count: int, samples: int, tmp_path: Path) -> None:
+    """Also of fewer samples than one rank's batch, as in a step of on-policy training."""
+    rollouts(tmp_path / "one", samples).draw("p", "base", StubEngine(), ask(samples), PARAMETERS, 0)
+
+    def work(ranks: Ranks) -> int:
+        engine = StubEngine()
+        engine.batch_size = 16
+        rollouts(tmp_path / str(ranks.index), samples, ranks).draw("p", "base", engine, ask(samples), PARAMETERS, 0)
+        assert all(len(batch) <= 16 for batch in engine.batches)
+        return sum(len(batch) for batch in engine.batches)
+
+    drawn = in_ranks(count, work)
+    assert sum(drawn) == samples
+    assert max(drawn) - min(drawn) <= -(-samples // (16 * count))  # one for each batch
+    expected = (tmp_path / "one" / "p.jsonl").read_bytes()
+    assert all((tmp_path / str(index) / "p.jsonl").read_bytes() == expected for index in range(count))
+
+
+@pytest.mark.parametrize(("count", "shares"), [(2, [13, 13]), (4, [6, 6, 7, 7])])
+def test_processes_draw_even_shares_and_the_samples_of_one(count: int, shares: list[int], tmp_path: Path) -> None:
+    one = rollouts(tmp_path / "one", 26)
+    expected = list(one.draw("p", "base", StubEngine(), ask(26), PARAMETERS, 0))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
+    program = [str(Path(__file__).with_name("drawing_ranks.py")), str(tmp_path)]
+    done = subprocess.run([*torchrun, *program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for how in ("batches", "stream"):
+        assert sorted(json.loads((tmp_path / how / f"drawn-{i}.json").read_text()) for i in range(count)) == shares
+        several = Journal(tmp_path / how / "journal").phases["p"]
+        assert sorted(several) == sorted(one.journal.phases["p"])
+        assert all(several[sample.key] == sample for sample in expected)
+    assert list(Journal(tmp_path / "batches" / "journal").phases["p"]) == list(one.journal.phases["p"])
+
+
+def test_a_streaming_engine_is_given_everything_at_once_and_samples_come_in_the_order_of_prompts(tmp_path: Path) -> None:
+    expected = list(rollouts(tmp_path / "batches", 10).draw("p", "base", StubEngine(), ask(10), PARAMETERS, 0))
+    drawer, engine = rollouts(tmp_path / "stream", 10), StreamingStub()
+    assert list(drawer.draw("p", "base", engine, ask(10), PARAMETERS, 0)) == expected
+    assert engine.closed == 1
+    assert list(drawer.journal.phases["p"]) == [f"q{i}/0" for i in (7, 8, 9, 4, 5, 6, 1, 2, 3, 0)]  # as they finished
+    assert drawer.ledger.training_samples == 10
+
+
+def test_a_stream_that_is_killed_has_journaled_what_had_finished_and_goes_on_with_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while the longest completion is still drawn, which with batches would have held up all others."""
+    monkeypatch.setattr(rollouts_module, "ROUND_SECONDS", 0.0)
+    expected = list(rollouts(tmp_path / "whole", 10).draw("p", "base", StreamingStub(), ask(10), PARAMETERS, 0))
+    drawer, engine = rollouts(tmp_path / "cut", 10), StreamingStub()
+    generate = engine.generate
+
+    def killed(requests: Any, parameters: SamplingParameters) -> list[Completion]:
+        if len(engine.batches) == 3:
+            raise KeyboardInterrupt
+        return generate(requests, parameters)
+
+    engine.generate = killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        drawer.draw("p", "base", engine, ask(10), PARAMETERS, 0)
+    assert engine.closed == 1
+    drawer.journal.close()
+    resumed, engine = rollouts(tmp_path / "cut", 10), StreamingStub()
+    journaled = set(resumed.journal.phases["p"])
+    assert {f"q{i}/0" for i in range(4, 10)} <= journaled  # those before the last round were verified in any case
+    assert resumed.ledger.training_samples == len(journaled)
+    assert list(resumed.draw("p", "base", engine, ask(10), PARAMETERS, 0)) == expected
+    assert sum(len(batch) for batch in engine.batches) == 10 - len(journaled)
+    assert resumed.ledger.training_samples == 10
+
+
+def test_drawing_goes_on_while_one_response_is_slow_to_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollouts_module, "ROUND_SECONDS", 0.0)
+    drawer, engine, all_drawn = rollouts(tmp_path, 12), StreamingStub(), threading.Event()
+    generate, verify = engine.generate, drawer.verifier.verify
+
+    def generating(requests: Any, parameters: SamplingParameters) -> list[Completion]:
+        drawn = generate(requests, parameters)
+        if sum(len(batch) for batch in engine.batches) == 12:
+            all_drawn.set()
+        return drawn
+
+    def verifying(pairs: Any) -> list[Verdict]:
+        assert all_drawn.wait(20)
+        return verify(pairs)
+
+    engine.generate, drawer.verifier.verify = generating, verifying  # type: ignore[method-assign]
+    assert len(drawer.draw("p", "base", engine, ask(12), PARAMETERS, 0)) == 12
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_ranks_stream_even_shares_and_journal_the_same_samples(count: int, tmp_path: Path) -> None:
+    """Ranks that finish at different times gather equally often."""
+    one = list(rollouts(tmp_path / "one", 26).draw("p", "base", StubEngine(), ask(26), PARAMETERS, 0))
+
+    def work(ranks: Ranks) -> int:
+        engine = StreamingStub(at_once=1 + 3 * ranks.index)
+        drawer = rollouts(tmp_path / str(ranks.index), 26, ranks)
+        assert list(drawer.draw("p", "base", engine, ask(26), PARAMETERS, 0)) == one
+        return sum(len(batch) for batch in engine.batches)
+
+    drawn = in_ranks(count, work)
+    assert sum(drawn) == 26
+    assert max(drawn) - min(drawn) <= 1
+    journals = [(tmp_path / str(index) / "p.jsonl").read_bytes() for index in range(count)]
+    assert len(set(journals)) == 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -39,6 +40,13 @@ class Stub(ThreadingHTTPServer):
         self.folder = Path()
         self.weights: dict[str, Any] = {}
         self.asked: list[dict[str, Any]] = []
+        self.dtype = "float32"
+        self.sequences: int | None = None
+        self.before: Callable[[dict[str, Any]], None] = lambda body: None
+        """Called with the body of each request for a completion, before it is answered."""
+        self.counting = threading.Lock()
+        self.at_once: Counter[str] = Counter()
+        """How many completions are being drawn `now`, and were at `most`."""
 
     @property
     def url(self) -> str:
@@ -59,10 +67,18 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.held = body["kwargs"]["name"]
                 self.server.folder = Path(body["kwargs"]["folder"])
                 self.server.weights = dict(_saved(self.server.folder))
-            answer = {"results": [{"policy": self.server.held, "dtype": "float32"}]}
+            says = {} if self.server.sequences is None else {"sequences": str(self.server.sequences)}
+            answer = {"results": [{"policy": self.server.held, "dtype": self.server.dtype, **says}]}
         elif self.path == "/v1/completions":
-            self.server.asked.append(body)
-            answer = {"choices": [{"token_ids": [body["prompt"][-1]] * 2}]}
+            with self.server.counting:
+                self.server.asked.append(body)
+                self.server.at_once["now"] += 1
+                self.server.at_once["most"] = max(self.server.at_once["now"], self.server.at_once["most"])
+            self.server.before(body)
+            told = {"logprobs": {"token_logprobs": [-0.5, -0.25]}} if "logprobs" in body else {}
+            answer = self.server.answers.get(self.path, {"choices": [{"token_ids": [body["prompt"][-1]] * 2, **told}]})
+            with self.server.counting:
+                self.server.at_once["now"] -= 1
         if isinstance(answer, int):
             status, answer = answer, {"error": "out of\nmemory"}
         self.send_response(status)

@@ -109,7 +109,7 @@ def attack_sandbox() -> list[Check]:
 
 def examine_server(url: str) -> list[Check]:
     """The model and version of the vLLM server at this address, and whether a run has set its weights."""
-    from sdzero_bench.policies.engines.server_engine import Server
+    from sdzero_bench.policies.engines.vllm_server import Server
 
     try:
         server = Server(url, answer_seconds=30.0)
@@ -140,7 +140,7 @@ def _transformers_engine() -> str:
 
 def _vllm_engine() -> str:
     """Measures the speed, and compares the greedy completions of both engines."""
-    from sdzero_bench.policies.engines.vllm_engine import installed_version
+    from sdzero_bench.policies.engines.vllm_setup import installed_version
 
     try:
         installed = installed_version()
@@ -156,7 +156,7 @@ def _sampled(engine_name: str, temperature: float) -> tuple[int, float, list[Com
     """32 completions of the micro model: number of tokens, seconds taken, and the completions."""
     from sdzero_bench.policies.engines.factory import make_engines
 
-    config = resolve("base", assignments=[f"engine.name={engine_name}"])
+    config = resolve("base", assignments=[f"engine.name={engine_name}", "engine.dtype=float32"])
     path = model_path(config.model.name)
     tokenizer = load_tokenizer(path)
     engines = make_engines(config, tokenizer, path)
@@ -171,7 +171,7 @@ def _sampled(engine_name: str, temperature: float) -> tuple[int, float, list[Com
 
 
 def _servers() -> str:
-    from sdzero_bench.policies.engines.vllm_engine import WHERE, installed_version
+    from sdzero_bench.policies.engines.vllm_setup import WHERE, installed_version
 
     elsewhere = "`sdzero-bench doctor --server URL` queries a server on another machine"
     try:

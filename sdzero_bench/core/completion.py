@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
 
 FinishReason = Literal["stop", "length"]
 
@@ -25,6 +25,8 @@ class Request:
 
     prompt_ids: tuple[int, ...]
     seed: int
+    logprobs: bool = False
+    """Whether the completion should have its log-probabilities, if the engine can tell them."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Completion:
 
     token_ids: tuple[int, ...]
     finish: FinishReason
+    logprobs: tuple[float, ...] | None = field(default=None, compare=False)
+    """Of each token under the weights that sampled it, at temperature 1; if asked for, and if the engine can tell them."""
 
 
 class Engine(Protocol):
@@ -44,6 +48,21 @@ class Engine(Protocol):
 
     def generate(self, requests: Sequence[Request], parameters: SamplingParameters) -> list[Completion]:
         """One completion per request, in order; takes at most `batch_size` requests per call."""
+        ...
+
+
+@runtime_checkable
+class StreamingEngine(Engine, Protocol):
+    """An engine that batches by itself, and is given any number of requests: a long completion holds no other one up."""
+
+    def generate_as_finished(
+        self, requests: Sequence[Request], parameters: SamplingParameters
+    ) -> Generator[list[tuple[int, Completion]]]:
+        """Positions in `requests` with their completions, as they finish: each position once, in any order.
+
+        Yields what has finished since the last time, several times a second and often nothing, so that the caller can work on
+        it meanwhile. A generator that is closed before its end drops the requests that are left.
+        """
         ...
 
 

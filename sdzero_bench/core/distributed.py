@@ -33,6 +33,10 @@ class Ranks:
         """A prefix for messages; empty for the first rank, which speaks for the run."""
         return "" if self.first else f"process {self.index + 1} of {self.count}: "
 
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """This rank's part of `items`: consecutive, and at most one longer than that of any other rank."""
+        return items[len(items) * self.index // self.count : len(items) * (self.index + 1) // self.count]
+
     def gather(self, own: Sequence[T]) -> list[T]:
         """The items of all ranks, in rank order. Collective: every rank has to call it."""
         if self.count == 1:
@@ -100,8 +104,6 @@ def require_supported(config: RunConfig, ranks: Ranks) -> None:
         return
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
         raise UserError("DeepSpeed is not supported; shard the weights with FSDP2 (`sdzero-bench launchers`)")
-    if config.engine.name == "vllm":
-        raise UserError("engine.name=vllm samples in one process; with several, use engine.name=vllm-server or transformers")
     if config.optimizer.batch_size % ranks.count:
         raise UserError(
             f"optimizer.batch_size={config.optimizer.batch_size} cannot be divided evenly among {ranks.count} processes; "

@@ -28,6 +28,11 @@ class ModelConfig(Section):
     """Whether the model thinks before it answers, if its chat template has that switch (`enable_thinking`); null: the
     template's default."""
 
+    @property
+    def weights_dtype(self) -> Literal["float32", "bfloat16"]:
+        """What `dtype` stands for."""
+        return "bfloat16" if self.dtype == "bfloat16" else "float32"
+
 
 class QuestionsConfig(Section):
     """How many questions are used, always the first ones of a split; null: all."""
@@ -61,13 +66,18 @@ class EngineConfig(Section):
     name: Literal["transformers", "vllm", "vllm-server"] = "transformers"
     """transformers: `generate` of the model being trained. vllm: vLLM in the run's own process. vllm-server: vLLM servers,
     started with `sdzero-bench serve` on this machine or others."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Data type in which samples are drawn, for training and evaluation; auto: bfloat16 on GPUs, also where `model.dtype` is
+    float32, and `model.dtype` on CPUs. Training then computes in bf16 autocast, and keeps its weights."""
     urls: tuple[str, ...] = ()
     """vllm-server: addresses, such as [http://10.0.0.7:8000]; requests are distributed over them."""
     exchange: str | None = None
     """vllm-server: a directory that the run and the servers can access, through which weights are passed; null: the system's
     temporary directory, for servers on the same machine."""
     gpu_memory: float = Field(0.4, gt=0, lt=1)
-    """vllm: fraction of the GPU's memory that it may use. Training needs the rest."""
+    """vllm: fraction of the GPU's memory that it may use. Training needs the rest, unless `sleep` is set."""
+    sleep: bool = False
+    """vllm, on GPUs: free its share of the memory while the policy trains. Its weights then wait in the host's memory."""
     max_model_len: int | None = Field(None, gt=0)
     """vllm: maximum length of a prompt and its completion together, in tokens; null: the model's context length."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 
-from sdzero_bench.core.completion import Completion, Engine, Request, SamplingParameters, sample_seed
+from sdzero_bench.core.completion import Completion, Engine, Request, SamplingParameters, StreamingEngine, sample_seed
 from sdzero_bench.core.distributed import ALONE, Ranks
 from sdzero_bench.core.out_of_memory import SAMPLING, memory_for
 from sdzero_bench.core.progress import PhaseBar
@@ -18,6 +20,12 @@ from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.records.journal import Drawn, Journal, Sample
 from sdzero_bench.records.ledger import Ledger
 from sdzero_bench.verifiers.pool import VerifierPool
+
+ROUND_SECONDS = 1.0
+"""How long a streaming engine's samples are collected before they are verified together: a kill loses no more than that."""
+
+BATCHES_UNVERIFIED, ROUNDS_UNVERIFIED = 1, 8
+"""Batches, or rounds of a streaming engine, that are verified at a time before drawing waits for them."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,18 @@ class Prompt:
     @property
     def key(self) -> str:
         return f"{self.question.id}/{self.index}"
+
+
+@dataclass(frozen=True)
+class _Seeded:
+    """A prompt, with the seed of its completion."""
+
+    prompt: Prompt
+    seed: int
+
+    @property
+    def request(self) -> Request:
+        return Request(self.prompt.ids, self.seed)
 
 
 @dataclass(frozen=True)
@@ -85,69 +105,94 @@ class Rollouts:
         Batches are formed over all prompts, journaled or not: a resumed run then repeats the batches of the run that
         was interrupted, and with them its samples to the last bit. While a batch is drawn, the one before it is verified.
 
-        Several processes split each batch among them; the first verifies and journals all of it. All of them take the same
-        prompts and return the same samples.
+        A `StreamingEngine` batches by itself: it is given all that is not in the journal, and samples are verified and
+        journaled while others are still drawn, in the order in which they finish. A sample has its own random numbers, but
+        shares its batches with others than in the run that was interrupted: it is the same within the engine's rounding.
+
+        Several processes take the same prompts and return the same samples. Each of them draws an even share, of each batch (of
+        the size of one times their number, or what is left) or of the whole; the first verifies and journals all of it.
         """
         if not prompts:
             return []
         known = {p.key for p in prompts if self.journal.has(phase, p.key)}
         self.ledger.require(phase, len(prompts) - len(known))
-        by_length = sorted(prompts, key=lambda p: len(p.ids))
-        at_once = engine.batch_size * self.ranks.count
-        before: tuple[list[_Fresh], Future[list[Verdict]]] | None = None
-        aside = ThreadPoolExecutor(1)
+        if bar is not None and known:
+            bar.advance(len(known), rewards=[self.journal.phases[phase][key].verdict.reward for key in known])
+        seeded = [_Seeded(p, sample_seed(seed, stream or phase, p.question.id, p.index)) for p in prompts]
+        if isinstance(engine, StreamingEngine):
+            groups, most = self._streamed(engine, seeded, known, parameters), ROUNDS_UNVERIFIED
+        else:
+            groups, most = self._in_batches(engine, seeded, known, parameters), BATCHES_UNVERIFIED
+        waiting: deque[tuple[list[_Fresh], Future[list[Verdict]]]] = deque()
+        aside = ThreadPoolExecutor(most)
         started = time.perf_counter()
 
         def keep() -> None:
             nonlocal started
-            if before is not None:
-                rewards = self._keep(phase, policy, engine, *before)
-                if bar is not None:
-                    bar.advance(len(rewards), rewards=rewards)
+            rewards = self._keep(phase, policy, engine, *waiting.popleft())
+            if bar is not None:
+                bar.advance(len(rewards), rewards=rewards)
             seconds, started = time.perf_counter() - started, time.perf_counter()
             use = self.ledger.phase(phase)
             use.wall_seconds += seconds
             use.accelerator_seconds += seconds * self.accelerators
 
         try:
-            for start in range(0, len(by_length), at_once):
-                batch = by_length[start : start + at_once]
-                if bar is not None and (journaled := [p.key for p in batch if p.key in known]):
-                    rewards = [self.journal.phases[phase][key].verdict.reward for key in journaled]
-                    bar.advance(len(journaled), rewards=rewards)
-                if not all(p.key in known for p in batch):
-                    with memory_for(f"sampling for {phase}", SAMPLING):
-                        fresh = self._generate(engine, batch, parameters, seed, known, stream or phase)
-                    verdicts = aside.submit(self._verify, fresh)
-                    keep()
-                    before = fresh, verdicts
-            keep()
+            with closing(groups):
+                while (fresh := self._next(groups, phase)) is not None:
+                    if fresh:
+                        waiting.append((fresh, aside.submit(self._verify, fresh)))
+                    while waiting and (len(waiting) > most or self._verified(waiting[0][1])):
+                        keep()
+            while waiting:
+                keep()
         finally:
             aside.shutdown(wait=False, cancel_futures=True)
         return Drawn(self.journal.phases[phase], [p.key for p in prompts])
 
-    def _generate(
-        self,
-        engine: Engine,
-        batch: Sequence[Prompt],
-        parameters: SamplingParameters,
-        seed: int,
-        known: set[str],
-        stream: str,
-    ) -> list[_Fresh]:
-        """Completions of what is not in the journal; each process draws its part of the batch."""
-        seeds = [sample_seed(seed, stream, p.question.id, p.index) for p in batch]
-        own = slice(self.ranks.index * engine.batch_size, (self.ranks.index + 1) * engine.batch_size)
-        drawn: list[Completion] = []
-        if not all(p.key in known for p in batch[own]):
-            requests = [Request(p.ids, s) for p, s in zip(batch[own], seeds[own], strict=True)]
-            drawn = engine.generate(requests, parameters)
-        completions = dict(self.ranks.gather([(p.key, c) for p, c in zip(batch[own], drawn, strict=bool(drawn))]))
-        return [
-            _Fresh(p, s, completions[p.key], self.decode(completions[p.key].token_ids))
-            for p, s in zip(batch, seeds, strict=True)
-            if p.key not in known
-        ]
+    @staticmethod
+    def _next(groups: Iterator[list[_Fresh]], phase: str) -> list[_Fresh] | None:
+        with memory_for(f"sampling for {phase}", SAMPLING):
+            return next(groups, None)
+
+    def _in_batches(
+        self, engine: Engine, seeded: Sequence[_Seeded], known: set[str], parameters: SamplingParameters
+    ) -> Generator[list[_Fresh]]:
+        """What is not in the journal, batch by batch."""
+        by_length = sorted(seeded, key=lambda s: len(s.prompt.ids))
+        at_once = engine.batch_size * self.ranks.count
+        for start in range(0, len(by_length), at_once):
+            batch = by_length[start : start + at_once]
+            if all(s.prompt.key in known for s in batch):
+                continue
+            own = self.ranks.share(batch)
+            drawn: list[Completion] = []
+            if not all(s.prompt.key in known for s in own):
+                drawn = engine.generate([s.request for s in own], parameters)
+            completions = dict(self.ranks.gather([(s.prompt.key, c) for s, c in zip(own, drawn, strict=bool(drawn))]))
+            yield [self._fresh(s, completions[s.prompt.key]) for s in batch if s.prompt.key not in known]
+
+    def _streamed(
+        self, engine: StreamingEngine, seeded: Sequence[_Seeded], known: set[str], parameters: SamplingParameters
+    ) -> Generator[list[_Fresh]]:
+        """What is not in the journal, as it finishes: all processes gather every `ROUND_SECONDS` what they have."""
+        missing = {s.prompt.key: s for s in seeded if s.prompt.key not in known}
+        own = self.ranks.share(list(missing.values()))
+        finishing = engine.generate_as_finished([s.request for s in own], parameters)
+        with closing(finishing):
+            over = not missing
+            while not over:
+                drawn, done = _one_round(finishing)
+                everyones = self.ranks.gather([([(own[i].prompt.key, c) for i, c in drawn], done)])
+                over = all(done for _, done in everyones)
+                yield [self._fresh(missing[key], completion) for part, _ in everyones for key, completion in part]
+
+    def _fresh(self, seeded: _Seeded, completion: Completion) -> _Fresh:
+        return _Fresh(seeded.prompt, seeded.seed, completion, self.decode(completion.token_ids))
+
+    def _verified(self, verdicts: Future[list[Verdict]]) -> bool:
+        """Whether the first process has them."""
+        return self.ranks.from_first(verdicts.done())
 
     def _verify(self, fresh: Sequence[_Fresh]) -> list[Verdict]:
         return self.verifier.verify([(f.prompt.question, f.text) for f in fresh]) if self.ranks.first else []
@@ -181,3 +226,16 @@ class Rollouts:
             engine=f"{engine.name} {engine.version}",
             prefix=prompt.prefix,
         )
+
+
+def _one_round(
+    finishing: Iterator[list[tuple[int, Completion]]],
+) -> tuple[list[tuple[int, Completion]], bool]:
+    """What finishes in a round, without log-probabilities, and whether it was the last."""
+    drawn: list[tuple[int, Completion]] = []
+    until = time.monotonic() + ROUND_SECONDS
+    for finished in finishing:
+        drawn += [(i, replace(completion, logprobs=None)) for i, completion in finished]
+        if time.monotonic() >= until:
+            return drawn, False
+    return drawn, True

@@ -128,11 +128,18 @@ class Manifest(Part):
     left_out_tests: Count
     versions: Versions
     hardware: Hardware
+    sampling_dtype: Literal["float32", "bfloat16"] | None = None
+    """What `engine.dtype` came to where the run began; None in records from before it, which sampled in `model.dtype`."""
     sandbox: SandboxInForce | None
     sessions: list[SessionRecord]
     journal: dict[str, JournalOfPhase] | None
     """By phase; None until the run is finished."""
     state: Literal["running", "finished"]
+
+    @property
+    def sampled_in(self) -> str:
+        """The data type in which its samples were drawn."""
+        return self.sampling_dtype or self.config.model.weights_dtype
 
 
 # ledger.json

@@ -35,7 +35,8 @@ def resume_session(
 def session_in(folder: RunFolder, display: ProgressDisplay, ranks: Ranks = ALONE) -> Session:
     """The session of a run that has begun.
 
-    Raises `UserError` if its questions are no longer what they were, or if its config.yaml has been edited since.
+    Raises `UserError` if its questions are no longer what they were, if its config.yaml has been edited since, or if it would
+    sample in another data type here.
     """
     manifest = read_manifest(folder.path)
     require_same_settings(manifest.config, config_in(folder.path / CONFIG), f"{folder.path / CONFIG}")
@@ -44,5 +45,11 @@ def session_in(folder: RunFolder, display: ProgressDisplay, ranks: Ranks = ALONE
     for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
         if recorded[name] != questions.fingerprint:
             raise UserError(f"the {name} of {str(folder.path)!r} has changed since the run began; start a new run")
+    if session.sampling_dtype != manifest.sampled_in:
+        raise UserError(
+            f"{str(folder.path)!r} draws its samples in {manifest.sampled_in}, and here engine.dtype=auto means "
+            f"{session.sampling_dtype}; resume it on a machine like the first one, or start a new run with "
+            f"engine.dtype={manifest.sampled_in}"
+        )
     session.tuning, session.origin = manifest.tuning, manifest.origin
     return session

@@ -15,6 +15,7 @@ from sdzero_bench.core.question import NO_QUESTIONS, QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
 from sdzero_bench.policies.architecture import architecture
+from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
 from sdzero_bench.policies.gguf import is_gguf, quantisation
 from sdzero_bench.policies.loading import device, model_path
 from sdzero_bench.policies.lora import require_peft
@@ -56,6 +57,7 @@ class Session:
         self.ranks = ranks
         self.config = config
         self.display = display
+        self.sampling_dtype = sampling_dtype(config)
         self.task: Task = equip(make_task(config), config.verifying)
         self.method: Method = make_method(config)
         model_path(config.model.name)
@@ -98,13 +100,14 @@ class Session:
         trains = not config.questions.measure_only
         trained_on = f"{len(self.train_questions)} training questions ({self.train_questions.fingerprint}), " if trains else ""
         drawn = config.sampling if trains else config.evaluation
+        sampler = f"{config.engine.name} in {self.sampling_dtype}"
         lines = {
             "method": f"{self.method.name}: {self.method.summary} ({self.method.paper})",
             "model": f"{config.model.name} on {device(config.model)}, seed {config.seed}{self._quantised()}",
             "task": f"{self.task.name}, {trained_on}{len(self.test_questions)} {config.evaluation.split} questions",
             "shown": self.method.supervision,
             "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
-            "sampler": f"{config.engine.name}, temperature {drawn.temperature:g}, top-p {drawn.top_p:g}",
+            "sampler": f"{sampler}, temperature {drawn.temperature:g}, top-p {drawn.top_p:g}",
             "verifier": f"{self.task.verifier}; {self._kept_in()}{self._less_tests()}",
             "folder": str(folder.path),
         }
@@ -191,6 +194,7 @@ class Session:
             left_out_tests=self._left_out(),
             versions=versions(),
             hardware=Hardware(**hardware(), processes=self.ranks.count),
+            sampling_dtype=self.sampling_dtype,
             sandbox=SandboxInForce.model_validate(sandbox.as_dict()) if sandbox else None,
             sessions=[],
             journal=None,

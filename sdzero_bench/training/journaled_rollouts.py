@@ -24,4 +24,7 @@ class JournaledRollouts(OpenTrainer):
         verified, drawn = self.total(len(rewards)), self.total(len(self.attempts))
         reward = self.total(sum(rewards)) / verified if verified else math.nan
         self.log_step(reward=reward, rollouts=drawn, unverified=drawn - verified)
+        ratios = [a.sampler_ratio for a in self.attempts if a.sampler_ratio is not None]
+        if measured := self.total(len(ratios)):
+            self.log_step(sampler_ratio=self.total(sum(ratios)) / measured)
         return self.attempts

@@ -24,6 +24,8 @@ class Attempt:
     question: Question
     sample: Sample
     siblings: tuple[Sample, ...] = ()
+    sampler_ratio: float | None = None
+    """Mean ratio of the trainer's and the sampler's probability of its tokens (sampler_ratio.py); None: not measured."""
 
 
 class RolloutKey(TypedDict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
@@ -26,6 +27,7 @@ from sdzero_bench.training.arguments import TrainerArguments, trainer_arguments
 from sdzero_bench.training.callbacks import BarCallback, MarkComplete, Step, StepLog, last_complete_checkpoint, quieten
 from sdzero_bench.training.micro_batches import MicroBatchLimits
 from sdzero_bench.training.on_policy import Attempt, Rollout, RolloutKey, RolloutPlan, RolloutRow, TrainerParts, attempts
+from sdzero_bench.training.sampler_ratio import WatchedEngine, watched
 from sdzero_bench.training.sharding import fingerprint, whole_weights
 from sdzero_bench.training.supervised import Example, order_of_training, supervised_trainer
 from sdzero_bench.training.tracking import tracker_arguments
@@ -124,7 +126,7 @@ class TrainingPhase:
 
         def rollout(policy: PreTrainedModel, step: int, rows: Sequence[RolloutRow]) -> list[Attempt]:
             policy_name = f"{self.name}@{step}"
-            engine = run.engines.of(policy, f"{self.work}@{step}")
+            engine = watched(run.engines.of(policy, f"{self.work}@{step}"))
             keys: list[RolloutKey] = [{"question_id": row["question_id"], "epoch": row["epoch"]} for row in rows]
             everyones = run.ranks.gather(keys)
             asked = [by_id[row["question_id"]] for row in everyones]
@@ -133,9 +135,14 @@ class TrainingPhase:
                 for question, index in zip(asked, plan.indices(everyones), strict=True)
             ]
             samples = list(run.rollouts.draw(self.name, policy_name, engine, prompts, run.sampling, run.config.seed))
+            run.engines.rest()
             run.save_ledger()
             own = slice(run.ranks.index * len(rows), (run.ranks.index + 1) * len(rows))
-            return attempts(asked, samples, plan.group)[own]
+            drawn = attempts(asked, samples, plan.group)[own]
+            if not isinstance(engine, WatchedEngine):
+                return drawn
+            ratios = dict(run.ranks.gather(list(engine.ratios(policy, run.precision[0]).items())))
+            return [replace(attempt, sampler_ratio=ratios.get(attempt.sample.seed)) for attempt in drawn]
 
         return rollout
 

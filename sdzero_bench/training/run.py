@@ -154,6 +154,7 @@ class Run(Contexts):
         engine = self.engines.of(self.weights(policy), policy.path)
         with self.display.phase(phase, len(prompts)) as bar:
             drawn = self.rollouts.draw(phase, policy.name, engine, prompts, parameters, seed, bar, stream)
+        self.engines.rest()
         self.save_ledger()
         return drawn
 

@@ -13,7 +13,9 @@ def serve(
         str, typer.Option(help="Address to listen on. Anyone who can reach it can change the server's weights.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
-    dtype: Annotated[str, typer.Option(help="Data type of the run's policies: float32 or bfloat16.")] = "float32",
+    dtype: Annotated[
+        str, typer.Option(help="Data type to sample in, the runs' engine.dtype: float32 or bfloat16; auto: bfloat16 on a GPU.")
+    ] = "auto",
     max_model_len: Annotated[
         int | None, typer.Option(help="Maximum number of tokens of a prompt and its completion. Default: the model's.")
     ] = None,
@@ -32,7 +34,7 @@ def serve(
     import os
     import sys
 
-    from sdzero_bench.policies.engines.vllm_engine import installed_version, server_options
+    from sdzero_bench.policies.engines.vllm_setup import installed_version, server_options
     from sdzero_bench.policies.loading import model_path
 
     installed_version()

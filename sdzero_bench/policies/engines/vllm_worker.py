@@ -33,9 +33,13 @@ class PolicyWorker:
         self.policy = name
 
     def held_policy(self) -> dict[str, str]:
-        """The name of the current weights, and the data type that the worker computes in."""
+        """The name of the current weights, the data type that the worker computes in, and how many sequences it batches."""
         worker: Any = self
-        return {"policy": self.policy, "dtype": str(worker.model_runner.dtype).removeprefix("torch.")}
+        return {
+            "policy": self.policy,
+            "dtype": str(worker.model_runner.dtype).removeprefix("torch."),
+            "sequences": str(worker.vllm_config.scheduler_config.max_num_seqs),
+        }
 
 
 def _saved(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:

@@ -38,6 +38,8 @@ def conditions(run: RunRecord) -> Conditions:
     flat |= flatten({"budget": {**budget, "samples_per_question": config["budget"]["samples_per_question"]}})
     flat |= {"question set": run.manifest.question_set, "test set": run.manifest.test_set}
     flat |= {"engine": config["engine"]["name"]}  # where its servers are does not matter
+    if (drawn_in := run.manifest.sampled_in) != run.config.model.weights_dtype:
+        flat["engine dtype"] = drawn_in
     if config["lora"]["rank"] is not None:
         flat |= flatten({"lora": config["lora"]})
     if flat.get("model.thinking") is None:  # as the model does by default
@@ -73,7 +75,7 @@ def family(found: Conditions) -> Key:
 
 def measured_alike(found: Conditions) -> Key:
     """The same for runs whose policies were measured alike and began as the same model: all that concerns the base policy."""
-    concerns = ("model", "task", "engine", "evaluation", "test set", "sandbox")
+    concerns = ("model", "task", "engine", "engine dtype", "evaluation", "test set", "sandbox")
     return json.dumps({n: v for n, v in found.items() if n.split(".")[0] in concerns}, sort_keys=True)
 
 

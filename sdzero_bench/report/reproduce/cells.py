@@ -77,6 +77,8 @@ def identity(config: RunConfig) -> str:
     settings = config.model_dump(mode="json", exclude={"preset", "verifying", "tracking"})
     settings["model"].pop("device")
     settings["engine"] = config.engine.name  # where its servers are has no say
+    if config.engine.dtype != "auto":
+        settings["engine dtype"] = config.engine.dtype
     for name in ("base", *ADDITIONS):
         settings["evaluation"].pop(name, None)
     if config.method["name"] == BASE:
