@@ -66,5 +66,4 @@ class GRPO(Method):
         return [Phase(self.name, "policy_gradient", rollouts, passes)]
 
     def train(self, run: Run) -> Checkpoint:
-        run.require_context(run.longest_prompt() + run.sampling.max_new_tokens, "a prompt with its response")
         return run.policy_gradient(self.name, run.base, run.questions, self.options.objective(), self.options)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sdzero_bench.training.cost import Passes, Typical, distilling
 from sdzero_bench.training.method import Method, MethodOptions
+from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import DivergenceOptions, SelfDistillationOptions
 from sdzero_bench.training.recipe import Phase
@@ -46,12 +47,14 @@ class OPSD(Method):
             student = typical.prompt + typical.completion
             return distilling(rollouts, student, student + typical.solution)
 
-        return [Phase(self.name, "self_distill", rollouts, passes)]
+        def needs(lengths: Lengths) -> list[Need]:
+            tokens = lengths.rewritten(self.options.template, "solution") + lengths.response
+            return [taught("a prompt with the gold solution and a response", tokens, self.options.max_teacher_tokens)]
+
+        return [Phase(self.name, "self_distill", rollouts, passes, needs=needs)]
 
     def train(self, run: Run) -> Checkpoint:
         contexts = {q.id: run.prompt_ids(q, self.options.template, solution=run.demonstration(q)) for q in run.questions}
-        longest = max(map(len, contexts.values())) + run.sampling.max_new_tokens
-        run.require_context(longest, "a prompt with the gold solution and a response")
 
         def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int]:
             return contexts[attempt.question.id]

@@ -52,7 +52,6 @@ class ReSTEM(Method):
         return found
 
     def train(self, run: Run) -> Checkpoint:
-        run.require_context(run.longest_prompt() + run.sampling.max_new_tokens, "a prompt with its response")
         by_id = {question.id: question for question in run.questions}
         policy = run.base
         for i in range(1, self.options.rounds + 1):

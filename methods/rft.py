@@ -49,7 +49,6 @@ class RFT(Method):
         return [Phase(SAMPLES, "sample", questions * options.samples), Phase(self.name, "finetune", passes=passes)]
 
     def train(self, run: Run) -> Checkpoint:
-        run.require_context(run.longest_prompt() + run.sampling.max_new_tokens, "a prompt with its response")
         samples = run.sample(SAMPLES, run.base, run.ask(run.questions, self.options.samples))
         by_id = {question.id: question for question in run.questions}
         examples: list[Example] = []

@@ -7,11 +7,12 @@ from typing import Literal
 
 from sdzero_bench.training.cost import Passes, Typical, distilling
 from sdzero_bench.training.method import Method, MethodOptions
+from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import SelfDistillationOptions, TeacherOptions
 from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
-from sdzero_bench.training.teacher_templates import SolutionTemplate
+from sdzero_bench.training.teacher_templates import SolutionTemplate, answer_alone
 
 
 class SDFTOptions(MethodOptions, SelfDistillationOptions):
@@ -49,16 +50,19 @@ class SDFT(Method):
 
         def passes(typical: Typical) -> Passes:
             student = typical.prompt + typical.completion
-            return distilling(rollouts, student, student + typical.solution)
+            reference = typical.solution if self.options.teacher_sees == "solution" else 0.0
+            return distilling(rollouts, student, student + reference)
 
-        return [Phase(self.name, "self_distill", rollouts, passes)]
+        def needs(lengths: Lengths) -> list[Need]:
+            tokens = lengths.rewritten(self.options.template, self.options.teacher_sees) + lengths.response
+            return [taught("a prompt with its gold reference and a response", tokens, self.options.max_teacher_tokens)]
+
+        return [Phase(self.name, "self_distill", rollouts, passes, needs=needs)]
 
     def train(self, run: Run) -> Checkpoint:
         template, answer_only = self.options.template, self.options.teacher_sees == "answer"
-        reference = {q.id: f"The answer is {q.answer}." if answer_only else run.demonstration(q) for q in run.questions}
+        reference = {q.id: answer_alone(q) if answer_only else run.demonstration(q) for q in run.questions}
         contexts = {q.id: run.prompt_ids(q, template, solution=reference[q.id]) for q in run.questions}
-        longest = max(map(len, contexts.values())) + run.sampling.max_new_tokens
-        run.require_context(longest, "a prompt with the gold solution and a response")
 
         def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int]:
             return contexts[attempt.question.id]

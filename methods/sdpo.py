@@ -9,6 +9,7 @@ from pydantic import Field
 
 from sdzero_bench.training.cost import Passes, Typical, distilling
 from sdzero_bench.training.method import Method, MethodOptions
+from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import SelfDistillationOptions, TeacherOptions
 from sdzero_bench.training.recipe import Phase
@@ -58,14 +59,16 @@ class SDPO(Method):
             student = typical.prompt + typical.completion
             return distilling(taught, student, student + typical.completion)
 
-        return [Phase(self.name, "self_distill", rollouts, passes)]
+        def needs(lengths: Lengths) -> list[Need]:
+            options = self.options
+            template = options.template if options.teacher_sees == "sibling" else options.feedback_template
+            tokens = lengths.rewritten(template) + 2 * lengths.response
+            return [taught("a teacher's prompt with two responses", tokens, options.max_teacher_tokens)]
+
+        return [Phase(self.name, "self_distill", rollouts, passes, needs=needs)]
 
     def train(self, run: Run) -> Checkpoint:
         options = self.options
-        empty = {"solution": ""} if options.teacher_sees == "sibling" else {"attempt": "", "feedback": ""}
-        template = options.template if options.teacher_sees == "sibling" else options.feedback_template
-        longest = max(len(run.prompt_ids(q, template, **empty)) for q in run.questions)
-        run.require_context(longest + 2 * run.sampling.max_new_tokens, "a prompt with a right response and another one")
 
         def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int] | None:
             if options.teacher_sees != "feedback" and (right := next((s for s in attempt.siblings if s.right), None)):

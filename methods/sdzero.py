@@ -11,6 +11,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.methods.srt import REVISER, SRTOptions, self_revision_training, srt_phases
 from sdzero_bench.training.cost import Passes, Typical, distilling
 from sdzero_bench.training.method import Method, MethodOptions
+from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import SelfDistillationOptions
 from sdzero_bench.training.phrases import ControlPhrases
@@ -71,14 +72,16 @@ class SDZero(Method):
             student = typical.prompt + typical.completion
             return distilling(rollouts, student, student + typical.completion + typical.phrase)
 
+        def needs(lengths: Lengths) -> list[Need]:
+            tokens = lengths.prompt + 2 * lengths.response + lengths.phrase(self.phrases)
+            limit = self.options.distill.max_teacher_tokens
+            return [taught("a teacher's prompt with a response twice", tokens, limit, "method.distill.max_teacher_tokens")]
+
         srt = srt_phases(self.options.srt, first, kept_as=REVISER) if self.options.phases == "both" else []
-        return [*srt, Phase(DISTILLATION, "self_distill", rollouts, passes)]
+        return [*srt, Phase(DISTILLATION, "self_distill", rollouts, passes, needs=needs)]
 
     def train(self, run: Run) -> Checkpoint:
         phrases = self.phrases
-        inserted = max(len(run.encode(phrases.after(reward))) for reward in (0.0, 1.0))
-        longest = run.longest_prompt() + 2 * run.sampling.max_new_tokens + inserted
-        run.require_context(min(longest, self.options.distill.max_teacher_tokens), "a teacher's prompt with two responses")
         for_srt, for_distillation = run.questions.split(self.options.srt_share)
         reviser = run.base
         if self.options.phases == "both":

@@ -7,9 +7,12 @@ from pydantic import Field
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.training.cost import Passes, Typical, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
+from sdzero_bench.training.needs import Need
 from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.supervised import Example
+
+TOO_LONG = "use a model with a longer context, or a method that needs no gold solutions"
 
 
 class SFTOptions(MethodOptions):
@@ -37,15 +40,21 @@ class SFT(Method):
         def passes(typical: Typical) -> Passes:
             return fine_tuning(questions, typical.prompt + typical.solution, self.options.epochs)
 
-        return [Phase(self.name, "finetune", passes=passes, response=lambda typical: typical.solution)]
+        return [
+            Phase(
+                self.name,
+                "finetune",
+                passes=passes,
+                response=lambda typical: typical.solution,
+                needs=lambda lengths: [Need("a prompt with its gold solution", lengths.solved(), TOO_LONG)],
+            )
+        ]
 
     def train(self, run: Run) -> Checkpoint:
         examples = []
         for question in run.questions:
             solution = run.demonstration(question)
             examples.append(Example(tuple(run.prompt_ids(question)), (*run.encode(solution), run.tokenizer.eos_token_id)))
-        longest = max(map(len, examples))
-        run.require_context(longest, "a prompt with its gold solution")
-        if longest > run.longest_prompt() + run.sampling.max_new_tokens:
+        if max(map(len, examples)) > max(len(e.context) for e in examples) + run.sampling.max_new_tokens:
             raise UserError("gold solutions are longer than sampling.max_new_tokens allows a response to be; raise it")
         return run.finetune(self.name, run.base, examples, self.options.epochs, self.options.learning_rate)

@@ -14,6 +14,7 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.training.cost import Passes, Typical, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
+from sdzero_bench.training.needs import Lengths, Need
 from sdzero_bench.training.phrases import STANDARD, ControlPhrases
 from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
@@ -133,7 +134,14 @@ def srt_phases(options: SRTOptions, questions: int, kept_as: str | None = None) 
 
         return of
 
-    phases = [Phase(INITIAL, "sample", questions), Phase(REVISION, "sample", questions * options.revisions)]
+    def revised(lengths: Lengths) -> list[Need]:
+        tokens = lengths.prompt + 2 * lengths.response + lengths.phrase(options.phrases)
+        return [Need("a prompt with a response and its revision", tokens, sampled=True)]
+
+    phases = [
+        Phase(INITIAL, "sample", questions),
+        Phase(REVISION, "sample", questions * options.revisions, needs=revised),
+    ]
     if options.objective == "joint":
         losses = 2 if options.losses == "both" else 1
         trained = passes(lambda right, wrong: losses * (right + wrong))
@@ -150,9 +158,6 @@ def _filling(options: SRTOptions, right_first: float, wrong_first: float) -> flo
 
 def self_revision_training(run: Run, questions: QuestionSet, options: SRTOptions) -> Checkpoint:
     """Collect, clean and train; the checkpoint is named `REVISER`."""
-    phrase_tokens = max(len(run.encode(options.phrases.after(r))) for r in (0.0, 1.0))
-    longest = run.longest_prompt(questions) + 2 * run.sampling.max_new_tokens + phrase_tokens
-    run.require_context(longest, "a prompt with a response and its revision")
     tuples = collect(run, questions, options)
     right = sum(t.right_first for t in tuples)
     wrong = len(tuples) - right

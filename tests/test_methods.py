@@ -46,11 +46,6 @@ class FakeRun:
     def encode(self, text: str) -> list[str]:
         return [text]
 
-    def require_context(self, tokens: int, what: str) -> None: ...
-
-    def longest_prompt(self) -> int:
-        return 1
-
     def reviser_context(self, question: Question, ids: list[int], inserted: str) -> list[Any]:
         return [question.text, *ids, inserted]
 

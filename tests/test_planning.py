@@ -141,7 +141,7 @@ def test_a_plan_is_one_json_document_where_asked() -> None:
         ([], ["machine.memory=3"], "machine.memory: extra inputs are not permitted"),
         ([], ["typical.right=2"], "typical.right: input should be less than or equal to 1"),
         ([], ["size=2"], "--assume takes SECTION.KEY=VALUE"),
-        (["sampling.max_new_tokens=1000"], [], "does not fit the model, which reads 1024"),
+        (["sampling.max_new_tokens=1000"], [], "a prompt with its response may take 1047 tokens, but the model reads 1024"),
     ],
 )
 def test_what_cannot_be_planned_is_said(settings: list[str], assumed: list[str], said: str) -> None:

@@ -99,10 +99,6 @@ def test_two_stages_need_tuples_for_both() -> None:
 @pytest.mark.parametrize(("losses", "expected"), [("both", ["g", "r"]), ("generation", ["g"]), ("revision", ["r"])])
 def test_losses_can_be_had_alone(monkeypatch: pytest.MonkeyPatch, losses: Any, expected: list[str]) -> None:
     run = FakeRun()
-    run.encode = lambda text: [4]  # type: ignore[attr-defined]
-    run.longest_prompt = lambda questions: 5  # type: ignore[attr-defined]
-    run.sampling = SimpleNamespace(max_new_tokens=5)  # type: ignore[attr-defined]
-    run.require_context = lambda tokens, what: None  # type: ignore[attr-defined]
     monkeypatch.setattr(srt, "collect", lambda *_: [revision(False)])
     srt.self_revision_training(run, None, SRTOptions(losses=losses))  # type: ignore[arg-type]
     known = {"g": revision(False).generation(), "r": revision(False).revision()}

@@ -80,6 +80,8 @@ class EngineConfig(Section):
     """vllm, on GPUs: free its share of the memory while the policy trains. Its weights then wait in the host's memory."""
     max_model_len: int | None = Field(None, gt=0)
     """vllm: maximum length of a prompt and its completion together, in tokens; null: the model's context length."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Data type in which the engine computes. auto: bfloat16 on GPUs, the policy's own on CPUs."""
 
 
 class EvaluationConfig(Section):
@@ -104,9 +106,17 @@ class EvaluationConfig(Section):
     revise: bool = True
     """Also let every policy revise its own responses, and measure how many wrong ones it corrects and how many right ones it
     keeps. Every policy gets the paper's control phrases, whatever its method trained with."""
+    revision_tokens: int | None = Field(None, gt=0)
+    """New tokens of such a revision, at most; null: `max_new_tokens`. Prompt, response and revision have to fit into the
+    model's context together."""
     localise: int = Field(0, ge=0)
     """Number of responses per policy whose divergence from the reviser is measured token by token (the paper's Figure 4), for
     the policy that was taught to revise, if the method keeps one, and for the final policy. 0: none."""
+
+    @property
+    def of_revision(self) -> int:
+        """New tokens of a revision, at most."""
+        return self.revision_tokens or self.max_new_tokens
 
     @property
     def of_intermediate(self) -> bool:

@@ -83,6 +83,27 @@ KNOWN: dict[str, dict[str, Any]] = {
 NO_ADAPTERS = LoraConfig()
 
 
+def configuration(name: str) -> PretrainedConfig:
+    """The configuration of a model. Raises `UserError` if it cannot be loaded."""
+    from transformers import AutoConfig
+
+    if name in KNOWN:
+        known: PretrainedConfig = AutoConfig.for_model(**KNOWN[name])
+        return known
+    path = model_path(name)
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(path)
+        return config
+    except (OSError, ValueError) as error:
+        raise UserError(f"no configuration could be loaded from {path!r}: {str(error).strip().splitlines()[0]}") from error
+
+
+def context_length(name: str) -> int | None:
+    """How many tokens the model reads; None if its configuration does not say. Raises as `configuration` does."""
+    length: int | None = getattr(configuration(name).get_text_config(), "max_position_embeddings", None)
+    return length
+
+
 @cache
 def architecture(name: str, lora: LoraConfig = NO_ADAPTERS) -> Architecture:
     """The architecture of a model in a directory or on the Hub.
@@ -90,16 +111,9 @@ def architecture(name: str, lora: LoraConfig = NO_ADAPTERS) -> Architecture:
     Raises `UserError` if its configuration cannot be loaded, or if it has no layers named in `lora.target_modules`.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    if name in KNOWN:
-        config: PretrainedConfig = AutoConfig.for_model(**KNOWN[name])
-    else:
-        path = model_path(name)
-        try:
-            config = AutoConfig.from_pretrained(path)
-        except (OSError, ValueError) as error:
-            raise UserError(f"no configuration could be loaded from {path!r}: {str(error).strip().splitlines()[0]}") from error
+    config = configuration(name)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
         parameters = model.num_parameters()

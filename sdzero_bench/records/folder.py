@@ -19,6 +19,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import file_name, lines_of
 from sdzero_bench.records.record_files import KINDS, MANIFEST, dump, read_manifest
-from sdzero_bench.records.schema import JournalOfPhase, Manifest, SessionRecord
+from sdzero_bench.records.schema import ChangedSetting, JournalOfPhase, Manifest, SessionRecord
 
 CONFIG = "config.yaml"
 
@@ -178,14 +179,15 @@ class RunFolder:
         """None in a folder in which no run has begun. Raises `UserError` for a damaged one."""
         return read_manifest(self.path) if (self.path / MANIFEST).is_file() else None
 
-    def start_session(self, manifest: Manifest) -> None:
-        """Write the manifest of a new run, or add this session to that of a resumed one."""
+    def start_session(self, manifest: Manifest, changed: Sequence[ChangedSetting] = ()) -> None:
+        """Write the manifest of a new run, or add this session to that of a resumed one, which `changed` settings."""
         if not self.writes:
             return
         known = self.manifest or manifest.model_copy(update={"sessions": []})
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        session = SessionRecord(started=now, versions=manifest.versions, hardware=manifest.hardware)
-        self.write(MANIFEST, known.model_copy(update={"sessions": [*known.sessions, session], "state": "running"}))
+        session = SessionRecord(started=now, versions=manifest.versions, hardware=manifest.hardware, changed=list(changed))
+        later = {"config": manifest.config, "sessions": [*known.sessions, session], "state": "running"}
+        self.write(MANIFEST, known.model_copy(update=later))
 
     def finish(self, journal: dict[str, JournalOfPhase]) -> None:
         """Mark the run as finished; `journal` says how many samples each phase has, and their digests."""

@@ -86,12 +86,22 @@ Versions = dict[str, str | None]
 """By package; None where one is not installed. `commit` is that of the checkout, with "+changes" for a dirty tree."""
 
 
+class ChangedSetting(Part):
+    """A setting that a resumed run changed. It decides no sample (runs/config.py lists those that may change)."""
+
+    key: str
+    before: JsonValue
+    after: JsonValue
+
+
 class SessionRecord(Part):
     """One process that worked on the run: the first, or one that resumed it."""
 
     started: str
     versions: Versions
     hardware: Hardware
+    changed: list[ChangedSetting] = Field(default_factory=list)
+    """Settings that differ from those of the session before."""
 
 
 class JournalOfPhase(Part):

@@ -143,14 +143,28 @@ def differing_settings(one: RunConfig, other: RunConfig) -> list[tuple[str, Any,
     return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
 
 
+MAY_CHANGE = (
+    "engine.exchange",
+    "engine.gpu_memory",
+    "engine.max_model_len",
+    "engine.urls",
+    "tracking.report_to",
+    "verifying.workers",
+)
+"""Settings that a resumed run may change: they decide where and how fast it runs, and none of its samples."""
+
+
 def require_same_settings(begun: RunConfig, given: RunConfig | None, where: str) -> None:
-    """Raise `UserError` with the settings in which a run that has begun differs from those given to resume it with."""
-    changed = differing_settings(begun, given) if given is not None else []
-    if changed:
+    """Raise `UserError` with the settings in which a run that has begun differs from those given to resume it with.
+
+    Settings of `MAY_CHANGE` may differ.
+    """
+    differing = differing_settings(begun, given) if given is not None else []
+    if changed := [change for change in differing if change[0] not in MAY_CHANGE]:
         said = ", ".join(f"{key} (began with {old!r}, given {new!r})" for key, old, new in changed)
         raise UserError(
-            f"{where} has other settings than the run began with: {said}; a resumed run keeps its settings: undo the change, "
-            f"or start a new run"
+            f"{where} has other settings than the run began with: {said}; a resumed run keeps its settings, except for "
+            f"{', '.join(MAY_CHANGE)}: undo the change, or start a new run"
         )
 
 

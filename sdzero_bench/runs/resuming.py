@@ -10,7 +10,8 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.records.folder import CONFIG, RunFolder
 from sdzero_bench.records.record_files import read_manifest
-from sdzero_bench.runs.config import config_in, require_same_settings, validate, with_changes
+from sdzero_bench.records.schema import ChangedSetting
+from sdzero_bench.runs.config import config_in, differing_settings, require_same_settings, validate, with_changes
 from sdzero_bench.runs.session import Session
 
 
@@ -20,27 +21,37 @@ def resume_session(
     """The session of an existing run folder, which it locks. Raises `UserError` as `session_in` and `RunFolder.lock` do.
 
     A packed record is refused: it has no policies to continue with. So are settings, in `file` or as assignments, that are
-    not those that the run began with; the error names them.
+    not those that the run began with, unless they may change (`MAY_CHANGE`); the error names them.
     """
     if any((path / "journal").glob("*.xz")):
         raise UserError(f"{str(path)!r} is a packed record, and finished; only a run's own folder can be resumed")
     folder = RunFolder.open(path, ranks.first)
-    if file is not None or assignments:
-        own = read_manifest(path).config
-        require_same_settings(own, with_changes(own, file, assignments), "the command line")
     folder.lock()
-    return session_in(folder, display, ranks), folder
+    return session_in(folder, display, ranks, file, assignments), folder
 
 
-def session_in(folder: RunFolder, display: ProgressDisplay, ranks: Ranks = ALONE) -> Session:
-    """The session of a run that has begun.
+def session_in(
+    folder: RunFolder,
+    display: ProgressDisplay,
+    ranks: Ranks = ALONE,
+    file: Path | None = None,
+    assignments: Sequence[str] = (),
+) -> Session:
+    """The session of a run that has begun; it records which settings have changed.
 
-    Raises `UserError` if its questions are no longer what they were, if its config.yaml has been edited since, or if it would
-    sample in another data type here.
+    Raises `UserError` if its questions are no longer what they were, if it would sample in another data type here, or for a
+    change, in its config.yaml, `file` or `assignments`, of settings that may not change.
     """
     manifest = read_manifest(folder.path)
-    require_same_settings(manifest.config, config_in(folder.path / CONFIG), f"{folder.path / CONFIG}")
-    session = Session(validate(manifest.config), display, ranks)
+    begun = validate(manifest.config)
+    own = config_in(folder.path / CONFIG) or begun
+    require_same_settings(begun, own, f"{folder.path / CONFIG}")
+    given = with_changes(own, file, assignments)
+    require_same_settings(own, given, "the command line")
+    session = Session(given, display, ranks)
+    session.changed = [
+        ChangedSetting(key=key, before=before, after=after) for key, before, after in differing_settings(begun, given)
+    ]
     recorded = {"question_set": manifest.question_set, "test_set": manifest.test_set}
     for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
         if recorded[name] != questions.fingerprint:

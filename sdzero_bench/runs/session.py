@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from sdzero_bench.core.provenance import hardware, versions
 from sdzero_bench.core.question import NO_QUESTIONS, QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
-from sdzero_bench.policies.architecture import architecture
 from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
+from sdzero_bench.policies.architecture import architecture, context_length
+from sdzero_bench.policies.chat import PolicyContexts
+from sdzero_bench.policies.engines.length_limit import configured_limit, server_limit
 from sdzero_bench.policies.gguf import is_gguf, quantisation
-from sdzero_bench.policies.loading import device, model_path
+from sdzero_bench.policies.loading import device, load_tokenizer, model_path, switch_thinking
 from sdzero_bench.policies.lora import require_peft
 from sdzero_bench.questions.decontamination import RULE, decontaminate
 from sdzero_bench.questions.harness.harness_task import HarnessTask
@@ -28,6 +31,7 @@ from sdzero_bench.records.record_files import EVALUATION_FILE, RESULT
 from sdzero_bench.records.recorded_journal import journal_manifest
 from sdzero_bench.records.schema import (
     FORMAT_VERSION,
+    ChangedSetting,
     Decontamination,
     Hardware,
     Manifest,
@@ -42,7 +46,9 @@ from sdzero_bench.runs.evaluation.localising import FILE as LOCALISATION
 from sdzero_bench.runs.evaluation.localising import localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 from sdzero_bench.training.arguments import require_optimizer
+from sdzero_bench.runs.length_checks import MeasuredLengths, needs_of_evaluation, needs_of_training, require_fitting
 from sdzero_bench.training.method import Method
+from sdzero_bench.training.needs import Need
 from sdzero_bench.training.phrases import STANDARD
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.tracking import require_trackers
@@ -70,6 +76,8 @@ class Session:
         """How settings were chosen, where they were; for the record."""
         self.origin: Origin | None = None
         """The run that the measured policy comes from, where it comes from one; for the record."""
+        self.changed: list[ChangedSetting] = []
+        """Settings that a resumed run has changed; for the record."""
         self.train_questions, self.test_questions, self.decontamination = self._load()
         self.plan = self.method.plan(len(self.train_questions))
         allowed = config.budget.samples_per_question * len(self.train_questions)
@@ -80,6 +88,8 @@ class Session:
                 f"{config.budget.samples_per_question} per question; raise budget.samples_per_question or let the method "
                 f"draw fewer"
             )
+        self.needs = self._needs()
+        require_fitting(self.needs, context_length(config.model.name), configured_limit(config))
 
     def _load(self) -> tuple[QuestionSet, QuestionSet, Decontamination]:
         """Training questions, and those that are measured on, apart from each other."""
@@ -91,6 +101,17 @@ class Session:
         if self.method.trains:
             raise UserError(f"{self.method.name} needs training questions; leave out questions.measure_only")
         return NO_QUESTIONS, test, Decontamination(rule=RULE, side="off")
+
+    def _needs(self) -> list[Need]:
+        """Every sequence that the run will ask for, by the longest of its questions."""
+        config, method = self.config, self.method
+        tokenizer = switch_thinking(load_tokenizer(model_path(config.model.name)), config.model.thinking)
+        contexts = PolicyContexts(tokenizer, self.task, ends=())
+        found = needs_of_evaluation(config, method, MeasuredLengths(contexts, self.test_questions, 0))
+        if len(self.train_questions):
+            lengths = MeasuredLengths(contexts, self.train_questions, config.sampling.max_new_tokens)
+            found += needs_of_training(method, len(self.train_questions), lengths)
+        return found
 
     def describe(self, folder: RunFolder) -> str:
         """A few lines that say what the run will do."""
@@ -154,15 +175,10 @@ class Session:
             test=folder.write_question_set(self.test_questions, details),
         )
         folder.write_config(self.config)
-        folder.start_session(self.manifest(folder, files))
+        folder.start_session(self.manifest(folder, files), self.changed)
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         try:
-            run.require_context(
-                run.longest_prompt(self.test_questions) + self.config.evaluation.max_new_tokens,
-                "a test prompt with its response",
-                "evaluation.max_new_tokens",
-            )
-            self._require_room_to_localise(run)
+            require_fitting(self.needs, None, server_limit(self.config))
             final = self.method.train(run)
             run.trained = True
             kept = run.kept if self.config.evaluation.of_intermediate else {}
@@ -226,16 +242,9 @@ class Session:
         by_id = {q.id: q for q in self.test_questions}
         first = [s for s in samples if s.verdict.reward is not None]
         prompts = [run.continue_after(by_id[s.question_id], s, STANDARD.after(float(s.right)), s.index) for s in first]
+        parameters = replace(parameters, max_new_tokens=self.config.evaluation.of_revision)
         revised = run.measure(f"{label}.revision", policy, prompts, parameters, self.config.evaluation.seed, ".revision")
         return measure_revision(first, revised)
-
-    def _require_room_to_localise(self, run: Run) -> None:
-        if not self.config.evaluation.localise:
-            return
-        phrases = max(len(run.encode(self.method.phrases.after(reward))) for reward in (0.0, 1.0))
-        longest = run.longest_prompt(self.test_questions) + 2 * self.config.evaluation.max_new_tokens + phrases
-        what = "a test prompt with its response twice, which evaluation.localise needs,"
-        run.require_context(longest, what, "evaluation.max_new_tokens")
 
     def _localise(self, run: Run, policies: dict[str, Checkpoint]) -> None:
         """Write localisation.json, where it is asked for. A resumed run does it again: it takes no samples."""

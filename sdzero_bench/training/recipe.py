@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sdzero_bench.training.cost import Passes, Typical
+from sdzero_bench.training.needs import Lengths, Need
+from sdzero_bench.training.needs import response as sampled_response
 
 
 def _completion(typical: Typical) -> float:
@@ -28,6 +30,12 @@ class Phase:
     """Label under which the policy it trains is kept (`run.keep`) and measured, besides the final policy."""
     response: Callable[[Typical], float] = _completion
     """About how many tokens the policy it trains answers with; for `sdzero-bench plan`."""
+    needs: Callable[[Lengths], Sequence[Need]] | None = None
+    """The longest sequences that it asks for, besides a prompt with its response where it draws samples."""
+
+    def needed(self, lengths: Lengths) -> list[Need]:
+        """Every sequence that it asks for; what it trains on was sampled before, or is declared in `needs`."""
+        return [*([sampled_response(lengths)] if self.draws else []), *(self.needs(lengths) if self.needs else [])]
 
     @property
     def draws(self) -> bool:

@@ -109,18 +109,6 @@ class Run(Contexts):
         settings = self.config.sampling
         return SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
 
-    def require_context(self, tokens: int, what: str, setting: str = "sampling.max_new_tokens") -> None:
-        """Raise `UserError` if a sequence of `tokens` tokens exceeds the model's context, before anything is sampled.
-
-        `what` describes the sequence; `setting` is the one to lower.
-        """
-        limit = getattr(self.weights(self.base).config.get_text_config(), "max_position_embeddings", None)
-        if limit is not None and tokens > limit:
-            raise UserError(f"{what} may take {tokens} tokens, but the model reads {limit}; lower {setting}")
-
-    def longest_prompt(self, questions: QuestionSet | None = None) -> int:
-        return max(len(self.prompt_ids(q)) for q in questions or self.questions)
-
     def sample(self, phase: str, policy: Checkpoint, prompts: Sequence[Prompt]) -> Sequence[Sample]:
         """One verified training sample per prompt, in order, charged to the budget.
 

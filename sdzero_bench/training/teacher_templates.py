@@ -8,13 +8,20 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from sdzero_bench.core.question import Question
+
+
+def fields_of(template: str) -> set[str]:
+    """The names in braces. Raises `ValueError` for what is not a template."""
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
 
 def with_fields(*names: str) -> Callable[[str], str]:
     """A check that a template contains these fields in braces and no others. It raises `ValueError` otherwise."""
 
     def check(template: str) -> str:
         try:
-            found = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+            found = fields_of(template)
         except ValueError as error:
             raise ValueError(f"not a template: {error}") from error
         if found != set(names):
@@ -29,3 +36,8 @@ SolutionTemplate = Annotated[str, AfterValidator(with_fields("prompt", "solution
 
 FeedbackTemplate = Annotated[str, AfterValidator(with_fields("prompt", "attempt", "feedback"))]
 """The same with {prompt}, {attempt}, a response judged wrong, and {feedback}, the verifier's message about it."""
+
+
+def answer_alone(question: Question) -> str:
+    """The gold answer in the place of a solution."""
+    return f"The answer is {question.answer}."

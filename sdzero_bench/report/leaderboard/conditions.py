@@ -42,8 +42,9 @@ def conditions(run: RunRecord) -> Conditions:
         flat["engine dtype"] = drawn_in
     if config["lora"]["rank"] is not None:
         flat |= flatten({"lora": config["lora"]})
-    if flat.get("model.thinking") is None:  # as the model does by default
-        flat.pop("model.thinking", None)
+    for name in ("model.thinking", "evaluation.revision_tokens"):  # as by default, and as before they were settings
+        if flat.get(name) is None:
+            flat.pop(name, None)
     tuned = set(run.tuning.grid) if run.tuning else set()
     flat = {name: value for name, value in flat.items() if name not in NOT_CONDITIONS | tuned}
     # A method with a learning rate of its own does not share the optimiser.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.policies.architecture import Architecture, architecture
+from sdzero_bench.policies.engines.length_limit import configured_limit
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.runs.config import make_method
+from sdzero_bench.runs.length_checks import AssumedLengths, needs_of_evaluation, needs_of_training, require_fitting
 from sdzero_bench.runs.plan.machine import Machine
 from sdzero_bench.runs.plan.memory import memory
 from sdzero_bench.training.cost import Passes, Typical
@@ -68,12 +69,9 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
     Raises `UserError` for a method that does not declare what it trains on, or samples longer than the model's context.
     """
     method, shape = make_method(config), architecture(config.model.name, config.lora)
-    longest = typical.prompt + config.sampling.max_new_tokens
-    if longest > shape.context:
-        raise UserError(
-            f"a prompt of {typical.prompt:g} tokens with {config.sampling.max_new_tokens} new ones does not fit the model, "
-            f"which reads {shape.context}; lower sampling.max_new_tokens"
-        )
+    lengths = AssumedLengths(typical, config.sampling.max_new_tokens)
+    needs = [*needs_of_training(method, questions, lengths), *needs_of_evaluation(config, method, lengths)]
+    require_fitting(needs, shape.context, configured_limit(config))
     declared, passes = method.phases(questions), method.expected(questions, typical)
     phases = [
         _phase(shape, machine, typical, phase.name, phase.samples, typical.completion, passes.get(phase.name))

@@ -70,7 +70,8 @@ def digest(config: RunConfig, tuning: TuningRecord | None = None) -> str:
 
 
 LATER: dict[str, dict[str, object]] = {
-    "evaluation": {"localise": 0},
+    "engine": {"dtype": "auto"},
+    "evaluation": {"localise": 0, "revision_tokens": None},
     "model": {"thinking": None},
     "method": {"phases": "both", "teacher_told": "reward"},
 }

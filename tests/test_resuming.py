@@ -1,0 +1,64 @@
+"""Which settings a resumed run may change, and what its record says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sdzero_bench.core.dotted import flatten
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.record_files import read_manifest
+from sdzero_bench.records.schema import QuestionFiles
+from sdzero_bench.runs.config import MAY_CHANGE, resolve
+from sdzero_bench.runs.resuming import resume_session
+from sdzero_bench.runs.session import Session
+
+ON_VLLM = ["engine.name=vllm", "engine.max_model_len=800"]
+
+
+def begin(session: Session, folder: RunFolder) -> None:
+    """What a run writes before its first sample."""
+    files = QuestionFiles(train=None, test=folder.write_question_set(session.test_questions, with_details=False))
+    folder.write_config(session.config)
+    folder.start_session(session.manifest(folder, files), session.changed)
+
+
+def resumed(path: Path, *assignments: str, file: Path | None = None) -> Session:
+    session, folder = resume_session(path, ProgressDisplay(), file=file, assignments=assignments)
+    begin(session, folder)
+    return session
+
+
+def test_a_limit_of_the_engine_may_be_raised_and_the_record_says_so(tmp_path: Path) -> None:
+    begin(Session(resolve("base", assignments=ON_VLLM), ProgressDisplay()), RunFolder(tmp_path))
+    resumed(tmp_path, "engine.max_model_len=1000", "verifying.workers=1")
+    # The next session keeps them without being told, and changes nothing.
+    assert resumed(tmp_path).config.engine.max_model_len == 1000
+    manifest = read_manifest(tmp_path)
+    assert [[(c.key, c.before, c.after) for c in session.changed] for session in manifest.sessions] == [
+        [],
+        [("engine.max_model_len", 800, 1000), ("verifying.workers", None, 1)],
+        [],
+    ]
+    assert manifest.config.engine.max_model_len == 1000
+
+
+def test_an_edited_config_file_may_change_the_same(tmp_path: Path) -> None:
+    begin(Session(resolve("base", assignments=ON_VLLM), ProgressDisplay()), RunFolder(tmp_path))
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text().replace("max_model_len: 800", "max_model_len: 900"))
+    assert [(c.key, c.after) for c in resumed(tmp_path).changed] == [("engine.max_model_len", 900)]
+
+
+@pytest.mark.parametrize("change", ["evaluation.seed=3", "sampling.batch_size=3", "optimizer.micro_batch_size=1", "seed=2"])
+def test_what_decides_samples_is_refused(tmp_path: Path, change: str) -> None:
+    begin(Session(resolve("base", assignments=ON_VLLM), ProgressDisplay()), RunFolder(tmp_path))
+    with pytest.raises(UserError, match=rf"{change.split('=')[0]} \(began with .* except for .*engine\.max_model_len"):
+        resumed(tmp_path, change, "engine.max_model_len=1000")
+
+
+def test_settings_that_may_change_exist() -> None:
+    assert set(MAY_CHANGE) <= set(flatten(resolve("base").model_dump()))
