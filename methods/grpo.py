@@ -60,8 +60,10 @@ class GRPO(Method):
 
         def passes(typical: Typical) -> Passes:
             # The old policy where a batch is used more than once, the reference policy if there is a KL penalty.
-            without_gradient = (options.updates > 1) + (options.kl_weight > 0)
-            return reinforcing(rollouts, typical.prompt + typical.completion, options.updates, without_gradient)
+            reference = int(options.kl_weight > 0)
+            without_gradient = (options.updates > 1) + reference
+            tokens = typical.prompt + typical.completion
+            return reinforcing(rollouts, tokens, options.updates, without_gradient, reference)
 
         return [Phase(self.name, "policy_gradient", rollouts, passes)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pydantic import Field
 
 from sdzero_bench.training.cost import Passes, Typical, fine_tuning
@@ -41,14 +43,16 @@ class ReSTEM(Method):
     def phases(self, questions: int) -> list[Phase]:
         options = self.options
 
-        def passes(typical: Typical) -> Passes:
-            kept = min(options.samples * typical.right, options.keep)
+        def passes(typical: Typical, first: bool) -> Passes:
+            right = typical.right if first or typical.trained_right is None else typical.trained_right
+            kept = min(options.samples * right, options.keep)
             return fine_tuning(questions * kept, typical.prompt + typical.completion, options.epochs)
 
         found: list[Phase] = []
         for i in range(1, options.rounds + 1):
             found.append(Phase(_samples(i), "sample", questions * options.samples))
-            found.append(Phase(_policy(i), "finetune", passes=passes, kept_as=_policy(i) if i < options.rounds else None))
+            trained = partial(passes, first=i == 1)
+            found.append(Phase(_policy(i), "finetune", passes=trained, kept_as=_policy(i) if i < options.rounds else None))
         return found
 
     def train(self, run: Run) -> Checkpoint:

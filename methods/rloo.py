@@ -34,7 +34,8 @@ class RLOO(Method):
 
         def passes(typical: Typical) -> Passes:
             # The old policy, and the reference policy if there is a KL penalty.
-            return reinforcing(rollouts, typical.prompt + typical.completion, 1, 1 + (options.kl_weight > 0))
+            reference = int(options.kl_weight > 0)
+            return reinforcing(rollouts, typical.prompt + typical.completion, 1, 1 + reference, reference)
 
         return [Phase(self.name, "policy_gradient", rollouts, passes)]
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.methods.srt import REVISER, SRTOptions, self_revision_training, srt_phases
-from sdzero_bench.training.cost import Passes, Typical, distilling
+from sdzero_bench.training.cost import Drawn, Passes, Typical, distilling
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.on_policy import Attempt
@@ -19,6 +19,9 @@ from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
 
 DISTILLATION = "distill"
+SHORTENING = 0.15
+"""For plans: how far the mean rollout of phase 2 is on the way from the base policy's length to the reviser's, with which it
+starts; as in the runs of results/micro."""
 
 
 class SDZeroOptions(MethodOptions):
@@ -68,17 +71,33 @@ class SDZero(Method):
             raise UserError(f"{questions} training questions are too few for SD-Zero's two phases")
         rollouts = (questions - first) * self.options.distill.epochs
 
+        after_srt = self.options.phases == "both"
+
+        def drawn(typical: Typical) -> Drawn:
+            new = typical.completion + SHORTENING * (typical.revised - typical.completion) * after_srt
+            return Drawn(typical.prompt, new)
+
         def passes(typical: Typical) -> Passes:
-            student = typical.prompt + typical.completion
-            return distilling(rollouts, student, student + typical.completion + typical.phrase)
+            new = drawn(typical).new
+            student = typical.prompt + new
+            return distilling(rollouts, student, student + new + typical.phrase, completions=2)
 
         def needs(lengths: Lengths) -> list[Need]:
             tokens = lengths.prompt + 2 * lengths.response + lengths.phrase(self.phrases)
             limit = self.options.distill.max_teacher_tokens
             return [taught("a teacher's prompt with a response twice", tokens, limit, "method.distill.max_teacher_tokens")]
 
-        srt = srt_phases(self.options.srt, first, kept_as=REVISER) if self.options.phases == "both" else []
-        return [*srt, Phase(DISTILLATION, "self_distill", rollouts, passes, needs=needs)]
+        srt = srt_phases(self.options.srt, first, kept_as=REVISER) if after_srt else []
+        distillation = Phase(
+            DISTILLATION,
+            "self_distill",
+            rollouts,
+            passes,
+            needs=needs,
+            drawn=drawn,
+            revision=lambda typical: typical.completion if after_srt else typical.of_revision,
+        )
+        return [*srt, distillation]
 
     def train(self, run: Run) -> Checkpoint:
         phrases = self.phrases

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.records.journal import Sample
-from sdzero_bench.training.cost import Passes, Typical, fine_tuning
+from sdzero_bench.training.cost import Drawn, Passes, Typical, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.needs import Lengths, Need
 from sdzero_bench.training.phrases import STANDARD, ControlPhrases
@@ -128,9 +128,9 @@ def srt_phases(options: SRTOptions, questions: int, kept_as: str | None = None) 
         def of(typical: Typical) -> Passes:
             tuples = questions * options.revisions * (1.0 if options.filter == "none" else typical.revised_right)
             right_first = 0.0 if options.tuples == "wrong_first" else tuples * typical.right
-            tokens = typical.prompt + 2 * typical.completion + typical.phrase
+            tokens = typical.prompt + typical.completion + typical.phrase + typical.of_revision
             count = examples(right_first, tuples * (1 - typical.right))
-            return replace(fine_tuning(count, tokens, options.epochs), completions=2)
+            return fine_tuning(count, tokens, options.epochs, completions=2)
 
         return of
 
@@ -138,9 +138,12 @@ def srt_phases(options: SRTOptions, questions: int, kept_as: str | None = None) 
         tokens = lengths.prompt + 2 * lengths.response + lengths.phrase(options.phrases)
         return [Need("a prompt with a response and its revision", tokens, sampled=True)]
 
+    def revision(typical: Typical) -> Drawn:
+        return Drawn(typical.prompt + typical.completion + typical.phrase, typical.of_revision)
+
     phases = [
         Phase(INITIAL, "sample", questions),
-        Phase(REVISION, "sample", questions * options.revisions, needs=revised),
+        Phase(REVISION, "sample", questions * options.revisions, needs=revised, drawn=revision),
     ]
     if options.objective == "joint":
         losses = 2 if options.losses == "both" else 1
@@ -148,7 +151,15 @@ def srt_phases(options: SRTOptions, questions: int, kept_as: str | None = None) 
     else:
         phases.append(Phase(STAGE_ONE, "finetune", passes=passes(lambda right, wrong: wrong - _filling(options, right, wrong))))
         trained = passes(lambda right, wrong: min(right + _filling(options, right, wrong), options.stage_two))
-    return [*phases, Phase(REVISER, "finetune", passes=trained, kept_as=kept_as, response=lambda typical: typical.revised)]
+    reviser = Phase(
+        REVISER,
+        "finetune",
+        passes=trained,
+        kept_as=kept_as,
+        response=lambda typical: typical.revised,
+        revision=lambda typical: typical.of_reviser,
+    )
+    return [*phases, reviser]
 
 
 def _filling(options: SRTOptions, right_first: float, wrong_first: float) -> float:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from small_runs import command
+from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.policies.architecture import KNOWN, architecture
+from sdzero_bench.core.yaml_core import read_yaml
+from sdzero_bench.policies.architecture import KNOWN, Architecture, architecture
 from sdzero_bench.records.packing import run_folders
-from sdzero_bench.runs.config import resolve
+from sdzero_bench.runs.config import preset_names, resolve
 from sdzero_bench.runs.plan.assumptions import assumptions
 from sdzero_bench.runs.plan.estimate import Plan, estimate
+from sdzero_bench.runs.plan.machine import known_of
 from sdzero_bench.runs.plan.plan_check import compared, plan_of
 from sdzero_bench.runs.registry import methods
 from sdzero_bench.training.method import Method
@@ -45,14 +50,17 @@ def committed() -> dict[tuple[str, str], Path]:
 @pytest.mark.parametrize("task", ["micro-arith", "micro-code"])
 @pytest.mark.parametrize("method", methods())
 def test_a_plan_is_near_what_the_run_used(method: str, task: str) -> None:
-    """Samples to one batch; tokens to a quarter, since how often policies are right changes while they train."""
+    """Samples to one batch, tokens to 15 %, hours to 30 %."""
     rows = compared(*plan_of(committed()[method, task]))
     total = {row.what: row for row in rows if row.phase == "all"}
     assert total["samples"].planned == pytest.approx(total["samples"].used, rel=0.01)
     for what in ("generated tokens", "tokens backward", "tokens forward"):
         if what in total:
-            assert total[what].planned == pytest.approx(total[what].used, rel=0.25), what
+            assert total[what].planned == pytest.approx(total[what].used, rel=0.15), what
     assert {row.phase for row in rows if row.planned} == {row.phase for row in rows if row.used}
+    if (method, task) != ("sft", "micro-code"):  # its wrong programs run into their time limit, which a plan does not foresee
+        assert total["seconds"].planned == pytest.approx(total["seconds"].used, rel=0.3)
+    assert "bytes of memory at the peak" not in total  # these records are older than its measurement
 
 
 def test_policies_that_are_not_measured_are_not_planned_for() -> None:
@@ -85,32 +93,85 @@ def test_the_embedded_model_is_counted_from_its_directory(micro_path: str) -> No
     assert (shape.parameters, shape.layers, shape.hidden, shape.context) == (918_912, 4, 128, 1024)
 
 
+@pytest.mark.parametrize("head_dim", [32, 50])
+def test_a_layer_keeps_for_its_backward_pass_about_what_is_planned(head_dim: int) -> None:
+    """Counted in the tensors that autograd saves, with heads that are together as wide as the hidden state, or wider."""
+
+    def saved(layers: int, tokens: int = 128) -> float:
+        config = Qwen3Config(num_hidden_layers=layers, head_dim=head_dim, **shape, vocab_size=128)
+        model, sizes = Qwen3ForCausalLM(config), {}
+        weights = {parameter.data_ptr() for parameter in model.parameters()}
+
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in weights:
+                sizes[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            kept = model.model(torch.zeros((1, tokens), dtype=torch.long), use_cache=False)
+            assert kept.last_hidden_state.requires_grad
+        return sum(sizes.values()) / tokens / 4
+
+    shape = {"hidden_size": 256, "intermediate_size": 972, "num_attention_heads": 8, "num_key_value_heads": 2}
+    planned = Architecture(0, 0, 0, 1, 256, 8 * head_dim, 2 * 2 * head_dim, 972, 128, None).kept()
+    assert planned == pytest.approx((saved(3) - saved(1)) / 2, rel=0.15)
+
+
+def test_a_window_limits_what_its_layers_attend_to_and_cache() -> None:
+    """Olmo-3: a quarter of its 32 layers attend to everything, the others to the last 4,096 tokens."""
+    shape = architecture("allenai/Olmo-3-7B-Instruct")
+    assert shape.cached(65_536) == 2 * 32 * 128 * (8 * 65_536 + 24 * 4_096)
+    attended = 8 * sum(range(10_000)) / 10_000 + 24 * sum(min(i, 4_096) for i in range(10_000)) / 10_000
+    assert shape.flops(10_000, backward=False) == pytest.approx(2 * shape.multiplied + 4 * 4_096 * attended, rel=1e-3)
+
+
+def memory_of(phase: str, method: str, settings: list[str] | None = None, assumed: list[str] | None = None) -> dict[str, float]:
+    return next(p.memory for p in planned(method, "paper-qwen3-4b", settings, assumed).phases if p.name == phase)
+
+
 def test_memory_is_the_sum_of_what_is_held_at_once() -> None:
-    """Of 4.02e9 weights in 32 bits: themselves, their gradients, two moments, and a teacher."""
-    memory = planned("sdzero", "paper-qwen3-4b", ["engine.name=transformers"]).memory
     weights = 4 * 4_022_468_096
-    assert (memory["policy"], memory["gradients"], memory["optimiser"], memory["teacher"]) == (
-        weights,
-        weights,
-        2 * weights,
-        weights,
+    assert "teacher" not in memory_of("grpo", "grpo")
+    assert memory_of("grpo", "grpo", ["method.kl_weight=0.1"])["reference policy"] == weights
+    assert memory_of("rft.sample", "rft").keys() == {"policy", "vLLM, with its cache"}
+    assert memory_of("rft", "rft", ["model.dtype=bfloat16"])["optimiser"] == weights
+    # 36 layers keep 2,048 numbers of 2 bytes for each of 256 sequences of 8,392 tokens, the longest of which may be truncated.
+    sampled = memory_of("rft.sample", "rft", ["engine.name=transformers"])
+    assert sampled["cache while sampling"] == pytest.approx(2 * 36 * 2048 * 256 * (200 + 2.2 * 3700))
+
+
+def test_several_devices_share_the_weights_or_copy_them() -> None:
+    one, copied, sharded = (
+        memory_of("distill", "sdzero", ["engine.name=vllm-server"], [f"machine.count={n}", f"machine.sharded={s}"])
+        for n, s in ((1, False), (4, False), (4, True))
     )
-    assert "teacher" not in planned("grpo", "paper-qwen3-4b").memory
-    halved = planned("sdzero", "paper-qwen3-4b", ["model.dtype=bfloat16"]).memory
-    assert halved["policy"] * 2 == weights
-    # 36 layers keep 2,048 numbers of 4 bytes for each of 256 sequences of 8,392 tokens.
-    assert memory["cache while sampling"] == 4 * 36 * 2048 * 256 * (200 + 8192)
+    assert copied == {**one, "gradients in buckets (DDP)": one["gradients"]}
+    split = ("policy", "gradients", "optimiser", "teacher", "weights in 16 bits (autocast)")
+    assert {name: sharded[name] for name in split} == {name: one[name] / 4 for name in split}
+    assert sharded["whole copy to sample from"] == one["policy"]
 
 
 def test_time_follows_throughput_and_devices() -> None:
     one, eight = (planned("rft", "paper-qwen3-4b", assumed=[f"machine.count={n}"]) for n in (1, 8))
     assert one.hours == pytest.approx(8 * eight.hours)
-    sampling = one.phases[0]
-    assert sampling.hours * 3600 == pytest.approx(60_000 * 3700 / one.machine.tokens_per_second)
-    # 6 operations a weight and token, and attention's.
-    (training,) = [phase for phase in one.phases if phase.name == "rft"]
-    operations = training.hours * 3600 * one.machine.tflops * 1e12 * one.machine.utilisation
-    assert operations / (6 * 4_022_468_096 * training.backward) == pytest.approx(1.0, abs=0.15)
+    fast = planned("rft", "paper-qwen3-4b", assumed=["machine.tokens_per_second=8000"])
+    assert one.hours - fast.hours == pytest.approx(sum(p.generated for p in one.phases) * (1 / 4000 - 1 / 8000) / 3600)
+
+
+def test_an_unknown_model_is_planned_with_the_throughput_of_the_nearest_size() -> None:
+    config = resolve("rft", "paper-qwen3-4b", assignments=["model.name=HuggingFaceTB/SmolLM2-135M-Instruct"])
+    machine = known_of("H200", config)
+    assert machine["tokens_per_second"] == pytest.approx(4000 * 4_022_468_096 / 134_515_008)
+    assert "scaled by 30 from Qwen/Qwen3-4B-Instruct-2507" in machine["sources"][1]
+
+
+def test_every_number_of_the_table_has_its_source() -> None:
+    table = read_yaml(resources.files("sdzero_bench.runs.plan").joinpath("throughput.yaml").read_text())
+    assert all(row["source"] for row in [*table["devices"].values(), *table["rates"]])
+    assert {row["device"] for row in table["rates"]} == set(table["devices"])
+    for preset in preset_names():
+        planned("rft", preset)
 
 
 def test_what_does_not_fit_is_said_with_what_would_help(tmp_path: Path) -> None:
@@ -121,7 +182,8 @@ def test_what_does_not_fit_is_said_with_what_would_help(tmp_path: Path) -> None:
     assert done.returncode == 1
     said = " ".join(done.stdout.split())
     assert "DOES NOT FIT" in said
-    assert "optimizer.micro_batch_size=1" in said
+    assert "optimizer.name=adamw_8bit or a small lora.rank" in said
+    assert "model.dtype=bfloat16" not in said  # it would lose updates
     assert "differs from the paper: domain: math" in said
 
 

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 
 from sdzero_bench.core.errors import UserError
 
-LOADING = "set model.dtype=bfloat16, or use a smaller model"
+LOADING = "use a smaller model, or shard it over several GPUs (`sdzero-bench launchers fsdp2`)"
 SAMPLING = "lower sampling.batch_size, or engine.gpu_memory if vLLM shares the GPU"
 TRAINING = (
-    "lower optimizer.micro_batch_size, or set optimizer.gradient_checkpointing=true, a small lora.rank or model.dtype=bfloat16"
+    "lower optimizer.micro_batch_size, set optimizer.gradient_checkpointing=true, optimizer.name=adamw_8bit or a small "
+    "lora.rank, or shard the weights over several GPUs (`sdzero-bench launchers fsdp2`)"
 )
 
 MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")

@@ -61,6 +61,17 @@ def hardware() -> HardwareFacts:
     }
 
 
+def peak_memory() -> int:
+    """Bytes that this process has held at most: on its GPU if it uses one, as torch allocates them, else in memory."""
+    import resource
+
+    import torch
+
+    if torch.cuda.is_available() and (allocated := torch.cuda.max_memory_allocated()):
+        return int(allocated)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+
+
 def _commit() -> str | None:
     """The commit of the checkout that the package runs from, with "+changes" if tracked files are modified."""
     here = Path(__file__).resolve().parent

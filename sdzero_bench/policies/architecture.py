@@ -20,25 +20,55 @@ class Architecture:
     """The dimensions that memory and compute depend on."""
 
     parameters: int
+    multiplied: int
+    """Parameters that a token is multiplied with: all but an input embedding that is not the output head too."""
     trained: int
     """Parameters that are trained: those of the adapters, if any, else all."""
     layers: int
     hidden: int
+    width: int
+    """Of attention: its heads times their dimension, which need not be `hidden`."""
     key_value: int
     """Elements per token in the cache of each layer, keys and values together."""
+    intermediate: int
+    """Width of the feed-forward layers."""
     vocabulary: int
-    context: int
-    """Context length in tokens."""
+    context: int | None
+    """Context length in tokens, if the configuration says."""
+    windowed: int = 0
+    """Layers that attend to the last `window` tokens only."""
+    window: int = 0
 
-    def flops(self, tokens: float, backward: bool) -> float:
-        """FLOPs per token in a sequence of length `tokens`: 2 per parameter and those of attention; three times that with
-        `backward`.
+    def flops(self, tokens: float, backward: bool, recomputed: bool = False) -> float:
+        """FLOPs per token in a sequence of length `tokens`: 2 per parameter, and attention's; three times that with
+        `backward`, and four times if the forward pass is `recomputed` (gradient checkpointing).
 
-        Kaplan et al. 2020 (arXiv 2001.08361), section 2.1; attention as in PaLM (arXiv 2204.02311, appendix B), halved,
-        since a token attends only to those before it.
+        Kaplan et al. 2020 (arXiv 2001.08361), section 2.1; attention as in PaLM (arXiv 2204.02311, appendix B): 4 per token
+        attended to and element of `width`, which a token does to half the sequence on average, or to its window.
         """
-        forward = 2.0 * self.parameters + 2.0 * self.layers * self.hidden * tokens
-        return 3.0 * forward if backward else forward
+        attended = (self.layers - self.windowed) * tokens / 2 + self.windowed * _attended(tokens, self.window)
+        forward = 2.0 * self.multiplied + 4.0 * self.width * attended
+        return forward * ((4.0 if recomputed else 3.0) if backward else 1.0)
+
+    def cached(self, tokens: float) -> float:
+        """Elements of the cache of one sequence of length `tokens`."""
+        per_layer = (self.layers - self.windowed) * tokens + self.windowed * min(tokens, self.window)
+        return self.key_value * per_layer
+
+    def kept(self) -> float:
+        """Elements per token that a layer keeps for its backward pass.
+
+        Of a pre-norm layer with a gated feed-forward network and fused attention: the two residuals and their norms (4 hidden),
+        the inputs of the projections (2 hidden), q before and after its rotation, and attention's output (3 width), keys and
+        values likewise (2 key_value), and of the feed-forward network the gate, its activation, the other branch and their
+        product (4 intermediate).
+        """
+        return 6.0 * self.hidden + 3.0 * self.width + 2.0 * self.key_value + 4.0 * self.intermediate
+
+
+def _attended(tokens: float, window: float) -> float:
+    """To how many tokens a token attends on average: half the sequence, or at most the window."""
+    return tokens / 2 if tokens <= window else window - window**2 / (2 * tokens)
 
 
 KNOWN: dict[str, dict[str, Any]] = {
@@ -121,12 +151,19 @@ def architecture(name: str, lora: LoraConfig = NO_ADAPTERS) -> Architecture:
     text = config.get_text_config()
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    window = getattr(text, "sliding_window", None) or 0
+    windowed = sum(kind == "sliding_attention" for kind in getattr(text, "layer_types", None) or []) if window else 0
     return Architecture(
         parameters=parameters,
+        multiplied=parameters - (0 if text.tie_word_embeddings else text.vocab_size * text.hidden_size),
         trained=trained,
         layers=text.num_hidden_layers,
         hidden=text.hidden_size,
+        width=text.num_attention_heads * head,
         key_value=2 * heads * head,
+        intermediate=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
         vocabulary=text.vocab_size,
-        context=text.max_position_embeddings,
+        context=getattr(text, "max_position_embeddings", None),
+        windowed=windowed,
+        window=window,
     )

@@ -218,6 +218,9 @@ class RunResult(Part):
     budget: Budget
     ledger: Use
     evaluation: list[PolicyFigures]
+    peak_memory: Count | None = None
+    """Bytes: on GPUs the most that torch has allocated on one, on CPUs the most that the process has held. Of the session that
+    ended the run. None in records from before it was measured."""
 
 
 # Lines of question_sets/NAME.jsonl

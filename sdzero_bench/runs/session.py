@@ -11,7 +11,7 @@ from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
 from sdzero_bench.core.errors import BudgetError, UserError
 from sdzero_bench.core.progress import ProgressDisplay
-from sdzero_bench.core.provenance import hardware, versions
+from sdzero_bench.core.provenance import hardware, peak_memory, versions
 from sdzero_bench.core.question import NO_QUESTIONS, QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
@@ -280,6 +280,7 @@ class Session:
             budget=run.budget,
             ledger=run.ledger.phases,
             evaluation=[PolicyFigures(**dict(entry)) for entry in evaluation],
+            peak_memory=peak_memory(),
         )
         if not self.ranks.first:
             return result

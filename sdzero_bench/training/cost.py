@@ -26,30 +26,75 @@ class Typical(BaseModel):
     """Share of the base policy's samples that are correct."""
     revised_right: float = Field(gt=0, le=1)
     """Share of its revisions that are correct."""
+    trained_right: float | None = Field(None, gt=0, le=1)
+    """Share of a policy's samples that are correct after it was trained on correct ones; null: as the base policy's."""
+    revision: float | None = Field(None, gt=0)
+    """Tokens of the base policy's revisions; null: as many as of its responses."""
+    revision_after_srt: float | None = Field(None, gt=0)
+    """Tokens of a policy's revisions after SRT; null: as many as of its responses."""
+    spread: float = Field(1.4, ge=1)
+    """How many times as long as the mean the longest response of a batch is; batches are padded to it."""
+    verifying: float = Field(0.0, ge=0)
+    """Seconds that verifying adds per sample; what happens while others are sampled is not in it."""
+
+    @property
+    def of_revision(self) -> float:
+        """Tokens of a revision by a policy that was not taught to revise."""
+        return self.revision if self.revision is not None else self.completion
+
+    @property
+    def of_reviser(self) -> float:
+        """Tokens of a revision by a policy after SRT."""
+        return self.revision_after_srt if self.revision_after_srt is not None else self.revised
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A sample, in tokens."""
+
+    context: float
+    """What the policy reads before it."""
+    new: float
+
+
+def answer(typical: Typical) -> Drawn:
+    """A response to a question."""
+    return Drawn(typical.prompt, typical.completion)
 
 
 @dataclass(frozen=True)
 class Passes:
-    """Tokens that go through a model in training, as the ledger counts them."""
+    """Tokens that go through a model in training, as the ledger counts them: without padding."""
 
     backward: float
     """Through the student, forward and backward."""
     forward: float = 0.0
     """Without a gradient, such as a teacher's."""
+    student: float = 0.0
+    """Tokens of a sequence of the student."""
+    teacher: float = 0.0
+    """Tokens of a sequence that goes through without a gradient."""
     completions: int = 1
     """How many completions, after one prompt, the student's longest sequence may contain."""
+    teacher_completions: int = 0
+    """How many the teacher's may contain; 0: there is no teacher."""
+    references: int = 0
+    """Models besides the policy and its teacher: the reference policy of a KL penalty."""
 
 
-def fine_tuning(examples: float, tokens: float, epochs: float) -> Passes:
+def fine_tuning(examples: float, tokens: float, epochs: float, completions: int = 1) -> Passes:
     """Passes over `examples` sequences of `tokens` tokens each, `epochs` times."""
-    return Passes(backward=examples * tokens * epochs)
+    return Passes(backward=examples * tokens * epochs, student=tokens, completions=completions)
 
 
-def distilling(rollouts: float, student: float, teacher: float) -> Passes:
-    """Passes of `rollouts` sequences, `student` tokens long in the student's context and `teacher` in the teacher's."""
-    return Passes(backward=rollouts * student, forward=rollouts * teacher)
+def distilling(rollouts: float, student: float, teacher: float, completions: int = 1) -> Passes:
+    """Passes of `rollouts` sequences, `student` tokens long in the student's context and `teacher` in the teacher's.
+
+    The teacher's longest input contains `completions` completions.
+    """
+    return Passes(rollouts * student, rollouts * teacher, student, teacher, teacher_completions=completions)
 
 
-def reinforcing(rollouts: float, tokens: float, updates: int, without_gradient: int) -> Passes:
+def reinforcing(rollouts: float, tokens: float, updates: int, without_gradient: int, references: int = 0) -> Passes:
     """Passes of `rollouts` sequences of `tokens` tokens: `updates` with a gradient, `without_gradient` without one."""
-    return Passes(backward=rollouts * tokens * updates, forward=rollouts * tokens * without_gradient)
+    return Passes(rollouts * tokens * updates, rollouts * tokens * without_gradient, tokens, tokens, references=references)

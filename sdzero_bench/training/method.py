@@ -88,10 +88,10 @@ class Method(ABC):
                 found[phase.name] = phase.passes(typical)
         return found
 
-    def measured(self, questions: int, typical: Typical) -> dict[str, float]:
-        """The policies that are measured besides the base, and about how many tokens they answer with."""
+    def measured(self, questions: int) -> dict[str, Phase]:
+        """The policies that are measured besides the base, each with the phase that trains it."""
         phases = self.phases(questions)
-        found = {phase.kept_as: phase.response(typical) for phase in phases if phase.kept_as is not None}
+        found = {phase.kept_as: phase for phase in phases if phase.kept_as is not None}
         if phases:
-            found["final"] = phases[-1].response(typical)
+            found["final"] = phases[-1]
         return found

@@ -6,13 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sdzero_bench.training.cost import Passes, Typical
+from sdzero_bench.training.cost import Drawn, Passes, Typical, answer
 from sdzero_bench.training.needs import Lengths, Need
 from sdzero_bench.training.needs import response as sampled_response
 
 
 def _completion(typical: Typical) -> float:
     return typical.completion
+
+
+def _revision(typical: Typical) -> float:
+    return typical.of_revision
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,10 @@ class Phase:
     """Label under which the policy it trains is kept (`run.keep`) and measured, besides the final policy."""
     response: Callable[[Typical], float] = _completion
     """About how many tokens the policy it trains answers with; for `sdzero-bench plan`."""
+    revision: Callable[[Typical], float] = _revision
+    """About how many tokens that policy's revisions have; for `sdzero-bench plan`."""
+    drawn: Callable[[Typical], Drawn] = answer
+    """What the samples are like that it draws; for `sdzero-bench plan`."""
     needs: Callable[[Lengths], Sequence[Need]] | None = None
     """The longest sequences that it asks for, besides a prompt with its response where it draws samples."""
 
@@ -46,6 +54,6 @@ class Phase:
         return self.kind != "sample"
 
     @property
-    def holds_teacher(self) -> bool:
-        """Whether a second policy of the same size is in memory meanwhile."""
-        return self.kind == "self_distill"
+    def on_policy(self) -> bool:
+        """Whether it samples and trains by turns."""
+        return self.draws and self.trains

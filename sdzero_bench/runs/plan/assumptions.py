@@ -12,7 +12,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.runs.config import load_preset
-from sdzero_bench.runs.plan.machine import Machine
+from sdzero_bench.runs.plan.machine import Machine, known_of
 from sdzero_bench.training.cost import Typical
 
 M = TypeVar("M", bound=BaseModel)
@@ -26,15 +26,18 @@ class Assumptions:
     test_questions: int
 
 
-def assumptions(config: RunConfig, assigned: Sequence[str] = ()) -> Assumptions:
-    """Those of the run's preset, changed by `assigned`, such as `machine.count=16`.
+def assumptions(
+    config: RunConfig, assigned: Sequence[str] = (), device: str | None = None, version: str | None = None
+) -> Assumptions:
+    """Those of the run's preset and of the table of throughputs, changed by `assigned`, such as `machine.count=16`.
 
-    Raises `UserError` for what neither states, and for unknown names.
+    `device` instead of the preset's, and the `version` of the engine, say which row of the table is meant. Raises `UserError`
+    for what none of them states, and for unknown names.
     """
     preset, task = load_preset(config.preset), config.task["name"]
     stated: dict[str, dict[str, Any]] = {
         "typical": dict(preset.get("typical", {}).get(task, {})),
-        "machine": dict(preset.get("machine", {})),
+        "machine": {**preset.get("machine", {}), **({"name": device} if device else {})},
         "questions": {
             "train": config.questions.train or config.task.get("train"),
             "test": config.questions.test or config.task.get("test"),
@@ -46,13 +49,15 @@ def assumptions(config: RunConfig, assigned: Sequence[str] = ()) -> Assumptions:
         if not equals or section not in stated or not key:
             raise UserError(f"--assume takes SECTION.KEY=VALUE, with a section of {', '.join(stated)}; given: {text!r}")
         stated[section][key] = read_yaml(value)
+    name = str(stated["machine"].get("name"))
+    stated["machine"] = known_of(name, config, version) | stated["machine"]
     counts = stated["questions"]
     for split in ("train", "test"):
         if not isinstance(counts[split], int) or counts[split] < 1:
             raise UserError(f"how many {split} questions? the settings leave it to the data; add --assume questions.{split}=N")
     return Assumptions(
         _checked(Typical, stated["typical"], "typical", f"the preset {config.preset!r} does not know samples of {task!r}"),
-        _checked(Machine, stated["machine"], "machine", f"the preset {config.preset!r} names no machine"),
+        _checked(Machine, stated["machine"], "machine", f"throughput.yaml does not know {name!r} with {config.engine.name}"),
         counts["train"],
         counts["test"],
     )

@@ -1,4 +1,4 @@
-"""From settings to samples, tokens, hours, memory and disk."""
+"""From settings to samples, tokens, hours, memory and disk. docs/plan.md works one plan out by hand."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from sdzero_bench.policies.engines.length_limit import configured_limit
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.runs.config import make_method
 from sdzero_bench.runs.length_checks import AssumedLengths, needs_of_evaluation, needs_of_training, require_fitting
+from sdzero_bench.runs.plan.duration import Durations
 from sdzero_bench.runs.plan.machine import Machine
-from sdzero_bench.runs.plan.memory import memory
-from sdzero_bench.training.cost import Passes, Typical
+from sdzero_bench.runs.plan.memory import Memory, Parts
+from sdzero_bench.training.cost import Drawn, Passes, Typical
+from sdzero_bench.training.recipe import Phase
 
 JOURNAL_BYTES = 12.0
 """Bytes that a sampled token takes in the journal: its id in digits, and its text."""
@@ -28,7 +30,21 @@ class PlannedPhase:
     backward: float
     forward: float
     hours: float
-    """Wall time with all accelerators in use, without verification and loading."""
+    """Wall time with all devices in use, without loading."""
+    memory: Parts
+    """Bytes on one device at the phase's peak."""
+    worst: float
+    """Bytes, where every response of a batch is as long as it may be."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """How weights travel to servers."""
+
+    times: int
+    """Once per policy that is sampled from, and per step of an on-policy phase."""
+    size: float
+    """Bytes each time."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +56,9 @@ class Plan:
     allowed: int
     """Training samples that the budget allows."""
     phases: tuple[PlannedPhase, ...]
-    memory: dict[str, float]
-    """Bytes on one accelerator, by part; nothing is sharded."""
+    lacking_in_engine: float
+    """Bytes that vLLM's share of the memory lacks to hold its weights and one sequence."""
+    exchange: Exchange | None
     disk: float
     """Bytes."""
 
@@ -55,40 +72,47 @@ class Plan:
         return sum(p.hours for p in self.phases)
 
     @property
+    def largest(self) -> PlannedPhase:
+        """The phase that needs the most memory."""
+        return max(self.phases, key=lambda phase: sum(phase.memory.values()))
+
+    @property
     def peak(self) -> float:
-        return sum(self.memory.values())
+        return sum(self.largest.memory.values())
+
+    @property
+    def worst(self) -> float:
+        """Bytes, where every response of a batch is as long as it may be."""
+        return max(phase.worst for phase in self.phases)
 
     @property
     def fits(self) -> bool:
-        return self.peak <= self.machine.memory_gb * 1e9
+        return self.worst <= self.machine.memory_gb * 1e9 and not self.lacking_in_engine
 
 
 def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: int, test_questions: int) -> Plan:
     """The plan of a run on `questions` training questions and `test_questions` test questions.
 
-    Raises `UserError` for a method that does not declare what it trains on, or samples longer than the model's context.
+    Raises `UserError` for a method that does not declare what it trains on, or for sequences that are too long for the model or
+    the engine.
     """
     method, shape = make_method(config), architecture(config.model.name, config.lora)
     lengths = AssumedLengths(typical, config.sampling.max_new_tokens)
     needs = [*needs_of_training(method, questions, lengths), *needs_of_evaluation(config, method, lengths)]
     require_fitting(needs, shape.context, configured_limit(config))
+    planner = _Planner(config, shape, machine, typical)
     declared, passes = method.phases(questions), method.expected(questions, typical)
-    phases = [
-        _phase(shape, machine, typical, phase.name, phase.samples, typical.completion, passes.get(phase.name))
-        for phase in declared
-    ]
-    kept = ({"base": typical.completion} if config.evaluation.base else {}) | method.measured(questions, typical)
-    for label, tokens in kept.items():
-        if label not in ("base", "final") and not config.evaluation.of_intermediate:
-            continue
-        samples = test_questions * config.evaluation.samples
-        phases.append(_phase(shape, machine, typical, f"evaluation.{label}", samples, tokens, None))
-        if config.evaluation.revise:
-            name = f"evaluation.{label}.revision"
-            phases.append(_phase(shape, machine, typical, name, samples, typical.completion, None))
+    phases = [planner.trained(phase, passes.get(phase.name)) for phase in declared]
+    kept = {label: phase for label, phase in method.measured(questions).items() if label == "final" or _measured(config)}
+    if config.evaluation.base or not kept:
+        phases += planner.measured("base", Drawn(typical.prompt, typical.completion), typical.of_revision, test_questions)
+    for label, phase in kept.items():
+        first = Drawn(typical.prompt, phase.response(typical))
+        phases += planner.measured(label, first, phase.revision(typical), test_questions)
+    steps = sum(phase.samples // config.optimizer.batch_size for phase in declared if phase.on_policy)
     # A trainer keeps two states to resume from, each with the optimiser's two moments.
     states = 2 * 3 * 4.0 * shape.trained if passes else 0.0
-    checkpoints = 4.0 * shape.parameters * len(kept) + states
+    checkpoints = 4.0 * shape.parameters * sum(phase.trains for phase in declared) + states
     return Plan(
         shape,
         machine,
@@ -96,17 +120,58 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
         test_questions,
         config.budget.samples_per_question * questions,
         tuple(phases),
-        memory(config, shape, machine, typical, passes.values(), any(phase.holds_teacher for phase in declared)),
+        planner.memory.lacking_in_engine(),
+        planner.exchange(steps + 1 + len(kept)) if config.engine.name == "vllm-server" else None,
         checkpoints + JOURNAL_BYTES * sum(p.generated for p in phases),
     )
 
 
-def _phase(
-    shape: Architecture, machine: Machine, typical: Typical, name: str, samples: int, tokens: float, passes: Passes | None
-) -> PlannedPhase:
-    generated = samples * tokens
-    passes = passes or Passes(0.0)
-    length = typical.prompt + passes.completions * tokens
-    flops = passes.backward * shape.flops(length, backward=True) + passes.forward * shape.flops(length, backward=False)
-    seconds = generated / machine.tokens_per_second + flops / (machine.tflops * 1e12 * machine.utilisation)
-    return PlannedPhase(name, samples, generated, passes.backward, passes.forward, seconds / machine.count / 3600)
+def _measured(config: RunConfig) -> bool:
+    return config.evaluation.of_intermediate
+
+
+class _Planner:
+    def __init__(self, config: RunConfig, shape: Architecture, machine: Machine, typical: Typical) -> None:
+        self.config, self.shape, self.machine, self.typical = config, shape, machine, typical
+        self.memory, self.worst = (Memory(config, shape, machine, typical, worst) for worst in (False, True))
+        self.durations = Durations(config, shape, machine, typical)
+
+    def trained(self, phase: Phase, passes: Passes | None) -> PlannedPhase:
+        """A phase of the method."""
+        drawn, took = phase.drawn(self.typical), self.durations
+        batch = self.config.optimizer.batch_size if phase.on_policy else self.config.sampling.batch_size
+        seconds = took.sampling(phase.samples, drawn, batch) + took.verifying(phase.samples)
+        if passes is None:
+            limit = self.config.sampling.max_new_tokens
+            held = [memory.sampling(drawn, limit) for memory in (self.memory, self.worst)]
+        else:
+            seconds += took.training(passes, took.padding(drawn) if phase.on_policy else 1.0)
+            rollouts = drawn if phase.on_policy else None
+            held = [memory.training(passes, rollouts) for memory in (self.memory, self.worst)]
+        return self._planned(phase.name, phase.samples, drawn.new, passes, seconds, held)
+
+    def measured(self, label: str, first: Drawn, revision: float, questions: int) -> list[PlannedPhase]:
+        """The evaluation of a policy."""
+        settings = self.config.evaluation
+        asked = [(f"evaluation.{label}", first, settings.max_new_tokens)]
+        if settings.revise:
+            context = first.context + first.new + self.typical.phrase
+            asked.append((f"evaluation.{label}.revision", Drawn(context, revision), settings.of_revision))
+        samples, batch = questions * settings.samples, self.config.sampling.batch_size
+        phases = []
+        for name, drawn, limit in asked:
+            seconds = self.durations.sampling(samples, drawn, batch) + self.durations.verifying(samples)
+            held = [memory.sampling(drawn, limit) for memory in (self.memory, self.worst)]
+            phases.append(self._planned(name, samples, drawn.new, None, seconds, held))
+        return phases
+
+    def exchange(self, times: int) -> Exchange:
+        return Exchange(times, float(self.memory.engine_bytes * self.shape.parameters))
+
+    def _planned(
+        self, name: str, samples: int, tokens: float, passes: Passes | None, seconds: float, held: list[Parts]
+    ) -> PlannedPhase:
+        passes = passes or Passes(0.0)
+        hours, (memory, worst) = seconds / self.machine.count / 3600, held
+        generated = samples * tokens
+        return PlannedPhase(name, samples, generated, passes.backward, passes.forward, hours, memory, sum(worst.values()))

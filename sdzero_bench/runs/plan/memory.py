@@ -1,54 +1,118 @@
-"""What one accelerator must hold in memory at the same time."""
+"""What one device holds at the peak of a phase."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.policies.architecture import Architecture
 from sdzero_bench.runs.plan.machine import Machine
-from sdzero_bench.training.cost import Passes, Typical
+from sdzero_bench.training.cost import Drawn, Passes, Typical
 
 CHUNK = 1024
 """Token positions projected to the vocabulary at a time (training/divergence.py and TRL's kernels)."""
 
+MOMENT_BYTES = {"adamw_8bit": 2}
+"""Bytes per trained parameter of an optimiser's two moments, where they do not have the weights' dtype."""
 
-def memory(
-    config: RunConfig,
-    shape: Architecture,
-    machine: Machine,
-    typical: Typical,
-    passes: Iterable[Passes],
-    holds_teacher: bool,
-) -> dict[str, float]:
-    """Bytes by part. Sampling and training alternate: of caches and activations, the larger counts.
+Parts = dict[str, float]
+"""Bytes by part."""
 
-    Activations after Korthikanti et al. 2022 (arXiv 2205.05198): 34 bytes a token, layer and hidden number in 16 bits without
-    the attention matrix, twice that in 32 bits; with gradient checkpointing 2 of them for each layer and 34 for one.
-    """
-    wide = 2 if config.model.dtype == "bfloat16" else 4
-    weights = float(wide * shape.parameters)
-    parts = {"policy": weights}
-    passes = list(passes)
-    activations = 0.0
-    if passes:
-        trained = float(wide * shape.trained)
-        parts |= {"gradients": trained, "optimiser": 2 * trained}
-        tokens = max(typical.prompt + p.completions * config.sampling.max_new_tokens for p in passes)
-        tokens *= min(config.optimizer.micro_batch_size, config.optimizer.batch_size)
-        a_layer = 34.0 * tokens * shape.hidden * (wide / 2 if machine.computes_in_weights else 1)
-        kept = a_layer * 2 / 34
-        layers = shape.layers * kept + a_layer if config.optimizer.gradient_checkpointing else shape.layers * a_layer
+
+class Memory:
+    """Bytes on one device, by part, for the settings of one run."""
+
+    def __init__(self, config: RunConfig, shape: Architecture, machine: Machine, typical: Typical, worst: bool) -> None:
+        self.config, self.shape, self.machine, self.typical = config, shape, machine, typical
+        self.worst = worst
+        """Whether all responses of a batch are as long as they may be, not as the longest of a batch is on average."""
+        self.wide = 2 if config.model.dtype == "bfloat16" else 4
+        """Bytes of a weight of the policy."""
+        self.computed = self.wide if machine.computes_in_weights else 2
+        """Bytes of an activation, and of a weight of a frozen model."""
+        automatic = self.wide if machine.computes_in_weights else 2
+        self.engine_bytes = {"auto": automatic, "float32": 4, "bfloat16": 2}[config.engine.dtype]
+        """Bytes of a number in the engine."""
+        self.shards = machine.count if machine.sharded else 1
+
+    def sampling(self, drawn: Drawn, limit: int) -> Parts:
+        """While samples of at most `limit` new tokens are drawn from a policy that is not in training."""
+        return {**self._always(), "policy": self._weights(self.wide), **self._cache(drawn, limit, self._batch)}
+
+    def training(self, passes: Passes, rollouts: Drawn | None) -> Parts:
+        """While a policy is trained, and by turns draws `rollouts`: of cache and activations, the larger counts."""
+        trained = float(self.wide * self.shape.trained) / self.shards
+        optimizer = getattr(self.config.optimizer, "name", "adamw")
+        parts = {
+            **self._always(),
+            "policy": self._weights(self.wide) / self.shards,
+            "gradients": trained,
+            "optimiser": float(MOMENT_BYTES.get(optimizer, 2 * self.wide) * self.shape.trained) / self.shards,
+        }
+        if self.machine.count > 1 and self.shards == 1:
+            parts["gradients in buckets (DDP)"] = trained
+        if not self.machine.computes_in_weights and self.wide == 4:
+            parts["weights in 16 bits (autocast)"] = self._weights(2) / self.shards
+        if passes.teacher_completions:
+            parts["teacher"] = self._weights(self.computed) / self.shards
+        if passes.references:
+            parts["reference policy"] = passes.references * self._weights(self.wide) / self.shards
+        working = {"activations": self._activations(passes)}
+        if rollouts is not None:
+            if self.shards > 1:
+                parts["whole copy to sample from"] = self._weights(self.wide)
+            batch = min(self._batch, self.config.optimizer.batch_size)
+            cache = self._cache(rollouts, self.config.sampling.max_new_tokens, batch)
+            working = max(working, cache, key=lambda one: sum(one.values()))
+        return {**parts, **working}
+
+    def lacking_in_engine(self) -> float:
+        """Bytes by which vLLM's share is too small for its weights and one sequence of its longest length."""
+        if self.config.engine.name != "vllm":
+            return 0.0
+        longest = self.config.engine.max_model_len or self.shape.context or 0
+        needed = self._weights(self.engine_bytes) + self.engine_bytes * self.shape.cached(longest)
+        return max(0.0, needed - self._share)
+
+    @property
+    def _share(self) -> float:
+        return self.config.engine.gpu_memory * self.machine.memory_gb * 1e9
+
+    @property
+    def _batch(self) -> int:
+        return self.config.sampling.batch_size
+
+    def _always(self) -> Parts:
+        found = {"process": self.machine.process_gb * 1e9} if self.machine.process_gb else {}
+        return found | ({"vLLM, with its cache": self._share} if self.config.engine.name == "vllm" else {})
+
+    def _weights(self, width: int) -> float:
+        return float(width * self.shape.parameters)
+
+    def _cache(self, drawn: Drawn, limit: int, batch: int) -> Parts:
+        """Of keys and values, where the run's own process samples with transformers."""
+        if self.config.engine.name != "transformers":
+            return {}
+        tokens = drawn.context + self._longest(drawn.new, limit)
+        return {"cache while sampling": self.engine_bytes * batch * self.shape.cached(tokens)}
+
+    def _longest(self, mean: float, limit: float) -> float:
+        """Of a batch, in tokens."""
+        return limit if self.worst else min(limit, self.typical.spread * mean)
+
+    def _activations(self, passes: Passes) -> float:
+        """What the student keeps for its backward pass, with the layer at work and a chunk of logits.
+
+        With gradient checkpointing a layer keeps its input alone, in 32 bits, and one layer at a time all of it.
+        """
+        optimizer, new = self.config.optimizer, self.config.sampling.max_new_tokens
+        sequences = min(optimizer.micro_batch_size, optimizer.batch_size)
+        student = sequences * self._longest(passes.student, self.typical.prompt + passes.completions * new)
+        teacher = sequences * self._longest(passes.teacher, self.typical.prompt + passes.teacher_completions * new)
+        a_layer = self.computed * self.shape.kept()
+        if optimizer.gradient_checkpointing:
+            kept = 4.0 * self.shape.hidden * self.shape.layers * student
+            at_work = a_layer * max(student, teacher if passes.teacher_completions else 0.0)
+        else:
+            kept, at_work = a_layer * self.shape.layers * student, 0.0
         # The student's logits and the teacher's, their log-probabilities, and a gradient, in 32 bits.
-        logits = 4.0 * 4.0 * min(tokens, CHUNK) * shape.vocabulary
-        activations = layers + logits
-    if holds_teacher:
-        parts["teacher"] = weights
-    if config.engine.name == "vllm":
-        parts["vLLM, with its cache"] = config.engine.gpu_memory * machine.memory_gb * 1e9
-        cache = 0.0
-    else:
-        tokens = config.sampling.batch_size * (typical.prompt + config.sampling.max_new_tokens)
-        cache = float(wide * shape.layers * shape.key_value * tokens)
-    larger = "activations" if activations >= cache else "cache while sampling"
-    return {**parts, larger: max(activations, cache)}
+        logits = 4.0 * 4.0 * min(student, CHUNK) * self.shape.vocabulary
+        return kept + at_work + logits

@@ -11,7 +11,8 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.packing import is_finished
 from sdzero_bench.records.record_files import read_manifest, read_result
-from sdzero_bench.records.schema import Use
+from sdzero_bench.records.recorded_journal import RecordedJournal
+from sdzero_bench.records.schema import RunResult
 from sdzero_bench.runs.config import validate
 from sdzero_bench.runs.plan.assumptions import assumptions
 from sdzero_bench.runs.plan.estimate import Plan, estimate
@@ -33,24 +34,38 @@ class Compared:
         return {**asdict(self), "error": self.error}
 
 
-def plan_of(path: Path, assumed: Sequence[str] = ()) -> tuple[Plan, Use]:
-    """The plan of a finished run, from its settings alone, and its ledger.
+def plan_of(path: Path, assumed: Sequence[str] = ()) -> tuple[Plan, RunResult]:
+    """The plan of a finished run, from its settings alone, and what it used.
 
-    Raises `UserError` for a folder that holds no finished run.
+    The throughput is that of the table for the device and the version of the engine that the record names. Raises `UserError`
+    for a folder that holds no finished run.
     """
     run = RunFolder.open(path)
     if not is_finished(run.path):
         raise UserError(f"{str(path)!r} is not finished: there is nothing to compare a plan with yet")
-    config, result = validate(read_manifest(run.path).config), read_result(run.path)
+    manifest, result = read_manifest(run.path), read_result(run.path)
+    config = validate(manifest.config)
     # The number of questions is known, not estimated; a task's splits may have more than were used.
     counts = [f"questions.train={result.budget.questions}", f"questions.test={result.evaluation[0].questions}"]
-    found = assumptions(config, [*counts, *assumed])
-    return estimate(config, found.typical, found.machine, found.questions, found.test_questions), result.ledger
+    device = None if manifest.hardware.accelerators else _cpus(manifest.hardware.torch_threads)
+    found = assumptions(config, [*counts, *assumed], device, _engine_of(run.path))
+    return estimate(config, found.typical, found.machine, found.questions, found.test_questions), result
 
 
-def compared(plan: Plan, ledger: Use) -> list[Compared]:
-    """Phase by phase, and the sums over all phases."""
+def _cpus(threads: int) -> str:
+    return "1 CPU core" if threads == 1 else f"{threads} CPU cores"
+
+
+def _engine_of(run: Path) -> str | None:
+    """The engine that drew its samples, with its version."""
+    journal = RecordedJournal(run)
+    return next((str(row["engine"]) for phase in journal.phases for row in journal.rows(phase)), None)
+
+
+def compared(plan: Plan, result: RunResult) -> list[Compared]:
+    """Phase by phase, and over all phases; the peak of memory where the record has it."""
     rows: list[Compared] = []
+    ledger = result.ledger
     names = [phase.name for phase in plan.phases] + [name for name in ledger if name not in {p.name for p in plan.phases}]
     planned = {phase.name: phase for phase in plan.phases}
     columns = {
@@ -71,4 +86,6 @@ def compared(plan: Plan, ledger: Use) -> list[Compared]:
         of_it = [row for row in rows if row.what == what]
         if of_it:
             rows.append(Compared("all", what, sum(r.planned for r in of_it), sum(r.used for r in of_it)))
+    if result.peak_memory is not None:
+        rows.append(Compared("all", "bytes of memory at the peak", plan.peak, float(result.peak_memory)))
     return rows

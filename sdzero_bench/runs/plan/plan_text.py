@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 
+from sdzero_bench.core.out_of_memory import SAMPLING, TRAINING
 from sdzero_bench.runs.plan.assumptions import Assumptions
 from sdzero_bench.runs.plan.estimate import Plan, PlannedPhase
 from sdzero_bench.runs.plan.plan_check import Compared
@@ -24,7 +25,10 @@ def document(plan: Plan, found: Assumptions) -> dict[str, Any]:
         "samples_allowed": plan.allowed,
         "phases": [asdict(phase) for phase in plan.phases],
         "hours": plan.hours,
-        "memory_bytes": {**plan.memory, "all": plan.peak},
+        "memory_bytes": {**plan.largest.memory, "all": plan.peak},
+        "memory_phase": plan.largest.name,
+        "exchanged_bytes": plan.exchange.times * plan.exchange.size if plan.exchange else None,
+        "memory_bytes_at_worst": plan.worst,
         "fits": plan.fits,
         "disk_bytes": plan.disk,
     }
@@ -32,21 +36,25 @@ def document(plan: Plan, found: Assumptions) -> dict[str, Any]:
 
 def in_tables(plan: Plan, found: Assumptions, deviations: Sequence[str]) -> RenderableType:
     machine = plan.machine
-    phases = Table("phase", *_right("samples", "generated", "backward", "forward", "hours"), title="tokens and time")
-    for phase in [*plan.phases, _all(plan.phases)]:
-        counts = (phase.samples, phase.generated, phase.backward, phase.forward)
-        phases.add_row(phase.name, *(_count(n) for n in counts), f"{phase.hours:.3g}")
-    parts = Table("part", *_right("GB"), title=f"memory of one {machine.name}, of {machine.memory_gb:g} GB")
-    for name, size in [*plan.memory.items(), ("all", plan.peak)]:
-        parts.add_row(name, f"{size / 1e9:.3g}")
-    typical = ", ".join(f"{name} {value:g}" for name, value in found.typical.model_dump().items())
+    columns = _right("samples", "generated", "backward", "forward", "hours", "GB")
+    phases = Table("phase", *columns, title="tokens, time, and memory of one device")
+    for phase in plan.phases:
+        phases.add_row(phase.name, *_figures(phase), _gb(sum(phase.memory.values())))
+    phases.add_row("all", *_figures(_all(plan.phases)), _gb(plan.peak))
+    title = f"memory of one {machine.name}, of {machine.memory_gb:g} GB, at its peak in {plan.largest.name}"
+    parts = Table("part", *_right("GB"), title=title)
+    for name, size in [*plan.largest.memory.items(), ("all", plan.peak)]:
+        parts.add_row(name, _gb(size))
+    typical = ", ".join(f"{name} {value:g}" for name, value in found.typical.model_dump(exclude_none=True).items())
     said = [
         f"{plan.questions:,} training questions and {plan.test_questions:,} test questions; {plan.samples:,} of the "
         f"{plan.allowed:,} training samples that the budget allows",
         f"{plan.hours:.3g} hours of {machine.count} x {machine.name}, {plan.hours * machine.count:.3g} in all, at "
-        f"{machine.tokens_per_second:,g} sampled tokens a second and {machine.utilisation:.0%} of {machine.tflops:g} TFLOP/s "
-        f"each; verifying and loading are not in it",
-        "fits" if plan.fits else _does_not_fit(plan),
+        f"{machine.tokens_per_second:,.4g} sampled tokens a second and {machine.utilisation:.0%} of {machine.tflops:g} TFLOP/s "
+        f"each; loading is not in it. --measure measures both on this machine",
+        *(f"source of {source}" for source in machine.sources),
+        _fits(plan) if plan.fits else _does_not_fit(plan),
+        *_travels(plan),
         f"disk: {plan.disk / 1e9:.3g} GB",
         f"assumed: {typical}",
         *(f"differs from the paper: {' '.join(text.split())}" for text in deviations),
@@ -54,12 +62,31 @@ def in_tables(plan: Plan, found: Assumptions, deviations: Sequence[str]) -> Rend
     return Group(phases, parts, *(f"- {text}" for text in said))
 
 
+def _fits(plan: Plan) -> str:
+    return f"fits; where every response of a batch is as long as it may be, it needs {_gb(plan.worst)} GB"
+
+
 def _does_not_fit(plan: Plan) -> str:
-    over = (plan.peak - plan.machine.memory_gb * 1e9) / 1e9
+    if plan.lacking_in_engine:
+        return (
+            f"DOES NOT FIT: vLLM's share of the memory lacks {_gb(plan.lacking_in_engine)} GB to hold its weights and one "
+            f"sequence; raise engine.gpu_memory, or lower engine.max_model_len"
+        )
+    over = plan.worst - plan.machine.memory_gb * 1e9
     return (
-        f"DOES NOT FIT: {over:.3g} GB too much. Smaller: optimizer.gradient_checkpointing=true, optimizer.micro_batch_size=1, "
-        f"sampling.batch_size, model.dtype=bfloat16; or an accelerator with more memory"
+        f"DOES NOT FIT: {_gb(over)} GB too much, where every response of a batch is as long as it may be. To need less: "
+        f"{TRAINING}; {SAMPLING}; or use a larger device"
     )
+
+
+def _travels(plan: Plan) -> list[str]:
+    if plan.exchange is None:
+        return []
+    times, size = plan.exchange.times, plan.exchange.size
+    return [
+        f"weights travel to the servers {times:,} times, {_gb(size)} GB each: {times * size / 1e12:.3g} TB are written to "
+        f"engine.exchange, and read by every server"
+    ]
 
 
 def checked_in_table(rows: Iterable[Compared]) -> Table:
@@ -73,7 +100,16 @@ def checked_in_table(rows: Iterable[Compared]) -> Table:
 def _all(phases: Sequence[PlannedPhase]) -> PlannedPhase:
     names = ("samples", "generated", "backward", "forward", "hours")
     sums = {name: sum(getattr(phase, name) for phase in phases) for name in names}
-    return PlannedPhase("all", **sums)
+    return PlannedPhase("all", **sums, memory={}, worst=0.0)
+
+
+def _figures(phase: PlannedPhase) -> list[str]:
+    counts = (phase.samples, phase.generated, phase.backward, phase.forward)
+    return [*(_count(n) for n in counts), f"{phase.hours:.3g}"]
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.3g}"
 
 
 def _right(*names: str) -> list[Any]:

@@ -1,0 +1,46 @@
+"""How long a phase takes: sampling, training and verifying, one after the other."""
+
+from __future__ import annotations
+
+import math
+
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.policies.architecture import Architecture
+from sdzero_bench.runs.plan.machine import Machine
+from sdzero_bench.training.cost import Drawn, Passes, Typical
+
+
+class Durations:
+    """Seconds on one device, for the samples and the settings of one run."""
+
+    def __init__(self, config: RunConfig, shape: Architecture, machine: Machine, typical: Typical) -> None:
+        self.config, self.shape, self.machine, self.typical = config, shape, machine, typical
+
+    def sampling(self, samples: int, drawn: Drawn, batch: int) -> float:
+        """Of samples drawn `batch` at a time: reading their contexts, and writing them.
+
+        A batch takes as many decoding steps as its longest response has tokens.
+        """
+        machine = self.machine
+        read = samples * drawn.context * self.shape.flops(drawn.context, backward=False)
+        steps = math.ceil(samples / batch) * drawn.new * self.typical.spread
+        written = samples * drawn.new / machine.tokens_per_second + steps * machine.step_seconds
+        return self._computing(read) + written
+
+    def training(self, passes: Passes, padding: float) -> float:
+        """Of all passes; sequences are `padding` times as long as without padding."""
+        recomputed = self.config.optimizer.gradient_checkpointing
+        backward = self.shape.flops(passes.student * padding, backward=True, recomputed=recomputed)
+        forward = self.shape.flops(passes.teacher * padding, backward=False)
+        return self._computing(padding * (passes.backward * backward + passes.forward * forward))
+
+    def verifying(self, samples: int) -> float:
+        return samples * self.typical.verifying
+
+    def padding(self, drawn: Drawn) -> float:
+        """How much longer sequences are in a batch of rollouts, which is padded to its longest response."""
+        longest = min(self.typical.spread * drawn.new, max(drawn.new, self.config.sampling.max_new_tokens))
+        return (drawn.context + longest) / (drawn.context + drawn.new)
+
+    def _computing(self, flops: float) -> float:
+        return flops / (self.machine.tflops * 1e12 * self.machine.utilisation)
