@@ -21,6 +21,7 @@ from sdzero_bench.records.recorded_journal import RecordedJournal, journal_diges
 from sdzero_bench.records.schema import FORMAT_VERSION
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.runs.config import config_in, differing_settings, resolve, with_changes
+from sdzero_bench.runs.plan.plan_check import compared, plan_of
 
 OLD = Path(__file__).parent.parent / "results" / "smollm2"
 """Committed records of format 1, the first without engines, adapters, origin and sandbox in its manifest."""
@@ -111,6 +112,9 @@ def test_a_run_starts_again_from_its_config_and_resumes_under_its_own_settings_a
     assert again.returncode == 0, again.stderr
     second = json.loads(again.stdout)
     assert (second["evaluation"], second["question_set"]) == (first["evaluation"], first["question_set"])
+    # Its peak of memory was measured, and is near the plan.
+    (peak,) = (row for row in compared(*plan_of(folder)) if row.what == "bytes of memory at the peak")
+    assert peak.planned == pytest.approx(peak.used, rel=0.3)
 
     refused = run("--resume", str(folder), "--seed", "7", "--set", "optimizer.learning_rate=0.5")
     assert refused.returncode == 2

@@ -18,7 +18,8 @@ class ModelConfig(Section):
     """A directory, a GGUF file, `package:MODULE/PATH` for a directory in an installed package, or a model on the Hugging Face
     Hub, such as Qwen/Qwen3-4B-Instruct-2507."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Data type of the weights, in training and sampling; auto: float32."""
+    """Data type of the weights, in training and sampling; auto: float32. bfloat16 loses updates that are smaller than its step:
+    train in it with adapters (`lora.rank`) only."""
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2", "flex_attention"] = "auto"
     """Attention kernel in training and in the engine `transformers`; auto: sdpa, where the model supports it. `sdzero-bench
     doctor` shows which ones work on a machine."""

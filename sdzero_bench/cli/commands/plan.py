@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdzero_bench.cli.commands.executing import quiet_libraries
+from sdzero_bench.cli.commands.executing import import_heavy, quiet_libraries
 from sdzero_bench.cli.commands.options import AsJson, ConfigFile, Model, Preset, TaskName
+
+if TYPE_CHECKING:
+    from sdzero_bench.runs.plan.speed import Speed
 
 
 def plan(
@@ -30,6 +33,13 @@ def plan(
     check: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Instead, compare what this finished run used with its plan.")
     ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure", help="First measure how fast this machine samples and trains under these settings; loads the model."
+        ),
+    ] = False,
+    seconds: Annotated[float, typer.Option(help="With --measure: about how long each kind of phase is measured.")] = 30.0,
     as_json: AsJson = False,
 ) -> None:
     """Estimate the samples, tokens, hours, memory and disk space of a run from its settings alone.
@@ -42,6 +52,8 @@ def plan(
 
     sdzero-bench plan --preset paper-qwen3-4b --method grpo --assume machine.memory_gb=80
 
+    sdzero-bench plan --method grpo --measure
+
     sdzero-bench plan --check results/run/sdzero-micro-code-s0
     """
     from rich.console import Console
@@ -50,9 +62,10 @@ def plan(
     from sdzero_bench.runs.plan.assumptions import assumptions
     from sdzero_bench.runs.plan.estimate import estimate
     from sdzero_bench.runs.plan.plan_check import compared, plan_of
-    from sdzero_bench.runs.plan.plan_text import checked_in_table, document, in_tables
+    from sdzero_bench.runs.plan.plan_text import checked_in_table, document, in_tables, speeds_in_table
 
     console = Console()
+    speeds: list[Speed] = []
     with quiet_libraries():
         if check is not None:
             rows = compared(*plan_of(check, assume or []))
@@ -63,10 +76,17 @@ def plan(
             return
         settings = resolve(method, preset, config, assign, model, task)
         found = assumptions(settings, assume or [])
+        if measure:
+            import_heavy()
+            from sdzero_bench.runs.plan.extrapolation import measured_here
+
+            found, speeds = measured_here(settings, found, seconds)
         made = estimate(settings, found.typical, found.machine, found.questions, found.test_questions)
     if as_json:
-        typer.echo(json.dumps(document(made, found)))
+        typer.echo(json.dumps(document(made, found, speeds)))
     else:
+        if speeds:
+            console.print(speeds_in_table(speeds))
         console.print(in_tables(made, found, load_preset(preset).get("deviations", [])), highlight=False)
     if not made.fits:
         raise SystemExit(1)

@@ -25,22 +25,29 @@ class Durations:
         read = samples * drawn.context * self.shape.flops(drawn.context, backward=False)
         steps = math.ceil(samples / batch) * drawn.new * self.typical.spread
         written = samples * drawn.new / machine.tokens_per_second + steps * machine.step_seconds
-        return self._computing(read) + written
+        return read / self._flops_per_second + written
 
-    def training(self, passes: Passes, padding: float) -> float:
-        """Of all passes; sequences are `padding` times as long as without padding."""
+    def training(self, kind: str, passes: Passes, padding: float) -> float:
+        """Of all passes of a phase of this kind; sequences are `padding` times as long as without padding."""
+        return self.flops(passes, padding) / self.machine.sustained.get(kind, self._flops_per_second)
+
+    def flops(self, passes: Passes, padding: float) -> float:
         recomputed = self.config.optimizer.gradient_checkpointing
         backward = self.shape.flops(passes.student * padding, backward=True, recomputed=recomputed)
         forward = self.shape.flops(passes.teacher * padding, backward=False)
-        return self._computing(padding * (passes.backward * backward + passes.forward * forward))
+        return padding * (passes.backward * backward + passes.forward * forward)
 
     def verifying(self, samples: int) -> float:
         return samples * self.typical.verifying
 
     def padding(self, drawn: Drawn) -> float:
         """How much longer sequences are in a batch of rollouts, which is padded to its longest response."""
-        longest = min(self.typical.spread * drawn.new, max(drawn.new, self.config.sampling.max_new_tokens))
-        return (drawn.context + longest) / (drawn.context + drawn.new)
+        return (drawn.context + self.longest(drawn)) / (drawn.context + drawn.new)
 
-    def _computing(self, flops: float) -> float:
-        return flops / (self.machine.tflops * 1e12 * self.machine.utilisation)
+    def longest(self, drawn: Drawn) -> float:
+        """Tokens of the longest response of a batch."""
+        return min(self.typical.spread * drawn.new, max(drawn.new, self.config.sampling.max_new_tokens))
+
+    @property
+    def _flops_per_second(self) -> float:
+        return self.machine.tflops * 1e12 * self.machine.utilisation

@@ -145,7 +145,7 @@ class _Planner:
             limit = self.config.sampling.max_new_tokens
             held = [memory.sampling(drawn, limit) for memory in (self.memory, self.worst)]
         else:
-            seconds += took.training(passes, took.padding(drawn) if phase.on_policy else 1.0)
+            seconds += took.training(phase.kind, passes, took.padding(drawn) if phase.on_policy else 1.0)
             rollouts = drawn if phase.on_policy else None
             held = [memory.training(passes, rollouts) for memory in (self.memory, self.worst)]
         return self._planned(phase.name, phase.samples, drawn.new, passes, seconds, held)

@@ -34,6 +34,8 @@ class Machine(BaseModel):
     """Sampling throughput of one device in large batches."""
     step_seconds: float = Field(0.0, ge=0)
     """What a decoding step takes besides, whatever its batch."""
+    sustained: dict[str, float] = Field(default_factory=dict)
+    """FLOP/s of one device by kind of training phase, where they were measured, instead of `tflops` times `utilisation`."""
     computes_in_weights: bool = False
     """Whether activations have the weights' dtype, as on CPUs; otherwise 16 bits, under autocast."""
     sources: tuple[str, ...] = ()

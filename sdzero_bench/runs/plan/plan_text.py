@@ -13,10 +13,12 @@ from sdzero_bench.core.out_of_memory import SAMPLING, TRAINING
 from sdzero_bench.runs.plan.assumptions import Assumptions
 from sdzero_bench.runs.plan.estimate import Plan, PlannedPhase
 from sdzero_bench.runs.plan.plan_check import Compared
+from sdzero_bench.runs.plan.speed import Speed
 
 
-def document(plan: Plan, found: Assumptions) -> dict[str, Any]:
+def document(plan: Plan, found: Assumptions, speeds: Sequence[Speed] = ()) -> dict[str, Any]:
     return {
+        "measured": [asdict(speed) for speed in speeds],
         "architecture": asdict(plan.architecture),
         "assumed": {"typical": found.typical.model_dump(), "machine": found.machine.model_dump()},
         "questions": plan.questions,
@@ -51,7 +53,7 @@ def in_tables(plan: Plan, found: Assumptions, deviations: Sequence[str]) -> Rend
         f"{plan.allowed:,} training samples that the budget allows",
         f"{plan.hours:.3g} hours of {machine.count} x {machine.name}, {plan.hours * machine.count:.3g} in all, at "
         f"{machine.tokens_per_second:,.4g} sampled tokens a second and {machine.utilisation:.0%} of {machine.tflops:g} TFLOP/s "
-        f"each; loading is not in it. --measure measures both on this machine",
+        f"each; loading is not in it{'' if machine.sustained else '. --measure measures both on this machine'}",
         *(f"source of {source}" for source in machine.sources),
         _fits(plan) if plan.fits else _does_not_fit(plan),
         *_travels(plan),
@@ -87,6 +89,15 @@ def _travels(plan: Plan) -> list[str]:
         f"weights travel to the servers {times:,} times, {_gb(size)} GB each: {times * size / 1e12:.3g} TB are written to "
         f"engine.exchange, and read by every server"
     ]
+
+
+def speeds_in_table(speeds: Iterable[Speed]) -> Table:
+    """What was measured on this machine."""
+    table = Table("measured here", *_right("sequences", "at a time", "tokens", "seconds", "tokens a second"))
+    for speed in speeds:
+        figures = (f"{speed.sequences:,}", f"{speed.batch:,}", f"{speed.tokens:,.0f}", f"{speed.seconds:.1f}")
+        table.add_row(speed.kind, *figures, f"{speed.per_second:,.0f}")
+    return table
 
 
 def checked_in_table(rows: Iterable[Compared]) -> Table:
