@@ -45,7 +45,7 @@ class OPSD(Method):
 
         def passes(typical: Typical) -> Passes:
             student = typical.prompt + typical.completion
-            return distilling(rollouts, student, student + typical.solution)
+            return distilling(rollouts, student, student + typical.solution, self.options)
 
         def needs(lengths: Lengths) -> list[Need]:
             tokens = lengths.rewritten(self.options.template, "solution") + lengths.response

@@ -51,7 +51,7 @@ class SDFT(Method):
         def passes(typical: Typical) -> Passes:
             student = typical.prompt + typical.completion
             reference = typical.solution if self.options.teacher_sees == "solution" else 0.0
-            return distilling(rollouts, student, student + reference)
+            return distilling(rollouts, student, student + reference, self.options)
 
         def needs(lengths: Lengths) -> list[Need]:
             tokens = lengths.rewritten(self.options.template, self.options.teacher_sees) + lengths.response

@@ -57,7 +57,7 @@ class SDPO(Method):
             # A rollout is trained on if another of its group is correct, as if samples were independent.
             taught = rollouts * (1 - (1 - typical.right) ** (self.options.group_size - 1))
             student = typical.prompt + typical.completion
-            return distilling(taught, student, student + typical.completion, completions=2)
+            return distilling(taught, student, student + typical.completion, self.options, completions=2)
 
         def needs(lengths: Lengths) -> list[Need]:
             options = self.options

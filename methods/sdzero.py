@@ -80,7 +80,7 @@ class SDZero(Method):
         def passes(typical: Typical) -> Passes:
             new = drawn(typical).new
             student = typical.prompt + new
-            return distilling(rollouts, student, student + new + typical.phrase, completions=2)
+            return distilling(rollouts, student, student + new + typical.phrase, self.options.distill, completions=2)
 
         def needs(lengths: Lengths) -> list[Need]:
             tokens = lengths.prompt + 2 * lengths.response + lengths.phrase(self.phrases)

@@ -134,6 +134,8 @@ def test_memory_is_the_sum_of_what_is_held_at_once() -> None:
     weights = 4 * 4_022_468_096
     assert "teacher" not in memory_of("grpo", "grpo")
     assert memory_of("grpo", "grpo", ["method.kl_weight=0.1"])["reference policy"] == weights
+    # A teacher that is a moving average keeps 32 bits, another one has 16.
+    assert (memory_of("sdft", "sdft")["teacher"], memory_of("opsd", "opsd")["teacher"]) == (weights, weights / 2)
     assert memory_of("rft.sample", "rft").keys() == {"policy", "vLLM, with its cache"}
     assert memory_of("rft", "rft", ["model.dtype=bfloat16"])["optimiser"] == weights
     # 36 layers keep 2,048 numbers of 2 bytes for each of 256 sequences of 8,392 tokens, the longest of which may be truncated.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sdzero_bench.training.options import SelfDistillationOptions
+
 
 class Typical(BaseModel):
     """Means over questions and samples, in tokens and shares. A preset states them under `typical`."""
@@ -78,6 +80,8 @@ class Passes:
     """How many completions, after one prompt, the student's longest sequence may contain."""
     teacher_completions: int = 0
     """How many the teacher's may contain; 0: there is no teacher."""
+    averaged: bool = False
+    """Whether the teacher is a moving average, whose weights are then as wide as the student's."""
     references: int = 0
     """Models besides the policy and its teacher: the reference policy of a KL penalty."""
 
@@ -87,12 +91,15 @@ def fine_tuning(examples: float, tokens: float, epochs: float, completions: int 
     return Passes(backward=examples * tokens * epochs, student=tokens, completions=completions)
 
 
-def distilling(rollouts: float, student: float, teacher: float, completions: int = 1) -> Passes:
+def distilling(
+    rollouts: float, student: float, teacher: float, options: SelfDistillationOptions, completions: int = 1
+) -> Passes:
     """Passes of `rollouts` sequences, `student` tokens long in the student's context and `teacher` in the teacher's.
 
     The teacher's longest input contains `completions` completions.
     """
-    return Passes(rollouts * student, rollouts * teacher, student, teacher, teacher_completions=completions)
+    averaged = options.teacher.weights == "ema"
+    return Passes(rollouts * student, rollouts * teacher, student, teacher, 1, completions, averaged)
 
 
 def reinforcing(rollouts: float, tokens: float, updates: int, without_gradient: int, references: int = 0) -> Passes:

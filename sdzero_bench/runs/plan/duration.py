@@ -41,8 +41,14 @@ class Durations:
         return samples * self.typical.verifying
 
     def padding(self, drawn: Drawn) -> float:
-        """How much longer sequences are in a batch of rollouts, which is padded to its longest response."""
-        return (drawn.context + self.longest(drawn)) / (drawn.context + drawn.new)
+        """How much longer rollouts are where they are padded to the longest of their micro-batch.
+
+        Micro-batches are of similar lengths: the fewer of a batch's rollouts one has, the less they differ.
+        """
+        optimizer = self.config.optimizer
+        share = (min(optimizer.micro_batch_size, optimizer.batch_size) - 1) / max(1, optimizer.batch_size - 1)
+        longest = drawn.new + share * (self.longest(drawn) - drawn.new)
+        return (drawn.context + longest) / (drawn.context + drawn.new)
 
     def longest(self, drawn: Drawn) -> float:
         """Tokens of the longest response of a batch."""

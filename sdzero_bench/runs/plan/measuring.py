@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.question import QuestionSet
@@ -25,6 +26,7 @@ from sdzero_bench.runs.plan.speed import Speed
 from sdzero_bench.runs.session import Session
 from sdzero_bench.training.arguments import TrainerArguments, trainer_arguments
 from sdzero_bench.training.callbacks import quieten
+from sdzero_bench.training.micro_batches import MicroBatchLimits
 from sdzero_bench.training.on_policy import TrainerParts
 from sdzero_bench.training.options import Objective, PolicyGradientOptions, SelfDistillationOptions
 from sdzero_bench.training.recipe import Phase
@@ -121,20 +123,23 @@ def _trained(run: Run, session: Session, phase: Phase, expected: Durations, seco
         "rollout": made.rollout,
     }
     on_policy = {**arguments, "max_steps": ROWS // batch}
-    trainer: Trainer
+    trainer: Any  # one of trl_compat.py
     if phase.kind == "finetune":
         trainer = supervised_trainer(parts["model"], run.tokenizer, [made.example()], [0] * ROWS, arguments)
     elif phase.kind == "self_distill":
         from sdzero_bench.training.self_distillation import self_distillation_trainer
 
         options = next(o for o in own if isinstance(o, SelfDistillationOptions))
-        teacher, new = load_model(run.base.path, run.config.model), run.sampling.max_new_tokens
+        narrow = run.precision[0] and not passes.averaged
+        teacher = load_model(run.base.path, run.config.model, "bfloat16" if narrow else None)
+        new = run.sampling.max_new_tokens
         trainer = self_distillation_trainer(options, made.teacher_context, teacher, new, on_policy, **parts)
     else:
         from sdzero_bench.training.policy_gradient import policy_gradient_trainer
 
         assert gradient is not None
         trainer = policy_gradient_trainer(Objective("dapo"), gradient, run.sampling, on_policy, **parts)
+    trainer.limits = MicroBatchLimits(given.micro_batch_size, given.micro_batch_tokens)
     deadline = Deadline(seconds)
     quieten(trainer, deadline)
     with run.display.phase(f"{phase.kind}, steps", 1, unit="phase") as bar:

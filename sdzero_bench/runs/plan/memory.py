@@ -13,6 +13,8 @@ CHUNK = 1024
 MOMENT_BYTES = {"adamw_8bit": 2}
 """Bytes per trained parameter of an optimiser's two moments, where they do not have the weights' dtype."""
 
+VLLM = "vLLM, with its cache"
+
 Parts = dict[str, float]
 """Bytes by part."""
 
@@ -52,15 +54,17 @@ class Memory:
         if not self.machine.computes_in_weights and self.wide == 4:
             parts["weights in 16 bits (autocast)"] = self._weights(2) / self.shards
         if passes.teacher_completions:
-            parts["teacher"] = self._weights(self.computed) / self.shards
+            parts["teacher"] = self._weights(self.wide if passes.averaged else self.computed) / self.shards
         if passes.references:
             parts["reference policy"] = passes.references * self._weights(self.wide) / self.shards
+        asleep = getattr(self.config.engine, "sleep", False) and parts.pop(VLLM, None) is not None
         working = {"activations": self._activations(passes)}
         if rollouts is not None:
             if self.shards > 1:
                 parts["whole copy to sample from"] = self._weights(self.wide)
             batch = min(self._batch, self.config.optimizer.batch_size)
             cache = self._cache(rollouts, self.config.sampling.max_new_tokens, batch)
+            cache |= {VLLM: self._share} if asleep else {}
             working = max(working, cache, key=lambda one: sum(one.values()))
         return {**parts, **working}
 
@@ -82,7 +86,7 @@ class Memory:
 
     def _always(self) -> Parts:
         found = {"process": self.machine.process_gb * 1e9} if self.machine.process_gb else {}
-        return found | ({"vLLM, with its cache": self._share} if self.config.engine.name == "vllm" else {})
+        return found | ({VLLM: self._share} if self.config.engine.name == "vllm" else {})
 
     def _weights(self, width: int) -> float:
         return float(width * self.shape.parameters)
@@ -105,8 +109,11 @@ class Memory:
         """
         optimizer, new = self.config.optimizer, self.config.sampling.max_new_tokens
         sequences = min(optimizer.micro_batch_size, optimizer.batch_size)
-        student = sequences * self._longest(passes.student, self.typical.prompt + passes.completions * new)
-        teacher = sequences * self._longest(passes.teacher, self.typical.prompt + passes.teacher_completions * new)
+        student = self._longest(passes.student, self.typical.prompt + passes.completions * new)
+        teacher = self._longest(passes.teacher, self.typical.prompt + passes.teacher_completions * new)
+        if optimizer.micro_batch_tokens is not None:
+            sequences = max(1, min(sequences, int(optimizer.micro_batch_tokens / max(student, teacher))))
+        student, teacher = sequences * student, sequences * teacher
         a_layer = self.computed * self.shape.kept()
         if optimizer.gradient_checkpointing:
             kept = 4.0 * self.shape.hidden * self.shape.layers * student
