@@ -9,7 +9,7 @@ from pydantic import Field
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.methods.srt import REVISER, SRTOptions, self_revision_training, srt_phases
-from sdzero_bench.training.cost import Drawn, Passes, Typical, distilling
+from sdzero_bench.training.cost import Passes, Typical, TypicalSample, distilling
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.on_policy import Attempt
@@ -73,9 +73,9 @@ class SDZero(Method):
 
         after_srt = self.options.phases == "both"
 
-        def drawn(typical: Typical) -> Drawn:
+        def drawn(typical: Typical) -> TypicalSample:
             new = typical.completion + SHORTENING * (typical.revised - typical.completion) * after_srt
-            return Drawn(typical.prompt, new)
+            return TypicalSample(typical.prompt, new)
 
         def passes(typical: Typical) -> Passes:
             new = drawn(typical).new

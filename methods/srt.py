@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.records.journal import Sample
-from sdzero_bench.training.cost import Drawn, Passes, Typical, fine_tuning
+from sdzero_bench.training.cost import Passes, Typical, TypicalSample, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.needs import Lengths, Need
 from sdzero_bench.training.phrases import STANDARD, ControlPhrases
@@ -138,8 +138,8 @@ def srt_phases(options: SRTOptions, questions: int, kept_as: str | None = None) 
         tokens = lengths.prompt + 2 * lengths.response + lengths.phrase(options.phrases)
         return [Need("a prompt with a response and its revision", tokens, sampled=True)]
 
-    def revision(typical: Typical) -> Drawn:
-        return Drawn(typical.prompt + typical.completion + typical.phrase, typical.of_revision)
+    def revision(typical: Typical) -> TypicalSample:
+        return TypicalSample(typical.prompt + typical.completion + typical.phrase, typical.of_revision)
 
     phases = [
         Phase(INITIAL, "sample", questions),

@@ -16,9 +16,13 @@ from transformers import AutoModelForCausalLM
 
 from sdzero_bench.cli.app import main
 from sdzero_bench.core.out_of_memory import OutOfMemoryError, memory_for
+from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.settings import ModelConfig
 from sdzero_bench.policies.engines.transformers_engine import TransformersEngine
 from sdzero_bench.policies.loading import load_model
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.runs.config import resolve
+from sdzero_bench.runs.session import Session
 
 TOO_MUCH = 1 << 60
 """Bytes, more than any machine has addresses for."""
@@ -134,3 +138,24 @@ def test_between_phases_only_the_policy_that_is_needed_is_in_memory(
     # A teacher loads beside its student; anything else, when no other model is in memory.
     assert sorted(alive) == [0] * (len(alive) - 1) + [1]
     assert len(alive) >= 5
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "warned"),
+    [
+        ("rft", ["model.dtype=bfloat16"], True),
+        ("rft", [], False),
+        ("rft", ["model.dtype=bfloat16", "lora.rank=2"], False),
+        ("base", ["model.dtype=bfloat16"], False),
+    ],
+)
+def test_training_weights_in_bfloat16_is_warned_of(tmp_path: Path, method: str, settings: list[str], warned: bool) -> None:
+    said = Session(resolve(method, assignments=settings), ProgressDisplay()).describe(RunFolder(tmp_path))
+    assert ("warning  model.dtype=bfloat16 loses updates that are smaller than its step" in said) is warned
+
+
+def test_bfloat16_rounds_away_what_float32_keeps() -> None:
+    """The reason for the warning: an update of 5e-6 to a weight of 0.02."""
+    weight = torch.tensor(0.02)
+    assert (weight - 5e-6) != weight
+    assert (weight.bfloat16() - 5e-6) == weight.bfloat16()

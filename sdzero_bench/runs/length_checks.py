@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import cached_property
 from typing import Literal
 
@@ -18,16 +18,26 @@ from sdzero_bench.training.needs import Lengths, Need
 from sdzero_bench.training.phrases import STANDARD, ControlPhrases
 from sdzero_bench.training.teacher_templates import answer_alone, fields_of
 
+_prompts: dict[Hashable, int] = {}
+"""Of the longest prompts that were measured: the runs of a sweep ask the same questions."""
+
 
 class MeasuredLengths:
-    """Those of the longest of some questions, read with the model's tokenizer."""
+    """Those of the longest of some questions, read with the model's tokenizer.
 
-    def __init__(self, contexts: Contexts, questions: QuestionSet, response: int) -> None:
+    Questions of one fingerprint that are asked `alike`, of one model by one task, have the same prompts.
+    """
+
+    def __init__(self, contexts: Contexts, questions: QuestionSet, response: int, alike: Hashable) -> None:
         self.contexts, self.questions, self.response = contexts, questions, response
+        self.alike = alike
 
     @cached_property
     def prompt(self) -> int:
-        return max(len(self.contexts.prompt_ids(q)) for q in self.questions)
+        key = (self.alike, self.questions.fingerprint)
+        if key not in _prompts:
+            _prompts[key] = max(len(self.contexts.prompt_ids(q)) for q in self.questions)
+        return _prompts[key]
 
     def phrase(self, phrases: ControlPhrases) -> int:
         return max(len(self.contexts.encode(phrases.after(reward))) for reward in (0.0, 1.0))

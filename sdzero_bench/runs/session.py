@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -110,11 +111,12 @@ class Session:
     def _needs(self) -> list[Need]:
         """Every sequence that the run will ask for, by the longest of its questions."""
         config, method = self.config, self.method
-        tokenizer = switch_thinking(load_tokenizer(model_path(config.model.name)), config.model.thinking)
-        contexts = PolicyContexts(tokenizer, self.task, ends=())
-        found = needs_of_evaluation(config, method, MeasuredLengths(contexts, self.test_questions, 0))
+        path = model_path(config.model.name)
+        contexts = PolicyContexts(switch_thinking(load_tokenizer(path), config.model.thinking), self.task, ends=())
+        alike = (path, config.model.thinking, json.dumps(config.task, sort_keys=True))
+        found = needs_of_evaluation(config, method, MeasuredLengths(contexts, self.test_questions, 0, alike))
         if len(self.train_questions):
-            lengths = MeasuredLengths(contexts, self.train_questions, config.sampling.max_new_tokens)
+            lengths = MeasuredLengths(contexts, self.train_questions, config.sampling.max_new_tokens, alike)
             found += needs_of_training(method, len(self.train_questions), lengths)
         return found
 

@@ -51,7 +51,7 @@ class Typical(BaseModel):
 
 
 @dataclass(frozen=True)
-class Drawn:
+class TypicalSample:
     """A sample, in tokens."""
 
     context: float
@@ -59,9 +59,9 @@ class Drawn:
     new: float
 
 
-def answer(typical: Typical) -> Drawn:
+def answer(typical: Typical) -> TypicalSample:
     """A response to a question."""
-    return Drawn(typical.prompt, typical.completion)
+    return TypicalSample(typical.prompt, typical.completion)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sdzero_bench.training.cost import Drawn, Passes, Typical, answer
+from sdzero_bench.training.cost import Passes, Typical, TypicalSample, answer
 from sdzero_bench.training.needs import Lengths, Need
 from sdzero_bench.training.needs import response as sampled_response
 
@@ -36,7 +36,7 @@ class Phase:
     """About how many tokens the policy it trains answers with; for `sdzero-bench plan`."""
     revision: Callable[[Typical], float] = _revision
     """About how many tokens that policy's revisions have; for `sdzero-bench plan`."""
-    drawn: Callable[[Typical], Drawn] = answer
+    drawn: Callable[[Typical], TypicalSample] = answer
     """What the samples are like that it draws; for `sdzero-bench plan`."""
     needs: Callable[[Lengths], Sequence[Need]] | None = None
     """The longest sequences that it asks for, besides a prompt with its response where it draws samples."""

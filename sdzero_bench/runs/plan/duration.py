@@ -7,7 +7,7 @@ import math
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.policies.architecture import Architecture
 from sdzero_bench.runs.plan.machine import Machine
-from sdzero_bench.training.cost import Drawn, Passes, Typical
+from sdzero_bench.training.cost import Passes, Typical, TypicalSample
 
 
 class Durations:
@@ -16,7 +16,7 @@ class Durations:
     def __init__(self, config: RunConfig, shape: Architecture, machine: Machine, typical: Typical) -> None:
         self.config, self.shape, self.machine, self.typical = config, shape, machine, typical
 
-    def sampling(self, samples: int, drawn: Drawn, batch: int) -> float:
+    def sampling(self, samples: int, drawn: TypicalSample, batch: int) -> float:
         """Of samples drawn `batch` at a time: reading their contexts, and writing them.
 
         A batch takes as many decoding steps as its longest response has tokens.
@@ -40,7 +40,7 @@ class Durations:
     def verifying(self, samples: int) -> float:
         return samples * self.typical.verifying
 
-    def padding(self, drawn: Drawn) -> float:
+    def padding(self, drawn: TypicalSample) -> float:
         """How much longer rollouts are where they are padded to the longest of their micro-batch.
 
         Micro-batches are of similar lengths: the fewer of a batch's rollouts one has, the less they differ.
@@ -50,7 +50,7 @@ class Durations:
         longest = drawn.new + share * (self.longest(drawn) - drawn.new)
         return (drawn.context + longest) / (drawn.context + drawn.new)
 
-    def longest(self, drawn: Drawn) -> float:
+    def longest(self, drawn: TypicalSample) -> float:
         """Tokens of the longest response of a batch."""
         return min(self.typical.spread * drawn.new, max(drawn.new, self.config.sampling.max_new_tokens))
 

@@ -13,7 +13,7 @@ from sdzero_bench.runs.length_checks import AssumedLengths, needs_of_evaluation,
 from sdzero_bench.runs.plan.duration import Durations
 from sdzero_bench.runs.plan.machine import Machine
 from sdzero_bench.runs.plan.memory import Memory, Parts
-from sdzero_bench.training.cost import Drawn, Passes, Typical
+from sdzero_bench.training.cost import Passes, Typical, TypicalSample, answer
 from sdzero_bench.training.recipe import Phase
 
 JOURNAL_BYTES = 12.0
@@ -105,9 +105,9 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
     phases = [planner.trained(phase, passes.get(phase.name)) for phase in declared]
     kept = {label: phase for label, phase in method.measured(questions).items() if label == "final" or _measured(config)}
     if config.evaluation.base or not kept:
-        phases += planner.measured("base", Drawn(typical.prompt, typical.completion), typical.of_revision, test_questions)
+        phases += planner.measured("base", answer(typical), typical.of_revision, test_questions)
     for label, phase in kept.items():
-        first = Drawn(typical.prompt, phase.response(typical))
+        first = TypicalSample(typical.prompt, phase.response(typical))
         phases += planner.measured(label, first, phase.revision(typical), test_questions)
     steps = sum(phase.samples // config.optimizer.batch_size for phase in declared if phase.on_policy)
     # A trainer keeps two states to resume from, each with the optimiser's two moments.
@@ -150,13 +150,13 @@ class _Planner:
             held = [memory.training(passes, rollouts) for memory in (self.memory, self.worst)]
         return self._planned(phase.name, phase.samples, drawn.new, passes, seconds, held)
 
-    def measured(self, label: str, first: Drawn, revision: float, questions: int) -> list[PlannedPhase]:
+    def measured(self, label: str, first: TypicalSample, revision: float, questions: int) -> list[PlannedPhase]:
         """The evaluation of a policy."""
         settings = self.config.evaluation
         asked = [(f"evaluation.{label}", first, settings.max_new_tokens)]
         if settings.revise:
             context = first.context + first.new + self.typical.phrase
-            asked.append((f"evaluation.{label}.revision", Drawn(context, revision), settings.of_revision))
+            asked.append((f"evaluation.{label}.revision", TypicalSample(context, revision), settings.of_revision))
         samples, batch = questions * settings.samples, self.config.sampling.batch_size
         phases = []
         for name, drawn, limit in asked:

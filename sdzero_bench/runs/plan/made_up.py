@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sdzero_bench.core.question import Question
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.records.journal import Sample
-from sdzero_bench.training.cost import Drawn, Passes
+from sdzero_bench.training.cost import Passes, TypicalSample
 from sdzero_bench.training.on_policy import Attempt, RolloutRow
 from sdzero_bench.training.supervised import Example
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class MadeUp:
     """Random tokens of a vocabulary. Of a batch of rollouts, the first is the longest; their mean is that of `drawn`."""
 
-    def __init__(self, question: Question, vocabulary: int, passes: Passes, drawn: Drawn, longest: float) -> None:
+    def __init__(self, question: Question, vocabulary: int, passes: Passes, drawn: TypicalSample, longest: float) -> None:
         self.question, self.passes, self.drawn, self.longest = question, passes, drawn, longest
         self.vocabulary, self.rng = vocabulary, random.Random(0)
         self.teacher_prefix = self.ids(passes.teacher - drawn.new)

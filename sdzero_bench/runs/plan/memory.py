@@ -5,7 +5,7 @@ from __future__ import annotations
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.policies.architecture import Architecture
 from sdzero_bench.runs.plan.machine import Machine
-from sdzero_bench.training.cost import Drawn, Passes, Typical
+from sdzero_bench.training.cost import Passes, Typical, TypicalSample
 
 CHUNK = 1024
 """Token positions projected to the vocabulary at a time (training/divergence.py and TRL's kernels)."""
@@ -35,11 +35,11 @@ class Memory:
         """Bytes of a number in the engine."""
         self.shards = machine.count if machine.sharded else 1
 
-    def sampling(self, drawn: Drawn, limit: int) -> Parts:
+    def sampling(self, drawn: TypicalSample, limit: int) -> Parts:
         """While samples of at most `limit` new tokens are drawn from a policy that is not in training."""
         return {**self._always(), "policy": self._weights(self.wide), **self._cache(drawn, limit, self._batch)}
 
-    def training(self, passes: Passes, rollouts: Drawn | None) -> Parts:
+    def training(self, passes: Passes, rollouts: TypicalSample | None) -> Parts:
         """While a policy is trained, and by turns draws `rollouts`: of cache and activations, the larger counts."""
         trained = float(self.wide * self.shape.trained) / self.shards
         optimizer = getattr(self.config.optimizer, "name", "adamw")
@@ -91,7 +91,7 @@ class Memory:
     def _weights(self, width: int) -> float:
         return float(width * self.shape.parameters)
 
-    def _cache(self, drawn: Drawn, limit: int, batch: int) -> Parts:
+    def _cache(self, drawn: TypicalSample, limit: int, batch: int) -> Parts:
         """Of keys and values, where the run's own process samples with transformers."""
         if self.config.engine.name != "transformers":
             return {}
