@@ -34,7 +34,7 @@ def sweep(config: RunConfig) -> None:
     refuse_early([planned(config, Path("sweeps"))])
 
 
-def plan(config: RunConfig, assumed: tuple[str, ...] = ()) -> None:
+def plan(config: RunConfig, assumed: tuple[str, ...] = ("machine.tokens_per_second=100",)) -> None:
     found = assumptions(config, assumed)
     estimate(config, found.typical, found.machine, found.questions, found.test_questions)
 
