@@ -138,6 +138,11 @@ def test_memory_is_the_sum_of_what_is_held_at_once() -> None:
     assert (memory_of("sdft", "sdft")["teacher"], memory_of("opsd", "opsd")["teacher"]) == (weights, weights / 2)
     assert memory_of("rft.sample", "rft").keys() == {"policy", "vLLM, with its cache"}
     assert memory_of("rft", "rft", ["model.dtype=bfloat16"])["optimiser"] == weights
+    assert memory_of("rft", "rft", ["optimizer.name=adamw_8bit"])["optimiser"] == weights / 2
+    # vLLM that sleeps leaves its share to training; between two steps it is awake, and the activations are gone.
+    asleep = memory_of("grpo", "grpo", ["engine.sleep=true"])
+    assert asleep == {k: v for k, v in memory_of("grpo", "grpo").items() if k != "activations"}
+    assert "vLLM, with its cache" not in memory_of("rft", "rft", ["engine.sleep=true"])
     # 36 layers keep 2,048 numbers of 2 bytes for each of 256 sequences of 8,392 tokens, the longest of which may be truncated.
     sampled = memory_of("rft.sample", "rft", ["engine.name=transformers"])
     assert sampled["cache while sampling"] == pytest.approx(2 * 36 * 2048 * 256 * (200 + 2.2 * 3700))

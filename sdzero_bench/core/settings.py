@@ -81,8 +81,6 @@ class EngineConfig(Section):
     """vllm, on GPUs: free its share of the memory while the policy trains. Its weights then wait in the host's memory."""
     max_model_len: int | None = Field(None, gt=0)
     """vllm: maximum length of a prompt and its completion together, in tokens; null: the model's context length."""
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Data type in which the engine computes. auto: bfloat16 on GPUs, the policy's own on CPUs."""
 
 
 class EvaluationConfig(Section):

@@ -147,6 +147,7 @@ MAY_CHANGE = (
     "engine.exchange",
     "engine.gpu_memory",
     "engine.max_model_len",
+    "engine.sleep",
     "engine.urls",
     "tracking.report_to",
     "verifying.workers",

@@ -16,10 +16,10 @@ from sdzero_bench.core.provenance import hardware, peak_memory, versions
 from sdzero_bench.core.question import NO_QUESTIONS, QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
-from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
 from sdzero_bench.policies.architecture import architecture, context_length
 from sdzero_bench.policies.chat import PolicyContexts
 from sdzero_bench.policies.engines.length_limit import configured_limit, server_limit
+from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
 from sdzero_bench.policies.gguf import is_gguf, quantisation
 from sdzero_bench.policies.loading import device, load_tokenizer, model_path, switch_thinking
 from sdzero_bench.policies.lora import require_peft
@@ -46,8 +46,8 @@ from sdzero_bench.runs.config import make_method, make_task
 from sdzero_bench.runs.evaluation.localising import FILE as LOCALISATION
 from sdzero_bench.runs.evaluation.localising import localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
-from sdzero_bench.training.arguments import require_optimizer
 from sdzero_bench.runs.length_checks import MeasuredLengths, needs_of_evaluation, needs_of_training, require_fitting
+from sdzero_bench.training.arguments import require_optimizer
 from sdzero_bench.training.method import Method
 from sdzero_bench.training.needs import Need
 from sdzero_bench.training.phrases import STANDARD

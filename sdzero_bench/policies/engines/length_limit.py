@@ -31,7 +31,7 @@ def server_limit(config: RunConfig) -> LengthLimit | None:
     """
     if config.engine.name != "vllm-server":
         return None
-    from sdzero_bench.policies.engines.server_engine import Server
+    from sdzero_bench.policies.engines.vllm_server import Server
 
     smallest = min((Server(url) for url in config.engine.urls), key=lambda server: server.fits)
     return LengthLimit(

@@ -42,7 +42,7 @@ class Memory:
     def training(self, passes: Passes, rollouts: TypicalSample | None) -> Parts:
         """While a policy is trained, and by turns draws `rollouts`: of cache and activations, the larger counts."""
         trained = float(self.wide * self.shape.trained) / self.shards
-        optimizer = getattr(self.config.optimizer, "name", "adamw")
+        optimizer = self.config.optimizer.name
         parts = {
             **self._always(),
             "policy": self._weights(self.wide) / self.shards,
@@ -57,7 +57,7 @@ class Memory:
             parts["teacher"] = self._weights(self.wide if passes.averaged else self.computed) / self.shards
         if passes.references:
             parts["reference policy"] = passes.references * self._weights(self.wide) / self.shards
-        asleep = getattr(self.config.engine, "sleep", False) and parts.pop(VLLM, None) is not None
+        asleep = self.config.engine.sleep and parts.pop(VLLM, None) is not None
         working = {"activations": self._activations(passes)}
         if rollouts is not None:
             if self.shards > 1:

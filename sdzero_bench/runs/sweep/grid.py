@@ -70,9 +70,10 @@ def digest(config: RunConfig, tuning: TuningRecord | None = None) -> str:
 
 
 LATER: dict[str, dict[str, object]] = {
-    "engine": {"dtype": "auto"},
+    "engine": {"dtype": "auto", "sleep": False},
     "evaluation": {"localise": 0, "revision_tokens": None},
-    "model": {"thinking": None},
+    "model": {"attention": "auto", "thinking": None},
+    "optimizer": {"name": "adamw", "micro_batch_tokens": None},
     "method": {"phases": "both", "teacher_told": "reward"},
 }
 """Settings introduced after the first records, each with the value at which it changes nothing."""
