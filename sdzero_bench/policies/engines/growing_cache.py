@@ -59,7 +59,8 @@ def growing_cache(config: PreTrainedConfig) -> DynamicCache | None:
     cache = DynamicCache(config=config)
     if not cache.layers or any(type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer) for layer in cache.layers):
         return None
-    cache.layers = [GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    growing: Any = GrowingLayer  # its base class has no types
+    cache.layers = [growing() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache
 
 
