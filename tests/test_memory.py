@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from small_runs import SMALL, command, small_run
+from small_runs import SMALL, command, finished, small_run
 from transformers import AutoModelForCausalLM
 
 from sdzero_bench.cli.app import main
@@ -63,7 +62,7 @@ def test_while_measuring(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 def test_while_training(tmp_path: Path) -> None:
-    done = subprocess.run(small_run("rft", tmp_path, HUGE_ADAPTERS), capture_output=True, text=True, check=False)
+    done = finished(small_run("rft", tmp_path, HUGE_ADAPTERS))
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("sdzero-bench: ")]
     assert "out of memory while training rft, which asked for " in line
@@ -76,7 +75,7 @@ def test_while_training(tmp_path: Path) -> None:
 def test_in_a_sweep(tmp_path: Path) -> None:
     settings = [part for text in (*SMALL, HUGE_ADAPTERS) for part in ("--set", text)]
     arguments = command("sweep", "--methods", "rft", "--seeds", "1", "--out", str(tmp_path), *settings)
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    done = finished(arguments)
     assert done.returncode == 1
     assert "2 runs: 1 done, 1 failed" in done.stdout + done.stderr
     (log,) = tmp_path.glob("logs/rft-*.log")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import command
+from small_runs import command, finished
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.policies.architecture import KNOWN, architecture
@@ -117,7 +116,7 @@ def test_what_does_not_fit_is_said_with_what_would_help(tmp_path: Path) -> None:
     asked = command(
         "plan", "--preset", "paper-qwen3-4b", "--assume", "machine.memory_gb=80", "--set", "engine.name=transformers"
     )
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    done = finished(asked)
     assert done.returncode == 1
     said = " ".join(done.stdout.split())
     assert "DOES NOT FIT" in said
@@ -126,7 +125,7 @@ def test_what_does_not_fit_is_said_with_what_would_help(tmp_path: Path) -> None:
 
 
 def test_a_plan_is_one_json_document_where_asked() -> None:
-    done = subprocess.run(command("plan", "--method", "grpo", "--json"), capture_output=True, text=True, check=False)
+    done = finished(command("plan", "--method", "grpo", "--json"))
     document = json.loads(done.stdout)
     assert done.returncode == 0
     assert document["samples"] == document["samples_allowed"] == 4000
