@@ -1,12 +1,18 @@
-"""Runs on a handful of questions, as subprocesses."""
+"""Runs on a handful of questions."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import os
 import subprocess
 import sys
+import tempfile
+import traceback
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 SMALL = [
     "task.train=40",
@@ -17,10 +23,12 @@ SMALL = [
     "evaluation.pass_at=2",
     "optimizer.batch_size=8",
     "optimizer.micro_batch_size=4",
-    "optimizer.save_every=1",
     "sampling.batch_size=16",
 ]
 """Settings of a run that ends within seconds."""
+
+SAVING = "optimizer.save_every=1"
+"""A checkpoint at every step, for runs that are cut off in training: it takes as long as the step."""
 
 
 def command(*arguments: str) -> list[str]:
@@ -41,8 +49,54 @@ def launched(launcher: str, *arguments: str, processes: int = 2) -> list[str]:
     return [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", *options, *program, *arguments]
 
 
+def finished(arguments: list[str], cwd: Path | None = None, check: bool = False) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run` of a `command`, but in this process: to import torch and TRL takes longer than a small run.
+
+    What differs in a process of its own, such as signals and several processes, is tested with subprocesses.
+    """
+    from sdzero_bench.cli.app import main
+
+    level = logging.getLogger().level
+    with contextlib.ExitStack() as stack:
+        out, err = (stack.enter_context(_descriptor(number)) for number in (1, 2))
+        stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(1, "w", encoding="utf-8", closefd=False))))
+        stack.enter_context(contextlib.redirect_stderr(stack.enter_context(open(2, "w", encoding="utf-8", closefd=False))))
+        stack.enter_context(mock.patch.object(sys, "argv", ["sdzero-bench", *arguments[len(command()) :]]))
+        stack.enter_context(mock.patch.dict(os.environ))
+        stack.enter_context(contextlib.chdir(cwd or "."))
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        except Exception:
+            traceback.print_exc()
+            code = 1
+        finally:
+            logging.getLogger().setLevel(level)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        done = subprocess.CompletedProcess(arguments, code, *(Path(file.name).read_text() for file in (out, err)))
+    assert not (check and done.returncode), done.stderr[-3000:]
+    return done
+
+
+@contextlib.contextmanager
+def _descriptor(number: int) -> Any:
+    """A file that takes what is written to a file descriptor meanwhile, by C code and child processes too."""
+    before = os.dup(number)
+    try:
+        with tempfile.NamedTemporaryFile() as file:
+            os.dup2(file.fileno(), number)
+            yield file
+    finally:
+        os.dup2(before, number)
+        os.close(before)
+
+
 def run_json(arguments: list[str]) -> dict[str, Any]:
     """Run to the end; standard output has to be one JSON document."""
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    own = arguments[: len(command())] == command()
+    done = finished(arguments) if own else subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

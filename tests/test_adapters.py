@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from small_runs import run_json, small_run
+from small_runs import finished, run_json, small_run
 from tiny import tiny_model
 
 from sdzero_bench.core.errors import UserError
@@ -94,7 +93,7 @@ def test_a_missing_peft_is_said_before_anything_is_loaded(monkeypatch: pytest.Mo
 
 def test_layers_that_the_model_has_not_are_said_before_anything_is_drawn(tmp_path: Path) -> None:
     arguments = small_run("rft", tmp_path / "runs", "lora.rank=4", "lora.target_modules=[q_prooj]")
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    done = finished(arguments)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("sdzero-bench: lora.target_modules: ")
     assert not (tmp_path / "runs").exists()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from small_runs import command
+from small_runs import command, finished
 
 from sdzero_bench.core.errors import NoSuchSplit, UserError
 from sdzero_bench.core.progress import ProgressDisplay
@@ -171,7 +171,7 @@ def test_tampering_makes_another_answer_of_the_kind(answer: str, other: str | No
 
 
 def checked(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command("tasks", "check", *arguments), capture_output=True, text=True, check=False)
+    return finished(command("tasks", "check", *arguments))
 
 
 def test_the_command_says_what_fails_and_exits_with_1(tmp_path: Path) -> None:
@@ -203,6 +203,6 @@ def test_the_command_refuses_what_it_does_not_know() -> None:
 
 
 def test_tasks_are_listed_with_their_families() -> None:
-    listed = subprocess.run(command("tasks"), capture_output=True, text=True, check=True).stdout
+    listed = finished(command("tasks"), check=True).stdout
     for name in ("micro-arith", "openr1_math", "rg:NAME", "file:PATH"):
         assert name in listed

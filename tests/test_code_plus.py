@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from code_tasks import code_task, rows_of, verify_all, write_rows
 from evalplus.eval import PASS, untrusted_check
 from mutants import mutants
-from small_runs import command
+from small_runs import command, finished
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.questions.programs.code_task import fenced
@@ -124,7 +123,7 @@ def test_calls_whose_results_exceed_the_limits_are_left_out_counted_and_told(
     assert "left_out" not in questions[1].details["tests"]
 
     settings = ["--set", f"task.path={file}", "--allow-weaker-sandbox"]
-    checked = subprocess.run(command("tasks", "check", "humaneval_plus", "--json", *settings), capture_output=True, text=True)
+    checked = finished(command("tasks", "check", "humaneval_plus", "--json", *settings))
     (finding,) = [f for f in json.loads(checked.stdout)["findings"] if f["check"] == "tests left out"]
     assert (finding["state"], finding["found"]) == ("note", "2 of test: their expected results exceed the limits")
 
@@ -133,7 +132,7 @@ def test_calls_whose_results_exceed_the_limits_are_left_out_counted_and_told(
         ["--k", "1", "--set", "evaluation.max_new_tokens=8"],
     )
     asked = command("eval", model, "--task", "humaneval_plus", *small, *settings, "--out", str(tmp_path / "runs"), "--json")
-    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    done = finished(asked, check=True)
     assert "without 2 tests of the data, whose results do not fit the limits" in done.stderr
     result = json.loads(done.stdout)
     folder = Path(result["folder"])

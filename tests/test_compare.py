@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import lzma
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scipy.stats import ttest_rel
-from small_runs import command
+from small_runs import command, finished
 from synthetic_records import write_record
 
 from sdzero_bench.core.errors import UserError
@@ -129,14 +128,14 @@ def test_any_measured_policy_can_be_compared_and_the_base_needs_no_name(tmp_path
 
 def test_the_command_shows_as_many_questions_as_asked_and_all_in_json(two: tuple[Path, Path]) -> None:
     a, b = map(str, two)
-    shown = subprocess.run(command("compare", a, b, "--limit", "1"), capture_output=True, text=True, check=True).stdout
+    shown = finished(command("compare", a, b, "--limit", "1"), check=True).stdout
     found = comparison(two)
     assert f"From wrong to right: {len(found.gained)} questions, showing the first 1" in shown
     assert found.gained[0].text in shown
     assert found.gained[1].text not in shown
-    document = subprocess.run(command("compare", a, b, "--json"), capture_output=True, text=True, check=True).stdout
+    document = finished(command("compare", a, b, "--json"), check=True).stdout
     assert json.loads(document) == json.loads(json.dumps(found.as_dict()))
-    wrong = subprocess.run(command("compare", a, a + "x"), capture_output=True, text=True, check=False)
+    wrong = finished(command("compare", a, a + "x"))
     assert wrong.returncode == 2
     assert "is not a run folder" in wrong.stderr
     assert len(wrong.stderr.splitlines()) == 1

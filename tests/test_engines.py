@@ -18,7 +18,7 @@ import pytest
 import requests
 import torch
 from scipy.stats import chisquare
-from small_runs import command, launched, run_json, small_run
+from small_runs import SAVING, command, launched, run_json, small_run
 
 from sdzero_bench.core.completion import Completion, Engine, Request, SamplingParameters
 from sdzero_bench.core.errors import UserError
@@ -369,7 +369,7 @@ def engines_with_vllm(tokenizer: Any, micro_path: str) -> Iterator[Engines]:
 @pytest.mark.parametrize(("method", "trained"), [("sdzero", "distill"), ("grpo", "grpo")])
 def test_a_run_with_vllm_that_is_killed_ends_as_it_would_have(method: str, trained: str, tmp_path: Path) -> None:
     """Sampling from checkpoints and from the policy of each step, in one process with its training."""
-    settings = ["engine.name=vllm", "evaluation.revise=false"]
+    settings = ["engine.name=vllm", "evaluation.revise=false", SAVING]
     whole = run_json(small_run(method, tmp_path / "whole", *settings))
     expected = journal(Path(whole["folder"]))
     assert {row["engine"].split()[0] for row in expected} == {"vllm"}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import SMALL, command, run_json, small_run
+from small_runs import SMALL, command, finished, run_json, small_run
 from synthetic_records import write_record
 
 from sdzero_bench.core.errors import UserError
@@ -96,9 +95,7 @@ def test_only_the_set_that_is_meant_to_be_may_be_empty() -> None:
     ],
 )
 def test_errors_of_use_are_one_line(arguments: list[str], said: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        command("eval", MICRO, *arguments, "--out", str(tmp_path / "runs")), capture_output=True, text=True, check=False
-    )
+    done = finished(command("eval", MICRO, *arguments, "--out", str(tmp_path / "runs")))
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

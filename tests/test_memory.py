@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import subprocess
 import sys
 import weakref
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import SMALL, command, small_run
+from small_runs import SMALL, command, finished, small_run
 from transformers import AutoModelForCausalLM
 
 from sdzero_bench.cli.app import main
@@ -68,7 +67,7 @@ def test_while_measuring(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 def test_while_training(tmp_path: Path) -> None:
-    done = subprocess.run(small_run("rft", tmp_path, HUGE_ADAPTERS), capture_output=True, text=True, check=False)
+    done = finished(small_run("rft", tmp_path, HUGE_ADAPTERS))
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("sdzero-bench: ")]
     assert "out of memory while training rft, which asked for " in line
@@ -81,7 +80,7 @@ def test_while_training(tmp_path: Path) -> None:
 def test_in_a_sweep(tmp_path: Path) -> None:
     settings = [part for text in (*SMALL, HUGE_ADAPTERS) for part in ("--set", text)]
     arguments = command("sweep", "--methods", "rft", "--seeds", "1", "--out", str(tmp_path), *settings)
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    done = finished(arguments)
     assert done.returncode == 1
     assert "2 runs: 1 done, 1 failed" in done.stdout + done.stderr
     (log,) = tmp_path.glob("logs/rft-*.log")

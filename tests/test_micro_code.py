@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import command, run_json, small_run
+from small_runs import command, finished, run_json, small_run
 
 from sdzero_bench.tasks.micro_code import MicroCode
 from sdzero_bench.verifiers.pool import VerifierPool
@@ -53,16 +52,16 @@ def test_methods_of_every_kind_run_on_it(tmp_path: Path, method: str) -> None:
 
 def test_its_record_can_be_verified_again_and_inspected(tmp_path: Path) -> None:
     result = run_json(small_run("base", tmp_path, CODE))
-    again = subprocess.run(command("validate", result["folder"], "--reverify"), capture_output=True, text=True, check=False)
+    again = finished(command("validate", result["folder"], "--reverify"))
     assert again.returncode == 0, again.stdout + again.stderr
     assert "cannot be verified again" not in again.stdout
     journal = Path(result["folder"], "journal", "evaluation.base.jsonl")
     rows: list[dict[str, Any]] = [json.loads(line) for line in journal.read_text().splitlines()]
-    shown = subprocess.run(command("inspect", result["folder"], "--json"), capture_output=True, text=True, check=True).stdout
+    shown = finished(command("inspect", result["folder"], "--json"), check=True).stdout
     counts = json.loads(shown)["phases"]["evaluation.base"]
     assert sum(counts.values()) == len(rows)
     # An edited reward no longer follows from the program.
     rows[0]["verdict"]["reward"] = 1.0 - rows[0]["verdict"]["reward"]
     journal.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    edited = subprocess.run(command("validate", result["folder"], "--reverify"), capture_output=True, text=True, check=False)
+    edited = finished(command("validate", result["folder"], "--reverify"))
     assert edited.returncode == 1

@@ -6,12 +6,11 @@ import json
 import lzma
 import random
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import command
+from small_runs import command, finished
 from synthetic_records import write_record
 
 from sdzero_bench.core.completion import sample_seed
@@ -216,9 +215,7 @@ def test_the_command_packs_what_is_finished_where_it_lies(tmp_path: Path) -> Non
     write_record(tmp_path / "runs" / "rft-s1", state="running")
     out = tmp_path / "runs" / "packed"
     for _ in range(2):
-        done = subprocess.run(
-            command("pack", str(tmp_path / "runs"), "--out", str(out)), capture_output=True, text=True, check=True
-        )
+        done = finished(command("pack", str(tmp_path / "runs"), "--out", str(out)), check=True)
         assert "2 records" in done.stdout
         assert "1 unfinished runs skipped" in done.stdout
         assert [str(path.relative_to(out)) for path in run_folders(out)] == ["rft-s0", "tuning/rft/trial-0"]
@@ -228,9 +225,9 @@ def test_the_command_packs_what_is_finished_where_it_lies(tmp_path: Path) -> Non
 
 def test_one_run_is_packed_under_its_own_name(tmp_path: Path) -> None:
     run = write_record(tmp_path / "runs" / "rft-s0")
-    subprocess.run(command("pack", str(run), "--out", str(tmp_path / "out")), capture_output=True, check=True)
+    finished(command("pack", str(run), "--out", str(tmp_path / "out")), check=True)
     assert run_folders(tmp_path / "out") == [tmp_path / "out" / "rft-s0"]
-    subprocess.run(command("pack", str(run), "--out", str(tmp_path / "alone"), "--alone"), capture_output=True, check=True)
+    finished(command("pack", str(run), "--out", str(tmp_path / "alone"), "--alone"), check=True)
     assert sorted(path.name for path in (tmp_path / "alone").iterdir()) == ["rft-s0"]
     assert check_record(tmp_path / "alone" / "rft-s0").findings == []
 
@@ -238,7 +235,7 @@ def test_one_run_is_packed_under_its_own_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("out", "message"), [("out", "there is no run below"), (".", "choose another folder")])
 def test_there_is_nothing_to_pack(tmp_path: Path, out: str, message: str) -> None:
     arguments = command("pack", str(tmp_path), "--out", str(tmp_path / out))
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    done = finished(arguments)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert message in done.stderr

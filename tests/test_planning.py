@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import command
+from small_runs import command, finished
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from sdzero_bench.core.errors import UserError
@@ -185,7 +184,7 @@ def test_what_does_not_fit_is_said_with_what_would_help(tmp_path: Path) -> None:
     asked = command(
         "plan", "--preset", "paper-qwen3-4b", "--assume", "machine.memory_gb=80", "--set", "engine.name=transformers"
     )
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    done = finished(asked)
     assert done.returncode == 1
     said = " ".join(done.stdout.split())
     assert "DOES NOT FIT" in said
@@ -195,7 +194,7 @@ def test_what_does_not_fit_is_said_with_what_would_help(tmp_path: Path) -> None:
 
 
 def test_a_plan_is_one_json_document_where_asked() -> None:
-    done = subprocess.run(command("plan", "--method", "grpo", "--json"), capture_output=True, text=True, check=False)
+    done = finished(command("plan", "--method", "grpo", "--json"))
     document = json.loads(done.stdout)
     assert done.returncode == 0
     assert document["samples"] == document["samples_allowed"] == 4000

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from huggingface_hub import HfApi, ModelCard
-from small_runs import command, run_json, small_run
+from small_runs import command, finished, run_json, small_run
 from synthetic_records import write_record
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -27,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_is_published_loads_says_what_was_measured_and_validates(run: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
-    done = subprocess.run(command("push", str(run), "--folder", str(there)), capture_output=True, text=True, check=True)
+    done = finished(command("push", str(run), "--folder", str(there)), check=True)
     assert done.stdout.strip() == str(there)
     assert AutoModelForCausalLM.from_pretrained(there).num_parameters() == 918_912
     assert AutoTokenizer.from_pretrained(there).chat_template
@@ -39,7 +39,7 @@ def test_what_is_published_loads_says_what_was_measured_and_validates(run: Path,
     assert (run / "summary.md").read_text().strip() in card.text
     assert (there / "learning_curve.svg").is_file()
     moved = shutil.move(there / "record", tmp_path / "mailed")
-    checked = subprocess.run(command("validate", str(moved)), capture_output=True, text=True, check=False)
+    checked = finished(command("validate", str(moved)))
     assert checked.returncode == 0, checked.stdout
     assert "every figure follows" in checked.stdout
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_runs import SMALL, launched, run_json, small_run
+from small_runs import SAVING, SMALL, launched, run_json, small_run
 
 from sdzero_bench.core.distributed import Ranks, require_supported
 from sdzero_bench.core.errors import UserError
@@ -47,7 +47,8 @@ def check_alike(one: Path, two: Path) -> None:
     for checkpoint in (one / "checkpoints").glob("[!.]*"):
         weights = [load_file(run / "checkpoints" / checkpoint.name / "model.safetensors") for run in (one, two)]
         for key, value in weights[0].items():
-            torch.testing.assert_close(weights[1][key], value, rtol=1e-3, atol=1e-5)
+            # AdamW's first steps are as long for a gradient near 0, whose sign is a matter of rounding, as for any other.
+            torch.testing.assert_close(weights[1][key], value, rtol=1e-3, atol=1e-4)
 
 
 def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
             "grpo",
             ("evaluation.revise=false", "method.group_size=8", "budget.samples_per_question=8"),
         ),  # groups are torn between the processes
-        ("fsdp2", "sdzero", SHORT),
+        ("fsdp2", "sdzero", (*SHORT, SAVING)),
     ],
 )
 def test_two_processes_do_what_one_does(launcher: str, method: str, more: tuple[str, ...], tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_two_processes_do_what_one_does(launcher: str, method: str, more: tuple[
 
 @pytest.mark.parametrize(("launcher", "teacher"), [("ddp", "ema"), pytest.param("fsdp2", "frozen", marks=pytest.mark.slow)])
 def test_two_processes_that_are_killed_end_as_they_would_have(launcher: str, teacher: str, tmp_path: Path) -> None:
-    more = ("evaluation.revise=false", "evaluation.base=false", "method.epochs=2", f"method.teacher.weights={teacher}")
+    more = (SAVING, "evaluation.revise=false", "evaluation.base=false", "method.epochs=2", f"method.teacher.weights={teacher}")
     whole = run_json(launched(launcher, *small_run("sdft", tmp_path / "whole", *more)[3:]))
     arguments = launched(launcher, *small_run("sdft", tmp_path / "cut", *more)[3:])
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from small_runs import command, small_run
+from small_runs import command, finished, small_run
 from synthetic_records import write_record
 
 from sdzero_bench.core.errors import UserError
@@ -104,9 +104,9 @@ def test_settings_that_differ_are_named() -> None:
 
 def test_a_run_starts_again_from_its_config_and_resumes_under_its_own_settings_alone(tmp_path: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command("run", *arguments), capture_output=True, text=True, check=False)
+        return finished(command("run", *arguments))
 
-    first = json.loads(subprocess.run(small_run("rft", tmp_path), capture_output=True, text=True, check=True).stdout)
+    first = json.loads(finished(small_run("rft", tmp_path), check=True).stdout)
     folder = Path(first["folder"])
     again = run("--config", str(folder / CONFIG), "--out", str(tmp_path / "again"), "--json")
     assert again.returncode == 0, again.stderr

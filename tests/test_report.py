@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_runs import command
+from small_runs import command, finished
 from synthetic_records import only_table, write_comparison, write_record
 
 from sdzero_bench.core.errors import UserError
@@ -151,9 +151,9 @@ def test_200_runs_of_300_questions_take_under_5_seconds_and_no_torch(tmp_path: P
 
 
 def test_the_command_prints_or_writes_and_says_what_is_wrong_in_one_line(runs: Path, tmp_path: Path) -> None:
-    printed = subprocess.run(command("report", str(runs)), capture_output=True, text=True, check=True)
+    printed = finished(command("report", str(runs)), check=True)
     assert "| 1 | a | sdzero |" in printed.stdout
-    wrong = subprocess.run(command("report", str(runs), "--format", "docx"), capture_output=True, text=True, check=False)
+    wrong = finished(command("report", str(runs), "--format", "docx"))
     assert wrong.returncode == 2
     assert len(wrong.stderr.splitlines()) == 1
     assert "unknown format 'docx'" in wrong.stderr

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_runs import SMALL, command
+from small_runs import SMALL, command, finished
 from synthetic_records import only_table, write_record
 
 from sdzero_bench.core.errors import UserError
@@ -283,7 +283,7 @@ def test_words_of_open_revision() -> None:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command("reproduce", *arguments), capture_output=True, text=True, check=False)
+    return finished(command("reproduce", *arguments))
 
 
 def test_figure_4_and_table_12_from_nothing_and_again(tmp_path: Path) -> None:

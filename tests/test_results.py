@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
-from small_runs import command
+from small_runs import command, finished
 
 from sdzero_bench.records.packing import run_folders
 from sdzero_bench.runs.registry import methods
@@ -20,7 +19,7 @@ MICRO = ROOT / "results" / "micro"
 
 
 def test_every_committed_figure_follows_from_its_journal() -> None:
-    done = subprocess.run(command("validate", str(ROOT / "results"), "--json"), capture_output=True, text=True, check=False)
+    done = finished(command("validate", str(ROOT / "results"), "--json"))
     found = json.loads(done.stdout)
     assert found["findings"] == 0, done.stdout[:3000]
     assert done.returncode == 0
@@ -62,7 +61,7 @@ def table_of(text: str, start: str) -> str:
     [("smol", ["| rank |", "| pair |", "| method | samples |"]), ("harnesses", ["| task |", "| harness |"])],
 )
 def test_a_page_of_records_quotes_their_report(folder: str, starts: list[str]) -> None:
-    done = subprocess.run(command("report", str(ROOT / "results" / folder)), capture_output=True, text=True, check=True)
+    done = finished(command("report", str(ROOT / "results" / folder)), check=True)
     page = (ROOT / "results" / folder / "README.md").read_text()
     for start in starts:
         assert table_of(done.stdout, start) in page
@@ -72,7 +71,7 @@ def test_the_papers_tables_and_claims_follow_from_the_records(tmp_path: Path) ->
     """Also where runs are still missing: then the committed pages say so, and the exit code does."""
     results = ROOT / "results"
     where = ["--no-runs", "--runs", str(results / "records"), "--reuse", str(MICRO), "--out", str(tmp_path)]
-    done = subprocess.run(command("reproduce", "all", *where), capture_output=True, text=True, check=False)
+    done = finished(command("reproduce", "all", *where))
     complete = "not run" not in (results / "README.md").read_text()
     assert done.returncode == (0 if complete else 1), done.stderr
     made = [path for path in sorted(tmp_path.rglob("*")) if path.suffix in (".md", ".csv", ".json", ".tex")]
@@ -102,9 +101,7 @@ def test_the_readme_says_of_the_claims_what_their_page_says() -> None:
 
 
 def test_a_report_shows_the_experiments_that_its_records_are_enough_for() -> None:
-    done = subprocess.run(
-        command("report", str(MICRO), "--experiments", "--format", "json,md"), capture_output=True, text=True, check=True
-    )
+    done = finished(command("report", str(MICRO), "--experiments", "--format", "json,md"), check=True)
     shown = {line.removeprefix("## ").partition(":")[0] for line in done.stdout.splitlines() if line.startswith("## ")}
     assert {"Table 1", "Table 3", "Table 7", "Figure 3", "Figure 6"} <= shown
     assert "Table 9" not in shown  # which needs revisions

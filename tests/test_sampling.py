@@ -20,7 +20,7 @@ from sdzero_bench.core.completion import Completion, Request, SamplingParameters
 from sdzero_bench.core.distributed import Ranks
 from sdzero_bench.core.errors import BudgetError, UserError
 from sdzero_bench.core.verdict import Verdict
-from sdzero_bench.policies.engines.transformers_engine import InverseTransformSampler, TransformersEngine
+from sdzero_bench.policies.engines.transformers_engine import TokenSampler, TransformersEngine
 from sdzero_bench.records import rollouts as rollouts_module
 from sdzero_bench.records.journal import Journal, Sample
 
@@ -38,7 +38,7 @@ def test_the_sampler_draws_from_the_distribution_that_it_is_given() -> None:
     draws = 20_000
     uniforms = torch.from_numpy(np.random.default_rng(0).random((draws, 1)))
     uniforms[0] = 0.0
-    chosen = InverseTransformSampler(uniforms, 1)(torch.zeros(draws, 1), logits.repeat(draws, 1)).argmax(-1)
+    chosen = TokenSampler(PARAMETERS, uniforms)(logits.repeat(draws, 1), 0, torch.arange(draws))
     counts = torch.bincount(chosen, minlength=5)
     assert counts[3] == 0
     possible = [0, 1, 2, 4]

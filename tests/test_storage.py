@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_runs import SMALL, command
+from small_runs import SAVING, SMALL, command, finished
 from test_sweep import finish, folder, start, sweep, wait_for
 
 from sdzero_bench.core.errors import UserError
@@ -67,9 +67,7 @@ def test_only_what_changed_is_sent_and_the_manifest_goes_last(tmp_path: Path, mo
 def test_a_url_that_cannot_be_used_is_said() -> None:
     with pytest.raises(UserError, match=r"--storage 'nowhere://x' cannot be used: Protocol not known: nowhere"):
         Storage("nowhere://x")
-    done = subprocess.run(
-        command("sweep", "--methods", "rft", "--storage", "memory://x"), capture_output=True, text=True, check=False
-    )
+    done = finished(command("sweep", "--methods", "rft", "--storage", "memory://x"))
     assert "--storage has no effect with --launcher local" in done.stderr
 
 
@@ -86,7 +84,7 @@ def test_another_machine_goes_on_with_a_run_whose_machine_died(tmp_path: Path) -
     """Each machine has a folder of its own; the second finds in storage what the first had drawn."""
     import pickle
 
-    url, settings = f"file://{tmp_path}/stored", [*SMALL, "method.epochs=2", "evaluation.revise=false"]
+    url, settings = f"file://{tmp_path}/stored", [*SMALL, SAVING, "method.epochs=2", "evaluation.revise=false"]
 
     def on_machine(name: str) -> tuple[PlannedRun, list[str]]:
         out = tmp_path / name
@@ -119,5 +117,5 @@ def test_a_sweep_on_ray_leaves_its_runs_in_storage_and_another_machine_finds_the
     here, there = (folder(tmp_path / name, "rft") for name in ("here", "there"))
     assert (here / "evaluation.json").read_bytes() == (there / "evaluation.json").read_bytes()
     assert not (there / "checkpoints").exists()
-    done = subprocess.run(command("validate", str(tmp_path / "there")), capture_output=True, text=True, check=False)
+    done = finished(command("validate", str(tmp_path / "there")))
     assert done.returncode == 0, done.stdout

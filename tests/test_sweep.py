@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from small_runs import SMALL, command
+from small_runs import SAVING, SMALL, command
 
 from sdzero_bench.runs.sweep.grid import Grid
 
@@ -106,7 +106,7 @@ def test_a_sweep_cut_off_in_any_way_ends_its_children_and_goes_on_when_told_agai
         signal.SIGKILL: lambda: lines(tmp_path, "rft-*/training/rft.jsonl") > 0,
     }
     for number, reached in moments.items():
-        process = start(sweep(tmp_path))
+        process = start(sweep(tmp_path, "--set", SAVING))
         wait_for(reached)
         family = psutil.Process(process.pid).children(recursive=True)
         assert family
@@ -117,7 +117,7 @@ def test_a_sweep_cut_off_in_any_way_ends_its_children_and_goes_on_when_told_agai
             said = finish(process, code=2)
             assert said.splitlines()[-1] == "sdzero-bench: interrupted. Nothing is lost; the same command resumes"
         assert psutil.wait_procs(family, timeout=10)[1] == []
-    finish(start(sweep(tmp_path)))
+    finish(start(sweep(tmp_path, "--set", SAVING)))
     check_finished(tmp_path, sessions=3)
 
 

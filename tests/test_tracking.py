@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
-from small_runs import run_json, small_run
+from small_runs import finished, run_json, small_run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sdzero_bench.core.errors import UserError
@@ -29,7 +28,7 @@ def test_tensorboard_has_the_losses_of_every_phase(tmp_path: Path) -> None:
 def test_an_unknown_tracker_and_a_missing_one_are_said_before_the_first_sample(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no tracker 'tensorbord'; transformers knows .*tensorboard"):
         require_trackers(["tensorbord"])
-    done = subprocess.run([*small_run("rft", tmp_path), "--report-to", "clearml"], capture_output=True, text=True, check=False)
+    done = finished([*small_run("rft", tmp_path), "--report-to", "clearml"])
     assert done.returncode == 2
     assert "clearml is not installed (pip install clearml)" in done.stderr
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from record_edits import Edit, lines, questions, read, removed, row, says, text, value, write, write_revised_record
-from small_runs import command
+from small_runs import command, finished
 from synthetic_records import write_record
 
 from sdzero_bench.records.packing import pack
@@ -334,7 +334,7 @@ def test_processes_share_the_work_and_keep_the_order(tmp_path: Path) -> None:
 
 
 def validated(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command("validate", *arguments), capture_output=True, text=True, check=False)
+    return finished(command("validate", *arguments))
 
 
 def test_the_command_says_that_all_is_well_or_what_is_not(record: Path, tmp_path: Path) -> None:

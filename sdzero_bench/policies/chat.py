@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from sdzero_bench.core.question import Question
@@ -49,7 +50,14 @@ class Contexts:
 
     def reviser_context(self, question: Question, ids: Sequence[int], inserted: str) -> list[int]:
         """x, y, P_r: the context in which a reviser writes, where `ids` are y and `inserted` is the control phrase P_r."""
-        return [*self.prompt_ids(question), *self.body(ids), *self.encode(inserted)]
+        if question not in self._prompts:
+            self._prompts[question] = tuple(self.prompt_ids(question))
+        return [*self._prompts[question], *self.body(ids), *self.encode(inserted)]
+
+    @cached_property
+    def _prompts(self) -> dict[Question, tuple[int, ...]]:
+        """Prompts of revised questions: a chat template takes longer than all else here, and a question has many responses."""
+        return {}
 
 
 class PolicyContexts(Contexts):

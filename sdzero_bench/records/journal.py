@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, overload
 
@@ -51,7 +51,8 @@ class Sample:
         return self.finish == "length"
 
     def to_json(self) -> str:
-        return json.dumps({**asdict(self), "verdict": self.verdict.as_dict()}, ensure_ascii=False)
+        # Not `asdict`, which would copy every token id.
+        return json.dumps({**vars(self), "verdict": self.verdict.as_dict()}, ensure_ascii=False)
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> Sample:

@@ -148,7 +148,8 @@ class Run(Contexts):
 
     def ask(self, questions: QuestionSet, n: int) -> list[Prompt]:
         """Prompts for n samples of each question."""
-        return [Prompt(q, tuple(self.prompt_ids(q)), str(i)) for q in questions for i in range(n)]
+        asked = [(q, tuple(self.prompt_ids(q))) for q in questions]
+        return [Prompt(q, ids, str(i)) for q, ids in asked for i in range(n)]
 
     def continue_after(self, question: Question, sample: Sample, inserted: str, index: str) -> Prompt:
         """The prompt that continues the assistant's turn: question, sample, inserted text."""

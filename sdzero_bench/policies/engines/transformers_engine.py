@@ -1,4 +1,4 @@
-"""Sampling through `transformers.generate`, with random numbers per sample instead of per batch."""
+"""Sampling from a model in memory, with random numbers per sample instead of per batch."""
 
 from __future__ import annotations
 
@@ -12,29 +12,52 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopPLogitsWarper
 
 from sdzero_bench.core.completion import Completion, Request, SamplingParameters
+from sdzero_bench.policies.engines.decode_loop import decode, padded, supports
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-class InverseTransformSampler(LogitsProcessor):
-    """Chooses the token of row i at step t by inverting the cumulative distribution at uniforms[i, t].
+class TokenSampler:
+    """Chooses the token of row i at step t by inverting the cumulative distribution at uniforms[i, t]; greedy without them.
 
     `generate` itself draws from one generator for the whole batch, so a sample would depend on the others in its batch, and a
     resumed run could not reproduce it. Here each row has its own random numbers, from `Request.seed`.
     """
 
-    def __init__(self, uniforms: torch.Tensor, prompt_length: int) -> None:
+    def __init__(self, parameters: SamplingParameters, uniforms: torch.Tensor) -> None:
         self.uniforms = uniforms  # [batch, max_new_tokens], float64 in [0, 1)
+        self.greedy = parameters.temperature == 0
+        self.warpers: list[Any] = []
+        if not self.greedy:
+            self.warpers.append(TemperatureLogitsWarper(parameters.temperature))
+            if parameters.top_p < 1:
+                self.warpers.append(TopPLogitsWarper(parameters.top_p))
+
+    def __call__(self, logits: torch.Tensor, step: int, rows: torch.Tensor) -> torch.Tensor:
+        if self.greedy:
+            return logits.argmax(dim=-1)
+        scores = logits
+        for warper in self.warpers:
+            scores = warper(None, scores)  # none reads the tokens so far
+        cumulative = scores.softmax(dim=-1, dtype=torch.float64).cumsum(dim=-1)
+        target = self.uniforms[rows, step, None] * cumulative[:, -1:]
+        # right=True skips tokens of probability 0, which a target of exactly 0 would otherwise hit.
+        chosen: torch.Tensor = torch.searchsorted(cumulative, target, right=True).clamp(max=scores.shape[-1] - 1)
+        return chosen[:, 0]
+
+
+class SamplerInGenerate(LogitsProcessor):
+    """Has the greedy `generate` take the tokens that a `TokenSampler` chooses."""
+
+    def __init__(self, choose: TokenSampler, prompt_length: int) -> None:
+        self.choose = choose
         self.prompt_length = prompt_length
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        step = input_ids.shape[1] - self.prompt_length
-        cumulative = scores.softmax(dim=-1, dtype=torch.float64).cumsum(dim=-1)
-        target = self.uniforms[:, step : step + 1] * cumulative[:, -1:]
-        # right=True skips tokens of probability 0, which a target of exactly 0 would otherwise hit.
-        chosen = torch.searchsorted(cumulative, target, right=True).clamp(max=scores.shape[-1] - 1)
-        return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0.0)
+        rows = torch.arange(len(scores), device=scores.device)
+        chosen = self.choose(scores, input_ids.shape[1] - self.prompt_length, rows)
+        return torch.full_like(scores, -torch.inf).scatter(1, chosen[:, None], 0.0)
 
 
 def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
@@ -45,58 +68,60 @@ def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> se
 
 
 class TransformersEngine:
-    """Samples from a model in memory, with its weights at the time of the call."""
+    """Samples from a model in memory, with its weights at the time of the call.
+
+    Through our own decode loop, or through `transformers.generate`, slower, for models that generate in a way of their own.
+    """
 
     name = "transformers"
     version = transformers.__version__
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch_size: int = 128) -> None:
-        self.model = model
+        self.model: Any = model  # `generate` comes from a mixin that is not part of the type
         self.tokenizer = tokenizer
         self.batch_size = batch_size
         self.ends = end_tokens(model, tokenizer)
+        self.pad = int(tokenizer.pad_token_id) if tokenizer.pad_token_id is not None else min(self.ends)
 
-    @torch.no_grad()
     def generate(self, requests: Sequence[Request], parameters: SamplingParameters) -> list[Completion]:
         if not requests:
             return []
-        device = self.model.device
-        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else min(self.ends)
-        width = max(len(r.prompt_ids) for r in requests)
-        input_ids = torch.full((len(requests), width), pad)
-        mask = torch.zeros_like(input_ids)
-        for row, request in enumerate(requests):
-            input_ids[row, width - len(request.prompt_ids) :] = torch.tensor(request.prompt_ids)
-            mask[row, width - len(request.prompt_ids) :] = 1
         uniforms = np.stack([np.random.Generator(np.random.Philox(r.seed)).random(parameters.max_new_tokens) for r in requests])
-        processors = LogitsProcessorList()
-        if parameters.temperature > 0:  # else greedy, which is what `do_sample=False` does
-            processors.append(TemperatureLogitsWarper(parameters.temperature))
-            if parameters.top_p < 1:
-                processors.append(TopPLogitsWarper(parameters.top_p))
-            processors.append(InverseTransformSampler(torch.from_numpy(uniforms).to(device), width))
-        model: Any = self.model  # `generate` comes from a mixin that is not part of the type
-        was_training = model.training
-        model.eval()
+        choose = TokenSampler(parameters, torch.from_numpy(uniforms).to(self.model.device))
+        prompts = [r.prompt_ids for r in requests]
+        plain = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model  # adapters are inside
+        was_training = self.model.training
+        self.model.eval()
         try:
-            output = model.generate(
-                input_ids=input_ids.to(device),
-                attention_mask=mask.to(device),
-                logits_processor=processors,
-                # Every field that affects sampling is set, so that the model's own generation config does not.
-                generation_config=GenerationConfig(
-                    do_sample=False,
-                    num_beams=1,
-                    max_new_tokens=parameters.max_new_tokens,
-                    eos_token_id=sorted(self.ends),
-                    pad_token_id=pad,
-                    repetition_penalty=1.0,
-                    use_cache=True,
-                ),
-            )
+            if supports(plain):
+                drawn = decode(plain, prompts, choose, self.ends, parameters.max_new_tokens, self.pad)
+            else:
+                drawn = self._by_generate(prompts, choose, parameters.max_new_tokens)
         finally:
-            model.train(was_training)
-        return [self._completion(row) for row in output[:, width:].tolist()]
+            self.model.train(was_training)
+        return [self._completion(row) for row in drawn]
+
+    @torch.no_grad()
+    def _by_generate(self, prompts: Sequence[tuple[int, ...]], choose: TokenSampler, max_new_tokens: int) -> list[list[int]]:
+        """Token ids per prompt, past the end of its turn up to that of the longest."""
+        ids, mask = padded(prompts, self.pad, self.model.device)
+        output = self.model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            logits_processor=LogitsProcessorList([SamplerInGenerate(choose, ids.shape[1])]),
+            # Every field that affects sampling is set, so that the model's own generation config does not.
+            generation_config=GenerationConfig(
+                do_sample=False,
+                num_beams=1,
+                max_new_tokens=max_new_tokens,
+                eos_token_id=sorted(self.ends),
+                pad_token_id=self.pad,
+                repetition_penalty=1.0,
+                use_cache=True,
+            ),
+        )
+        drawn: list[list[int]] = output[:, ids.shape[1] :].tolist()
+        return drawn
 
     def _completion(self, ids: list[int]) -> Completion:
         for position, token in enumerate(ids):
