@@ -74,10 +74,12 @@ class TransformersEngine:
     """
 
     name = "transformers"
-    version = transformers.__version__
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch_size: int = 128) -> None:
         self.model: Any = model  # `generate` comes from a mixin that is not part of the type
+        # Adapters are inside a model of their own.
+        self.plain: Any = getattr(model, "get_base_model", lambda: model)()
+        self.version = transformers.__version__ + ("+decode-loop" if supports(self.plain) else "")
         self.tokenizer = tokenizer
         self.batch_size = batch_size
         self.ends = end_tokens(model, tokenizer)
@@ -89,12 +91,11 @@ class TransformersEngine:
         uniforms = np.stack([np.random.Generator(np.random.Philox(r.seed)).random(parameters.max_new_tokens) for r in requests])
         choose = TokenSampler(parameters, torch.from_numpy(uniforms).to(self.model.device))
         prompts = [r.prompt_ids for r in requests]
-        plain = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model  # adapters are inside
         was_training = self.model.training
         self.model.eval()
         try:
-            if supports(plain):
-                drawn = decode(plain, prompts, choose, self.ends, parameters.max_new_tokens, self.pad)
+            if supports(self.plain):
+                drawn = decode(self.plain, prompts, choose, self.ends, parameters.max_new_tokens, self.pad)
             else:
                 drawn = self._by_generate(prompts, choose, parameters.max_new_tokens)
         finally:
