@@ -20,7 +20,7 @@ class ModelConfig(Section):
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Data type of the weights, in training and sampling; auto: float32."""
     device: str = "auto"
-    """A torch device, such as cuda:1 or cpu; auto: a GPU if one is available, else the CPU."""
+    """A torch device, such as cuda:1 or cpu; auto: the first GPU if one is visible, else the CPU. One process uses one GPU."""
     thinking: bool | None = None
     """Whether the model thinks before it answers, if its chat template has that switch (`enable_thinking`); null: the
     template's default."""

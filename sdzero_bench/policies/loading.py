@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.out_of_memory import LOADING, memory_for
 from sdzero_bench.core.settings import ModelConfig
+from sdzero_bench.policies.devices import in_this_process
 from sdzero_bench.policies.gguf import dequantised, is_gguf
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def device(config: ModelConfig) -> str:
     import torch
 
     if config.device != "auto":
-        return config.device
+        return in_this_process(config.device)
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

@@ -15,6 +15,7 @@ from sdzero_bench.core.question import NO_QUESTIONS, QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
 from sdzero_bench.policies.architecture import architecture
+from sdzero_bench.policies.devices import described
 from sdzero_bench.policies.gguf import is_gguf, quantisation
 from sdzero_bench.policies.loading import device, model_path
 from sdzero_bench.policies.lora import require_peft
@@ -98,7 +99,7 @@ class Session:
         drawn = config.sampling if trains else config.evaluation
         lines = {
             "method": f"{self.method.name}: {self.method.summary} ({self.method.paper})",
-            "model": f"{config.model.name} on {device(config.model)}, seed {config.seed}{self._quantised()}",
+            "model": f"{config.model.name} on {self._device()}, seed {config.seed}{self._quantised()}",
             "task": f"{self.task.name}, {trained_on}{len(self.test_questions)} {config.evaluation.split} questions",
             "shown": self.method.supervision,
             "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
@@ -109,6 +110,10 @@ class Session:
         if not trains:
             del lines["method"], lines["shown"], lines["budget"]
         return "\n".join(f"{name:>9}  {text}" for name, text in lines.items())
+
+    def _device(self) -> str:
+        name = described(device(self.config.model))
+        return name if self.ranks.count == 1 else f"{name}, {self.ranks.count} processes"
 
     def _quantised(self) -> str:
         name = self.config.model.name

@@ -47,11 +47,14 @@ def carry_out(
         try:
             import_heavy()
             from sdzero_bench.core.progress import ProgressDisplay
+            from sdzero_bench.policies.devices import take_one_gpu
 
             ranks = launched()
             display = ProgressDisplay(quiet=not ranks.first)
             results = []
-            for session, open_folder in prepare(display, ranks):
+            sessions = prepare(display, ranks)
+            take_one_gpu(sessions[0][0].config.model, ranks)  # it is the same policy in all of them
+            for session, open_folder in sessions:
                 folder = open_folder()
                 display.say(session.describe(folder))
                 results.append(session.execute(folder))
