@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,12 @@ SMALL = [
     "sampling.batch_size=16",
 ]
 """Settings of a run that ends within seconds."""
+
+
+def finding_tests() -> list[str]:
+    """A prefix for commands that start modules of this folder."""
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return ["env", f"PYTHONPATH={path}"]
 
 
 def command(*arguments: str) -> list[str]:
