@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 
@@ -132,6 +131,3 @@ def require_supported(config: RunConfig, ranks: Ranks, shards: bool | None = Non
         raise UserError(
             "lora.rank is not supported with sharded weights (FSDP); adapters need so little memory that DDP is enough"
         )
-    moving = [name for name, value in flatten(config.method).items() if name.endswith("teacher.weights") and value != "frozen"]
-    if shards and moving:
-        raise UserError(f"method.{moving[0]} must be frozen when weights are sharded (FSDP)")
