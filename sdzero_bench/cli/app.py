@@ -59,7 +59,9 @@ app.command()(doctor)
 def main() -> None:
     """Entry point. An error that the user can fix is one line on standard error, with exit code 2."""
     from sdzero_bench.core.errors import UserError
+    from sdzero_bench.core.threads import share_cores
 
+    share_cores()
     try:
         app()
     except UserError as error:

@@ -15,6 +15,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal, cast
 
+from sdzero_bench.core.threads import available_cores
+
 Sharding = Literal["ddp", "fsdp2"]
 """What each process holds: ddp: all weights; fsdp2: its share of weights, gradients and optimiser state."""
 
@@ -71,8 +73,7 @@ def run_processes(layout: Layout, module: str, arguments: Sequence[str]) -> int:
 
     logging.disable(logging.ERROR)  # what failed is said by the process that failed
     # Otherwise accelerate gives each process one thread.
-    cores = len(os.sched_getaffinity(0))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // layout.processes)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // layout.processes)))
     try:
         launch_command(launch_command_parser().parse_args(layout.arguments(module, arguments)))
     except ChildFailedError as error:
