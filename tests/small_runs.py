@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from sdzero_bench.runs.launchers.processes import Layout, Sharding
+
 SMALL = [
     "task.train=40",
     "task.validation=2",
@@ -31,6 +33,12 @@ SAVING = "optimizer.save_every=1"
 """A checkpoint at every step, for runs that are cut off in training: it takes as long as the step."""
 
 
+def finding_tests() -> list[str]:
+    """A prefix for commands that start modules of this folder."""
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return ["env", f"PYTHONPATH={path}"]
+
+
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "sdzero_bench", *arguments]
 
@@ -41,12 +49,13 @@ def small_run(method: str, out: Path, *assignments: str) -> list[str]:
     return command("run", "--method", method, "--out", str(out), "--json", *settings)
 
 
-def launched(launcher: str, *arguments: str, processes: int = 2) -> list[str]:
-    """The command under `accelerate launch`, with the package's own configuration."""
-    config = Path(__file__).parent.parent / "sdzero_bench" / "cli" / "launchers" / f"{launcher}.yaml"
-    program = [str(Path(__file__).with_name("shards_on_cpus.py"))] if launcher == "fsdp2" else ["-m", "sdzero_bench"]
-    options = ["--config_file", str(config), "--num_processes", str(processes), "--main_process_port", "0"]
-    return [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", *options, *program, *arguments]
+def launched(sharding: Sharding, *options: str) -> list[str]:
+    """The command that starts a run with these options in two processes."""
+    if sharding == "ddp":
+        return command("launch", "--processes", "2", *options)
+    # As `launch` does it, but for a program in which CPUs pass for devices that can hold shards.
+    accelerate = [*finding_tests(), sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
+    return [*accelerate, *Layout(2, sharding).arguments("shards_on_cpus", ["run", *options])]
 
 
 def finished(arguments: list[str], cwd: Path | None = None, check: bool = False) -> subprocess.CompletedProcess[str]:

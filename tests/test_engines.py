@@ -31,6 +31,7 @@ from sdzero_bench.policies.lora import adapted
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.schema import QuestionFiles
 from sdzero_bench.runs.config import resolve
+from sdzero_bench.runs.launchers.processes import Sharding
 from sdzero_bench.runs.resuming import session_in
 from sdzero_bench.runs.session import Session
 
@@ -400,7 +401,7 @@ def test_a_run_logs_how_far_the_samplers_probabilities_are_from_the_trainers(dty
 
 @pytest.mark.vllm
 @pytest.mark.parametrize("launcher", ["ddp", pytest.param("fsdp2", marks=pytest.mark.slow)])
-def test_two_processes_have_an_engine_each_and_draw_the_samples_of_one(launcher: str, tmp_path: Path) -> None:
+def test_two_processes_have_an_engine_each_and_draw_the_samples_of_one(launcher: Sharding, tmp_path: Path) -> None:
     """Of policies in training as well, whose weights both engines follow."""
     settings = [
         "engine.name=vllm",
@@ -410,7 +411,7 @@ def test_two_processes_have_an_engine_each_and_draw_the_samples_of_one(launcher:
         "method.teacher.weights=frozen",
     ]
     one = run_json(small_run("sdft", tmp_path / "one", *settings))
-    two = run_json(launched(launcher, *small_run("sdft", tmp_path / "two", *settings)[3:]))
+    two = run_json(launched(launcher, *small_run("sdft", tmp_path / "two", *settings)[4:]))
     assert journal(Path(two["folder"])) == journal(Path(one["folder"]))
     assert two["evaluation"] == one["evaluation"]
     ratios = [json.loads(line)["sampler_ratio"] for line in (Path(two["folder"]) / "training" / "sdft.jsonl").open()]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from ray.cluster_utils import Cluster
-from small_runs import command
+from small_runs import SMALL, command
 from test_sweep import TINY, check_finished, finish, folder, lines, start, sweep, wait_for
 
 from sdzero_bench.core.errors import UserError
@@ -19,7 +22,9 @@ from sdzero_bench.runs.sweep.display import SweepDisplay
 from sdzero_bench.runs.sweep.grid import Grid
 from sdzero_bench.runs.sweep.launching import Place
 from sdzero_bench.runs.sweep.on_slurm import SlurmRuns
+from sdzero_bench.runs.sweep.remote_run import RemoteRun
 from sdzero_bench.runs.sweep.scheduler import Scheduler
+from sdzero_bench.runs.sweep.slurm_options import slurm_options
 
 
 @pytest.fixture
@@ -67,24 +72,97 @@ def test_a_cluster_that_is_not_there_or_too_small_is_said(tmp_path: Path, cluste
         assert "Traceback" not in done.stderr
 
 
-def test_slurm_jobs_are_runs_and_what_fails_says_why(tmp_path: Path) -> None:
-    wanted = Grid(["rft"], [None], [0], assignments=TINY)
-    runs = SlurmRuns(tmp_path, "local", 1, 0, 1.0, None)
+def test_slurm_jobs_are_runs_of_a_process_for_each_gpu_and_a_preempted_one_goes_on(tmp_path: Path) -> None:
+    """submitit says that the job has two GPUs; there are none, so that the two processes run on CPUs."""
+    wanted = Grid(["rft"], [None], [0], assignments=[*TINY, "method.epochs=3"])
+    runs = SlurmRuns(RemoteRun(tmp_path, gpus=2), "local", 1, 1.0)
+    scheduler = Scheduler(runs.start, SweepDisplay(2), lambda: False, jobs=1)
+    preempting = threading.Thread(target=_preempt_once_it_trains, args=[tmp_path])
+    preempting.start()
+    (entry,) = scheduler.run(wanted.runs(tmp_path)[1:])
+    preempting.join()
+    assert entry.state == "done"
+    run = folder(tmp_path, "rft")
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["state"] == "finished"
+    assert [session["hardware"]["processes"] for session in manifest["sessions"]] == [2, 2]
+    rows = [json.loads(line) for line in (run / "journal" / "rft.sample.jsonl").read_text().splitlines()]
+    assert len(rows) == len({(row["question_id"], row["index"]) for row in rows}) == 40 * 2
+
+
+def _preempt_once_it_trains(out: Path) -> None:
+    """What Slurm does before it takes a node away: it signals the job's task."""
+    wait_for(lambda: lines(out, "rft-*/training/rft.jsonl") > 0)
+    tasks = [p for p in psutil.Process().children(recursive=True) if "submitit.core._submit" in p.cmdline()]
+    tasks[-1].send_signal(signal.SIGUSR2)
+
+
+def test_slurm_jobs_are_runs_and_one_that_fails_says_why(tmp_path: Path) -> None:
+    runs = SlurmRuns(RemoteRun(tmp_path), "local", 1, 1.0)
     scheduler = Scheduler(runs.start, SweepDisplay(2), lambda: False, jobs=2)
-    assert [entry.state for entry in scheduler.run(wanted.runs(tmp_path))] == ["done", "done"]
-    check_finished(tmp_path)
-    broken = Grid(["rft"], [None], [0], assignments=[*TINY, "model.name=/nowhere"])
-    (_, entry) = scheduler.run(broken.runs(tmp_path))
-    assert (entry.state, entry.reason) == ("failed", "there is no model directory '/nowhere'")
+    broken = Grid(["base"], [None], [0], assignments=[*SMALL, "model.name=/nowhere"]).runs(tmp_path)
+    whole = Grid(["base"], [None], [0], assignments=SMALL).runs(tmp_path)
+    failed, done = scheduler.run([*broken, *whole])
+    assert (failed.state, failed.reason) == ("failed", "there is no model directory '/nowhere'")
+    assert done.state == "done"
 
 
 def test_no_slurm_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no Slurm on this machine"):
-        SlurmRuns(tmp_path, "slurm", 1, 0, 1.0, None)
+        SlurmRuns(RemoteRun(tmp_path), "slurm", 1, 1.0)
 
 
-def test_options_of_another_launcher_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--address has no effect with --launcher slurm"):
-        Place("slurm", tmp_path, None, "auto", 1, 0, 1.0, None).open()
-    with pytest.raises(UserError, match="--partition has no effect with --launcher local"):
-        Place("local", tmp_path, None, None, 1, 0, 1.0, "gpu").open()
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ({"launcher": "slurm", "address": "auto"}, "--address has no effect with --launcher slurm; it is for ray"),
+        ({"launcher": "local", "partition": "gpu"}, "--partition has no effect with --launcher local; it is for slurm"),
+        ({"launcher": "ray", "slurm": ["account=a"]}, "--slurm has no effect with --launcher ray; it is for slurm"),
+        ({"launcher": "local", "cpus": 2}, "--cpus has no effect with --launcher local; it is for ray and slurm"),
+        ({"launcher": "local", "gpus": 1, "sharding": "fsdp2"}, "--sharding fsdp2 needs --gpus 2 or more"),
+    ],
+)
+def test_options_without_effect_are_refused(place: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=said):
+        Place(out=tmp_path, **place).open()
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("acount=nlp", "unknown option of Slurm 'acount'; did you mean 'account'?"),
+        ("account", "--slurm 'account' is not KEY=VALUE, such as account=nlp"),
+        ("time=60", "--slurm time is not available: use --hours"),
+        ("nodes=2", "a run of a sweep uses one node; for more, call `sdzero-bench launch --nodes`"),
+        ("setup=module load cuda", "--slurm setup takes a list"),
+    ],
+)
+def test_a_wrong_option_of_slurm_is_said_in_one_line(option: str, said: str) -> None:
+    with pytest.raises(UserError, match=re.escape(said)) as error:
+        slurm_options([option])
+    assert "\n" not in str(error.value)
+
+
+def test_options_reach_sbatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for sbatch, which keeps the script that it is given."""
+    for name, does in (("srun", "true"), ("sbatch", f"cp $1 {tmp_path}/script; echo Submitted batch job 7")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    options = ["account=nlp", "qos=high", "mem=64GB", "constraint=a100|h100", "requeue=true", "setup=[module load cuda]"]
+    runs = SlurmRuns(RemoteRun(tmp_path / "out", gpus=8), "slurm", 16, 12.0, "gpu", options)
+    runs.start(Grid(["rft"], [None], [0], assignments=TINY).runs(tmp_path)[0], 0)
+    script = (tmp_path / "script").read_text().splitlines()
+    flags = {line.removeprefix("#SBATCH --") for line in script if line.startswith("#SBATCH")}
+    assert {
+        "account=nlp",
+        "qos=high",
+        "mem=64GB",
+        "constraint='a100|h100'",
+        "requeue",
+        "partition=gpu",
+        "cpus-per-task=16",
+        "gpus-per-node=8",
+        "time=720",
+    } <= flags
+    assert "module load cuda" in script

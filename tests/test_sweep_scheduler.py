@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 from synthetic_records import write_finished
 
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.records.folder import LockedError, RunFolder
 from sdzero_bench.runs.resuming import resume_session
@@ -271,6 +272,17 @@ def test_children_share_the_cores_and_take_accelerators_in_turn(tmp_path: Path, 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert visible_accelerators() == []
     assert Children(1, tmp_path).environment(0)["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_children_take_as_many_gpus_as_asked_with_a_process_for_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,5")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+    children = Children(2, tmp_path, gpus=2)
+    assert [children.environment(slot)["CUDA_VISIBLE_DEVICES"] for slot in range(2)] == ["0,1", "2,3"]
+    assert children.environment(0)["OMP_NUM_THREADS"] == "2"
+    with pytest.raises(UserError, match="--gpus 2 with --jobs 3 needs 6 GPUs, but the number of visible ones is 5"):
+        Children(3, tmp_path, gpus=2)
 
 
 def test_a_child_reports_its_phases_a_few_times_a_second() -> None:

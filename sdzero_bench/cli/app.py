@@ -10,6 +10,7 @@ from sdzero_bench.cli.commands.eval import evaluate
 from sdzero_bench.cli.commands.executing import fail
 from sdzero_bench.cli.commands.export import export
 from sdzero_bench.cli.commands.inspect import inspect
+from sdzero_bench.cli.commands.launch import CONTEXT, launch
 from sdzero_bench.cli.commands.launchers import launchers
 from sdzero_bench.cli.commands.methods import methods
 from sdzero_bench.cli.commands.pack import pack
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 # In the order of --help.
 app.command()(run)
+app.command(context_settings=CONTEXT)(launch)
 app.command("eval")(evaluate)
 app.command()(sweep)
 app.command()(report)
@@ -57,7 +59,9 @@ app.command()(doctor)
 def main() -> None:
     """Entry point. An error that the user can fix is one line on standard error, with exit code 2."""
     from sdzero_bench.core.errors import UserError
+    from sdzero_bench.core.threads import share_cores
 
+    share_cores()
     try:
         app()
     except UserError as error:

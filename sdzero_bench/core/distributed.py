@@ -6,15 +6,18 @@ All ranks sample and train; the first one does the bookkeeping. Samples are gath
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 
 T = TypeVar("T")
+
+PRECEDENCE_SECONDS = 20.0
+"""Longer than a process takes to end, and the launcher to notice it."""
 
 
 class Ranks:
@@ -93,26 +96,40 @@ def launched() -> Ranks:
     return Ranks(state.process_index, state.num_processes)
 
 
+def give_precedence(ranks: Ranks) -> None:
+    """To be called by a rank that has failed: let the first one speak if that failed too.
+
+    Ranks fail together, for the same reason or because they have lost the first one; the launcher ends them once that is gone.
+    """
+    if not ranks.first:
+        time.sleep(PRECEDENCE_SECONDS)
+
+
 def sharded() -> bool:
     """Whether the launcher was configured to shard the weights over the ranks (FSDP)."""
     return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
-def require_supported(config: RunConfig, ranks: Ranks) -> None:
-    """Raise `UserError` for settings that do not work with several processes."""
+def require_supported(config: RunConfig, ranks: Ranks, shards: bool | None = None) -> None:
+    """Raise `UserError` for settings that do not work with several processes.
+
+    `shards`: whether they shard the weights; None: as this process was launched.
+    """
     if ranks.count == 1:
         return
+    shards = sharded() if shards is None else shards
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
         raise UserError("DeepSpeed is not supported; shard the weights with FSDP2 (`sdzero-bench launchers`)")
+    if config.model.device.startswith("cuda:"):
+        raise UserError(
+            f"model.device={config.model.device} is one GPU, and each of {ranks.count} processes needs its own; leave it out"
+        )
     if config.optimizer.batch_size % ranks.count:
         raise UserError(
             f"optimizer.batch_size={config.optimizer.batch_size} cannot be divided evenly among {ranks.count} processes; "
             f"choose a multiple of {ranks.count}"
         )
-    if sharded() and config.lora.rank is not None:
+    if shards and config.lora.rank is not None:
         raise UserError(
             "lora.rank is not supported with sharded weights (FSDP); adapters need so little memory that DDP is enough"
         )
-    moving = [name for name, value in flatten(config.method).items() if name.endswith("teacher.weights") and value != "frozen"]
-    if sharded() and moving:
-        raise UserError(f"method.{moving[0]} must be frozen when weights are sharded (FSDP)")

@@ -24,7 +24,7 @@ class ModelConfig(Section):
     """Attention kernel in training and in the engine `transformers`; auto: sdpa, where the model supports it. `sdzero-bench
     doctor` shows which ones work on a machine."""
     device: str = "auto"
-    """A torch device, such as cuda:1 or cpu; auto: a GPU if one is available, else the CPU."""
+    """A torch device, such as cuda:1 or cpu; auto: the first GPU if one is visible, else the CPU. One process uses one GPU."""
     thinking: bool | None = None
     """Whether the model thinks before it answers, if its chat template has that switch (`enable_thinking`); null: the
     template's default."""

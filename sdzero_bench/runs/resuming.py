@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,4 +64,19 @@ def session_in(
             f"engine.dtype={manifest.sampled_in}"
         )
     session.tuning, session.origin = manifest.tuning, manifest.origin
+    if not manifest.hardware.accelerators:
+        use_as_many_threads(manifest.hardware.torch_threads, display)
     return session
+
+
+def use_as_many_threads(began: int, display: ProgressDisplay) -> None:
+    """Use as many threads as the run began with: sums over another number of threads may round differently."""
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(began)
+    elif (now := torch.get_num_threads()) != began:
+        display.say(
+            f"The run began with {began} threads and goes on with {now}, as OMP_NUM_THREADS says: rounding may differ, "
+            f"and with it samples"
+        )

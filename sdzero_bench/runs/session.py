@@ -18,10 +18,11 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
 from sdzero_bench.policies.architecture import architecture, context_length
 from sdzero_bench.policies.chat import PolicyContexts
+from sdzero_bench.policies.devices import described
 from sdzero_bench.policies.engines.length_limit import configured_limit, server_limit
 from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
 from sdzero_bench.policies.gguf import is_gguf, quantisation
-from sdzero_bench.policies.loading import device, load_tokenizer, model_path, switch_thinking
+from sdzero_bench.policies.loading import LOST_UPDATES, device, load_tokenizer, model_path, switch_thinking
 from sdzero_bench.policies.lora import require_peft
 from sdzero_bench.questions.decontamination import RULE, decontaminate
 from sdzero_bench.questions.harness.harness_task import HarnessTask
@@ -54,11 +55,6 @@ from sdzero_bench.training.phrases import STANDARD
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.tracking import require_trackers
 from sdzero_bench.verifiers.equip import equip
-
-LOST_UPDATES = (
-    "model.dtype=bfloat16 loses updates that are smaller than its step: at a learning rate of 5e-6, only 5 to 8 % of the "
-    "weights move; leave model.dtype at auto"
-)
 
 
 class Session:
@@ -131,7 +127,7 @@ class Session:
         sampler = f"{config.engine.name} in {self.sampling_dtype}"
         lines = {
             "method": f"{self.method.name}: {self.method.summary} ({self.method.paper})",
-            "model": f"{config.model.name} on {device(config.model)}, seed {config.seed}{self._quantised()}",
+            "model": f"{config.model.name} on {self._device()}, seed {config.seed}{self._quantised()}",
             "task": f"{self.task.name}, {trained_on}{len(self.test_questions)} {config.evaluation.split} questions",
             "shown": self.method.supervision,
             "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
@@ -144,6 +140,10 @@ class Session:
         if not trains:
             del lines["method"], lines["shown"], lines["budget"]
         return "\n".join(f"{name:>9}  {text}" for name, text in lines.items())
+
+    def _device(self) -> str:
+        name = described(device(self.config.model))
+        return name if self.ranks.count == 1 else f"{name}, {self.ranks.count} processes"
 
     def _quantised(self) -> str:
         name = self.config.model.name

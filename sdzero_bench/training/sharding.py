@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,9 +18,13 @@ def is_sharded(model: torch.nn.Module) -> bool:
 
 def whole_weights(model: torch.nn.Module) -> dict[str, torch.Tensor] | None:
     """The model's full weights, in every process; None if they are not sharded."""
-    if not is_sharded(model):
-        return None
-    return {name: _whole(weight) for name, weight in model.state_dict().items()}
+    return dict(whole_weights_one_by_one(model)) if is_sharded(model) else None
+
+
+def whole_weights_one_by_one(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Names and full weights, of which one at a time is gathered. Tied weights come under each of their names."""
+    for name, weight in model.state_dict().items():
+        yield name, _whole(weight)
 
 
 def whole_copy(model: PreTrainedModel, reuse: PreTrainedModel | None = None) -> PreTrainedModel:
@@ -32,8 +37,8 @@ def whole_copy(model: PreTrainedModel, reuse: PreTrainedModel | None = None) -> 
         copy.generation_config = model.generation_config
     with torch.no_grad():
         own = copy.state_dict()
-        for name, weight in model.state_dict().items():
-            own[name].copy_(_whole(weight))
+        for name, weight in whole_weights_one_by_one(model):
+            own[name].copy_(weight)
     result: PreTrainedModel = copy
     return result
 

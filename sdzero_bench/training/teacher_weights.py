@@ -19,6 +19,7 @@ from trl.trainer.callbacks import SyncRefModelCallback
 from sdzero_bench.policies.lora import weights_of
 from sdzero_bench.training.callbacks import checkpoint_folder
 from sdzero_bench.training.options import TeacherOptions
+from sdzero_bench.training.sharding import is_sharded, whole_weights_one_by_one
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -84,14 +85,16 @@ class TeacherWeights(TrainerCallback):
 
     def _move(self, share: float) -> None:
         student, teacher = self._student(), self._teacher()
-        if not is_peft_model(student):
+        if not is_peft_model(student) and not is_sharded(student):
             SyncRefModelCallback.sync_target_model(student, teacher, share)
             return
-        # The teacher has no adapters: it moves to the student's merged weights.
-        own = teacher.state_dict()
+        # The teacher is whole in every process and has no adapters: it moves to the student's whole, merged weights.
+        weights = weights_of(student) if is_peft_model(student) else whole_weights_one_by_one(student)
+        own = dict(teacher.named_parameters())  # tied weights once: they would move twice
         with torch.no_grad():
-            for name, weight in weights_of(student):
-                own[name].lerp_(weight, share)
+            for name, weight in weights:
+                if name in own:
+                    own[name].lerp_(weight.to(own[name].dtype), share)
 
     def _teacher(self) -> PreTrainedModel:
         teacher: PreTrainedModel = self.trainer.accelerator.unwrap_model(self.trainer.teacher_model)

@@ -39,7 +39,7 @@ def carry_out(
     With `as_json`, standard output is one document: the result, or a list of results if there are several runs. If a run has
     several processes (ranks), only the first prints results. `afterwards` is called with each result after it has been shown.
     """
-    from sdzero_bench.core.distributed import ALONE, launched
+    from sdzero_bench.core.distributed import ALONE, give_precedence, launched
     from sdzero_bench.core.errors import UserError
 
     folder, ranks = None, ALONE
@@ -47,27 +47,35 @@ def carry_out(
         try:
             import_heavy()
             from sdzero_bench.core.progress import ProgressDisplay
+            from sdzero_bench.policies.devices import take_one_gpu
 
             ranks = launched()
             display = ProgressDisplay(quiet=not ranks.first)
             results = []
-            for session, open_folder in prepare(display, ranks):
+            sessions = prepare(display, ranks)
+            take_one_gpu(sessions[0][0].config.model, ranks)  # it is the same policy in all of them
+            for session, open_folder in sessions:
                 folder = open_folder()
                 display.say(session.describe(folder))
                 results.append(session.execute(folder))
             ranks.close()
         except UserError as error:
-            fail(ranks.name + str(error) + _how_to_resume(folder))
+            give_precedence(ranks)
+            fail(ranks.name + str(error) + _how_to_resume(folder, ranks))
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            fail(ranks.name + "interrupted" + _how_to_resume(folder))
+            if not ranks.first:
+                raise SystemExit(2) from None
+            fail("interrupted" + _how_to_resume(folder, ranks))
         except OSError as error:
+            give_precedence(ranks)
             where = f" ({error.filename})" if error.filename else ""
-            fail(f"{ranks.name}{error.strerror or error}{where}" + _how_to_resume(folder))
+            fail(f"{ranks.name}{error.strerror or error}{where}" + _how_to_resume(folder, ranks))
         except Exception:
+            give_precedence(ranks)
             # safetensors, torch and pyarrow each raise an error of their own when the disk is full.
             if folder is not None and folder.disk_is_full:
-                fail(f"the disk of {folder.path} is full; free some space" + _how_to_resume(folder))
+                fail(f"the disk of {folder.path} is full; free some space" + _how_to_resume(folder, ranks))
             raise
         if not ranks.first:
             return
@@ -80,12 +88,15 @@ def carry_out(
             afterwards(result)
 
 
-def _how_to_resume(folder: RunFolder | None) -> str:
+def _how_to_resume(folder: RunFolder | None, ranks: Ranks) -> str:
+    from sdzero_bench.core.distributed import sharded
+
     if folder is not None:
         folder.discard_if_unused()
     if folder is None or not folder.path.is_dir():
         return ""
-    return f". Nothing is lost; resume with: sdzero-bench run --resume {folder.path}"
+    command = "run" if ranks.count == 1 else f"launch --processes {ranks.count}{' --sharding fsdp2' if sharded() else ''}"
+    return f". Nothing is lost; resume with: sdzero-bench {command} --resume {folder.path}"
 
 
 def _show(result: RunResult, output: IO[str]) -> None:

@@ -8,20 +8,18 @@ import typer
 
 
 def launchers(name: Annotated[str | None, typer.Argument(help="Print only the path of this file.")] = None) -> None:
-    """List the accelerate configuration files for runs on several GPUs.
+    """List the accelerate configuration files that `sdzero-bench launch` uses.
 
-    Example:
+    For an `accelerate launch` command of your own:
 
     accelerate launch --config_file $(sdzero-bench launchers fsdp2) --num_processes 8 -m sdzero_bench run --method sdzero
     """
-    from importlib import resources
-
     from sdzero_bench.core.errors import unknown
+    from sdzero_bench.runs.launchers.processes import configurations
 
-    folder = resources.files("sdzero_bench.cli.launchers")
-    found = {entry.name.removesuffix(".yaml"): entry for entry in folder.iterdir() if entry.name.endswith(".yaml")}
+    found = configurations()
     if name is None:
-        for each, file in sorted(found.items()):
+        for each, file in found.items():
             first = file.read_text().splitlines()[0].removeprefix("# ")
             typer.echo(f"{each:8} {first}\n{'':8} {file}")
     elif name in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,14 +56,41 @@ def run(
 
     sdzero-bench run --resume runs/sdzero-micro-arith-s0-20260101-120000
     """
-    from sdzero_bench.runs.config import resolve
+    prepare = preparation(
+        method, preset, model, task, seed, config, assign, report_to, push_to_hub, out, allow_weaker_sandbox, resume
+    )
 
+    def publish(result: RunResult) -> None:
+        from sdzero_bench.report.publishing import push
+
+        if push_to_hub is not None:
+            typer.echo(push(Path(result.folder), push_to_hub, private=False), err=True)
+
+    carry_out(prepare, as_json, publish)
+
+
+def preparation(
+    method: str | None,
+    preset: str | None,
+    model: str | None,
+    task: str | None,
+    seed: int | None,
+    config: Path | None,
+    assign: list[str] | None,
+    report_to: str | None,
+    push_to_hub: str | None,
+    out: Path,
+    allow_weaker_sandbox: bool,
+    resume: Path | None,
+) -> Callable[[ProgressDisplay, Ranks], Prepared]:
+    """What prepares the run that these options of `run` ask for. It raises `UserError` for what is refused before it starts."""
     settings = with_sandbox(assign, allow_weaker_sandbox)
     if report_to is not None:
         settings.append(f"tracking.report_to=[{report_to}]")
 
     def prepare(display: ProgressDisplay, ranks: Ranks) -> Prepared:
         from sdzero_bench.report.publishing import require_login
+        from sdzero_bench.runs.config import resolve
         from sdzero_bench.runs.resuming import resume_session
         from sdzero_bench.runs.session import Session
 
@@ -76,10 +104,4 @@ def run(
         session = Session(resolve(method, preset, config, settings, model, task, seed), display, ranks)
         return [(session, lambda: session.new_folder(out))]
 
-    def publish(result: RunResult) -> None:
-        from sdzero_bench.report.publishing import push
-
-        if push_to_hub is not None:
-            typer.echo(push(Path(result.folder), push_to_hub, private=False), err=True)
-
-    carry_out(prepare, as_json, publish)
+    return prepare

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sdzero_bench.runs.sweep.scheduler import SweepEntry
 
 Launcher = Literal["local", "ray", "slurm"]
+Sharding = Literal["ddp", "fsdp2"]
 
 
 def sweep(
@@ -59,10 +60,24 @@ def sweep(
     address: Annotated[
         str | None, typer.Option(help="ray: address of the cluster. Default: start one on this machine.")
     ] = None,
-    cpus: Annotated[int, typer.Option(min=1, help="ray, slurm: cores per run.")] = 1,
-    gpus: Annotated[int, typer.Option(min=0, help="ray, slurm: GPUs per run.")] = 0,
-    hours: Annotated[float, typer.Option(min=0.02, help="slurm: time limit of a job.")] = 24.0,
+    cpus: Annotated[int | None, typer.Option(min=1, help="ray, slurm: cores per run.", show_default="1")] = None,
+    gpus: Annotated[
+        int,
+        typer.Option(
+            min=0, help="GPUs per run, with a process for each. 0: none on a cluster, and one on this machine if it has any."
+        ),
+    ] = 0,
+    sharding: Annotated[
+        Sharding, typer.Option(help="--gpus 2 or more: what each process holds; see `sdzero-bench launchers`.")
+    ] = "ddp",
+    hours: Annotated[
+        float, typer.Option(min=0.02, help="slurm: time limit of a job. The run is then submitted again and resumed.")
+    ] = 24.0,
     partition: Annotated[str | None, typer.Option(help="slurm: partition to submit to.")] = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="slurm: another option, such as account=nlp or mem=64GB; repeatable."),
+    ] = None,
 ) -> None:
     """Train and evaluate methods x tasks x seeds, each run in a process of its own.
 
@@ -83,6 +98,8 @@ def sweep(
     sdzero-bench sweep --methods rft,sdzero --tune --grid optimizer.learning_rate=1e-4,2e-4,4e-4
 
     sdzero-bench sweep --methods all --launcher ray --address auto --gpus 1 --out /shared/sweep
+
+    sdzero-bench sweep --methods all --launcher slurm --gpus 8 --slurm account=nlp --slurm requeue=true --out /shared/sweep
 
     Exit code: 0 if every run is finished, 1 if one failed, 2 if nothing was
     started or the sweep was interrupted.
@@ -112,9 +129,9 @@ def sweep(
         assignments=with_sandbox(assign, allow_weaker_sandbox),
     )
     tuning = Tuning(wanted, grid_values(grid or [], preset), out / "tuning") if tune else None
-    refuse_early([*wanted.runs(out), *(tuning.runs if tuning else [])])
+    place = Place(launcher, out, jobs, cpus, gpus, sharding, address, hours, partition, slurm or (), storage)
+    refuse_early([*wanted.runs(out), *(tuning.runs if tuning else [])], place.ranks, sharding != "ddp")
     _prepare(out)
-    place = Place(launcher, out, jobs, address, cpus, gpus, hours, partition, storage)
     place.recall([*wanted.runs(out), *(tuning.runs if tuning else [])])
     runs = place.open()
     at_once = place.at_once(len(wanted.runs(out)))

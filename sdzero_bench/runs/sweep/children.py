@@ -11,20 +11,36 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.threads import available_cores
 from sdzero_bench.records.folder import write_atomic
+from sdzero_bench.runs.launchers.processes import Sharding
 from sdzero_bench.runs.sweep.grid import PlannedRun
 from sdzero_bench.runs.sweep.scheduler import Ended
 from sdzero_bench.runs.sweep.status_reports import LOCKED, StatusReport
 from sdzero_bench.verifiers.pool import KNOWN_VERDICTS
 
+WORKER = "sdzero_bench.runs.sweep.worker"
+LAUNCH = "sdzero_bench.runs.launchers.processes"
+
 
 class Children:
-    """Starts runs, `jobs` at a time; each gets an equal share of the cores, and one accelerator if available."""
+    """Starts runs, `jobs` at a time; each gets an equal share of the cores, and `gpus` GPUs, with a process for each.
 
-    def __init__(self, jobs: int, out: Path) -> None:
+    With `gpus=0`, a run gets one GPU if there are any, and may share it. Raises `UserError` if more are needed than visible.
+    """
+
+    def __init__(self, jobs: int, out: Path, gpus: int = 0, sharding: Sharding = "ddp") -> None:
         self.out = out.resolve()
-        self.threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+        self.sharding = sharding
+        self.processes = max(1, gpus)
+        self.threads = max(1, available_cores() // jobs // self.processes)
         self.accelerators = visible_accelerators()
+        if jobs * gpus > len(self.accelerators):
+            raise UserError(
+                f"--gpus {gpus} with --jobs {jobs} needs {jobs * gpus} GPUs, but the number of visible ones is "
+                f"{len(self.accelerators)}; lower one of them"
+            )
 
     def start(self, run: PlannedRun, slot: int) -> Child:
         """Start a run in slot 0, 1, ... Raises `OSError` if its files cannot be written."""
@@ -35,7 +51,7 @@ class Children:
             "origin": run.origin and run.origin.model_dump(mode="json"),
         }
         write_atomic(plan, json.dumps(content, indent=2) + "\n")
-        return Child(run, plan, self.environment(slot))
+        return Child(run, plan, self.environment(slot), self.processes, self.sharding)
 
     def close(self) -> None:
         """Nothing to release."""
@@ -44,24 +60,30 @@ class Children:
         """The environment of the run in this slot. It limits the threads, since torch processes that each use all cores slow
         each other down tenfold or more."""
         threads = min(self.threads, int(os.environ.get("OMP_NUM_THREADS") or self.threads))
-        shares = {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
+        shares = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
+        shares |= {"TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
         shares[KNOWN_VERDICTS] = os.environ.get(KNOWN_VERDICTS) or str(self.out / "verdicts.sqlite")
         if self.accelerators:
-            shares["CUDA_VISIBLE_DEVICES"] = self.accelerators[slot % len(self.accelerators)]
+            first = slot * self.processes
+            own = [self.accelerators[i % len(self.accelerators)] for i in range(first, first + self.processes)]
+            shares["CUDA_VISIBLE_DEVICES"] = ",".join(own)
         return {**os.environ, **shares}
 
 
 class Child:
     """A started run; a `RunAttempt` of the scheduler."""
 
-    def __init__(self, run: PlannedRun, plan: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, run: PlannedRun, plan: Path, environment: dict[str, str], processes: int = 1, sharding: Sharding = "ddp"
+    ) -> None:
         self.report = StatusReport()
         self._log = log_file(run)
         self._log.parent.mkdir(parents=True, exist_ok=True)
+        start = [sys.executable, "-m", *([LAUNCH, sharding, str(processes)] if processes > 1 else []), WORKER]
         with self._log.open("ab") as errors:
             self._logged_before = errors.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "sdzero_bench.runs.sweep.worker", str(run.folder), str(plan)],
+                [*start, str(run.folder), str(plan)],
                 stdin=subprocess.PIPE,  # never written to: when it is closed, the child knows that the sweep has ended
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -103,9 +125,12 @@ class Child:
 
     def kill(self) -> None:
         """Kill the run and all processes that it started."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()  # processes that a launcher started are in groups of their own, and end themselves
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        self._listener.join(timeout=5)
 
 
 def _killed_by(number: int) -> str:

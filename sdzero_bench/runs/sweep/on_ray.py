@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.runs.sweep.grid import PlannedRun
-from sdzero_bench.runs.sweep.remote_run import carry_out
+from sdzero_bench.runs.sweep.remote_run import RemoteRun
 from sdzero_bench.runs.sweep.scheduler import Ended
 from sdzero_bench.runs.sweep.status_reports import StatusReport
 
@@ -24,16 +24,17 @@ class RayRuns:
 
     address:
         Address of the cluster, such as `auto` or `ray://head:10001`; None starts one on this machine only.
-    cpus, gpus:
-        Resources of each run.
+    cpus:
+        Cores of each run.
+    remote:
+        What each machine calls, with the GPUs of each run.
     """
 
-    def __init__(self, out: Path, address: str | None, cpus: int, gpus: float, storage: str | None = None) -> None:
+    def __init__(self, remote: RemoteRun, address: str | None, cpus: int) -> None:
         try:
             import ray
         except ImportError as error:
             raise UserError("--launcher ray needs Ray: pip install 'sdzero-bench[cluster]'") from error
-        self.out, self.storage = out.resolve(), storage
         try:
             _require_listener(address)
             ray.init(address=address, log_to_driver=False, configure_logging=False, include_dashboard=False)
@@ -43,14 +44,16 @@ class RayRuns:
                 f"no Ray cluster answers at {address!r} ({said}); start one with `ray start --head`, and give its address"
             ) from error
         available: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        for name, wanted in (("CPU", cpus), ("GPU", gpus)):
+        for name, wanted in (("CPU", cpus), ("GPU", remote.gpus)):
             if wanted > available.get(name, 0):
                 raise UserError(f"each run needs {wanted:g} {name}, but the Ray cluster has only {available.get(name, 0):g}")
         # Ray retries only what died with its machine or process; a run that fails reports it in its result.
-        self._task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=DEATHS)(carry_out)
+        call: Callable[[RemoteRun, PlannedRun], Ended] = RemoteRun.__call__
+        self._remote = remote
+        self._task: Any = ray.remote(num_cpus=cpus, num_gpus=remote.gpus, max_retries=DEATHS)(call)
 
     def start(self, run: PlannedRun, slot: int) -> RayAttempt:
-        return RayAttempt(self._task.options(name=run.name).remote(run, self.out, self.storage))
+        return RayAttempt(self._task.options(name=run.name).remote(self._remote, run))
 
     def close(self) -> None:
         import ray

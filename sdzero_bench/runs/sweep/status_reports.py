@@ -43,14 +43,22 @@ class StatusReport:
 
 
 class ReportingDisplay(ProgressDisplay):
-    """The display of a run in a sweep: phases are reported to the sweep, messages go to the log."""
+    """The display of a run in a sweep: phases are reported to the sweep, messages go to the log.
 
-    def __init__(self, channel: IO[str]) -> None:
-        super().__init__()
+    Of several processes of a run, one alone `reports` phases.
+    """
+
+    def __init__(self, channel: IO[str], reports: bool = True) -> None:
+        super().__init__(quiet=not reports)
         self.channel = channel
+        self.reports = reports
 
     @contextmanager
     def phase(self, name: str, total: int, unit: str = "samples") -> Iterator[PhaseBar]:
+        if not self.reports:
+            with super().phase(name, total, unit) as bar:
+                yield bar
+            return
         progress = _ReportedProgress(self.channel)
         yield PhaseBar(progress, name, total, unit)
         progress.report()

@@ -2,7 +2,8 @@
 
 PLAN is a JSON file with the run's settings (`config`), how they were chosen (`tuning`) and, if an existing policy is only
 evaluated, the run that it comes from (`origin`). The run starts or resumes in FOLDER. Standard input is a pipe that is closed
-when the sweep ends; standard output carries status reports; standard error is the log.
+when the sweep ends; standard output carries status reports; standard error is the log. Under accelerate this is one of several
+processes of the run, of which the first reports and writes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import IO, Any
 
+from sdzero_bench.core.distributed import Ranks, give_precedence, launched
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import LockedError, NoRoomError, RunFolder
 from sdzero_bench.records.schema import Origin, TuningRecord
@@ -28,20 +30,25 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell start with SIGINT ignored
     channel = _take_standard_output()
     threading.Thread(target=_end_with_the_sweep, daemon=True).start()
-    folder, plan = RunFolder(Path(sys.argv[1])), json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
-    display = ReportingDisplay(channel)
+    plan = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
+    ranks = launched()
+    folder = RunFolder(Path(sys.argv[1]), writes=ranks.first)
+    display = ReportingDisplay(channel, reports=ranks.first)
     try:
         folder.lock()
-        _work(folder, plan, display)
+        _work(folder, plan, display, ranks)
+        ranks.close()
         return 0
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except LockedError:
         return LOCKED
     except UserError as error:
+        give_precedence(ranks)
         folder.discard_if_unused()
         failure = StatusReport(failure=" ".join(str(error).split()), no_room=isinstance(error, NoRoomError))
     except Exception as error:
+        give_precedence(ranks)
         display.say(traceback.format_exc())
         # safetensors, torch and pyarrow each raise an error of their own when the disk is full.
         full = RunFolder(folder.path.parent).disk_is_full
@@ -54,21 +61,25 @@ def main() -> int:
     return 1
 
 
-def _work(folder: RunFolder, plan: dict[str, Any], display: ReportingDisplay) -> None:
-    manifest = folder.manifest
-    if manifest is not None and manifest.state == "finished":
+def _work(folder: RunFolder, plan: dict[str, Any], display: ReportingDisplay, ranks: Ranks) -> None:
+    manifest = folder.manifest if ranks.first else None
+    state = ranks.from_first(manifest.state if manifest is not None else "new")
+    if state == "finished":
         return  # another sweep finished it before this process got the lock
+    from sdzero_bench.policies.devices import take_one_gpu
     from sdzero_bench.runs.config import validate
     from sdzero_bench.runs.resuming import session_in
     from sdzero_bench.runs.session import Session
 
-    if manifest is None:
-        session = Session(validate(plan["config"]), display)
+    if state == "new":
+        session = Session(validate(plan["config"]), display, ranks)
         session.tuning = TuningRecord(**plan["tuning"]) if plan["tuning"] else None
         session.origin = Origin(**plan["origin"]) if plan.get("origin") else None
     else:
-        session = session_in(folder, display)
-    display.say(session.describe(folder))
+        session = session_in(folder, display, ranks)
+    take_one_gpu(session.config.model, ranks)
+    if ranks.first:
+        display.say(session.describe(folder))
     session.execute(folder)
 
 

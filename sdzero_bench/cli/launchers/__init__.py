@@ -1,1 +1,0 @@
-"""Configurations for accelerate: one YAML file per kind of data parallelism."""
