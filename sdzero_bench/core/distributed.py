@@ -115,7 +115,7 @@ def require_supported(config: RunConfig, ranks: Ranks, shards: bool | None = Non
         return
     shards = sharded() if shards is None else shards
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
-        raise UserError("DeepSpeed is not supported; shard the weights with FSDP2 (`sdzero-bench launchers`)")
+        raise UserError("DeepSpeed is not supported; shard the weights with FSDP2 (`sdzero-bench launch --sharding fsdp2`)")
     if config.engine.name == "vllm":
         raise UserError("engine.name=vllm samples in one process; with several, use engine.name=vllm-server or transformers")
     if config.model.device.startswith("cuda:"):
