@@ -185,8 +185,8 @@ def _servers() -> str:
 def _several_devices() -> str:
     found = hardware()["accelerators"]
     if len(found) < 2:
-        raise NotInstalled(f"{len(found)} GPUs; to use several in one run, see `sdzero-bench launchers`")
-    return f"{len(found)} GPUs; to use all of them in one run, see `sdzero-bench launchers`"
+        raise NotInstalled(f"{len(found)} GPUs; to use several in one run: `sdzero-bench launch`")
+    return f"{len(found)} GPUs; to use all of them in one run: `sdzero-bench launch`"
 
 
 def _adapters() -> str:

@@ -119,7 +119,7 @@ def require_supported(config: RunConfig, ranks: Ranks, shards: bool | None = Non
         return
     shards = sharded() if shards is None else shards
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
-        raise UserError("DeepSpeed is not supported; shard the weights with FSDP2 (`sdzero-bench launchers`)")
+        raise UserError("DeepSpeed is not supported; shard the weights with FSDP2 (`sdzero-bench launch --sharding fsdp2`)")
     if config.model.device.startswith("cuda:"):
         raise UserError(
             f"model.device={config.model.device} is one GPU, and each of {ranks.count} processes needs its own; leave it out"
