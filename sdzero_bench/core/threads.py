@@ -13,16 +13,17 @@ CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 SPINS = "5000"
 """How often a waiting thread looks whether its turn has come before it sleeps.
 
-Forward passes of the embedded model, two threads each on two cores: 22 ms for a run alone (20 with OpenMP's default, 32 if waiting
-threads sleep at once); 50 ms each for two runs (58 to 330 with the default, 26 with one thread each); 110 ms each for four (800).
+Forward passes of the embedded model, two threads each on two cores: 22 ms for a run alone (20 with OpenMP's default, 32 if
+waiting threads sleep at once); 50 ms each for two runs (58 to 330 with the default, 26 with one thread each); 110 ms each for
+four (800).
 """
 
 
 def share_cores() -> None:
     """Have waiting threads sleep soon, and use no more threads than this process has cores. What the user has set is kept.
 
-    OpenMP's threads otherwise spin while they wait for each other: if several runs share the cores, each spends its time waiting
-    for threads that are not running, and all are slowed down, tenfold and more on a busy machine. Sleeping changes no result.
+    OpenMP's threads otherwise spin while they wait for each other: if several runs share the cores, each spends its time
+    waiting for threads that are not running, and all are slowed down many times over. Sleeping changes no result.
     """
     for name, value in quick_to_sleep().items():
         os.environ[name] = value
