@@ -12,7 +12,7 @@ import torch
 
 from sdzero_bench.core import threads
 from sdzero_bench.core.progress import ProgressDisplay
-from sdzero_bench.core.threads import available_cores, share_cores
+from sdzero_bench.core.threads import SPINS, available_cores, share_cores
 from sdzero_bench.runs.resuming import use_as_many_threads
 
 PROGRAM = """
@@ -20,7 +20,7 @@ import os, sys
 class WhenTorchIsImported:
     def find_spec(self, name, *_):
         if name == "torch":
-            print(os.environ.get("OMP_WAIT_POLICY"), flush=True)
+            print(os.environ.get("OMP_WAIT_POLICY"), os.environ.get("GOMP_SPINCOUNT"), flush=True)
             os._exit(0)
 sys.meta_path.insert(0, WhenTorchIsImported())
 from sdzero_bench.cli.app import main
@@ -28,10 +28,17 @@ main()
 """
 
 
-@pytest.mark.parametrize(("given", "used"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
-def test_idle_threads_of_a_run_sleep(given: dict[str, str], used: str, tmp_path: Path) -> None:
-    """OpenMP reads the variable once, when it is loaded with torch."""
-    kept = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ({}, f"None {SPINS}"),
+        ({"GOMP_SPINCOUNT": "7"}, "None 7"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"),
+    ],
+)
+def test_waiting_threads_of_a_run_sleep_soon(given: dict[str, str], used: str, tmp_path: Path) -> None:
+    """OpenMP reads the variables once, when it is loaded with torch."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     arguments = [sys.executable, "-c", PROGRAM, "run", "--method", "rft", "--out", str(tmp_path)]
     done = subprocess.run(arguments, env=kept | given, capture_output=True, text=True, check=True)
     assert done.stdout == f"{used}\n", done.stderr
@@ -47,7 +54,7 @@ def test_a_container_may_use_fewer_cores_than_the_machine_has(
     (tmp_path / "cpu.max").write_text(f"{quota}\n")
     monkeypatch.setattr(threads, "CGROUP_QUOTA", tmp_path / "cpu.max")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # kept as it is
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert available_cores() == cores
     share_cores()

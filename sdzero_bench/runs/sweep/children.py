@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.core.threads import available_cores
+from sdzero_bench.core.threads import available_cores, quick_to_sleep
 from sdzero_bench.records.folder import write_atomic
 from sdzero_bench.runs.launchers.processes import Sharding
 from sdzero_bench.runs.sweep.grid import PlannedRun
@@ -60,7 +60,7 @@ class Children:
         """The environment of the run in this slot. It limits the threads, since torch processes that each use all cores slow
         each other down tenfold or more."""
         threads = min(self.threads, int(os.environ.get("OMP_NUM_THREADS") or self.threads))
-        shares = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
+        shares = {"OMP_NUM_THREADS": str(threads), **quick_to_sleep()}
         shares |= {"TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
         shares[KNOWN_VERDICTS] = os.environ.get(KNOWN_VERDICTS) or str(self.out / "verdicts.sqlite")
         if self.accelerators:
