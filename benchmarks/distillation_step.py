@@ -243,13 +243,10 @@ def operations(name: str) -> float:
     """Of one step without what checkpointing computes again: the student forward and backward, the teacher forward."""
     from transformers import AutoConfig
 
-    from sdzero_bench.policies.architecture import KNOWN, Architecture
+    from sdzero_bench.policies.architecture import KNOWN, architecture_of
 
     shape = SHAPES[name]
-    config: Any = AutoConfig.for_model(**(shape.config or KNOWN["Qwen/Qwen3-4B-Instruct-2507"]))
-    (model,) = models(shape, torch.bfloat16)
-    size = model.num_parameters()
-    a = Architecture(size, size, config.num_hidden_layers, config.hidden_size, 0, config.vocab_size, 0)
+    a = architecture_of(AutoConfig.for_model(**(shape.config or KNOWN["Qwen/Qwen3-4B-Instruct-2507"])))
     return shape.student * a.flops(shape.student, backward=True) + shape.teacher * a.flops(shape.teacher, backward=False)
 
 

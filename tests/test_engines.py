@@ -265,7 +265,7 @@ def test_float32_samples_of_a_policy_in_training_are_drawn_in_float32(
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
-    AcceleratorState._reset_state()
+    AcceleratorState._reset_state(reset_partial_state=True)  # other tests may have left a device that is not there
     trained = Accelerator(cpu=True, mixed_precision="bf16").prepare_model(micro)
     computed_in: set[torch.dtype] = set()
     trained.model.layers[0].self_attn.q_proj.register_forward_hook(lambda *call: computed_in.add(call[2].dtype))

@@ -57,7 +57,7 @@ def test_methods_state_what_they_are(name: str) -> None:
     assert cls.summary
     assert cls.paper
     assert inspect.getdoc(cls)
-    assert len(inspect.getsource(sys.modules[cls.__module__]).splitlines()) < 250
+    assert len(inspect.getsource(sys.modules[cls.__module__]).splitlines()) < 300
 
 
 def asked(folder: Path, phases: str) -> set[str]:

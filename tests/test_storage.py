@@ -76,7 +76,7 @@ import pickle, sys
 from sdzero_bench.runs.sweep import remote_run as remote
 remote.SEND_SECONDS = 0.2
 run, out, url = pickle.load(open(sys.argv[1], "rb"))
-print(remote.carry_out(run, out, url).how)
+print(remote.RemoteRun(out, url)(run).how)
 """
 
 

@@ -140,10 +140,14 @@ def architecture(name: str, lora: LoraConfig = NO_ADAPTERS) -> Architecture:
 
     Raises `UserError` if its configuration cannot be loaded, or if it has no layers named in `lora.target_modules`.
     """
+    return architecture_of(configuration(name), lora)
+
+
+def architecture_of(config: PretrainedConfig, lora: LoraConfig = NO_ADAPTERS) -> Architecture:
+    """As `architecture`, of a configuration."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    config = configuration(name)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
         parameters = model.num_parameters()
