@@ -106,15 +106,16 @@ def test_a_run_starts_again_from_its_config_and_resumes_under_its_own_settings_a
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return finished(command("run", *arguments))
 
-    first = json.loads(finished(small_run("rft", tmp_path), check=True).stdout)
+    alone = subprocess.run(small_run("rft", tmp_path), capture_output=True, text=True, check=True)
+    first = json.loads(alone.stdout)
     folder = Path(first["folder"])
     again = run("--config", str(folder / CONFIG), "--out", str(tmp_path / "again"), "--json")
     assert again.returncode == 0, again.stderr
     second = json.loads(again.stdout)
     assert (second["evaluation"], second["question_set"]) == (first["evaluation"], first["question_set"])
-    # Its peak of memory was measured, and is near the plan.
+    # Its peak of memory was measured in a process of its own. What the plan adds to it is that of larger batches.
     (peak,) = (row for row in compared(*plan_of(folder)) if row.what == "bytes of memory at the peak")
-    assert peak.planned == pytest.approx(peak.used, rel=0.3)
+    assert peak.planned == pytest.approx(peak.used, rel=0.4)
 
     refused = run("--resume", str(folder), "--seed", "7", "--set", "optimizer.learning_rate=0.5")
     assert refused.returncode == 2
