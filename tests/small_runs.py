@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -83,6 +84,7 @@ def finished(arguments: list[str], cwd: Path | None = None, check: bool = False)
             code = 1
         finally:
             logging.getLogger().setLevel(level)
+            gc.collect()  # a folder is locked until the objects of its run are gone
         sys.stdout.flush()
         sys.stderr.flush()
         done = subprocess.CompletedProcess(arguments, code, *(Path(file.name).read_text() for file in (out, err)))
