@@ -193,6 +193,16 @@ def test_what_does_not_fit_is_said_with_what_would_help(tmp_path: Path) -> None:
     assert "differs from the paper: domain: math" in said
 
 
+ON_80_GB = ["optimizer.name=adamw_8bit", "engine.sleep=true", "engine.gpu_memory=0.25"]
+
+
+@pytest.mark.parametrize(("settings", "fits"), [([], False), (["lora.rank=32"], True), (ON_80_GB, True)])
+def test_the_paper_s_run_fits_one_card_of_80_gb_where_settings_save_memory(settings: list[str], fits: bool) -> None:
+    given = [part for setting in settings for part in ("--set", setting)]
+    done = finished(command("plan", "--preset", "paper-qwen3-4b", "--assume", "machine.memory_gb=80", *given))
+    assert done.returncode == (0 if fits else 1), done.stdout
+
+
 def test_a_plan_is_one_json_document_where_asked() -> None:
     done = finished(command("plan", "--method", "grpo", "--json"))
     document = json.loads(done.stdout)
