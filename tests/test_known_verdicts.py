@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,15 @@ def test_what_is_known_comes_back_as_it_was(tmp_path: Path) -> None:
     known = KnownVerdicts(tmp_path / "verdicts.sqlite")
     assert known.get(["a", "b", "c"]) == {"a": verdict}
     known.close()
+
+
+def test_threads_share_the_file(tmp_path: Path) -> None:
+    known = KnownVerdicts(tmp_path / "verdicts.sqlite")
+    thread = threading.Thread(target=known.add, args=({"a": Verdict(1.0)},))
+    thread.start()
+    thread.join()
+    known.close()
+    assert KnownVerdicts(tmp_path / "verdicts.sqlite").get(["a"]) == {"a": Verdict(1.0)}
 
 
 def test_a_file_that_cannot_be_used_costs_nothing_but_time(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,15 +16,16 @@ class KnownVerdicts:
     """Verdicts by key, in memory and, if `path` is given, in a file shared with other runs.
 
     The runs of a sweep share one file, since small policies often write the same program. Failures of the verifier are never
-    stored. A file that cannot be used is not an error: everything is verified then.
+    stored. A file that cannot be used is not an error: everything is verified then. Threads may share an object.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._memory: dict[str, Verdict] = {}
+        self._lock = threading.Lock()
         self._file: sqlite3.Connection | None = None
         if path is not None:
             with contextlib.suppress(sqlite3.Error):
-                self._file = sqlite3.connect(path, timeout=30, isolation_level=None)
+                self._file = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
                 self._file.execute("CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, verdict TEXT NOT NULL)")
 
     def get(self, keys: Iterable[str]) -> dict[str, Verdict]:
@@ -31,7 +33,7 @@ class KnownVerdicts:
         found = {}
         for key in set(keys):
             if key not in self._memory and self._file is not None:
-                with contextlib.suppress(sqlite3.Error):
+                with self._lock, contextlib.suppress(sqlite3.Error):
                     row = self._file.execute("SELECT verdict FROM verdicts WHERE key = ?", (key,)).fetchone()
                     if row is not None:
                         self._memory[key] = Verdict.from_dict(json.loads(row[0]))
@@ -45,7 +47,7 @@ class KnownVerdicts:
         self._memory |= fresh
         if self._file is not None and fresh:
             rows = [(key, json.dumps(verdict.as_dict())) for key, verdict in fresh.items()]
-            with contextlib.suppress(sqlite3.Error):
+            with self._lock, contextlib.suppress(sqlite3.Error):
                 self._file.execute("BEGIN")
                 self._file.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", rows)
                 self._file.execute("COMMIT")
