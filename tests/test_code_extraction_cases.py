@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from sdzero_bench.tasks.livecodebench import IMPORTS
 from sdzero_bench.verifiers.code.extraction import after_prelude, extract_program
-from sdzero_bench.verifiers.code.fences import fenced_blocks, lines_of
+from sdzero_bench.verifiers.code.fences import Syntax, fenced_blocks, lines_of
 from sdzero_bench.verifiers.code.program_check import check_program
 from sdzero_bench.verifiers.code.test_forms import parse_tests
 from sdzero_bench.verifiers.sandbox import Limits
@@ -89,7 +89,7 @@ def test_plain_fences_are_those_of_commonmark() -> None:
         if "> " in lines[0] and not all(line.startswith(">") for line in lines[1:]):
             continue  # CommonMark opens another block with a fence after the block quote
         theirs = [(t.info.strip(), t.content) for t in parser.parse(text) if t.type == "fence" and t.content.strip()]
-        ours = [(block.info, block.text) for block in fenced_blocks(lines_of(text)) if block.text.strip()]
+        ours = [(block.info, block.text) for block in fenced_blocks(lines_of(text), Syntax("#")) if block.text.strip()]
         assert [(info, c.split()) for info, c in ours] == [(info, c.split()) for info, c in theirs], text
 
 

@@ -21,7 +21,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from sdzero_bench.verifiers.code.fences import Block, fenced_blocks, lines_of
+from sdzero_bench.verifiers.code.fences import Block, Syntax, fenced_blocks, lines_of
 from sdzero_bench.verifiers.code.python_blocks import ends_in_string, parsed, python_block, solution
 from sdzero_bench.verifiers.code.thinking import after_thinking
 from sdzero_bench.verifiers.sandbox.languages import LANGUAGES
@@ -32,6 +32,8 @@ _DIRECTIVE = re.compile(r"\{?code(?:-cell|-block)?\}?[ \t]+(?=\S)")
 _FILE = re.compile(r"\S*?\.(py|cpp|cc|cxx)(?=$|[\s:,;}\]])")
 _CPP = re.compile(r"^[ \t]*#[ \t]*include\b|\bmain[ \t]*\(", re.MULTILINE)
 _WRAPPER = re.compile(r"^[ \t]*(?:<(answer|code|solution|python|cpp)>|\[(ANSWER|CODE|PYTHON|SOLUTION|BEGIN)\])", re.MULTILINE)
+_PYTHON = Syntax("#", ends_in_string, lambda text: parsed(text) is not None)
+_OTHER = Syntax("//")
 _ENDING = re.compile(r"<\|\w{1,40}\|>|</s>|<eos>|<end_of_turn>")
 
 
@@ -62,7 +64,7 @@ def extract_program(response: str, language: str) -> str | None:
 
 
 def _blocks(lines: list[str], language: str) -> list[Block]:
-    return fenced_blocks(lines, ends_in_string, _parses) if language == "python" else fenced_blocks(lines)
+    return fenced_blocks(lines, _PYTHON if language == "python" else _OTHER)
 
 
 def after_prelude(prelude: str, program: str) -> str:
@@ -142,7 +144,3 @@ def _has_effect(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr | ast.AnnAssign):
         return isinstance(statement.value, ast.Call)
     return True
-
-
-def _parses(text: str) -> bool:
-    return parsed(text) is not None

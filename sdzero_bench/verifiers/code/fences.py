@@ -28,7 +28,6 @@ _NUMBER = re.compile(r"\d{1,9}[.)](?=[ \t])")
 _TAG = re.compile(r"[{.]*[A-Za-z][\w+#.:/-]*[};]*")
 _MARKUP = re.compile(r"(?:</?[\w|:.-]{1,40}>|[ \t])+")
 _CODE_END = re.compile(r"[\w)\]}\"';][ \t]*$")
-_COMMENT = re.compile(r"#|//")
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,17 @@ class Block:
     info: str
     text: str
     first: int
+
+
+@dataclass(frozen=True)
+class Syntax:
+    """What decides about fences inside of programs of a language: the mark of its comments; whether a text ends inside of a
+    string that may contain lines, and whether it is a whole program.
+    """
+
+    comment: str
+    open_string: Callable[[str], bool] = lambda text: False
+    whole: Callable[[str], bool] = lambda text: False
 
 
 @dataclass(frozen=True)
@@ -80,24 +90,16 @@ def lines_of(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def fenced_blocks(
-    lines: list[str], open_string: Callable[[str], bool] | None = None, whole: Callable[[str], bool] | None = None
-) -> list[Block]:
-    """The blocks in order, except empty ones that another block follows at once: an opening fence that was written twice.
-
-    open_string, whole:
-        Whether a text ends inside of a string, and whether it is a whole program; for languages whose strings can hold fences.
-    """
-    return list(_Scan(lines, open_string, whole).blocks())
+def fenced_blocks(lines: list[str], syntax: Syntax) -> list[Block]:
+    """The blocks in order, except empty ones that another block follows at once: an opening fence that was written twice."""
+    return list(_Scan(lines, syntax).blocks())
 
 
 class _Scan:
-    def __init__(
-        self, lines: list[str], open_string: Callable[[str], bool] | None, whole: Callable[[str], bool] | None
-    ) -> None:
+    def __init__(self, lines: list[str], syntax: Syntax) -> None:
         self.lines = lines
-        self.open_string, self.whole = open_string, whole
-        self.tries = _LOOKAHEAD if open_string and whole else 0
+        self.syntax = syntax
+        self.tries = _LOOKAHEAD
 
     def blocks(self) -> Iterator[Block]:
         at = 0
@@ -121,7 +123,7 @@ class _Scan:
                 after = at + 1
             elif (other := fence.reopened_by(inner)) is not None:
                 after = at if _TAG.match(other.info) and _is_info(other.info) else at + 1
-            elif (code := _code_before_fence(inner, fence.marks)) is not None:
+            elif (code := _code_before_fence(inner, fence.marks, self.syntax.comment)) is not None:
                 content.append(code)
                 after = at + 1
             else:
@@ -132,7 +134,7 @@ class _Scan:
 
     def _longer(self, fence: _Fence, start: int, at: int, content: list[str]) -> tuple[list[str], int] | None:
         """The block up to a later closing fence, if it would end inside of a string at the line `at`."""
-        if not (self.tries > 0 and self.open_string and self.whole) or not self.open_string(_text(content, fence.indent)):
+        if self.tries <= 0 or not self.syntax.open_string(_text(content, fence.indent)):
             return None
         self.tries -= 1
         content = [line for line in (fence.inside(text) for text in self.lines[start:at]) if line is not None]
@@ -142,7 +144,7 @@ class _Scan:
                 return None
             if later > at and fence.closed_by(inner):
                 self.tries -= 1
-                if self.whole(_text(content, fence.indent)):
+                if self.syntax.whole(_text(content, fence.indent)):
                     return content, later + 1
             content.append(inner)
         return None
@@ -194,7 +196,7 @@ def _is_info(info: str) -> bool:
     return len(words) == 1 or any(mark in info for mark in "={:") or words[1][0].isdigit()
 
 
-def _code_before_fence(line: str, marks: str) -> str | None:
+def _code_before_fence(line: str, marks: str, comment: str) -> str | None:
     """The code of a line that ends with the closing fence of its block; None for any other line."""
     bare = line.rstrip(_BLANK)
     if bare.endswith(">"):
@@ -204,7 +206,7 @@ def _code_before_fence(line: str, marks: str) -> str | None:
     code = bare.rstrip("`")
     if marks[0] != "`" or len(bare) - len(code) < len(marks) or not _CODE_END.search(code[-40:]):
         return None
-    in_words = "```" in code or _COMMENT.search(code) or code.count('"') % 2 or code.count("'") % 2
+    in_words = "```" in code or comment in code or code.count('"') % 2 or code.count("'") % 2
     return None if in_words else code
 
 
@@ -224,10 +226,12 @@ def _text(content: list[str], indent: int) -> str:
 
 
 def _cut(line: str, columns: int) -> str:
-    if not columns:
-        return line
-    code = line.lstrip(_BLANK)
-    return " " * max(0, _columns(line[: len(line) - len(code)]) - columns) + code
+    """The line without its first blanks. A tab that reaches further becomes blanks."""
+    at = column = 0
+    while column < columns and line[at : at + 1] in (" ", "\t"):
+        column += 1 if line[at] == " " else 4 - column % 4
+        at += 1
+    return " " * (column - columns) + line[at:]
 
 
 def _columns(margin: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
-_TRIAL = re.compile(r"(test|example|demo|main|run_|check_)", re.IGNORECASE)
+_TRIAL = re.compile(r"(test|example|demo|main)", re.IGNORECASE)
 """Names of definitions that only try a solution out."""
 _WRITES = frozenset(("print", "write", "writelines"))
 _BROKEN = re.compile(r"^[ \t]*(?:async def|class|def|from|import)[ \t]|\binput\(|\bstdin\b", re.MULTILINE)
@@ -28,17 +28,25 @@ class PythonBlock:
     """It is not valid Python, but meant as a program."""
     defines: frozenset[str] = frozenset()
     """Names that are bound at the top level."""
-    lacks: frozenset[str] = frozenset()
-    """Names that it reads and binds nowhere, except builtins."""
+    makes: frozenset[str] = frozenset()
+    """Those of them that are not imported."""
+    reads: frozenset[str] = frozenset()
+    """Names that it reads and binds nowhere."""
     imports: frozenset[str] = frozenset()
     """Names imported from modules."""
     adds: bool = False
     """It has definitions of its own, beside such that only try others out."""
+    methods: bool = False
+    """Its functions are methods without their class."""
     reads_input: bool = False
     runs: bool = False
     """Its top level calls something."""
     starts: bool = False
     """It only calls functions without arguments, such as `main()`."""
+
+    @property
+    def lacks(self) -> frozenset[str]:
+        return self.reads - _BUILTINS
 
 
 def parsed(text: str) -> ast.Module | None:
@@ -95,14 +103,17 @@ def python_block(text: str) -> PythonBlock:
         reads_input = reads_input or (isinstance(node, ast.Attribute) and node.attr == "stdin")
     reads_input = reads_input or bool({"input", "stdin", "fileinput"} & (read | bound | imports))
     definitions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    made, imported = _top_level(tree)
     functions = any(isinstance(node, ast.Lambda) for node in nodes)
     return PythonBlock(
         text,
         acts=bool(definitions) or functions or writes or reads_input,
-        defines=frozenset(_top_level(tree)),
-        lacks=frozenset() if "*" in imports else frozenset(read - bound - imports - _BUILTINS),
+        defines=frozenset(made | imported),
+        makes=frozenset(made),
+        reads=frozenset() if "*" in imports else frozenset(read - bound - imports),
         imports=frozenset(imports),
         adds=any(not _TRIAL.match(name) for name in definitions),
+        methods=any(map(_is_method, tree.body)),
         reads_input=reads_input,
         runs=any(_runs(statement) for statement in tree.body),
         starts=bool(tree.body) and all(_starts(statement) for statement in tree.body),
@@ -121,16 +132,19 @@ def solution(blocks: Sequence[tuple[PythonBlock, bool]]) -> str | None:
     chosen: int | None = None
     start: PythonBlock | None = None
     defined: set[str] = set()
+    made: set[str] = set()
     reads_input = False
     for number, (block, choosable) in enumerate(blocks):
-        uses = block.lacks | block.imports
-        fragment = bool(uses & defined) or (bool(block.lacks) and chosen is not None) or reads_input
-        whole = block.broken or (block.acts and (block.adds or block.reads_input or not fragment))
-        if whole and choosable:
+        uses = (block.reads & defined) | (block.imports & made)
+        later = chosen is not None
+        fragment = bool(uses) or (bool(block.lacks) and later) or reads_input
+        whole = block.acts and (block.adds or block.reads_input or not fragment) and not (block.methods and later)
+        if (whole or block.broken) and choosable:
             chosen, start = number, None
         elif chosen is not None and block.starts and uses & blocks[chosen][0].defines:
             start = block
         defined |= block.defines
+        made |= block.makes
         reads_input = reads_input or block.reads_input
     if chosen is None:
         return None
@@ -146,18 +160,24 @@ def solution(blocks: Sequence[tuple[PythonBlock, bool]]) -> str | None:
     return "\n".join(parts)
 
 
-def _top_level(tree: ast.Module) -> set[str]:
-    names: set[str] = set()
+def _top_level(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """The names that the top level makes and imports."""
+    made: set[str] = set()
+    imported: set[str] = set()
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(statement.name)
-        elif isinstance(statement, ast.Import):
-            names.update((name.asname or name.name).partition(".")[0] for name in statement.names)
-        elif isinstance(statement, ast.ImportFrom):
-            names.update(name.asname or name.name for name in statement.names)
+            made.add(statement.name)
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            imported.update((name.asname or name.name).partition(".")[0] for name in statement.names)
         else:
-            names.update(n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-    return names
+            made.update(n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    return made, imported
+
+
+def _is_method(statement: ast.stmt) -> bool:
+    if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    return bool(statement.args.args) and statement.args.args[0].arg == "self"
 
 
 def _is_zero(call: ast.Call) -> bool:
