@@ -10,7 +10,8 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.task import Messages, Split
 from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask, fenced
 from sdzero_bench.questions.programs.hub import only_a_test_set, rows
-from sdzero_bench.verifiers.code.extraction import python_statements
+from sdzero_bench.verifiers.code.extraction import after_prelude, python_statements
+from sdzero_bench.verifiers.code.fences import lines_of
 
 HUB_NAME = "openai/openai_humaneval"
 FIELDS = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
@@ -66,7 +67,7 @@ class HumanEval(CodeTask):
     def program(self, question: Question, response: str) -> str | None:
         program = super().program(question, response)
         if program is not None:
-            return f"{question.details['helpers']}\n\n{program}"
+            return after_prelude(f"{question.details['helpers']}\n", program)
         body = indented_body(response)
         whole = f"{question.text.rstrip()}\n{body}"
         return whole if body and python_statements(whole) else None
@@ -95,7 +96,7 @@ def helpers_of(prompt: str, function: str, question: str) -> str:
 def indented_body(response: str) -> str | None:
     """The lines of a response up to the first unindented one; None if there are none, or if it contains a fenced block."""
     body: list[str] = []
-    for line in response.splitlines():
+    for line in lines_of(response):
         if line.strip() and not line.startswith((" ", "\t")):
             break
         body.append(line)

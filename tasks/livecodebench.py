@@ -15,6 +15,7 @@ from sdzero_bench.core.task import Messages, Split
 from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask, digest
 from sdzero_bench.questions.programs.hub import only_a_test_set
 from sdzero_bench.questions.question_files import read_rows
+from sdzero_bench.verifiers.code.extraction import after_prelude
 from sdzero_bench.verifiers.code.packed_tests import as_forms, unpack
 from sdzero_bench.verifiers.code.test_forms import Tests, parse_tests
 
@@ -24,16 +25,30 @@ FILES = ["test.jsonl", *(f"test{number}.jsonl" for number in range(2, 7))]
 """Files of the data set on the Hub; release_vN consists of the first N of them."""
 
 IMPORTS = """\
-import bisect, collections, copy, datetime, functools, heapq, itertools, json, math, operator, random, re, string, sys
-from bisect import *
+from string import *
+from re import *
+from datetime import *
 from collections import *
-from functools import *
 from heapq import *
-from itertools import *
+from bisect import *
+from copy import *
 from math import *
+from random import *
+from statistics import *
+from itertools import *
+from functools import *
+from operator import *
+from io import *
+from sys import *
+from json import *
+from builtins import *
 from typing import *
+import bisect, collections, copy, datetime, functools, heapq, io, itertools, json, math, operator, random, re, statistics
+import string, sys
+sys.setrecursionlimit(50000)
 """
-"""Prepended to every program, as the contest sites do."""
+"""Prepended to every program, as LiveCodeBench does (lcb_runner/evaluation/testing_util.py). Their order matters: a name means
+what the last import of it gives, so that `pow` and `open` are the builtins."""
 
 
 class LiveCodeBenchRow(TypedDict):
@@ -134,7 +149,7 @@ class LiveCodeBench(CodeTask):
 
     def program(self, question: Question, response: str) -> str | None:
         program = super().program(question, response)
-        return program and f"{IMPORTS}\n{program}"
+        return program and after_prelude(IMPORTS, program)
 
     def prompt(self, question: Question) -> Messages:
         if question.details["function"] is None:

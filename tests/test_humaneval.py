@@ -50,7 +50,7 @@ def test_a_response_may_be_a_program_or_the_body_of_the_function(few: CodeTask) 
         "prose": "    I would filter the list.",
         "a body in a block": fenced(body.strip()),
         "another name": fenced("def odds(numbers):\n" + body),
-        "a cut block": f"```python\n{evens.text}{body}",
+        "a cut block": f"```python\n{evens.text}{body.rstrip()[:-4]}",
     }
     for what, response in wrong.items():
         assert few.verify(evens, response).reward == 0.0, what

@@ -24,6 +24,7 @@ from sdzero_bench.cli.commands.serve import serve
 from sdzero_bench.cli.commands.sweep import sweep
 from sdzero_bench.cli.commands.tasks import tasks
 from sdzero_bench.cli.commands.validate import validate
+from sdzero_bench.cli.commands.verify import verify
 
 app = typer.Typer(
     name="sdzero-bench",
@@ -47,6 +48,7 @@ app.command()(plan)
 app.command()(methods)
 app.command()(presets)
 app.add_typer(tasks, name="tasks")
+app.command()(verify)
 app.command()(pack)
 app.command()(validate)
 app.command()(push)

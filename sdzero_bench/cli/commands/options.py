@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from sdzero_bench.core.settings import RunConfig
 
 Preset = Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")]
 Model = Annotated[str | None, typer.Option(help="Base policy: a directory, a GGUF file, or a name on the Hugging Face Hub.")]
@@ -25,3 +28,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document to
 def with_sandbox(assignments: Sequence[str] | None, allow_weaker_sandbox: bool) -> list[str]:
     """The `--set` assignments, plus the one that `--allow-weaker-sandbox` stands for."""
     return [*(assignments or []), *(["verifying.allow_weaker_sandbox=true"] if allow_weaker_sandbox else [])]
+
+
+def task_config(name: str, assignments: list[str]) -> RunConfig:
+    """The settings of a run on a task or a question file, including the preset's defaults for it."""
+    from sdzero_bench.runs import registry
+    from sdzero_bench.runs.config import resolve
+
+    is_file = Path(name).expanduser().exists() and not name.endswith((".yaml", ".yml"))
+    known = f"file:{name}" if is_file and name not in registry.tasks() else name
+    return resolve("base", assignments=assignments, task=known)

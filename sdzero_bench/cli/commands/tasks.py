@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, with_sandbox
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, task_config, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
 
 if TYPE_CHECKING:
-    from sdzero_bench.core.settings import RunConfig
     from sdzero_bench.questions.proofs.finding import Finding
 
 tasks = typer.Typer(help="List the tasks with their sources; `tasks check` checks one.", invoke_without_command=True)
@@ -73,11 +71,11 @@ def check(
 
     settings = with_sandbox(assign, allow_weaker_sandbox)
     own = [text for text in settings if not text.startswith("against.")]
-    config = _config(name, own)
+    config = task_config(name, own)
     test = None
     if against is not None:
         theirs = ["task." + text.removeprefix("against.") for text in settings if text.startswith("against.")]
-        test = make_task(_config(against, theirs)).load("test")
+        test = make_task(task_config(against, theirs)).load("test")
     task = equip(make_task(config), config.verifying)
     findings = prove(task, config.verifying, ProgressDisplay(), model, test, limit)
     failed = any(finding.state == "failed" for finding in findings)
@@ -87,16 +85,6 @@ def check(
     else:
         _show(name, findings, failed)
     raise typer.Exit(int(failed))
-
-
-def _config(name: str, assignments: list[str]) -> RunConfig:
-    """The settings of a run on the task, including the preset's defaults for it."""
-    from sdzero_bench.runs import registry
-    from sdzero_bench.runs.config import resolve
-
-    is_file = Path(name).expanduser().exists() and not name.endswith((".yaml", ".yml"))
-    known = f"file:{name}" if is_file and name not in registry.tasks() else name
-    return resolve("base", assignments=assignments, task=known)
 
 
 def _show(name: str, findings: list[Finding], failed: bool) -> None:

@@ -28,6 +28,12 @@ class CodeOptions(TaskOptions):
     memory_mb: int = Field(512, gt=0)
     output_kb: int = Field(1024, gt=0)
 
+    def limits(self) -> Limits:
+        """For one test."""
+        return Limits(
+            self.cpu_seconds, total_cpu_seconds=self.total_cpu_seconds, memory_mb=self.memory_mb, output_kb=self.output_kb
+        )
+
 
 class CodeTask(Task):
     """Questions with tests in `details["tests"]`, in one of the forms of verifiers/code/test_forms.py. The program must be
@@ -56,8 +62,7 @@ class CodeTask(Task):
 
     def limits(self, question: Question) -> Limits:
         """For one test."""
-        o = self.options
-        return Limits(o.cpu_seconds, total_cpu_seconds=o.total_cpu_seconds, memory_mb=o.memory_mb, output_kb=o.output_kb)
+        return self.options.limits()
 
     def checked(self, questions: QuestionSet) -> QuestionSet:
         """The questions, once it is certain that all of them can be verified; `load` must return this.

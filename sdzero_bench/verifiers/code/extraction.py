@@ -1,80 +1,146 @@
-"""Which part of a response counts as its program.
+"""Which part of a response is its program.
 
-A fenced block starts with a line of three or more backticks or tildes and an optional tag, and ends with a line of the same
-marks, at least as many, and nothing else. Both may be indented; if every line of the block has the indentation of its opening
-fence, it is removed. The program is, in this order:
+1. Thinking is left out (thinking.py), and fenced blocks are read (fences.py). A block that is never closed ends with the
+   response.
+2. The program is the last block tagged with the language that is a solution; if there is none, the last one without a tag. An
+   empty last block means that there is no program. In Python (python_blocks.py), examples of use, outputs and fragments are no
+   solutions, and earlier blocks that define what the solution lacks are put before it. In C++, a solution has an `#include` or
+   a `main`.
+3. The text before the first fence, or all of it, is like a block without a tag if it is a program: prompts often end with the
+   opening fence. Python has to parse and contain a statement with an effect, so that a plain word or number does not count.
+4. If no block is a solution: the last block tagged with the language, or the last one without a tag. It is run, and fails.
 
-1. None, if the last fence is never closed, even if earlier blocks are complete: the response was truncated.
-2. The last block tagged with the language or one of its aliases.
-3. The last block without a tag.
-4. Only if there is no block at all: the whole response, if it is a program. Python has to parse and contain a statement with
-   an effect, so that a plain word or number does not count; C++ has to contain an `#include`.
-
-Nothing else is accepted: no block in another language, no lines picked out of prose. These rules differ from a Markdown
-parser's, in which an HTML tag such as `</think>` hides a fence on the next line, and a list item can end inside a block.
+Nothing else is accepted: no block in another language, no lines picked out of prose. Only what is extracted here is run, and it
+has to pass every test: which block is chosen decides nothing else.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import warnings
+import textwrap
+from collections.abc import Sequence
 
+from sdzero_bench.verifiers.code.fences import Block, Syntax, fenced_blocks, lines_of
+from sdzero_bench.verifiers.code.python_blocks import ends_in_string, parsed, python_block, solution
+from sdzero_bench.verifiers.code.thinking import after_thinking
 from sdzero_bench.verifiers.sandbox.languages import LANGUAGES
 
-_FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^`\n]*)")
+_TAG = re.compile(r"(?:language-|lang[=:]|sourcecode[:=])?([a-z][a-z+]*)(?:[-_.]?\d[\w.]*)?(?=$|[^\w.+-])")
+_DIRECTIVE = re.compile(r"\{?code(?:-cell|-block)?\}?[ \t]+(?=\S)")
+"""Of MyST and Sphinx, before the language."""
+_FILE = re.compile(r"\S*?\.(py|cpp|cc|cxx)(?=$|[\s:,;}\]])")
+_CPP = re.compile(r"^[ \t]*#[ \t]*include\b|\bmain[ \t]*\(", re.MULTILINE)
+_WRAPPER = re.compile(r"^[ \t]*(?:<(answer|code|solution|python|cpp)>|\[(ANSWER|CODE|PYTHON|SOLUTION|BEGIN)\])", re.MULTILINE)
+_PYTHON = Syntax("#", ends_in_string, lambda text: parsed(text) is not None)
+_OTHER = Syntax("//")
+_ENDING = re.compile(r"<\|\w{1,40}\|>|</s>|<eos>|<end_of_turn>")
 
 
 def extract_program(response: str, language: str) -> str | None:
-    """The text of the program, or None if the response has none. See the rules above.
+    """The text of the program, or None if the response has none. See the rules above. Linear in the length of the response.
 
     language:
         A name in `sdzero_bench.verifiers.sandbox.languages.LANGUAGES`.
     """
-    blocks = _blocks(response)
-    if blocks is None:
+    lines = lines_of(after_thinking(response))
+    blocks = _blocks(lines, language)
+    before = _unwrapped("\n".join([*lines[: blocks[0].first], ""] if blocks else lines))
+    tagged = [block for block in blocks if _is_tagged(block.info, language)]
+    untagged = [block for block in blocks if not block.info]
+    if tagged and not tagged[-1].text.strip():
         return None
-    for tags in (LANGUAGES[language].fences, ("",)):
-        for tag, text in reversed(blocks):
-            if tag in tags:
-                return text if text.strip() else None
-    return response if not blocks and _is_program(response, language) else None
+    if not tagged and not untagged:  # a whole response inside of a Markdown block
+        blocks = [
+            inner for block in blocks if block.info in ("markdown", "md") for inner in _blocks(lines_of(block.text), language)
+        ]
+        tagged = [block for block in blocks if _is_tagged(block.info, language)]
+    if _is_program(before, language):
+        blocks = [first := Block("", before, -1), *blocks]
+        untagged = [first, *untagged]
+    choose = _python_solution if language == "python" else _last_whole
+    chosen = choose(blocks, tagged) or choose(blocks, untagged)
+    return chosen or next((block.text for block in [*reversed(tagged), *reversed(untagged)] if block.text.strip()), None)
 
 
-def _blocks(response: str) -> list[tuple[str, str]] | None:
-    """Tag and text of each block, in order; None if the last one is never closed."""
-    blocks = []
-    opened: re.Match[str] | None = None
-    lines: list[str] = []
-    for line in response.splitlines():
-        fence = _FENCE.fullmatch(line)
-        if opened is None:
-            opened, lines = fence, []
-        elif fence and fence[2].startswith(opened[2]) and not fence[3].strip():
-            tag = opened[3].split()[0] if opened[3].split() else ""
-            if all(text.startswith(opened[1]) for text in lines if text.strip()):
-                lines = [text.removeprefix(opened[1]) for text in lines]
-            blocks.append((tag.strip("{}.").lower(), "\n".join(lines) + "\n"))
-            opened = None
-        else:
-            lines.append(line)
-    return blocks if opened is None else None
+def _blocks(lines: list[str], language: str) -> list[Block]:
+    return fenced_blocks(lines, _PYTHON if language == "python" else _OTHER)
 
 
-def _is_program(text: str, language: str) -> bool:
-    if language == "cpp":
-        return re.search(r"^\s*#\s*include\b", text, re.MULTILINE) is not None
-    if language != "python":
-        return False
-    statements = python_statements(text)
-    return any(not isinstance(s, ast.Expr) or isinstance(s.value, ast.Call) for s in statements or ())
+def after_prelude(prelude: str, program: str) -> str:
+    """The Python program after a prelude, such as imports; its `from __future__` imports stay in front, as Python demands."""
+    tree = parsed(program)
+    future = [s for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__"] if tree else []
+    if not future:
+        return f"{prelude}\n{program}"
+    lines = program.split("\n")
+    head = "\n".join(lines[: future[-1].end_lineno])
+    rest = "\n".join(lines[future[-1].end_lineno :])
+    return f"{head}\n{prelude}\n{rest}"
 
 
 def python_statements(text: str) -> list[ast.stmt] | None:
     """The statements of a Python program, or None if the text is not one."""
-    try:
-        with warnings.catch_warnings():  # about invalid escapes in strings of the program
-            warnings.simplefilter("ignore")
-            return ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    tree = parsed(text)
+    return None if tree is None else tree.body
+
+
+def _is_tagged(info: str, language: str) -> bool:
+    """Whether an info string names the language, such as `Python 3`, `python:a.py`, `{.python .x}`, `src/a.py` or `c++17`."""
+    text = info.lower().lstrip("{. ")
+    if directive := _DIRECTIVE.match(text):
+        text = text[directive.end() :]
+    if file := _FILE.match(text):
+        return file[1] in LANGUAGES[language].fences
+    tag = _TAG.match(text)
+    return tag is not None and tag[1] in LANGUAGES[language].fences
+
+
+def _python_solution(blocks: Sequence[Block], choosable: Sequence[Block]) -> str | None:
+    readable = [b for b in blocks if (not b.info or _is_tagged(b.info, "python")) and b.text.strip()]
+    chosen = {block.first for block in choosable}
+    return solution([(python_block(_python_text(block)), block.first in chosen) for block in readable])
+
+
+def _python_text(block: Block) -> str:
+    """The text of a block; with the rest of the line of its opening fence, or without a common indentation, if only that is
+    Python."""
+    rest = block.info.partition(" ")[2]
+    if (rest or block.text[0] in " \t") and parsed(block.text) is None:
+        for other in (f"{rest}\n{block.text}" if rest else "", textwrap.dedent(block.text)):
+            if other and parsed(other) is not None:
+                return other
+    return block.text
+
+
+def _last_whole(blocks: Sequence[Block], choosable: Sequence[Block]) -> str | None:
+    return next((block.text for block in reversed(choosable) if _CPP.search(block.text)), None)
+
+
+def _unwrapped(text: str) -> str:
+    """The text without special tokens at its end, and without tags such as `<answer>` around the last part of it."""
+    bare = text.rstrip()
+    while bare.endswith(">") and (ending := _ENDING.fullmatch(bare, max(bare.rfind("<"), 0))):
+        bare = bare[: ending.start()].rstrip()
+    if bare != text.rstrip():
+        text = f"{bare}\n"
+    wrapper = next(reversed(list(_WRAPPER.finditer(text))), None)
+    if wrapper is None:
+        return text
+    closing = f"</{wrapper[1]}>" if wrapper[1] else "[DONE]" if wrapper[2] == "BEGIN" else f"[/{wrapper[2]}]"
+    return text[wrapper.end() :].partition(closing)[0].removeprefix("\n")
+
+
+def _is_program(text: str, language: str) -> bool:
+    if language == "cpp":
+        return re.search(r"^[ \t]*#[ \t]*include\b", text, re.MULTILINE) is not None
+    if language != "python":
+        return False
+    return any(map(_has_effect, python_statements(text) or ()))
+
+
+def _has_effect(statement: ast.stmt) -> bool:
+    """A word, a value or a line such as `Answer: x` has none."""
+    if isinstance(statement, ast.Expr | ast.AnnAssign):
+        return isinstance(statement.value, ast.Call)
+    return True

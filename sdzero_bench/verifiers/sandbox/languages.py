@@ -13,7 +13,7 @@ class Language:
 
     name: str
     fences: tuple[str, ...]
-    """Tags of fenced code blocks in this language."""
+    """Tags of fenced code blocks in this language, in lower case and without a version."""
     file_name: str
     hello: str
     """A program that prints `hello`."""
@@ -29,14 +29,14 @@ LANGUAGES = {
     for language in (
         Language(
             name="python",
-            fences=("python", "python3", "py", "py3"),
+            fences=("python", "py", "ipython", "pypy"),
             file_name="program.py",
             hello="print('hello')\n",
             install="reinstall Python",
         ),
         Language(
             name="cpp",
-            fences=("cpp", "c++", "cc", "cxx"),
+            fences=("cpp", "c++", "cc", "cxx", "g++", "gnu++"),
             file_name="program.cpp",
             hello='#include <cstdio>\nint main() { std::puts("hello"); }\n',
             install="install g++ 10 or later under /usr (Debian, Ubuntu: `apt install g++`)",

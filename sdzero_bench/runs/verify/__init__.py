@@ -1,0 +1,1 @@
+"""Verdicts on responses from elsewhere: `sdzero-bench verify`."""
