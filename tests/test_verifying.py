@@ -78,7 +78,7 @@ def test_failures_are_told_from_wrong_answers_and_the_pool_survives_them() -> No
     question = Question("q", "q", "1")
     responses = ["hang", r"\boxed{1}", "die", r"\boxed{2}", "raise", "hang", r"\boxed{1}"]
     started = time.monotonic()
-    with VerifierPool(HangingTask(), workers=2, timeout_seconds=1) as pool:
+    with VerifierPool(HangingTask(), workers=2, timeout_seconds=0.2) as pool:
         verdicts = pool.verify([(question, r) for r in responses])
         again = pool.verify([(question, r"\boxed{1}")] * 4)
     assert [v.status for v in verdicts] == ["timeout", "ok", "error", "ok", "error", "timeout", "ok"]
