@@ -1,7 +1,7 @@
 """Verdicts that no contest grader would dispute: a gold answer, a response, and whether it is right.
 
-math_cases.jsonl says why of each. math_variants.jsonl has more of each kind, many of them from bug reports on math-verify and on
-the graders of lm-eval and verl.
+math_cases.jsonl says why of each. math_variants.jsonl has more of each kind, many of them from bug reports on math-verify and
+on the graders of lm-eval and verl.
 """
 
 from __future__ import annotations

@@ -33,6 +33,9 @@ from sdzero_bench.verifiers.answers.symbols import CIRCULAR
 LARGEST = 400_000
 """In bits. 2^20000 is compared; 9^(9^9) is not."""
 
+MOST_STEPS = 50_000
+"""Operations in one evaluation; sums within sums take many."""
+
 Value = Any
 """A `Fraction`, or a real or complex number of mpmath."""
 
@@ -51,9 +54,13 @@ class Evaluator:
         self.mp: Any = _arithmetic(digits)
         self.variables = variables
         self.bits = 0
+        self.steps = 0
 
     def value(self, node: Node) -> Value:
         """Raises `NoValue`."""
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise NoValue("too many operations")
         try:
             found = self._value(node)
         except (ZeroDivisionError, OverflowError, ValueError, TypeError, NotImplementedError, MemoryError) as error:
