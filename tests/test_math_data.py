@@ -48,7 +48,7 @@ def test_every_gold_answer_is_right_and_every_tampered_one_wrong(name: str, coun
     for split, count in zip(("train", "validation", "test"), counts, strict=True):
         assert findings[f"{split} questions"].found.startswith(f"{count:,},") == (count > 0)
     number = sum(counts)
-    assert findings["gold answers"].found == f"{2 * number:,} right responses to {number:,} of {number:,} questions earn 1"
+    assert findings["gold answers"].found == f"{2 * number:,} correct responses to {number:,} of {number:,} questions earn 1"
 
 
 def test_gsm8k_is_what_it_was_as_a_class_of_its_own() -> None:

@@ -56,7 +56,7 @@ def final_answer(response: str) -> str | None:
         end = closing(response, start + 1)
         if end is None:
             return None
-        if answer := response[start + 1 : end].strip():
+        if answer := re.sub(r"(?<!\\)\\$", "", response[start + 1 : end].strip()):  # `\\ ` is a blank too
             return _with_those_before(response, boxes, box, answer)
     if any(response[box.end() : box.end() + 1] == "{" for box in boxes):
         return None

@@ -118,7 +118,10 @@ def _rounds_to(decimal: Node, exact: Node) -> bool:
     if place is None or significant < ENOUGH:
         return False
     evaluator = Evaluator({}, DIGITS + 2 * significant)
-    found = evaluator._inexact(evaluator.value(exact))
+    found = evaluator.value(exact)
+    if isinstance(found, Fraction) and _decimal(exact)[1] is None:
+        return abs(found - value) < place
+    found = evaluator._inexact(found)
     if evaluator.mp.im(found) or evaluator.mp.isinf(found):
         return False
     _, its_place, its_digits = _decimal(exact)

@@ -53,7 +53,9 @@ def _spelled_out(tokens: list[Piece]) -> list[Piece]:
     """The tokens with words as what they are in a formula: functions, units, or else letters that are multiplied."""
     found: list[Piece] = []
     for token in tokens:
-        if token.kind != "word" or token.text in FUNCTIONS or token.text in WORDS or token.text == "sqrt":
+        if token.kind == "word" and token.text.lower() == "infinity":
+            found.append(Piece("word", "infinity", token.spaced))
+        elif token.kind != "word" or token.text in FUNCTIONS or token.text in WORDS or token.text == "sqrt":
             found.append(token)
         elif token.prose:
             found.append(token if len(token.text) > 1 else Piece("letter", token.text, token.spaced))

@@ -53,8 +53,9 @@ def _factor(tokens: list[Piece]) -> Node | None:
 
 def ratio_of(tokens: list[Piece]) -> Ratio | None:
     half = tokens[-1].text.lower() if tokens[-1].kind == "word" and tokens[-1].text.lower() in ("am", "pm") else None
-    parts, colons = parts_of(tokens[:-1] if half else tokens, {":"})
-    if not colons:
+    to = {"to"} if all(t.kind == "number" or t.text == "to" for t in tokens) else set()
+    parts, colons = parts_of(tokens[:-1] if half else tokens, {":", *to})
+    if not colons or not all(parts):
         return None
     clock = all(len(p) == 1 and p[0].kind == "number" and p[0].text.isdigit() and len(p[0].text) <= 2 for p in parts) and all(
         len(p[0].text) == 2 for p in parts[1:]
@@ -66,8 +67,12 @@ def ratio_of(tokens: list[Piece]) -> Ratio | None:
 
 def numeral_of(tokens: list[Piece]) -> Numeral | None:
     """Digits with the base as a subscript, such as 4210_5 or A5_{11}."""
+    sign = "-" if tokens[0].text == "-" else ""
+    tokens = tokens[1:] if sign else tokens
     place = next((n for n, t in enumerate(tokens) if t.text == "_"), None)
-    if place is None or place == 0 or not all(t.kind in ("number", "letter", "word") for t in tokens[:place]):
+    if place is not None and [t.text for t in (*tokens[:1], *tokens[place - 1 : place])] == ["(", ")"]:
+        tokens, place = [*tokens[1 : place - 1], *tokens[place:]], place - 2
+    if place is None or place <= 0 or not all(t.kind in ("number", "letter", "word") for t in tokens[:place]):
         return None
     digits = "".join(t.text for t in tokens[:place])
     below = [t for t in tokens[place + 1 :] if t.text not in ("{", "}", "(", ")")]
@@ -80,7 +85,7 @@ def numeral_of(tokens: list[Piece]) -> Numeral | None:
         return None
     if any(int(c, 36) >= base for c in digits if c != "."):
         raise NotAnAnswer(f"digits that base {base} does not have")
-    return Numeral(digits.lstrip("0") or "0", base)
+    return Numeral(sign + (digits.lstrip("0") or "0"), base)
 
 
 def residue_of(tokens: list[Piece], value: ValueReader) -> Residue | None:

@@ -68,10 +68,12 @@ def _without_label(tokens: list[Piece]) -> list[list[Piece]]:
     opening = 0
     while opening < len(tokens) - 1 and tokens[opening].prose and tokens[opening].text.lower() in _OPENING_WORDS:
         opening += 1
+    if opening == 1 and tokens[0].text.lower() in ("option", "choice") and len(tokens) < 5:
+        return [tokens[1:]]
     return [tokens[opening:] if opening > 1 else tokens]
 
 
-_OPENING_WORDS = {"the", "final", "correct", "answer", "is", "equals", ":"}
+_OPENING_WORDS = {"the", "final", "correct", "answer", "is", "equals", ":", "option", "choice"}
 
 
 def _statement(tokens: list[Piece], measured: bool) -> Statement:
@@ -156,6 +158,8 @@ def _value(tokens: list[Piece], measured: bool) -> Statement:
         return numeral
     if (matrix := matrix_of(tokens)) is not None:
         return matrix
+    if len(tokens) > 4 and re.fullmatch("[A-Z]", tokens[0].text) and (point := _point(tokens[1:], measured)) is not None:
+        return Named((tokens[0].text,), point)
     if (group := _bracketed(tokens, measured)) is not None:
         return group
     if (ratio := ratio_of(tokens)) is not None:
@@ -163,6 +167,14 @@ def _value(tokens: list[Piece], measured: bool) -> Statement:
     if (words := as_words(tokens)) is not None:
         return words
     return quantity(tokens, measured)
+
+
+def _point(tokens: list[Piece], measured: bool) -> Bracketed | None:
+    """The coordinates of a point that is named right in front of them, as in P(2, 3)."""
+    if tokens[0].text != "(" or closing_at(tokens, 0) != len(tokens) - 1:
+        return None
+    found = _bracketed(tokens, measured)
+    return found if isinstance(found, Bracketed) else None
 
 
 def _is_set(tokens: list[Piece]) -> bool:

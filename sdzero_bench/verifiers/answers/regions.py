@@ -9,7 +9,7 @@ from typing import Any
 
 from sdzero_bench.verifiers.answers.equality import equal
 from sdzero_bench.verifiers.answers.evaluation import Evaluator, NoValue
-from sdzero_bench.verifiers.answers.nodes import Infinity, Node, Number, Total, negative, symbols
+from sdzero_bench.verifiers.answers.nodes import Call, Infinity, Node, Number, Total, negative, symbols
 from sdzero_bench.verifiers.answers.statements import (
     Braced,
     Bracketed,
@@ -22,6 +22,7 @@ from sdzero_bench.verifiers.answers.statements import (
     Statement,
 )
 
+_TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
 _LEAST, _GREATEST = negative(Infinity()), Infinity()
 
 
@@ -98,6 +99,14 @@ def _solved(inequality: Inequality) -> Region | None:
     if len(names) != 1:
         return None
     (name,) = names
+    match inequality:
+        case Inequality((Call("abs", (inside,)), bound), (sign,)) if not symbols(bound):
+            if sign in ("<", r"\le"):
+                return _solved(Inequality((negative(bound), inside, bound), (sign, sign)))
+            if sign in (">", r"\ge"):
+                above = _solved(Inequality((inside, bound), (sign,)))
+                below = _solved(Inequality((negative(bound), inside), (sign,)))
+                return _combined(above, "union", below) if above and below else None
     found: Region | None = Region(_ALL, name)
     for left, sign, right in zip(inequality.sides, inequality.signs, inequality.sides[1:], strict=False):
         part = _half_line(left, sign, right, name)
@@ -113,7 +122,7 @@ def _half_line(left: Node, sign: str, right: Node, name: str) -> Region | None:
         return None
     bound, turned = at
     if turned:
-        sign = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}.get(sign, sign)
+        sign = _TURNED.get(sign, sign)
     pieces = {
         "<": ((Cut(_LEAST, True), Cut(bound, False)),),
         r"\le": ((Cut(_LEAST, True), Cut(bound, True)),),

@@ -84,7 +84,10 @@ def _is_restated(tokens: list[Piece]) -> bool:
 
 
 def _must_agree(tokens: list[Piece], last: list[Piece]) -> None:
-    """Sides between the name and the last one have to be readable; what they say does not count."""
+    """Sides between the name and the last one have to be readable; what they say does not count. In a = 1 b = 2 such a side is
+    the value of one name and the next name."""
+    if len(tokens) > 1 and tokens[-1].kind == "letter" and tokens[-1].spaced and tokens[-2].kind == "number":
+        raise NotAnAnswer("two equations in a row")
     formula(tokens)
 
 

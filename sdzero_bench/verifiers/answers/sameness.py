@@ -200,7 +200,7 @@ def _same_lists(gold: Statement, answer: Statement) -> bool:
         values = _values_by_name(other.items)
         if group.opening == "[" or group.closing == "]":
             return _same_regions(gold, answer)
-        if _in_order(group.items, list(values.values()) if values else other.items):
+        if values and _in_order(group.items, list(values.values())):
             return True
     return _same_regions(gold, answer)
 

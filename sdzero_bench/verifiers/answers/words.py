@@ -53,9 +53,13 @@ def as_words(tokens: list[Piece]) -> Words | None:
     words = [t for t in tokens if t.kind == "word" and len(t.text) > 1]
     if not words or any(not t.prose and t.text in _IN_FORMULAS for t in tokens):
         return None
+    if len(tokens) == 1 and tokens[0].text.lower() == "infinity":
+        return None
     if len(tokens) == 1 and (_is_product(tokens[0]) or tokens[0].text.lower() in NUMBERS):
         return None
     if any(t.text.lower() in _JOINING for t in words):
+        return None
+    if [t.text if t.kind == "word" else t.kind for t in tokens] == ["number", "to", "number"]:
         return None
     numbers = [place for place, t in enumerate(tokens) if t.kind == "number"]
     if numbers and numbers == [0]:
@@ -68,10 +72,14 @@ def as_words(tokens: list[Piece]) -> Words | None:
         return None
     if any(t.text in ("/", "-", "!") and not _within_words(tokens, n) for n, t in enumerate(tokens)):
         return None
-    said = [t.text.casefold() for t in tokens if t.text not in _PUNCTUATION]
+    said = [_singular(t.text.casefold()) for t in tokens if t.text not in _PUNCTUATION]
     while len(said) > 1 and said[0] in _ARTICLES:
         said = said[1:]
     return Words(" ".join(said))
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
 def as_letter(tokens: list[Piece]) -> str | None:
