@@ -79,8 +79,8 @@ def _contest_case(row: dict[str, Any]) -> Case:
 def _case(group: str, row: dict[str, Any]) -> Case:
     answer = row.get("answer")
     response = row["response"] if answer is None else stated(answer)
-    shown, rest = str(row.get("response", answer)), {name: row.get(name) for name in ("why", "published")}
-    return Case(group, row["gold"], response, shown, row["right"], row["from"], **rest)
+    shown = str(row.get("response", answer))
+    return Case(group, row["gold"], response, shown, row["right"], row["from"], row.get("why"), row.get("published"))
 
 
 def stated(answer: str) -> str:

@@ -26,6 +26,8 @@ _BRACED = re.compile(r"\{\s*(\{[^{}]*\})\s*\}")
 _COMPARISONS = {"<=": r"\le ", ">=": r"\ge ", "=<": r"\le ", "!=": r"\ne ", "==": "=", "<>": r"\ne "}
 _COMPARED = re.compile("|".join(_COMPARISONS))
 _ENDLESS = re.compile(r"(\d*\.\d*?)(\d+?)\2{2,}\s*(?:\\(?:l?dots|cdots)\b|\.\.\.)")
+_CHOOSE = re.compile(r"\{([^{}]*)\\choose\b([^{}]*)\}")
+_SCIENTIFIC = re.compile(r"(?<![\w.}])(\d+(?:\.\d+)?)[eE]([+-]?\d+)(?![\w.])")
 _NUMBER_ALONE = re.compile(r"\{,\}")
 
 
@@ -39,6 +41,8 @@ def cleaned(text: str) -> str:
     text = _HORIZONTAL.sub(r"\\,", _ROW_SPACING.sub(r"\\\\ ", _PHANTOM.sub("", _COLOUR.sub("", text))))
     text = re.sub(r"\\[()\[\]](?!\s*-?[\d.]+\s*pt)", " ", text)  # \\( and \\[ only say that a formula begins
     text = _ENDLESS.sub(r"\1\\overline{\2}", text)
+    text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
+    text = _SCIENTIFIC.sub(r"\1\\times 10^{\2}", text)
     text = _COMPARED.sub(lambda found: _COMPARISONS[found.group()], text)
     text = _GROUPED.sub(lambda found: re.sub(r"\D", "", found.group()), text)
     text = _NUMBER_ALONE.sub(",", text)

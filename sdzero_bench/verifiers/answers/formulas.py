@@ -53,8 +53,8 @@ def _spelled_out(tokens: list[Piece]) -> list[Piece]:
     """The tokens with words as what they are in a formula: functions, units, or else letters that are multiplied."""
     found: list[Piece] = []
     for token in tokens:
-        if token.kind == "word" and token.text.lower() == "infinity":
-            found.append(Piece("word", "infinity", token.spaced))
+        if token.text.lower() == "infinity":
+            found.append(Piece("word", "infinity"))
         elif token.kind != "word" or token.text in FUNCTIONS or token.text in WORDS or token.text == "sqrt":
             found.append(token)
         elif token.prose:
@@ -81,8 +81,6 @@ class _Reader(OperatorReader):
                 terms.append(
                     {"+": term, "-": negative(term), r"\pm": PlusMinus(term, 1), r"\mp": PlusMinus(term, -1)}[token.text]
                 )
-            elif terms:
-                break
             else:
                 terms.append(self.term())
             if not self.next_is(*_SIGNS):

@@ -89,8 +89,8 @@ def numeral_of(tokens: list[Piece]) -> Numeral | None:
 
 
 def residue_of(tokens: list[Piece], value: ValueReader) -> Residue | None:
-    place = next((n for n, t in enumerate(tokens) if t.text in (r"\pmod", r"\bmod", r"\mod") or (t.text == "mod")), None)
-    if place is None or place == 0:
+    place = next((n for n, t in enumerate(tokens) if t.text in (r"\pmod", r"\mod", r"\bmod", "mod")), 0)
+    if place == 0 or (tokens[place].text == r"\bmod" and tokens[place - 1].text != "("):  # 5 \bmod 3 is a remainder
         return None
     before, after = tokens[:place], tokens[place + 1 :]
     if before[-1].text == "(":

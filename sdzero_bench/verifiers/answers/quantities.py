@@ -61,8 +61,11 @@ def _measured(found: Quantity, words: list[str], power: int) -> Quantity:
     while words and (factor := multiplier(words[0])) is not None:
         found = Quantity(Product((found.value, Number(Fraction(factor)))), found.unit)
         words = words[1:]
-    if (words and words[0].lower() in ("percent", "percentage")) or [w.lower() for w in words[:2]] == ["per", "cent"]:
+    lower = [word.lower() for word in words]
+    if lower in (["percent"], ["percentage"], ["per", "cent"]):
         return Quantity(found.value, found.unit, True)
+    if lower and lower[0] in ("percent", "percentage", "squared", "cubed"):
+        raise NotAnAnswer(f"a number {' '.join(words)}")
     unit = unit_of(words, power) if words else found.unit
     if unit is not None and unit.dimension == "angle":
         return Quantity(found.value, None, False, True)

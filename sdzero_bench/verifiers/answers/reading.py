@@ -25,6 +25,7 @@ from sdzero_bench.verifiers.answers.statements import (
     Words,
 )
 from sdzero_bench.verifiers.answers.tokens import NotAnAnswer, Piece, tokenised
+from sdzero_bench.verifiers.answers.units import is_noun_phrase
 from sdzero_bench.verifiers.answers.words import as_letter, as_words
 
 _COMPARISONS = {"=", "<", ">", r"\le", r"\ge", r"\ne", r"\approx", r"\equiv", r"\in", r"\sim"}
@@ -43,7 +44,7 @@ def readings(text: str) -> list[Statement]:
     problem: NotAnAnswer | None = None
     for grouped in (True, False) if re.search(r"\d,\d{3}(?!\d)", plain) else (True,):
         try:
-            tokens = without_ends(tokenised(plain, grouped))
+            tokens = _turned_brackets(without_ends(tokenised(plain, grouped)))
             for part in _without_label(tokens):
                 for measured in (True, False):
                     statement = _statement(part, measured)
@@ -60,11 +61,26 @@ def readings(text: str) -> list[Statement]:
     return found
 
 
+def _turned_brackets(tokens: list[Piece]) -> list[Piece]:
+    """The French interval ]0, 1[ as (0, 1)."""
+    ends = tokens[0].text, tokens[-1].text
+    inside = {t.text for t in tokens[1:-1]}
+    if set(ends) <= {"[", "]"} and ends != ("[", "]") and "," in inside and not inside & {"[", "]"}:
+        opening, closing = {"]": "("}.get(ends[0], "["), {"[": ")"}.get(ends[1], "]")
+        return [replace(tokens[0], text=opening), *tokens[1:-1], replace(tokens[-1], text=closing)]
+    return tokens
+
+
 def _without_label(tokens: list[Piece]) -> list[list[Piece]]:
     """The letter of a choice and what follows it, as in (A) 12; or what follows `the answer is`; or all tokens."""
     texts = [t.text for t in tokens[:4]]
     if len(tokens) > 3 and texts[0] == "(" and texts[2] == ")" and tokens[1].prose and re.fullmatch("[A-J]", texts[1]):
         return [tokens[1:2], tokens[3:]]
+    verb = next((n for n, t in enumerate(tokens) if t.prose and t.text.lower() in ("is", "equals")), 0)
+    said = tokens[:verb]
+    names = all(t.prose and t.kind == "word" for t in said) and is_noun_phrase([t.text for t in said])
+    if said and names and verb < len(tokens) - 1 and tokens[verb + 1].kind != "word":
+        return [tokens[verb + 1 :]]
     opening = 0
     while opening < len(tokens) - 1 and tokens[opening].prose and tokens[opening].text.lower() in _OPENING_WORDS:
         opening += 1
@@ -78,7 +94,7 @@ _OPENING_WORDS = {"the", "final", "correct", "answer", "is", "equals", ":", "opt
 
 def _statement(tokens: list[Piece], measured: bool) -> Statement:
     if (words := as_words(tokens)) is not None:
-        return words
+        return Space("R") if words.text in ("all real number", "real number", "all real", "all number") else words
     tokens = _unwrapped_cases(tokens)
     parts, between = parts_of(tokens, {",", ";", r"\\", *_JOINING})
     if any(between):

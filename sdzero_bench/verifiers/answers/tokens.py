@@ -32,6 +32,8 @@ _NUMBER = re.compile(
 )
 _UNGROUPED = re.compile(r"\d*(?:\.(?:\d+|(?=\\(?:overline|bar|dot)\b)))?(?:\\(?:overline|bar|dot)\s*\{?(\d+)\}?)?")
 _COMMAND = re.compile(r"\\(?:[a-zA-Z]+\*?|.)", re.DOTALL)
+_UNITS_TOO = {"min", "max", "sec"}
+"""Names of functions that are words as well: `5 min` within \\text{} are minutes."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _LETTERS = re.compile(r"[a-zA-Z]+")
 _FOREIGN = re.compile(r"[^\W\d_a-zA-Z]+")
@@ -119,7 +121,8 @@ def _tokens(text: str, grouped: bool, prose: bool) -> list[Piece]:
 
 def _text(command: str, inner: str, grouped: bool) -> list[Piece]:
     name = inner.strip()
-    if command.startswith((r"\mathrm", r"\operatorname")) and (name in FUNCTIONS or (len(name) == 1 and name.isalpha())):
+    upright = command.startswith((r"\mathrm", r"\operatorname"))
+    if (name in FUNCTIONS and (upright or name not in _UNITS_TOO)) or (upright and len(name) == 1 and name.isalpha()):
         return [Piece("letter" if len(name) == 1 else "word", name)]
     return _tokens(inner, grouped, prose=True)
 
