@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
 
-.PHONY: run test test-slow test-data test-vllm bench bench-costs bench-step lint map micro-model leaderboard reproduce report readme
+.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map micro-model leaderboard reproduce report readme
 .PHONY: screenshot math-verifiers clean
 .DEFAULT_GOAL := run
 
@@ -47,6 +47,10 @@ test-vllm: .venv-vllm
 # Programs checked per second in each tier of the sandbox that works here, compared with evalplus's own checker.
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/sandbox_throughput.py $(EXTRA)
+
+# Mathematical answers verified per second, beside a loop of math-verify.
+bench-math: $(VENV)/installed
+	$(BIN)/python benchmarks/math_throughput.py $(EXTRA)
 
 # The cost of bookkeeping: journal, ledger and reports at up to 100,000 samples and 10,000 records.
 bench-costs: $(VENV)/installed

@@ -12,7 +12,7 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.task import Messages, Split, Task, TaskOptions
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.tasks.micro_world import arithmetic
-from sdzero_bench.verifiers.math_answer import check_math
+from sdzero_bench.verifiers.math_answer import check_math, prepare
 
 
 class MicroArithOptions(TaskOptions):
@@ -36,7 +36,7 @@ class MicroArith(Task):
     name = "micro-arith"
     summary = "chains of three to five sums, solved step by step (reasoning-gym chain_sum)"
     source = "reasoning-gym"
-    verifier = "math-verify on the last boxed expression"
+    verifier = "the last boxed expression, compared as mathematics"
     Options = MicroArithOptions
     options: MicroArithOptions
 
@@ -63,6 +63,9 @@ class MicroArith(Task):
 
     def verify(self, question: Question, response: str) -> Verdict:
         return check_math(response, question.answer)
+
+    def prepare_worker(self) -> None:
+        prepare()
 
     def demonstration(self, question: Question) -> str:
         return arithmetic.demonstration(question.details["expression"])

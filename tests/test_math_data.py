@@ -48,7 +48,7 @@ def test_every_gold_answer_is_right_and_every_tampered_one_wrong(name: str, coun
     for split, count in zip(("train", "validation", "test"), counts, strict=True):
         assert findings[f"{split} questions"].found.startswith(f"{count:,},") == (count > 0)
     number = sum(counts)
-    assert findings["gold answers"].found == f"{2 * number:,} right responses to {number:,} of {number:,} questions earn 1"
+    assert findings["gold answers"].found == f"{2 * number:,} correct responses to {number:,} of {number:,} questions earn 1"
 
 
 def test_gsm8k_is_what_it_was_as_a_class_of_its_own() -> None:
@@ -77,7 +77,7 @@ def test_the_answers_of_math500_are_right_in_other_words() -> None:
 
 
 def test_the_training_answers_of_math() -> None:
-    """All that have an answer. Of two, only the same letters are right; of one, an equation, its right-hand side counts."""
+    """All that have an answer."""
     rows = json.loads(data("math/deepscaler_train_math.json").read_text())
     questions = [Question(str(i), r["problem"], r["answer"]) for i, r in enumerate(rows) if (r["answer"] or "").strip()]
     assert len(rows) - len(questions) == 4
@@ -86,7 +86,4 @@ def test_the_training_answers_of_math() -> None:
         changed = [(q, tampered(q.answer, [other.answer for other in questions[:20]])) for q in questions]
         others = pool.verify([(q, f"\\boxed{{{answer}}}") for q, answer in changed])
     assert [(q.id, q.answer) for q, v in zip(questions, gold, strict=True) if v.reward != 1.0] == []
-    unreadable = {q.answer for q, v in zip(questions, others, strict=True) if v.reward is None}
-    assert unreadable == {"05\\!:\\!00", "\\approx 8.24 \\text{ mph}"}
-    passed = [(q.answer, v.answer) for q, v in zip(questions, others, strict=True) if v.reward == 1.0]
-    assert passed == [("0.56 = 56\\%", "3.56 = 56\\%")]
+    assert {v.reward for v in others} == {0.0}

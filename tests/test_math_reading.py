@@ -1,4 +1,4 @@
-"""What math-verify alone would read wrong: found on published gold answers, where a tampered answer passed for right."""
+"""Gold answers of published data sets of which math-verify alone takes a tampered answer for right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROW = r"\begin{pmatrix} %s \end{pmatrix}"
     [
         (r"\frac{1}{2^{98}}", "2^{-98}", "0"),  # the first six decimals of both are 0
         ("0", "0.0", "0.0000001"),
-        (r"\frac{1}{3000}", "0.000333", "0.00034"),
+        (r"\frac{1}{3000}", "0.000333333", "0.000333"),
         (r"2007 + \frac\pi 2", r"\frac{\pi}{2} + 2007", r"4017 + \frac\pi 2"),
         (MATRIX % "-1" + ".", MATRIX % "-1", MATRIX % "-5" + "."),
         (ROW % r"1 & \phantom -1", ROW % "1 & 1", ROW % r"5 & \phantom -1"),
@@ -37,7 +37,7 @@ def test_right_and_wrong_are_told_apart(gold: str, right: str, wrong: str) -> No
 
 
 def test_a_gold_answer_that_cannot_be_read_is_right_letter_by_letter_and_else_an_error() -> None:
-    gold = r"\approx 8.24 \text{ mph}"
+    gold = r"8.24 \unknown{mph}"
     assert check_math(f"\\boxed{{{gold}}}", gold).reward == 1.0
-    with pytest.raises(ValueError, match="cannot be read as mathematics"):
+    with pytest.raises(ValueError, match="cannot be read"):
         check_math(r"\boxed{8.24}", gold)

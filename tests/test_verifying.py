@@ -7,7 +7,12 @@ import time
 import pytest
 
 from sdzero_bench.cli.doctor import HangingTask
-from sdzero_bench.core.question import Question
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.questions.proofs.proof import unreadable
+from sdzero_bench.runs import registry
+from sdzero_bench.verifiers.equip import require_readable
 from sdzero_bench.verifiers.math_answer import LONGEST_ANSWER, check_math, final_answer
 from sdzero_bench.verifiers.pool import VerifierPool
 
@@ -67,6 +72,15 @@ def test_check_math(response: str, gold: str, reward: float) -> None:
     assert check_math(response, gold).reward == reward
 
 
+def test_gold_answers_that_cannot_be_read_are_named_before_a_run() -> None:
+    task = registry.task("math500")()
+    golds = {"a": "12", "b": r"\frac{1}{", "c": r"\text{odd}", "d": "2^"}
+    questions = QuestionSet("some", tuple(Question(id, f"question {id}", gold) for id, gold in golds.items()))
+    with pytest.raises(UserError, match=r"2 of 4 gold answers of some cannot be read: b \(.*\); d \(.*unreadable=drop"):
+        require_readable(task, questions)
+    assert [finding.state for finding in unreadable(task, {"test": questions})] == ["failed"]
+
+
 def test_an_unreadable_gold_answer_is_an_error_and_not_a_wrong_response() -> None:
     with VerifierPool(HangingTask(), workers=1) as pool:
         (verdict,) = pool.verify([(Question("q", "q", ""), r"\boxed{\pi}")])
@@ -78,7 +92,7 @@ def test_failures_are_told_from_wrong_answers_and_the_pool_survives_them() -> No
     question = Question("q", "q", "1")
     responses = ["hang", r"\boxed{1}", "die", r"\boxed{2}", "raise", "hang", r"\boxed{1}"]
     started = time.monotonic()
-    with VerifierPool(HangingTask(), workers=2, timeout_seconds=1) as pool:
+    with VerifierPool(HangingTask(), workers=2, timeout_seconds=0.2) as pool:
         verdicts = pool.verify([(question, r) for r in responses])
         again = pool.verify([(question, r"\boxed{1}")] * 4)
     assert [v.status for v in verdicts] == ["timeout", "ok", "error", "ok", "error", "timeout", "ok"]
@@ -87,6 +101,49 @@ def test_failures_are_told_from_wrong_answers_and_the_pool_survives_them() -> No
     assert "as requested" in verdicts[4].detail
     assert [v.reward for v in again] == [1.0] * 4
     assert time.monotonic() - started < 60
+
+
+class Spinning(HangingTask):
+    """A verifier that computes without end, for the response `spin` or for any response to the question `spin`."""
+
+    def prepare_worker(self) -> None:
+        time.sleep(1.5)  # imports, which no limit includes
+
+    def verify(self, question: Question, response: str) -> Verdict:
+        while "spin" in (question.id, response):
+            pass
+        return Verdict(float(9 ** (9**9) > 0)) if response == "tower" else check_math(response, question.answer)
+
+
+def test_a_response_that_takes_too_much_cpu_time_is_wrong_unless_the_question_is_to_blame() -> None:
+    question, unverifiable = Question("q", "q", "1"), Question("spin", "q", "1")
+    pairs = [(question, "spin"), (question, r"\boxed{1}"), (question, "tower"), (unverifiable, r"\boxed{1}")]
+    with VerifierPool(Spinning(), workers=2, timeout_seconds=0.5) as pool:
+        verdicts = pool.verify(pairs)
+    assert [(v.status, v.reward) for v in verdicts] == [("refused", 0.0), ("ok", 1.0), ("refused", 0.0), ("timeout", None)]
+    assert verdicts[0].detail == "no verdict within 0.5 s of CPU time"
+
+
+def test_three_towers_do_not_leave_one_right_answer_alone() -> None:
+    question = Question("q", "q", "5")
+    with VerifierPool(HangingTask(), workers=1) as pool:
+        verdicts = pool.verify([(question, rf"\boxed{{{answer}}}") for answer in ("5", "9^{9^9}", "3:", "5^{5^{5^{5^5}}}")])
+    assert [v.reward for v in verdicts] == [1.0, 0.0, 0.0, 0.0]
+    assert [v.status for v in verdicts] == ["ok", "refused", "refused", "refused"]
+
+
+def test_a_limit_in_cpu_time_is_kept_by_a_verifier_that_waits_for_a_processor() -> None:
+    with VerifierPool(Waiting(), workers=1, timeout_seconds=0.3) as pool:
+        (verdict,) = pool.verify([(Question("q", "q", "1"), r"\boxed{1}")])
+    assert verdict.reward == 1.0
+
+
+class Waiting(HangingTask):
+    """A verifier whose processor is busy with something else for a second."""
+
+    def verify(self, question: Question, response: str) -> Verdict:
+        time.sleep(1)
+        return check_math(response, question.answer)
 
 
 def test_verdicts_do_not_depend_on_the_number_of_workers() -> None:

@@ -6,6 +6,7 @@ cases, with their rulings, are in docs/math_cases.yaml; the page is docs/math_ve
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -19,9 +20,11 @@ import yaml
 from sdzero_bench.core.text import markdown_table
 from sdzero_bench.questions.harness.lm_eval import figures_for
 from sdzero_bench.questions.harness.lm_eval_tasks import build_one
-from sdzero_bench.verifiers.math_answer import check_math
+from sdzero_bench.verifiers.math_answer import check_math, final_answer
 
 OURS = "ours"
+PREFIX = "Working it out, the result is"
+"""Responses that begin with this have their answer in a box at the end, and nothing else to read it from."""
 LM_EVAL = {
     "minerva exact": ("minerva_math_algebra", "exact_match,none"),
     "math-verify": ("minerva_math_algebra", "math_verify,none"),
@@ -51,17 +54,33 @@ class Case:
     why: str | None = None
     published: bool | None = None
     """The verdict in the tests of `origin`, if it differs from `right`."""
+    slow: bool = False
+    """Whether SymPy computes for more than ten seconds: such cases are given to ours only."""
 
 
 def read_cases(path: Path) -> list[Case]:
-    return [_case(group, row) for group, rows in yaml.safe_load(path.read_text(encoding="utf-8")).items() for row in rows]
+    """The cases of a YAML file, and of the JSON Lines file that its key `more` names, relative to it."""
+    groups = yaml.safe_load(path.read_text(encoding="utf-8"))
+    lines = (path.parent / groups.pop("more")).read_text(encoding="utf-8").splitlines()
+    cases = [_case(group, row) for group, rows in groups.items() for row in rows]
+    return cases + [_contest_case(json.loads(line)) for line in lines]
+
+
+def _contest_case(row: dict[str, Any]) -> Case:
+    boxed = final_answer(row["response"])
+    asked_as_it_is = boxed is None or not row["response"].startswith(PREFIX)
+    response = row["response"] if asked_as_it_is else stated(boxed or "")
+    shown = row["response"] if asked_as_it_is else boxed or ""
+    return Case(
+        "contest", row["gold"], response, shown, row["expected"] == 1, "contest", row["why"], slow=row.get("slow", False)
+    )
 
 
 def _case(group: str, row: dict[str, Any]) -> Case:
     answer = row.get("answer")
     response = row["response"] if answer is None else stated(answer)
-    shown, rest = str(row.get("response", answer)), {name: row.get(name) for name in ("why", "published")}
-    return Case(group, row["gold"], response, shown, row["right"], row["from"], **rest)
+    shown = str(row.get("response", answer))
+    return Case(group, row["gold"], response, shown, row["right"], row["from"], row.get("why"), row.get("published"))
 
 
 def stated(answer: str) -> str:
@@ -74,7 +93,7 @@ def verdicts(cases: list[Case]) -> list[Said]:
     """The verdict of each verifier on each case. Those of GSM8K are given integers only."""
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns on every call that it has no time limit
     tasks = {name: _task(name) for name in SOURCES}
-    return [{OURS: _ours(case), **_theirs(case, tasks)} for case in cases]
+    return [{OURS: _ours(case), **({} if case.slow else _theirs(case, tasks))} for case in cases]
 
 
 def _ours(case: Case) -> bool | None:
@@ -133,12 +152,14 @@ def page(cases: list[Case], judged_as: list[Said]) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in ("lm_eval", "math-verify", "sympy"))
     parts = [
         "# Math verifiers compared",
-        "Written by `make math-verifiers` from docs/math_cases.yaml; a test keeps it up to date. "
+        "Written by `make math-verifiers` from docs/math_cases.yaml, and from the cases in tests/data/math_cases.jsonl that a "
+        "grader of a contest would not dispute (their source is `contest`); a test keeps it up to date. "
         f"All verifiers are given the same responses. Versions: {versions}.",
         "`minerva exact`, `gsm8k strict` and `gsm8k flexible` are filters and metrics of lm-eval; `math-verify` is called on "
         "the whole response, as lm-eval's minerva_math calls it. The verifiers of GSM8K are given only the cases whose gold "
         "answer is an integer, which is what they are for. The verifiers' own time limits are disabled, so that the page does "
-        "not depend on the machine.",
+        "not depend on the machine. SymPy would compute for longer than ten seconds on "
+        f"{sum(case.slow for case in cases)} cases, such as power towers: these are given to ours only.",
         markdown_table(["verifier", "as ruled", "incorrect, but accepted", "correct, but rejected", "raises"], _counts(judged)),
         f"## Disagreements: {len(disputed)} of {len(cases)} cases",
         "The ruling is ours; `published` is the verdict in the tests that the case comes from.",

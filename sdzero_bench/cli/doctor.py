@@ -70,7 +70,7 @@ def examine() -> list[Check]:
         ("engine transformers", _transformers_engine),
         ("engine vllm", _vllm_engine),
         ("vLLM servers", _servers),
-        ("verifier math-verify", _math_verifier),
+        ("verifier of mathematics", _math_verifier),
         ("verifier time limit", _verifier_limits),
         ("sandbox", _sandbox),
         ("languages", _languages),
@@ -226,7 +226,7 @@ def _math_verifier() -> str:
 
 def _verifier_limits() -> str:
     question = Question("q", "q", "1")
-    with VerifierPool(HangingTask(), workers=2, timeout_seconds=1.0) as pool:
+    with VerifierPool(HangingTask(), workers=2, timeout_seconds=0.25) as pool:
         verdicts = pool.verify([(question, r) for r in ("hang", "die", "raise", "\\boxed{1}")])
     if [v.status for v in verdicts] != ["timeout", "error", "error", "ok"]:
         raise RuntimeError(f"got {[v.status for v in verdicts]}")

@@ -19,6 +19,7 @@ PACKAGES = (
     "accelerate",
     "datasets",
     "math-verify",
+    "mpmath",
     "reasoning-gym",
     "pebble",
     "numpy",

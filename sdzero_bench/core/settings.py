@@ -185,7 +185,8 @@ class VerifyingConfig(Section):
     workers: int | None = Field(None, gt=0)
     """Verifier processes; null: one per core, at most 8."""
     timeout_seconds: float = Field(10.0, gt=0)
-    """Time limit per response; one that exceeds it counts as unverified. Limits for programs are set by the task."""
+    """CPU time per response; one that exceeds it is wrong. By the clock the limit is 20 times as long, for machines under load;
+    a verifier that exceeds that counts as unverified. Limits for programs are set by the task."""
     allow_weaker_sandbox: bool = False
     """Where bubblewrap does not work, run programs written by models in a weaker sandbox. Set by `--allow-weaker-sandbox`."""
 

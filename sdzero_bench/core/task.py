@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -71,8 +72,18 @@ class Task(ABC):
         """Whether the response is right. The caller catches and counts exceptions and timeouts."""
 
     def time_limit(self, question: Question) -> float | None:
-        """Seconds after which verifying one response is aborted and counted as failed; None: `verifying.timeout_seconds`."""
+        """Seconds by the clock after which verifying one response is aborted and counted as failed; None: the limit is
+        `verifying.timeout_seconds` of CPU time, and a response that exceeds it is wrong.
+        """
         return None
+
+    def prepare_worker(self) -> None:
+        """Import what `verify` needs. Called once in each worker process, before its first response and outside of limits."""
+        return
+
+    def unreadable(self, questions: Iterable[Question]) -> dict[str, str]:
+        """Questions whose gold answer cannot be compared with responses: id to reason. A run with such questions is refused."""
+        return {}
 
     def left_out(self, questions: QuestionSet) -> int:
         """How many of the data set's tests of these questions `verify` leaves out; reported before a run, and in its record."""

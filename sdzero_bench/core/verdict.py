@@ -37,12 +37,13 @@ class Verdict:
     """`reward` is 1.0 or 0.0, or None if the verifier failed.
 
     status:
-        "ok": verified, right or wrong; "timeout": the verifier was killed at its time limit; "error": it raised an exception,
-        or its process died.
+        "ok": verified, right or wrong; "refused": wrong, since the response cannot be read, or not be compared within the
+        limits; "timeout": the verifier was killed at its time limit, through no fault of the response; "error": it raised an
+        exception, or its process died.
     """
 
     reward: float | None
-    status: Literal["ok", "timeout", "error"] = "ok"
+    status: Literal["ok", "refused", "timeout", "error"] = "ok"
     answer: str | None = None
     """The final answer that was extracted from the response."""
     detail: str = ""
@@ -52,6 +53,10 @@ class Verdict:
     @classmethod
     def failed(cls, status: Literal["timeout", "error"], detail: str) -> Verdict:
         return cls(reward=None, status=status, detail=detail)
+
+    @classmethod
+    def refused(cls, detail: str) -> Verdict:
+        return cls(reward=0.0, status="refused", detail=detail)
 
     def as_dict(self) -> dict[str, object]:
         """Plain data for the journal; without `tests` if there are none."""

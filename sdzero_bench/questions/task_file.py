@@ -43,7 +43,7 @@ class Fields(_Section):
 
 
 class Gold(_Section):
-    """How the gold answer is read from its field. It is then compared by math-verify (verifiers/math_answer.py)."""
+    """How the gold answer is read from its field. It is then compared as verifiers/math_answer.py says."""
 
     kind: Literal["math"] = "math"
     after: str | None = None

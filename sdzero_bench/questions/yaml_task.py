@@ -16,7 +16,7 @@ from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.questions.dynamic_task import DynamicTask
 from sdzero_bench.questions.question_files import FileRow, file_in, file_rows, hub_rows
 from sdzero_bench.questions.task_file import Gold, TaskFile, read_task_file
-from sdzero_bench.verifiers.math_answer import check_math, final_answer
+from sdzero_bench.verifiers.math_answer import check_math, final_answer, prepare, unreadable_gold, unreadable_golds
 
 
 class Solved(TypedDict, total=False):
@@ -30,11 +30,11 @@ class DataTask(DynamicTask):
 
     Options: `path`, a file, or a folder with one file per split of the data set, named after the split; `revision` of the data
     set on the Hub; `validation`, `test` and `train`, if the task file holds questions out; `solutions`, if it names several
-    fields.
+    fields; `unreadable=drop`, which leaves out rows whose gold answer cannot be read.
     """
 
     file: ClassVar[TaskFile]
-    verifier = "math-verify on the last boxed expression"
+    verifier = "the last boxed expression, compared as mathematics"
 
     def load(self, split: Split) -> QuestionSet:
         file = self.file
@@ -43,6 +43,8 @@ class DataTask(DynamicTask):
         from_train = split not in file.hub.splits or split == "train"
         rows = self._rows("train" if from_train else split)
         rows = [row for row in rows if all(row.value(key) in values for key, values in file.keep.items())]
+        if self.options.unreadable == "drop":
+            rows = [row for row in rows if unreadable_gold(gold_answer(row, file.fields.answer, file.answer)[0]) is None]
         if file.duplicates == "drop":
             rows = without_repeats(rows, file.fields.question)
         if from_train:
@@ -94,6 +96,12 @@ class DataTask(DynamicTask):
     def verify(self, question: Question, response: str) -> Verdict:
         return check_math(response, question.answer)
 
+    def prepare_worker(self) -> None:
+        prepare()
+
+    def unreadable(self, questions: Iterable[Question]) -> dict[str, str]:
+        return unreadable_golds(questions)
+
     def demonstration(self, question: Question) -> str | None:
         return worked_solution(question)
 
@@ -110,6 +118,7 @@ def task_class(path: Path | str) -> type[Task]:
     held, several = file.held_out, len(file.fields.solutions) > 1
     options: dict[str, Any] = {"path": (str | None, None), "revision": (str | None, file.hub.revision)}
     options |= {s: (int, Field(getattr(held, s), gt=0)) for s in ("train", "validation", "test") if getattr(held, s)}
+    options |= {"unreadable": (Literal["refuse", "drop"], "refuse")}
     options |= {"solutions": (Literal[file.fields.solutions], file.fields.solutions[0])} if several else {}
     return type(
         f"DataTask[{file.name}]",

@@ -69,7 +69,8 @@ class Ledger:
         use.prompt_tokens += sample.prompt_tokens
         use.generated_tokens += len(sample.token_ids)
         use.verifier_calls += 1
-        use.verifier_failures += sample.verdict.status != "ok"
+        use.verifier_failures += sample.verdict.reward is None
+        use.refused_responses += sample.verdict.status == "refused"
 
     @classmethod
     def recount(cls, budget: Budget, journal: Mapping[str, Mapping[str, Sample]], saved: Use) -> Ledger:

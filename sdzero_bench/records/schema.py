@@ -180,6 +180,8 @@ class PhaseUse(Part):
     generated_tokens: Count = 0
     verifier_calls: Count = 0
     verifier_failures: Count = 0
+    refused_responses: Count = 0
+    """Responses that could not be read or compared; they are wrong."""
     forward_tokens: Count = 0
     """Tokens that went through a model without a gradient in training, such as the teacher's."""
     backward_tokens: Count = 0

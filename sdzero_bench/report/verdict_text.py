@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sdzero_bench.core.verdict import Verdict
 
-RIGHT, WRONG, FAILED = "right", "wrong", "verifier failed"
+RIGHT, WRONG, REFUSED, FAILED = "right", "wrong", "wrong: refused", "verifier failed"
 
 
 def outcome(verdict: Verdict) -> str:
-    """`right`, `verifier failed`, or `wrong` with the reason if the verdict has one."""
+    """`right`, `verifier failed`, or `wrong` with the reason if the verdict has one; refused: it could not be read or
+    compared."""
     if verdict.reward is None:
         return FAILED
     if verdict.reward == 1.0:
         return RIGHT
+    if verdict.status == "refused":
+        return REFUSED
     return WRONG if verdict.tests is None else f"{WRONG}: {verdict.tests.outcome}"
 
 

@@ -54,7 +54,7 @@ from sdzero_bench.training.needs import Need
 from sdzero_bench.training.phrases import STANDARD
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.tracking import require_trackers
-from sdzero_bench.verifiers.equip import equip
+from sdzero_bench.verifiers.equip import equip, require_readable
 
 
 class Session:
@@ -81,14 +81,14 @@ class Session:
         self.changed: list[ChangedSetting] = []
         """Settings that a resumed run has changed; for the record."""
         self.train_questions, self.test_questions, self.decontamination = self._load()
+        require_readable(self.task, self.train_questions, self.test_questions)
         self.plan = self.method.plan(len(self.train_questions))
         allowed = config.budget.samples_per_question * len(self.train_questions)
         if (needed := sum(self.plan.values())) > allowed:
             phases = ", ".join(f"{name} {count}" for name, count in self.plan.items())
             raise BudgetError(
                 f"{self.method.name} needs {needed} samples ({phases}), but the budget allows {allowed}, "
-                f"{config.budget.samples_per_question} per question; raise budget.samples_per_question or let the method "
-                f"draw fewer"
+                f"{config.budget.samples_per_question} per question; raise budget.samples_per_question, or let it draw fewer"
             )
         self.needs = self._needs()
         require_fitting(self.needs, context_length(config.model.name), configured_limit(config))

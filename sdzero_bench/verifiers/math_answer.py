@@ -2,122 +2,160 @@
 
 The final answer is read strictly:
 
-1. The content of the last `\\boxed{...}` (or `\\fbox{...}`), with balanced braces. A box that is never closed is not an
-   answer, even if an earlier one was complete: the response was truncated or malformed.
+1. The content of the last `\\boxed{...}` (or `\\fbox{...}`) that is not empty, with balanced braces; `\\boxed 5` is one too.
+   Boxes with only a comma or `and` between them are one list. A box that is never closed is not an answer, even if an earlier
+   one was complete: the response was truncated or malformed.
 2. Only if there is no box at all: the last line, if it has the form `#### X`, `Answer: X`, `Final answer: X`, `The
    (final) answer is X` or `The answer to ... is X`, where X contains no full stop; or the whole response, if it is a plain
    number, or an equation whose right-hand side is a plain number, and nothing else.
 
-Nothing else is accepted: not the last number in the text, not an answer in the middle. Equality is decided by math-verify;
-identical text is always equal.
+Nothing else is accepted: not the last number in the text, not an answer in the middle. Both answers are then read as formulas,
+sets, intervals, equations or words (`answers/`), completely or not at all, and compared exactly. Identical text is equal.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterable
 
+from sdzero_bench.core.question import Question
 from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.verifiers.answers.evaluation import NoValue
+from sdzero_bench.verifiers.answers.nodes import ONE
+from sdzero_bench.verifiers.answers.reading import readings
+from sdzero_bench.verifiers.answers.sameness import same
+from sdzero_bench.verifiers.answers.statements import Quantity, Statement
+from sdzero_bench.verifiers.answers.tokens import NotAnAnswer, closing
 
 LONGEST_ANSWER = 300
-"""In characters. SymPy can take minutes on longer answers, and gold answers are much shorter."""
+"""In characters. Gold answers are much shorter, and what is longer is no final answer."""
 
-SMALL = 1e-4
-"""Numbers closer to 0 than this have to agree within 1 %, in addition to their first six decimals."""
-
-_REWRITTEN = {
-    re.compile(r"(?<=\d),\\!\s*(?=\d{3})"): "",  # 10,\!080
-    re.compile(r"\\([dt]?frac)\s*\\pi\b\s*"): r"\\\1{\\pi}",  # \frac\pi 2
-    re.compile(r"\\[hv]?phantom\s*(?:\{[^{}]*\}|\S)"): "",
-}
-"""Rewrites of what math-verify cannot parse in gold answers of published data sets."""
-_LAST_LETTER = re.compile(r"(?<![a-zA-Z\\])([a-zA-Z])$")
-_NO_VARIABLE = re.compile(r"\\(?:text|mbox)\{[^}]*\}|\\(?:sqrt|[dt]?frac|cdot|times|left|right)")
-_ESCAPED = re.compile(r"\\[%$!,;: ]")
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*")
+_UNBRACED = re.compile(
+    r"[+-]?\d[\d,]*(?:\.\d+)?(?![\w{\\])|[A-Za-z](?=\s*(?:[$.,;)]|$))|\\[dt]?frac\s*(?:\{[^{}]*\}\s*\{[^{}]*\}|\d\d)"
+)
+_FILLER = re.compile(r"[\s$]|\\(?:[,;:!\[\]()]|q?quad\b)")
+_JOINED = re.compile(r"(?:,|;|and|or|,and|,or|\\text\{,?(?:and|or)\})")
 _LAST_LINE = re.compile(
-    r"[\s*]*(?:####|(?:the\s+)?(?:final\s+)?answer(?:\s+to\b[^.:=]*?)?(?:\s+is\s*:?|\s*:))"
-    r"[\s*]*((?:[^.\n]|\.(?=\d))+?)[\s*.!]*",
-    re.IGNORECASE,
+    r"(?:####|(?:the\s+)?(?:final\s+)?answer(?:\s+to\b[^.:=]*?)?(?:\s+is\s*:?|\s*:))[\s*]*((?:[^.]|\.(?=\d))+)", re.IGNORECASE
 )
 _NUMBER = r"[+-]?\d[\d,]*(?:\.\d+)?"
 _ALONE = re.compile(rf"\$?(?:[\d\s+*/().×÷-]+=\s*)?({_NUMBER})\$?\.?")
-_INTEGER = re.compile(r"[+-]?\d{1,15}")
+_INTEGER = re.compile(r"[+-]?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})")
 
 
 def final_answer(response: str) -> str | None:
-    """The text of the final answer, or None if the response has none. See the rules above."""
+    """The text of the final answer, or None if the response has none. See the rules above. Takes linear time."""
     boxes = list(_BOX.finditer(response))
-    if boxes:
-        start = boxes[-1].end()
-        depth = 1
-        for end in range(start, len(response)):
-            depth += {"{": 1, "}": -1}.get(response[end], 0)
-            if depth == 0:
-                return response[start:end].strip() or None
+    for box in reversed(boxes):
+        start = box.end()
+        if response[start : start + 1] != "{":
+            if found := _UNBRACED.match(response, start):
+                return found.group()
+            continue  # the command is only mentioned
+        end = closing(response, start + 1)
+        if end is None:
+            return None
+        if answer := re.sub(r"(?<!\\)\\$", "", response[start + 1 : end].strip()):  # `\\ ` is a blank too
+            return _with_those_before(response, boxes, box, answer)
+    if any(response[box.end() : box.end() + 1] == "{" for box in boxes):
         return None
-    lines = response.strip().splitlines()
-    if match := _LAST_LINE.fullmatch(lines[-1]) if lines else None:
-        return match.group(1).strip()
-    match = _ALONE.fullmatch(response.strip())
+    whole = response.strip()
+    line = whole[whole.rfind("\n") + 1 :].strip(" \t\r*.!")
+    if len(line) <= 2 * LONGEST_ANSWER and (match := _LAST_LINE.fullmatch(line)):
+        return match.group(1).strip(" \t\r*.!")
+    match = _ALONE.fullmatch(whole) if len(whole) <= 2 * LONGEST_ANSWER else None
     return match.group(1) if match else None
 
 
+def _with_those_before(response: str, boxes: list[re.Match[str]], last: re.Match[str], answer: str) -> str:
+    """The answer with those in the boxes right before it, joined by no more than a comma or `and`, as a list."""
+    found, after = [answer], last.start()
+    for box in reversed(boxes[: boxes.index(last)]):
+        near = response[box.end() : box.end() + 1] == "{" and after - box.end() < LONGEST_ANSWER
+        end = closing(response, box.end() + 1, after) if near else None
+        if end is None or not _JOINED.fullmatch(_FILLER.sub("", response[end + 1 : after])):
+            break
+        found.append(response[box.end() + 1 : end].strip())
+        after = box.start()
+    return answer if len(found) == 1 else ", ".join(reversed(found))
+
+
 def check_math(response: str, gold: str) -> Verdict:
-    """Compare the response's final answer with `gold`, a number or LaTeX. Has no time limit: run it in a process that can be
-    killed. Raises `ValueError` if `gold` cannot be parsed."""
+    """Compare the response's final answer with `gold`, a number or LaTeX.
+
+    A response that cannot be read, or whose value cannot be computed, is wrong. Raises `ValueError` if `gold` cannot be read;
+    `unreadable_gold` tells beforehand. Takes milliseconds, but run it in a process that can be killed.
+    """
     answer = final_answer(response)
     if answer is None:
         return Verdict(0.0, detail="no final answer")
+    if _text(answer) == _text(gold):
+        return Verdict(1.0, answer=answer[:LONGEST_ANSWER])
     if len(answer) > LONGEST_ANSWER:
         return Verdict(0.0, answer=answer[:LONGEST_ANSWER], detail=f"longer than {LONGEST_ANSWER} characters")
-    plain = answer.replace(",", "").strip()
-    if _INTEGER.fullmatch(plain) and _INTEGER.fullmatch(gold):
-        # Two plain integers need no algebra system: the result is the same, and a hundred times faster.
-        return Verdict(float(int(plain) == int(gold)), answer=answer)
-    if _text(answer) == _text(gold):
-        return Verdict(1.0, answer=answer)  # even if math-verify cannot parse it, such as the time 05:00
-    return Verdict(float(_equal(gold, answer)), answer=answer)
+    plain, expected = answer.strip(), gold.strip()
+    if _INTEGER.fullmatch(plain) and _INTEGER.fullmatch(expected):
+        return Verdict(float(_integer(plain) == _integer(expected)), answer=answer)
+    golds = _gold_readings(gold)
+    try:
+        equal, problem = _any_equal(golds, readings(answer))
+    except NotAnAnswer as error:
+        return Verdict(0.0, "refused", answer, f"the answer cannot be read: {error}")
+    if problem and not equal:
+        if why := unreadable_gold(gold):
+            raise ValueError(f"the gold answer {gold!r} cannot be compared: {why}")
+        return Verdict(0.0, "refused", answer, f"the answer cannot be compared: {problem}")
+    return Verdict(float(equal), answer=answer)
 
 
-def _equal(gold: str, answer: str) -> bool:
-    from math_verify import verify
-
-    expected, given = _read(gold), _read(answer)
-    if all(isinstance(reading, str) for reading in expected):
-        raise ValueError(f"the gold answer {gold!r} cannot be read as mathematics")
-    # math-verify's own time limits use SIGALRM, which does not work outside the main thread.
-    same = verify(expected, given, timeout_seconds=None, raise_on_error=True)
-    return bool(same) and _agree_in_size(expected[0], given[0])
-
-
-def _read(text: str) -> list[Any]:
-    """The answer as parsed by math-verify: an expression, if it can be parsed, and the text.
-
-    Only text without LaTeX commands is searched for a number. In LaTeX that it cannot parse, math-verify would pick one of
-    the numbers, so that a matrix followed by a full stop would equal any other matrix that contains the same number.
-    """
-    from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
-
-    text = text.strip().rstrip(" .,")
-    for pattern, better in _REWRITTEN.items():
-        text = pattern.sub(better, text)
-    if (last := _LAST_LETTER.search(text)) and re.search("[a-zA-Z]", _NO_VARIABLE.sub("", text[: last.start()])):
-        # math-verify drops the last letter of `a + b` as if it were a unit, as in `5 m`.
-        text = f"{text[: last.start()]}{{{last.group()}}}"
-    plain = "\\" not in _ESCAPED.sub("", text)
-    targets = [LatexExtractionConfig(), ExprExtractionConfig()] if plain else [LatexExtractionConfig()]
-    parsed: list[Any] = parse(f"${text}$", targets, parsing_timeout=None, raise_on_error=True)
-    return parsed
+def unreadable_gold(gold: str) -> str | None:
+    """Why a gold answer cannot be compared with anything but its own text; None if it can."""
+    if _INTEGER.fullmatch(gold.strip()):
+        return None
+    try:
+        found = readings(gold)
+    except NotAnAnswer as error:
+        return str(error)
+    problems = [_any_equal([reading], [Quantity(ONE)])[1] for reading in found]
+    return problems[0] if all(problems) else None
 
 
-def _agree_in_size(expected: Any, given: Any) -> bool:
-    """math-verify compares numbers by their first six decimals, so that all very small ones would be equal, and equal to 0."""
-    if expected == given or not (getattr(expected, "is_number", False) and getattr(given, "is_number", False)):
-        return True
-    one, other = (number.doit().evalf() for number in (expected, given))  # `17%` is an unevaluated product
-    size = max(abs(one), abs(other))
-    return bool(size >= SMALL or abs(one - other) <= size / 100)
+def unreadable_golds(questions: Iterable[Question]) -> dict[str, str]:
+    """The questions whose gold answer cannot be compared with responses: id to reason."""
+    reasons = {question.id: unreadable_gold(question.answer) for question in questions}
+    return {id: reason for id, reason in reasons.items() if reason is not None}
+
+
+def prepare() -> None:
+    """Import what comparisons need."""
+    check_math(r"\boxed{\sqrt{2}}", r"2^{1/2}")
+
+
+def _gold_readings(gold: str) -> list[Statement]:
+    try:
+        return readings(gold)
+    except NotAnAnswer as error:
+        raise ValueError(f"the gold answer {gold!r} cannot be read: {error}") from error
+
+
+def _any_equal(golds: list[Statement], answers: list[Statement]) -> tuple[bool, str | None]:
+    """Whether a reading of the one equals a reading of the other; if not, what kept readings from being compared."""
+    problem = None
+    for gold in golds:
+        for answer in answers:
+            try:
+                if same(gold, answer):
+                    return True, None
+            except NoValue as error:
+                problem = str(error)
+            except Exception as error:  # whatever a response does to the comparison, it is no reason to have no verdict
+                problem = f"{type(error).__name__}: {error}"
+    return False, problem
+
+
+def _integer(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 def _text(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -20,19 +19,28 @@ from sdzero_bench.verifiers.verdict_cache import KnownVerdicts
 KNOWN_VERDICTS = "SDZERO_BENCH_VERDICTS"
 """Environment variable: the file in which the runs of a sweep share verdicts (verdict_cache.py). The sweep sets it."""
 
+CLOCK_PER_CPU = 20
+"""The limit by the clock, in CPU limits: a machine that runs that many processes per core still gives verdicts."""
+
 _task: Task | None = None
 
 
 def _start_worker(task: Task) -> None:
     global _task
-    # math-verify warns on every call that it has no time limit; these processes provide one.
-    logging.getLogger("math_verify").setLevel(logging.ERROR)
+    task.prepare_worker()
     _task = task
 
 
-def _verify(question: Question, response: str) -> Verdict:
+def _verify(question: Question, response: str, cpu_seconds: float | None) -> Verdict:
     assert _task is not None
-    return _task.verify(question, response)
+    if cpu_seconds is None:
+        return _task.verify(question, response)
+    # At its end the process is killed by SIGPROF, whatever it is doing, even within one operation on huge integers.
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+    try:
+        return _task.verify(question, response)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 class _WorkerProcess(SpawnProcess):
@@ -53,7 +61,11 @@ class _WorkerContext(SpawnContext):
 class VerifierPool:
     """Worker processes, each with a copy of the task; a call that exceeds its limit costs its worker, not the pool.
 
-    Workers are spawned, not forked, since the parent may have loaded a model and started threads.
+    Workers are spawned, not forked, since the parent may have loaded a model and started threads. Their imports are done before
+    their first response, so that no limit includes them.
+
+    timeout_seconds:
+        CPU time per response, for tasks that set no `time_limit`.
     """
 
     def __init__(self, task: Task, workers: int | None = None, timeout_seconds: float = 10.0) -> None:
@@ -74,11 +86,10 @@ class VerifierPool:
         """
         keys = [self._task.verdict_key(*pair) or number for number, pair in enumerate(pairs)]
         known: dict[str | int, Verdict] = dict(self._known.get(key for key in keys if isinstance(key, str)).items())
-        futures: dict[str | int, tuple[float, ProcessFuture[Verdict]]] = {}
+        futures: dict[str | int, tuple[Question, ProcessFuture[Verdict]]] = {}
         for key, (question, response) in zip(keys, pairs, strict=True):
             if key not in known and key not in futures:
-                limit = self._task.time_limit(question) or self.timeout_seconds
-                futures[key] = limit, self._pool.schedule(_verify, args=(question, response), timeout=limit)
+                futures[key] = question, self._schedule(question, response)
         for key in keys:
             if key not in known:
                 known[key] = self._verdict(*futures[key])
@@ -87,16 +98,33 @@ class VerifierPool:
         self._known.add({key: known[key] for key in futures if isinstance(key, str)})
         return [known[key] for key in keys]
 
-    @staticmethod
-    def _verdict(limit: float, future: ProcessFuture[Verdict]) -> Verdict:
+    def _schedule(self, question: Question, response: str) -> ProcessFuture[Verdict]:
+        clock = self._task.time_limit(question)
+        cpu = self.timeout_seconds if clock is None else None
+        limit = clock or CLOCK_PER_CPU * self.timeout_seconds
+        return self._pool.schedule(_verify, args=(question, response, cpu), timeout=limit)
+
+    def _verdict(self, question: Question, future: ProcessFuture[Verdict], control: bool = False) -> Verdict:
         try:
             return future.result()
         except FutureTimeoutError:
+            limit = self._task.time_limit(question) or CLOCK_PER_CPU * self.timeout_seconds
             return Verdict.failed("timeout", f"no verdict within {limit:g} s")
         except ProcessExpired as error:
-            return Verdict.failed("error", f"the verifier's process died with exit code {error.exitcode}")
+            if error.exitcode != -signal.SIGPROF:
+                return Verdict.failed("error", f"the verifier's process died with exit code {error.exitcode}")
+            return Verdict.failed("timeout", self._over()) if control else self._blame(question)
         except Exception as error:  # raised by the verifier: recorded with the sample and counted
             return Verdict.failed("error", f"{type(error).__name__}: {error}")
+
+    def _blame(self, question: Question) -> Verdict:
+        """The verdict on a response that took too much CPU time. It is the response's fault, unless a plain answer to the same
+        question fails too: then it is the gold answer's."""
+        control = self._verdict(question, self._schedule(question, self._task.stated("0")), control=True)
+        return Verdict.failed("timeout", self._over()) if control.reward is None else Verdict.refused(self._over())
+
+    def _over(self) -> str:
+        return f"no verdict within {self.timeout_seconds:g} s of CPU time"
 
     def close(self) -> None:
         self._known.close()

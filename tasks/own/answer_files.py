@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from sdzero_bench.core.errors import UserError
@@ -13,7 +14,7 @@ from sdzero_bench.questions.question_files import FileRow
 from sdzero_bench.questions.task_file import ASK
 from sdzero_bench.questions.yaml_task import worked_solution
 from sdzero_bench.tasks.own.files import Shares, chosen, file_task
-from sdzero_bench.verifiers.math_answer import check_math
+from sdzero_bench.verifiers.math_answer import check_math, prepare, unreadable_golds
 
 
 class AnswerFileOptions(Shares):
@@ -34,7 +35,7 @@ class AnswerFile(DynamicTask):
 
     path: ClassVar[str]
     source = "a file of your own"
-    verifier = "math-verify on the last boxed expression"
+    verifier = "the last boxed expression, compared as mathematics"
     Options = AnswerFileOptions
     options: AnswerFileOptions
 
@@ -55,6 +56,12 @@ class AnswerFile(DynamicTask):
 
     def verify(self, question: Question, response: str) -> Verdict:
         return check_math(response, question.answer)
+
+    def prepare_worker(self) -> None:
+        prepare()
+
+    def unreadable(self, questions: Iterable[Question]) -> dict[str, str]:
+        return unreadable_golds(questions)
 
     def demonstration(self, question: Question) -> str | None:
         return worked_solution(question)

@@ -77,6 +77,9 @@ class ReasoningGym(Task):
         found, detail = scoring.score(scorer, self.data_set, answer, entry)
         return Verdict(float(found >= self.options.threshold), answer=answer, detail=detail)
 
+    def prepare_worker(self) -> None:
+        import reasoning_gym  # noqa: F401
+
     def stated(self, answer: str) -> str:
         """A response that consists of this answer alone."""
         return f"<answer>{answer}</answer>"

@@ -42,7 +42,7 @@ def prove(
     findings, sets = load(task)
     if not sets:
         return findings
-    findings += [repeated(sets), *shared(sets), *left_out(task, sets)]
+    findings += [*unreadable(task, sets), repeated(sets), *shared(sets), *left_out(task, sets)]
     asked = {split: questions[:limit] for split, questions in sets.items()}
     findings += verified(task, asked, settings, display)
     findings.append(lengths(task, [q for questions in sets.values() for q in questions], model))
@@ -73,6 +73,12 @@ def load(task: Task) -> tuple[list[Finding], Sets]:
             found = f"{len(questions):,}, fingerprint {questions.fingerprint}"
             findings.append(finding(name, found, f"{len(empty)} are empty", empty))
     return findings, sets
+
+
+def unreadable(task: Task, sets: Sets) -> list[Finding]:
+    """Gold answers that cannot be compared with responses."""
+    found = [f"{split}: {id}: {why}" for split, questions in sets.items() for id, why in task.unreadable(questions).items()]
+    return [finding("gold answers can be read", "", f"{len(found)} cannot", found)] if found else []
 
 
 def repeated(sets: Sets) -> Finding:

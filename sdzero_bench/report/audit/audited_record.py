@@ -184,10 +184,12 @@ def _sample(row: dict[str, Any]) -> Sample:
     if sample.finish not in ("stop", "length"):
         raise ValueError(f"finish is {sample.finish!r}")
     verdict = sample.verdict
-    if verdict.status not in ("ok", "timeout", "error"):
+    if verdict.status not in ("ok", "refused", "timeout", "error"):
         raise ValueError(f"the verdict's status is {verdict.status!r}")
     if verdict.status == "ok" and verdict.reward not in (0.0, 1.0):
         raise ValueError(f"the reward is {verdict.reward!r}, not 0 or 1")
-    if verdict.status != "ok" and verdict.reward is not None:
+    if verdict.status == "refused" and verdict.reward != 0.0:
+        raise ValueError(f"the response was refused, but the reward is {verdict.reward!r}")
+    if verdict.status in ("timeout", "error") and verdict.reward is not None:
         raise ValueError(f"the verifier failed, but the reward is {verdict.reward!r}")
     return sample

@@ -13,7 +13,7 @@ from sdzero_bench.records.recorded_journal import phases_in
 from sdzero_bench.records.schema import Budget, Use
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
 
-_COUNTED = ("samples", "prompt_tokens", "generated_tokens", "verifier_calls", "verifier_failures")
+_COUNTED = ("samples", "prompt_tokens", "generated_tokens", "verifier_calls", "verifier_failures", "refused_responses")
 
 
 def check_ledger(record: AuditedRecord) -> Iterator[Discrepancy]:

@@ -120,8 +120,8 @@ def _outcome(recorded: Verdict, verdict: Verdict) -> str:
     """How a verdict compares with the one of the record: "same", "differs", or words that go after "... samples"."""
     if verdict.detail.startswith(DetailsNotRecorded.__name__):
         return NEEDS_DETAILS
-    if recorded.status != "ok":
-        return "same" if verdict.status != "ok" else f"had no verdict ({recorded.status}), and have one now"
+    if recorded.reward is None:
+        return "same" if verdict.reward is None else f"had no verdict ({recorded.status}), and have one now"
     if verdict.status == "timeout":
         return "were not verified within the time limit this time, and are not compared"
     return "same" if _said(recorded) == _said(verdict) else "differs"
@@ -135,4 +135,4 @@ def _finding(file: str, those: list[tuple[Sample, Verdict]]) -> Discrepancy:
 
 def _said(verdict: Verdict) -> dict[str, Any]:
     said = {"reward": verdict.reward, "answer": verdict.answer}
-    return said if verdict.status == "ok" else {**said, "status": verdict.status, "detail": verdict.detail}
+    return said if verdict.reward is not None else {**said, "status": verdict.status, "detail": verdict.detail}

@@ -82,6 +82,8 @@ def notes(result: RunResult) -> list[str]:
         lines.append(
             f"The verifier failed on {failures} samples (time-outs or errors); they count neither as correct nor as incorrect."
         )
+    if refused := sum(use.refused_responses for use in result.ledger.values()):
+        lines.append(f"{refused} responses could not be read or compared; they count as incorrect.")
     if left_out := result.left_out_tests:
         lines.append(f"{left_out} tests of the data were left out: their expected output exceeds the limits.")
     if cut := sum(use.cut_responses for use in result.ledger.values()):

@@ -1,0 +1,1 @@
+"""Read mathematical answers strictly, and decide whether two of them are equal."""
