@@ -125,7 +125,7 @@ def test_whatever_the_bytes_are_only_unreadable_is_raised() -> None:
         b"?",
         b"i\xff\xff\xff\xff1",  # longer than there is
         b"l\xff\xff\xff\xffNNNN",
-        b"l\x01\x00\x00\x00" * 300 + b"N",
+        b"l\x01\x00\x00\x00" * 600 + b"N",
         b"e\x01\x00\x00\x00l\x00\x00\x00\x00",  # a set of lists
         b"s\x01\x00\x00\x00\xff",
         b"Q\x03\x00\x00\x001/0",

@@ -10,8 +10,9 @@ from typing import Literal, TypedDict
 from sdzero_bench.verifiers.sandbox.inside.codec import encode
 from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
 
-_ORDER = "codec watch confine forking stdio program asking calls remote asserts mounts compiling main"
-"""Each module comes after those it imports."""
+_ORDER = "codec watch confine forking stdio program asking calls {}mounts compiling main"
+_ASSERTS = "mirrors sharing conversing asserts "
+"""Each module comes after those it imports. Those for assert scripts import more, and are sent only with such."""
 
 BOOTSTRAP = """
 import marshal, os, sys
@@ -68,6 +69,11 @@ class HiddenAsserts(TypedDict):
     """The tests of a job in mode "asserts"."""
 
     names: list[str]
+    """What the tests use of the program."""
+    makes: list[str]
+    """Those of them that are classes of which the tests make objects (free_names.py)."""
+    imports: list[str]
+    expects_stop: bool
     setup: str
     tests: list[str]
 
@@ -76,10 +82,11 @@ Hidden = HiddenInputs | HiddenCalls | HiddenAsserts
 
 
 @cache
-def modules() -> bytes:
+def modules(asserts: bool) -> bytes:
     """The compiled modules of `inside`, after their length."""
     folder = files(__package__) / "inside"
-    named = [("inside", "")] + [(f"inside.{name}", (folder / f"{name}.py").read_text()) for name in _ORDER.split()]
+    order = _ORDER.format(_ASSERTS if asserts else "").split()
+    named = [("inside", "")] + [(f"inside.{name}", (folder / f"{name}.py").read_text()) for name in order]
     packed = marshal.dumps([(name, compile(source, f"{name}.py", "exec")) for name, source in named])
     return b"%10d" % len(packed) + packed
 
@@ -87,7 +94,7 @@ def modules() -> bytes:
 def packed(job: Job, hidden: Hidden) -> bytes:
     """The modules, the job and its tests. Raises `TestUnsupportedError` if a test contains anything but plain data."""
     parts = [encode(job, _refuse), encode(hidden, _refuse)]
-    return modules() + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return modules(job["mode"] == "asserts") + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 def _refuse(value: object) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.verifiers.sandbox import tiers
 from sdzero_bench.verifiers.sandbox.filters import Filters
-from sdzero_bench.verifiers.sandbox.free_names import free_names
+from sdzero_bench.verifiers.sandbox.free_names import expects_stop, free_names, imported, made
 from sdzero_bench.verifiers.sandbox.inside.codec import Unreadable, decode
 from sdzero_bench.verifiers.sandbox.languages import Language, language
 from sdzero_bench.verifiers.sandbox.limits import Limits, LimitsInForce
@@ -75,12 +75,21 @@ class Sandbox:
     ) -> ProgramResult:
         """Run `setup` and then assert scripts, in a process separate from the Python program that they test.
 
-        The scripts can use `names` of the program, and any name that is defined nowhere else. Arguments and results are copies
-        of plain data, so the scripts do not see what the program does to its arguments. Raises `TestUnsupportedError` for
-        scripts that are not valid Python, import what is not available or pass on what is not plain data, and `SandboxError`.
+        The scripts can use `names` of the program, and any name that is defined nowhere else. They see what they would see in
+        one process, with one difference: an object of the program's own classes never equals, and is not ordered with, a plain
+        value, so that a program can neither learn nor decide what its results are compared with. Raises
+        `TestUnsupportedError` for scripts that are not valid Python or import what is not available, and `SandboxError`.
         """
         wanted = sorted({*names, *free_names([setup, *tests])})
-        hidden: Hidden = {"names": wanted, "setup": setup, "tests": list(tests)}
+        scripts = [setup, *tests]
+        hidden: Hidden = {
+            "names": wanted,
+            "makes": made(wanted, scripts),
+            "imports": imported(scripts),
+            "expects_stop": expects_stop(scripts),
+            "setup": setup,
+            "tests": list(tests),
+        }
         return self._run(language("python"), source, limits, len(tests), "asserts", hidden)
 
     def deadline(self, limits: Limits, language_name: str = "python") -> float:

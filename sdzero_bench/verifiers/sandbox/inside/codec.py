@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     _Number = Callable[[object], int]
     _Object = Callable[[int, str], object]
 
-DEEPEST = 100
+DEEPEST = 500
 """Maximum nesting depth."""
 
 
@@ -128,9 +128,16 @@ class _Reader:
         if code == b"f":
             return struct.unpack("<d", self.take(8))[0]
         if code in _MAKE:
-            return _MAKE[code]([self.value(deeper) for _ in range(self.count())])
+            items = []  # no comprehension, which would double the depth of the recursion
+            for _ in range(self.count()):
+                items.append(self.value(deeper))
+            return _MAKE[code](items)
         if code == b"d":
-            return {self.value(deeper): self.value(deeper) for _ in range(self.count())}
+            pairs = {}
+            for _ in range(self.count()):
+                key = self.value(deeper)
+                pairs[key] = self.value(deeper)
+            return pairs
         if code == b"b":
             return self.take(self.count())
         if code == b"c":

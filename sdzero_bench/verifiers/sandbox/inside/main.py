@@ -6,7 +6,6 @@ import os
 import resource
 
 from .asking import NotCompiled, Program
-from .asserts import Script
 from .calls import call
 from .codec import decode, encode
 from .compiling import compiled
@@ -14,7 +13,6 @@ from .confine import die_with_parent, drop_capabilities, protect_tester
 from .forking import Broken
 from .mounts import read_only_but_for
 from .program import run_script
-from .remote import Unsupported
 from .stdio import CannotCompile, run
 from .watch import sweep
 
@@ -84,14 +82,16 @@ def _work(job: Job, read_hidden: Callable[[], Any]) -> None:
         inputs: HiddenInputs = read_hidden()
         _stdio(job, inputs["inputs"], tests)
         return
-    program = Program(job["source"], limits, job["filter"], keep_objects=job["mode"] == "asserts")
+    program = Program(job["source"], limits, job["filter"], shares=job["mode"] == "asserts")
     if job["mode"] == "calls":
         calls: HiddenCalls = read_hidden()
         call(program, calls["function"], calls["calls"], tests.test)
     else:
+        from .asserts import Script, Unsupported
+
         hidden: HiddenAsserts = read_hidden()
         try:
-            script = Script(program, hidden["names"], hidden["setup"])
+            script = Script(program, hidden)
             for source in hidden["tests"]:
                 tests.test(*script.test(source))
         except Unsupported as error:

@@ -5,6 +5,7 @@ The program can tamper with everything here, but gains nothing: the tester only 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -49,42 +50,68 @@ def run_script(source: str) -> None:
     os._exit(code)
 
 
-def serve(source: str, request: int, reply: int, keep_objects: bool, most: int) -> None:
+def serve(source: str, request: int, reply: int, shares: bool, most: int) -> None:
     """Run the program as a module, then answer requests until the pipe closes. Replies longer than `most` bytes are not sent.
 
-    A request is (operation, target, arguments, keyword arguments); a target is a name, or the number of an object returned
-    earlier. A reply is ("value", value), ("raise", type, message, names of builtin bases) or ("exit", code).
+    The first reply, and each to a call if not `shares`, is ("value", value), ("raise", type, message, names of builtin bases),
+    ("exit", code), ("unreadable", why) or ("syntax", message). A call is ("call", function, arguments).
     """
     module = _new_module("program")
-    objects: list[object] = []
-
-    def number(value: object) -> int:
-        if keep_objects:
-            objects.append(value)
-        return len(objects)
-
+    if shares:  # a script may look at what is printed
+        captured = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="surrogateescape")
+        for name in ("stdout", "__stdout__"):
+            setattr(sys, name, captured)
     try:
         code = compile(source, FILE, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         _send(reply, encode(("syntax", _described(error))), most)
         return
-    answer = _attempt(lambda: exec(code, module.__dict__), number)
-    while True:
-        _send(reply, answer, most)
-        asked = _receive(request)
-        if asked is None:
-            os._exit(0)
-        answer = _attempt(_asked(module, decode(asked, lambda number, _: objects[number - 1])), number)
+    _send(reply, _attempt(lambda: exec(code, module.__dict__)), most)
+    if shares:
+        converse(module, lambda: _receive(request), lambda data: _send_within(reply, data, most))
+    while (asked := _receive(request)) is not None:
+        _, path, args = decode(asked, lambda *_: None)
+        _send(reply, _attempt(lambda path=path, args=args: _named(module, path)(*args)), most)  # type: ignore[misc]
+    os._exit(0)
 
 
-def _asked(module: ModuleType, request: tuple[str, Any, Any, Any]) -> Callable[[], object]:
-    operation, target, args, kwargs = request
-    if operation == "names":
-        return lambda: {name: module.__dict__[name] for name in args if name in module.__dict__}
-    return lambda: _OPERATIONS[operation](_named(module, target) if isinstance(target, str) else target, *args, **kwargs)
+def converse(module: ModuleType, receive: Callable[[], bytes | None], send: Callable[[bytes], None]) -> None:
+    """Hold the conversation with an assert script, about what the module defines.
+
+    News are what was printed, and the names that have got another value.
+    """
+    from .conversing import Conversation
+
+    captured: Any = sys.stdout
+
+    wanted: list[str] = []
+    known: dict[str, object] = {}
+
+    def news() -> tuple[Any, ...]:
+        captured.flush()
+        text = captured.buffer.getvalue().decode("utf-8", "replace")
+        captured.buffer.seek(0)
+        captured.buffer.truncate()
+        changed = [n for n in wanted if n in module.__dict__ and (n not in known or module.__dict__[n] is not known[n])]
+        known.update({name: module.__dict__[name] for name in changed})
+        return text, *(part for name in changed for part in (name, module.__dict__[name]))
+
+    def replacing(replaced: Any, operation: str, args: Any, kwargs: Any) -> Any:
+        before = [(sys.modules[home], name, getattr(sys.modules[home], name)) for home, name, _ in replaced]
+        try:
+            for home, name, value in replaced:
+                setattr(sys.modules[home], name, value)
+            return talk._done(operation, args, kwargs)
+        finally:
+            for place, name, value in before:
+                setattr(place, name, value)
+
+    talk = Conversation(False, send, receive, news, lambda news: None)
+    talk.own = {"names": lambda *names: wanted.extend(names), "with": replacing}
+    talk.serve()
 
 
-def _named(module: ModuleType, path: str) -> object:
+def _named(module: ModuleType, path: str) -> Any:
     first, *rest = path.split(".")
     subject = getattr(module, first)
     for name in rest:
@@ -92,26 +119,11 @@ def _named(module: ModuleType, path: str) -> object:
     return subject
 
 
-_OPERATIONS: dict[str, Callable[..., object]] = {
-    "call": lambda subject, *args, **kwargs: subject(*args, **kwargs),
-    "getattr": getattr,
-    "setattr": setattr,
-    "getitem": lambda subject, key: subject[key],
-    "len": len,
-    "iter": iter,
-    "next": next,
-    "bool": bool,
-    "str": str,
-    "repr": repr,
-    "isinstance": lambda subject, value: isinstance(value, subject),
-}
-
-
-def _attempt(action: Callable[[], object], number: Callable[[object], int]) -> bytes:
+def _attempt(action: Callable[[], object]) -> bytes:
     try:
         value = action()
         try:
-            return encode(("value", value), number)
+            return encode(("value", value))
         except Unreadable as error:
             return encode(("unreadable", str(error)))
     except SystemExit as stop:
@@ -127,6 +139,12 @@ def _send(fd: int, answer: bytes, most: int) -> None:
     data = memoryview(len(answer).to_bytes(4, "big") + answer)
     while data:
         data = data[os.write(fd, data) :]
+
+
+def _send_within(fd: int, data: bytes, most: int) -> None:
+    if len(data) > most:
+        raise Unreadable(f"a value of more than {most >> 10} KB")
+    _send(fd, data, most)
 
 
 def _receive(fd: int) -> bytes | None:
