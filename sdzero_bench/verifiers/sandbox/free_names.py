@@ -62,7 +62,7 @@ def made(names: Sequence[str], scripts: Sequence[str]) -> list[str]:
     for node in (node for statement in _statements(scripts) for node in ast.walk(statement)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             called.add(node.func.id)
-        if isinstance(node, ast.Compare) and not any(isinstance(op, ast.In | ast.NotIn) for op in node.ops):
+        if isinstance(node, ast.Compare) and all(isinstance(op, ast.Eq) for op in node.ops):
             parts = [node.left, *node.comparators]
             if any(map(_is_plain, parts)):
                 compared |= {part.func.id for part in parts if isinstance(part, ast.Call) and isinstance(part.func, ast.Name)}

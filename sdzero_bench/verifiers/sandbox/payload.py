@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Literal, TypedDict
@@ -10,7 +11,7 @@ from typing import Literal, TypedDict
 from sdzero_bench.verifiers.sandbox.inside.codec import encode
 from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
 
-_ORDER = "codec watch confine forking stdio program asking calls {}mounts compiling main"
+_ORDER = "codec watch confine forking stdio scratch starting program asking calls {}mounts compiling main"
 _ASSERTS = "mirrors sharing conversing asserts "
 """Each module comes after those it imports. Those for assert scripts import more, and are sent only with such."""
 
@@ -38,6 +39,7 @@ class Job(TypedDict):
 
     tier: int
     mode: Literal["stdio", "calls", "asserts"]
+    tests: int
     directory: str
     """Where the program runs, empty and writable."""
     scratch: int
@@ -48,14 +50,15 @@ class Job(TypedDict):
     filter: bytes
     """The seccomp filter for the program; empty for none. `compile_filter` is the compiler's."""
     compile: list[str]
+    prelude: str
     compile_limits: LimitsInForce
     compile_filter: bytes
 
 
-class HiddenInputs(TypedDict):
-    """The tests of a job in mode "stdio". The program never sees the tests in advance."""
+class HiddenInput(TypedDict):
+    """A test of a job in mode "stdio". The tester reads one at a time, so that no program has the next in its memory."""
 
-    inputs: list[str]
+    input: str
 
 
 class HiddenCalls(TypedDict):
@@ -78,7 +81,7 @@ class HiddenAsserts(TypedDict):
     tests: list[str]
 
 
-Hidden = HiddenInputs | HiddenCalls | HiddenAsserts
+Hidden = HiddenInput | HiddenCalls | HiddenAsserts
 
 
 @cache
@@ -91,9 +94,12 @@ def modules(asserts: bool) -> bytes:
     return b"%10d" % len(packed) + packed
 
 
-def packed(job: Job, hidden: Hidden) -> bytes:
-    """The modules, the job and its tests. Raises `TestUnsupportedError` if a test contains anything but plain data."""
-    parts = [encode(job, _refuse), encode(hidden, _refuse)]
+def packed(job: Job, hidden: Sequence[Hidden]) -> bytes:
+    """The modules, the job and its tests, in one or more parts.
+
+    Raises `TestUnsupportedError` if a test contains anything but plain data.
+    """
+    parts = [encode(job, _refuse), *(encode(part, _refuse) for part in hidden)]
     return modules(job["mode"] == "asserts") + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 

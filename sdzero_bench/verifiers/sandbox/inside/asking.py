@@ -65,6 +65,8 @@ class Program:
             if writable(self._request):
                 try:
                     data = data[os.write(self._request, data) :]
+                except BlockingIOError:
+                    continue
                 except BrokenPipeError:
                     raise self._gone() from None
 
@@ -77,13 +79,13 @@ class Program:
 
     def _answer(self) -> tuple[Any, ...]:
         self.heard = self.receive()
+        self.watch.answered()
         try:
             answer = decode(self.heard, lambda number, name: None)
         except Unreadable as error:
             raise self.watch.kill("output", f"its answer cannot be read: {error}") from None
         except MemoryError:
             raise self.watch.kill("memory", "its answer takes too much memory") from None
-        self.watch.check()  # a value can be crafted to take long to decode, and the host decodes it again
         if not isinstance(answer, tuple) or len(answer) < 2:
             raise self.watch.kill("output", "its answer cannot be read")
         return answer

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _NAMES_OF_HOMES = """
-    asyncio.exceptions binascii _csv concurrent.futures._base configparser copy dataclasses decimal email.errors enum json.decoder
+    asyncio.exceptions
+    binascii _csv concurrent.futures._base configparser copy dataclasses decimal email.errors enum json.decoder
     pickle _pickle queue _queue re shutil socket sqlite3 ssl statistics struct subprocess tarfile unittest.case urllib.error
     xml.etree.ElementTree zipfile zlib
 """

@@ -5,11 +5,13 @@ The program can tamper with everything here, but gains nothing: the tester only 
 
 from __future__ import annotations
 
+import builtins
 import io
 import os
 import sys
 
 from .codec import Unreadable, decode, encode
+from .starting import as_python_starts
 from .watch import EXCEPTION, SYNTAX
 
 TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
@@ -40,10 +42,10 @@ def run_script(source: str) -> None:
         _say(error)
     try:
         _finish()
+        _flush()  # before the module is cleared: the program's own stream may use what it defines
+        sys.stdout = sys.__stdout__
         module.__dict__.clear()  # closes files that the program left open, which flushes them
-        for stream in (sys.stdout, sys.__stdout__):
-            if stream is not None:
-                stream.flush()
+        _flush()
     except BaseException as error:
         code = code or EXCEPTION
         _say(error)
@@ -170,7 +172,10 @@ def _new_module(module_name: str) -> ModuleType:
         stream = open(fd, mode, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115 - it stays open
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+    as_python_starts()
     module = sys.modules[module_name] = type(sys)(module_name)  # dataclasses, among others, look up a class's module there
+    module.__dict__["__builtins__"] = builtins
+    module.__file__ = os.path.join(os.getcwd(), FILE)
     return module
 
 
@@ -199,6 +204,12 @@ def _described(error: BaseException) -> str:
 
 def _say(error: BaseException) -> None:
     os.write(2, ("\n" + _described(error).replace("\n", " ")).encode("utf-8", "replace"))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.__stdout__):
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()
 
 
 def _finish() -> None:
