@@ -23,17 +23,12 @@ FIELDS = ("question_id", "question_content", "contest_date", "public_test_cases"
 FILES = ["test.jsonl", *(f"test{number}.jsonl" for number in range(2, 7))]
 """Files of the data set on the Hub; release_vN consists of the first N of them."""
 
-IMPORTS = """\
-import bisect, collections, copy, datetime, functools, heapq, itertools, json, math, operator, random, re, string, sys
-from bisect import *
-from collections import *
-from functools import *
-from heapq import *
-from itertools import *
-from math import *
-from typing import *
-"""
-"""Prepended to every program, as the contest sites do."""
+_MODULES = "string re datetime collections heapq bisect copy math random statistics itertools functools operator io sys json"
+_STARRED = [f"from {module} import *" for module in f"{_MODULES} builtins typing".split()]
+"""`builtins` comes after `math` and `operator`, whose `pow` takes two arguments only."""
+_IMPORTED = [f"import {module}" for module in _MODULES.split()]
+IMPORTS = "\n".join([*_STARRED, *_IMPORTED, "sys.setrecursionlimit(50000)", ""])
+"""Prepended to every program, as the benchmark's own runner does (lcb_runner/evaluation/testing_util.py)."""
 
 
 class LiveCodeBenchRow(TypedDict):
@@ -72,8 +67,8 @@ class LiveCodeBench(CodeTask):
 
     Programs read standard input, or complete the starter code, whose method is called. Both public and private tests count. The
     prompt is our own wording of the benchmark's. Differences from its checker: all tests are run, even after the first failure;
-    output is compared token by token, with decimal numbers compared by value, instead of line by line; and the limit of 6 s per
-    test is CPU time.
+    a program that ends with an exit code other than 0 fails; numbers are compared by value, as there, but where a decimal
+    fraction is expected, it may differ by 1e-6, also in a result that is returned; and the limit of 6 s per test is CPU time.
 
     Private tests are compressed pickles of JSON text; they are read by an unpickler that accepts only text.
     """

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from sdzero_bench.core.verdict import ProgramReport, TestOutcome, Verdict
-from sdzero_bench.verifiers.code.comparing import RULES, same_tokens
+from sdzero_bench.verifiers.code.comparing import RULES, same_lines, same_tokens
 from sdzero_bench.verifiers.code.literals import Digest
 from sdzero_bench.verifiers.code.test_forms import AssertTests, CallTests, StdioTests, Tests
 from sdzero_bench.verifiers.sandbox import Execution, Limits, Sandbox
@@ -70,6 +70,8 @@ def _returned(tests: CallTests, arguments: list[object], expected: object, given
 def _same(tests: StdioTests, given: str, expected: str) -> bool:
     if tests.compare == "exact":
         return given == expected
+    if tests.compare == "lines":
+        return same_lines(given, expected, tests.tolerance)
     return same_tokens(given, expected, tests.tolerance if tests.compare == "floats" else None)
 
 

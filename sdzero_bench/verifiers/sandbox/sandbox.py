@@ -33,8 +33,8 @@ class Sandbox:
         1: bubblewrap; 2: unshare; 3: resource limits only, a guard against accidents.
     slowness, crowding:
         CPU time of a reference program relative to the reference machine, and its wall time relative to its CPU time; at
-        least 1. Limits of time are multiplied by the first. The second is for the record: limits of wall time depend on how busy
-        the machine is when they are reached.
+        least 1. Limits of time are multiplied by the first. The second is for the record: limits of wall time depend on how
+        busy the machine is when they are reached.
     """
 
     tier: int

@@ -43,7 +43,7 @@ def as_python_starts() -> None:
 
     setattr(_thread, "stack_size", stack_size)  # noqa: B010 - mypy does not know the module
     if threading := sys.modules.get("threading"):
-        threading.stack_size = stack_size  # type: ignore[assignment]
+        setattr(threading, "stack_size", stack_size)  # noqa: B010
     sys.meta_path.insert(0, _Pools())
 
 
@@ -67,24 +67,18 @@ class _Pools:
         return spec
 
 
-class _Notifier:
-    """What a pool of threads tells itself with; the queue of `multiprocessing` needs semaphores, and these a /dev/shm."""
-
-    _reader = None
-
-    def __init__(self) -> None:
-        import queue
-
-        found: Any = queue.SimpleQueue()
-        self.get, self.put, self.empty = found.get, found.put, found.empty
-
-
 def _multiprocessing(module: Any) -> None:
     from multiprocessing import dummy
 
     for name in dummy.__all__:
         setattr(module, name, getattr(dummy, name))
-    module.context.BaseContext.SimpleQueue = lambda self: _Notifier()
+    module.Pool = module.context.BaseContext.Pool = _pool
+
+
+def _pool(*args: Any, **kwargs: Any) -> object:
+    from .pools import ThreadedPool
+
+    return ThreadedPool(*(arg for arg in args if not hasattr(arg, "Process")), **kwargs)
 
 
 def _process_pool(module: Any) -> None:
