@@ -95,7 +95,7 @@ def helpers_of(prompt: str, function: str, question: str) -> str:
 def indented_body(response: str) -> str | None:
     """The lines of a response up to the first unindented one; None if there are none, or if it contains a fenced block."""
     body: list[str] = []
-    for line in response.splitlines():
+    for line in response.split("\n"):  # not at the other characters at which `splitlines` splits: they may be part of a text
         if line.strip() and not line.startswith((" ", "\t")):
             break
         body.append(line)

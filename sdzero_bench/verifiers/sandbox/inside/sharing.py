@@ -7,50 +7,17 @@ object that comes back is the same object again. Both sides use this code, and n
 
 from __future__ import annotations
 
-import builtins
 import collections
-import datetime
 import sys
 
 from .codec import Unreadable, decode, encode
+from .kinds import CONTAINERS, CONTENT, DATES, EXACT, FROZEN, KINDS, NAMED, NAMES
 from .mirrors import Mirrored, mirror_class
 
 TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-_EXACT = (type(None), bool, int, float, str, bytes, complex, range)
-_FROZEN: dict[type, str] = {tuple: "t", frozenset: "z"}
-_CONTAINERS: dict[Any, str] = {
-    list: "list",
-    dict: "dict",
-    set: "set",
-    bytearray: "bytearray",
-    collections.deque: "deque",
-    collections.defaultdict: "defaultdict",
-    collections.OrderedDict: "OrderedDict",
-    collections.Counter: "Counter",
-}
-_KINDS: dict[str, Any] = {name: kind for kind, name in _CONTAINERS.items()}
-_DATES = (datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone)
-_CONTENT: dict[type, Callable[[Any], Any]] = {
-    int: int.__int__,
-    float: float.__float__,
-    complex: complex.__pos__,
-    str: str.__str__,
-    bytes: lambda value: bytes.__getitem__(value, slice(None)),
-    tuple: lambda value: tuple.__getitem__(value, slice(None)),
-    frozenset: lambda value: frozenset.__or__(value, frozenset()),
-}
-"""Immutable types whose subclasses carry their content along, and how it is copied without their own methods."""
-_NAMED: dict[str, Any] = {
-    kind.__name__: kind for kind in (*_EXACT, *_FROZEN, *_CONTAINERS, *_DATES, object, type, property) if kind is not type(None)
-}
-_NAMED |= {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
-_NAMED |= {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
-"""What is the same on both sides, by name."""
-_NAMES = {id(kind): name for name, kind in _NAMED.items()}
 
 
 class Message:
@@ -152,25 +119,25 @@ class Sharing:
 
     def _wire(self, value: Any, message: Message) -> Any:
         kind = type(value)
-        if kind in _EXACT:
+        if kind in EXACT:
             return value
-        if kind in _FROZEN:
-            return (_FROZEN[kind], [self._wire(item, message) for item in value])
+        if kind in FROZEN:
+            return (FROZEN[kind], [self._wire(item, message) for item in value])
         if id(value) in self._numbers:
             return ("#", self._numbers[id(value)])
         if kind is slice:
             return ("c", [self._wire(part, message) for part in (value.start, value.stop, value.step)])
         if value is Ellipsis or value is NotImplemented:
             return ("n", "builtins", "Ellipsis" if value is Ellipsis else "NotImplemented")
-        if kind in _DATES:
+        if kind in DATES:
             return ("d", kind.__name__, [self._wire(part, message) for part in value.__reduce__()[1]])
-        if id(value) in _NAMES:
-            return ("n", "builtins", _NAMES[id(value)])
+        if id(value) in NAMES:
+            return ("n", "builtins", NAMES[id(value)])
         if kind.__module__ in ("decimal", "fractions") and kind.__name__ in ("Decimal", "Fraction"):
             return value
         if (named := self._nameable(value)) is not None:
             return ("n", *named)
-        if isinstance(value, tuple(_CONTAINERS)):
+        if isinstance(value, tuple(CONTAINERS)):
             number = self.number(value)
             self._said[number] = b""
             return ("#", number)
@@ -178,22 +145,22 @@ class Sharing:
             return ("#", self._class(value, message))
         if isinstance(value, BaseException):
             return self._exception(value, message)
-        if isinstance(value, tuple(_CONTENT)):
-            plain = next(copied for base, copied in _CONTENT.items() if isinstance(value, base))(value)
+        if isinstance(value, tuple(CONTENT)):
+            plain = next(copied for base, copied in CONTENT.items() if isinstance(value, base))(value)
             return ("s", self.number(value), self._kind(kind, message), self._wire(plain, message))
         return ("o", self.number(value), self._kind(kind, message))
 
     def _kind(self, kind: type, message: Message) -> Any:
         """The class of a value that stays here, or a base of it: the other side makes a mirror, even if it has such a class."""
-        if id(kind) in _NAMES:
-            return ("n", "builtins", _NAMES[id(kind)])
+        if id(kind) in NAMES:
+            return ("n", "builtins", NAMES[id(kind)])
         if issubclass(kind, BaseException) and (named := self._nameable(kind)) is not None:
             return ("n", *named)
         return ("#", self._numbers.get(id(kind)) or self._class(kind, message))
 
     def _exception(self, error: BaseException, message: Message) -> Any:
         fields = {name: item for name, item in vars(error).items() if type(name) is str}
-        known = id(type(error)) in _NAMES
+        known = id(type(error)) in NAMES
         return (
             "e",
             self.number(error),
@@ -219,8 +186,8 @@ class Sharing:
 
     def _state(self, number: int, message: Message) -> tuple[Any, ...]:
         value = self.objects[number]
-        base: Any = next(base for base in reversed(_CONTAINERS) if isinstance(value, base))
-        kind = _CONTAINERS[base] if type(value) is base else (_CONTAINERS[base], self._kind(type(value), message))
+        base: Any = next(base for base in reversed(CONTAINERS) if isinstance(value, base))
+        kind = CONTAINERS[base] if type(value) is base else (CONTAINERS[base], self._kind(type(value), message))
         extra: object = None
         if base is collections.defaultdict:
             extra = self._wire(value.default_factory, message)
@@ -242,7 +209,7 @@ class Sharing:
         self._adopt(number, mirror_class(self._ask, name, module, doc, known, set(names), unhashable))
 
     def _empty(self, kind: Any, extra: Any) -> Any:
-        base: Any = _KINDS[kind if isinstance(kind, str) else kind[0]]
+        base: Any = KINDS[kind if isinstance(kind, str) else kind[0]]
         made = base if isinstance(kind, str) else self._value(kind[1])
         if not issubclass(made, base):
             raise Unreadable("a container of another kind")
@@ -253,7 +220,7 @@ class Sharing:
 
     def _fill(self, number: int, kind: Any, extra: Any, content: Any) -> None:
         value = self.objects[number]
-        base: Any = _KINDS[kind if isinstance(kind, str) else kind[0]]
+        base: Any = KINDS[kind if isinstance(kind, str) else kind[0]]
         if (number % 2 == self._tester and number not in self._said) or not isinstance(value, base):
             raise Unreadable("a container of another kind")
         if base is bytearray:
@@ -285,10 +252,10 @@ class Sharing:
             return slice(*(self._value(part) for part in rest[0]))
         if code == "n":
             module, name = rest
-            return _NAMED[name] if module == "builtins" and name in _NAMED else self._importable(module, name)
+            return NAMED[name] if module == "builtins" and name in NAMED else self._importable(module, name)
         if code == "d":
-            kind = _NAMED[rest[0]]
-            if kind not in _DATES:
+            kind = NAMED[rest[0]]
+            if kind not in DATES:
                 raise Unreadable("no date")
             return kind(*(self._value(part) for part in rest[1]))
         number, kind = rest[0], self._value(rest[1])
