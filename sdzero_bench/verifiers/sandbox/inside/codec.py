@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DEEPEST = 500
 """Maximum nesting depth."""
-LARGEST = 512 << 20
+LARGEST = 256 << 20
 """Maximum memory of a decoded value, in bytes, roughly: an empty set takes 216 bytes, and 5 when it is encoded."""
 _MANY = 1000
 """From so many members on, a set or dict is checked for colliding keys, which would take hours to put together."""

@@ -81,7 +81,8 @@ def _settle(job: Job) -> None:
     drop_capabilities()
     os.chdir(job["directory"])
     most = 2 * job["limits"]["memory"] + (768 << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _work(job: Job, read_hidden: Callable[[], Any]) -> None:
