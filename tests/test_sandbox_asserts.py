@@ -10,7 +10,7 @@ from local_tasks import DATA
 from sandboxes import QUICK, best
 
 from sdzero_bench.verifiers.sandbox import Limits, TestUnsupportedError
-from sdzero_bench.verifiers.sandbox.free_names import free_names
+from sdzero_bench.verifiers.sandbox.free_names import free_names, made
 
 PROGRAM = """
 from collections import namedtuple
@@ -194,3 +194,49 @@ def report(): return heard
     result = best().asserts(program, [*tests, "assert report() == [1, 2, 2, 3, 4], report()"], ["f"], QUICK)
     assert result.executions[-1].outcome == "ok", result.executions[-1].detail
     assert result.executions[0].outcome == "assertion"
+
+
+@pytest.mark.parametrize(
+    ("scripts", "names"),
+    [
+        (["assert Vector(1) * 2 == Vector(2)"], ["Vector"]),
+        (["assert Extract([1]) == [1]"], []),  # compared with a literal: a function, whatever its name
+        (["assert 5 in Range()"], ["Range"]),
+        (["assert vector(1) + 2"], []),
+    ],
+)
+def test_classes_of_which_the_tests_make_objects(scripts: list[str], names: list[str]) -> None:
+    assert made(free_names(scripts), scripts) == names
+
+
+LIAR = """
+class Liar:
+    __eq__ = __lt__ = __gt__ = __contains__ = lambda self, other: True
+    __sub__ = __rsub__ = __abs__ = __mul__ = lambda self, *other: 0.0
+    __float__ = __round__ = lambda self, *n: 0.0
+    __hash__ = lambda self: 0
+class Extract(Liar):
+    def __new__(cls, *args): return object.__new__(cls)
+    def __init__(self, *args): pass
+f = Extract
+"""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "assert f(1) == 7.5",
+        "assert abs(f(1) - 7.5) < 1e-6",
+        "assert Extract(1) == 7.5",
+        "assert 7.5 in [f(1)]",
+        "assert abs(Extract(1) - 7.5) < 1e-6",
+        "r = Extract(1)\nassert abs(r - 7.5) < 1e-6",
+        "import math\nassert math.isclose(f(1), 7.5)",
+        "assert f(1) > 7 and f(1) < 8",
+        "assert round(f(1) - 7.5, 3) == 0",
+        "import unittest\nunittest.TestCase().assertAlmostEqual(f(1), 7.5)",
+    ],
+)
+def test_a_class_that_lies_passes_nothing(script: str) -> None:
+    (execution,) = best().asserts(LIAR, [script], ["f"], QUICK).executions
+    assert execution.outcome in ("assertion", "exception")
