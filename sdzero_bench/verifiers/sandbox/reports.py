@@ -20,7 +20,7 @@ from sdzero_bench.verifiers.sandbox.result import (
 _LONGEST = 1000
 
 
-class Reports:
+class Hearing:
     """The reports on one program.
 
     Whatever goes wrong once the program has started is the program's doing, unless the tester says that it is not.

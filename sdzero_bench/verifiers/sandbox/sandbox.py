@@ -18,7 +18,7 @@ from sdzero_bench.verifiers.sandbox.languages import Language, language
 from sdzero_bench.verifiers.sandbox.limits import Limits, LimitsInForce
 from sdzero_bench.verifiers.sandbox.payload import BOOTSTRAP, Hidden, Job, packed
 from sdzero_bench.verifiers.sandbox.process import exchange
-from sdzero_bench.verifiers.sandbox.reports import Reports
+from sdzero_bench.verifiers.sandbox.reports import Hearing
 from sdzero_bench.verifiers.sandbox.result import Judge, ProgramResult, SandboxError, TestUnsupportedError
 
 _START_SECONDS = 5.0
@@ -150,7 +150,7 @@ class Sandbox:
             }
             command = [*tiers.COMMANDS[self.tier](), *tiers.interpreter(), "-c", BOOTSTRAP]
             most = (limits.output_kb << 10) + 100_000
-            reports = Reports(tests, self.name, judge)
+            reports = Hearing(tests, self.name, judge)
             seconds = self.deadline(limits, found.name)
             try:
                 words = exchange(command, packed(job, hidden), seconds, most, tiers.ENVIRONMENT, reports.hear)

@@ -42,3 +42,11 @@ NAMED |= {name: kind for name, kind in vars(builtins).items() if isinstance(kind
 NAMED |= {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
 """What is the same on both sides, by name."""
 NAMES = {id(kind): name for name, kind in NAMED.items()}
+
+
+class Message:
+    """What is said, and what has to be known to understand it."""
+
+    def __init__(self) -> None:
+        self.classes: list[tuple[Any, ...]] = []
+        self.updates: list[tuple[Any, ...]] = []

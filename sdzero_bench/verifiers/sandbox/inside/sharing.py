@@ -11,21 +11,13 @@ import collections
 import sys
 
 from .codec import Unreadable, decode, encode
-from .kinds import CONTAINERS, CONTENT, DATES, EXACT, FROZEN, KINDS, NAMED, NAMES
+from .kinds import CONTAINERS, CONTENT, DATES, EXACT, FROZEN, KINDS, NAMED, NAMES, Message
 from .mirrors import Mirrored, mirror_class
 
 TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-
-class Message:
-    """What is said, and what has to be known to understand it."""
-
-    def __init__(self) -> None:
-        self.classes: list[tuple[Any, ...]] = []
-        self.updates: list[tuple[Any, ...]] = []
 
 
 class Sharing:
