@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdzero_bench.verifiers.code.comparing import RULES, close, same_tokens
+from sdzero_bench.verifiers.code.comparing import RULES, close, same_lines, same_tokens
 
 
 class Stranger:
@@ -43,6 +43,38 @@ class Stranger:
 def test_outputs_are_compared_token_by_token(given: str, expected: str, exact: bool, close: bool) -> None:
     assert same_tokens(given, expected) is exact
     assert same_tokens(given, expected, 1e-6) is close
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "same"),
+    [
+        ("3.0 4", "3 4", True),
+        ("1 2\r\n3\r\n", "1 2\n3", True),
+        ("1 2 3", "1 2\n3", False),  # as many lines
+        ("1000001", "1000000", False),  # no tolerance for integers
+        ("50000000000000001", "50000000000000000", False),
+        ("1e2", "100", True),
+        ("1_000", "1000", False),
+        ("\u0663", "3", False),  # a digit, but of another script
+        ("0.3333334", "0.333333333", True),
+        ("inf", "1.5", False),
+        ("nan", "nan", True),  # the same text
+        ("9" * 100_000, "1", False),
+        ("1e9999", "1.5", False),
+        ("Yes 1.0", "Yes 1", True),
+        ("yes 1", "Yes 1", False),
+    ],
+)
+def test_outputs_are_compared_line_by_line(given: str, expected: str, same: bool) -> None:
+    assert same_lines(given, expected, 1e-6) is same
+
+
+def test_a_set_is_compared_without_making_one_of_what_has_no_end() -> None:
+    from sdzero_bench.verifiers.code.evalplus_rules import matches
+
+    assert matches("mbpp", "similar_elements", [(4, 5), (5, 4)], (4, 5), [5, 4, 5], 0)
+    assert not matches("mbpp", "similar_elements", [(4, 5), (5, 4)], (4, 5), range(10**11), 0)
+    assert not matches("mbpp", "similar_elements", [(4, 5), (5, 4)], (4, 5), [5], 0)
 
 
 def test_tokens_do_not_depend_on_white_space() -> None:

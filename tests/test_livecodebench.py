@@ -74,7 +74,9 @@ def test_public_and_private_tests_both_count(name: str) -> None:
 def test_a_half_written_with_more_digits_is_the_same_number() -> None:
     task, questions = load()
     assert task.verify(questions["abc002_b"], fenced("print(f'{int(input()) / 2:.6f}')")).reward == 1.0
-    assert task.verify(questions["abc001_a"], fenced("print(sum(map(float, input().split())))")).reward == 0.0
+    # As in LiveCodeBench's own comparison, by value: 3.0 is 3.
+    assert task.verify(questions["abc001_a"], fenced("print(sum(map(float, input().split())))")).reward == 1.0
+    assert task.verify(questions["abc001_a"], fenced("print(sum(map(int, input().split())) + 1e-7)")).reward == 0.0
 
 
 def test_the_prompt_has_the_starter_code_and_no_test() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from local_tasks import DATA
 from sandboxes import QUICK, best
 
-from sdzero_bench.verifiers.sandbox import TestUnsupportedError
-from sdzero_bench.verifiers.sandbox.free_names import free_names
+from sdzero_bench.verifiers.sandbox import Limits, TestUnsupportedError
+from sdzero_bench.verifiers.sandbox.free_names import free_names, made
 
 PROGRAM = """
 from collections import namedtuple
@@ -99,12 +101,24 @@ def test_scripts_come_out_as_they_do_in_one_process() -> None:
     assert found == [in_process(script) for script in scripts]
 
 
+PATTERNS = [json.loads(line) for line in (DATA / "assert_scripts.jsonl").read_text().splitlines()]
+"""Programs, and assert scripts that hold for them in one process."""
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=[str(number) for number in range(len(PATTERNS))])
+def test_what_holds_in_one_process_holds_in_two(pattern: dict[str, Any]) -> None:
+    program, scripts = pattern["program"], pattern["tests"]
+    result = best().asserts(program, scripts, [], Limits(cpu_seconds=2))
+    failed = {s: e.detail for s, e in zip(scripts, result.executions, strict=True) if e.outcome != "ok"}
+    assert failed == {}
+
+
 def test_details_say_what_was_wrong() -> None:
     scripts = ["assert half(4) == 2.5, 'not quite'", "\nassert half(4) == 3", "half(11)", "nobody(1)"]
     details = [execution.detail for execution in best().asserts(PROGRAM, scripts, ["half"], QUICK).executions]
     assert details[0] == "not quite"
     assert "line 2" in details[1]
-    assert details[2] == "ValueError: TooLarge: 11 is too large"
+    assert details[2] == "TooLarge: 11 is too large"
     assert "'nobody' is not defined" in details[3]
 
 
@@ -129,9 +143,6 @@ def test_a_test_that_never_ends_by_itself_is_stopped() -> None:
 @pytest.mark.parametrize(
     ("script", "setup", "reason"),
     [
-        ("assert f(lambda x: x)", "", "a function, which cannot leave"),
-        ("try: f(print)\nexcept BaseException: pass", "", "cannot leave"),  # not even a test that catches all
-        ("assert f(Thing())", "class Thing: pass", "a Thing, which cannot leave"),
         ("import numpy\nassert f(1)", "", "numpy"),
         ("f(1)", "import numpy", "numpy"),
         ("assert f(", "", "is not valid Python"),
@@ -183,3 +194,49 @@ def report(): return heard
     result = best().asserts(program, [*tests, "assert report() == [1, 2, 2, 3, 4], report()"], ["f"], QUICK)
     assert result.executions[-1].outcome == "ok", result.executions[-1].detail
     assert result.executions[0].outcome == "assertion"
+
+
+@pytest.mark.parametrize(
+    ("scripts", "names"),
+    [
+        (["assert Vector(1) * 2 == Vector(2)"], ["Vector"]),
+        (["assert Extract([1]) == [1]"], []),  # compared with a literal: a function, whatever its name
+        (["assert 5 in Range()"], ["Range"]),
+        (["assert vector(1) + 2"], []),
+    ],
+)
+def test_classes_of_which_the_tests_make_objects(scripts: list[str], names: list[str]) -> None:
+    assert made(free_names(scripts), scripts) == names
+
+
+LIAR = """
+class Liar:
+    __eq__ = __lt__ = __gt__ = __contains__ = lambda self, other: True
+    __sub__ = __rsub__ = __abs__ = __mul__ = lambda self, *other: 0.0
+    __float__ = __round__ = lambda self, *n: 0.0
+    __hash__ = lambda self: 0
+class Extract(Liar):
+    def __new__(cls, *args): return object.__new__(cls)
+    def __init__(self, *args): pass
+f = Extract
+"""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "assert f(1) == 7.5",
+        "assert abs(f(1) - 7.5) < 1e-6",
+        "assert Extract(1) == 7.5",
+        "assert 7.5 in [f(1)]",
+        "assert abs(Extract(1) - 7.5) < 1e-6",
+        "r = Extract(1)\nassert abs(r - 7.5) < 1e-6",
+        "import math\nassert math.isclose(f(1), 7.5)",
+        "assert f(1) > 7 and f(1) < 8",
+        "assert round(f(1) - 7.5, 3) == 0",
+        "import unittest\nunittest.TestCase().assertAlmostEqual(f(1), 7.5)",
+    ],
+)
+def test_a_class_that_lies_passes_nothing(script: str) -> None:
+    (execution,) = best().asserts(LIAR, [script], ["f"], QUICK).executions
+    assert execution.outcome in ("assertion", "exception")

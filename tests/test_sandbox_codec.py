@@ -125,7 +125,7 @@ def test_whatever_the_bytes_are_only_unreadable_is_raised() -> None:
         b"?",
         b"i\xff\xff\xff\xff1",  # longer than there is
         b"l\xff\xff\xff\xffNNNN",
-        b"l\x01\x00\x00\x00" * 300 + b"N",
+        b"l\x01\x00\x00\x00" * 600 + b"N",
         b"e\x01\x00\x00\x00l\x00\x00\x00\x00",  # a set of lists
         b"s\x01\x00\x00\x00\xff",
         b"Q\x03\x00\x00\x001/0",
@@ -137,3 +137,17 @@ def test_whatever_the_bytes_are_only_unreadable_is_raised() -> None:
 def test_malformed(data: bytes) -> None:
     with pytest.raises(Unreadable):
         decode(data, lambda number, name: None)
+
+
+def test_keys_that_collide_and_members_that_fill_the_memory_are_refused() -> None:
+    """Putting the first together would take hours, and the second gigabytes."""
+    with pytest.raises(Unreadable, match="colliding"):
+        there_and_back_quickly(b"e", 5000, lambda k: (k + 1) * (2**61 - 1))
+    with pytest.raises(Unreadable, match="more than"):
+        decode(b"l" + (2_000_000).to_bytes(4, "little") + b"e\0\0\0\0" * 2_000_000, lambda number, name: None)
+    assert there_and_back({-1, -2, 1.0, 2**61}) == {-1, -2, 1, 2**61}
+
+
+def there_and_back_quickly(code: bytes, count: int, member: Any) -> Any:
+    items = b"".join(encode(member(k)) for k in range(count))
+    return decode(code + count.to_bytes(4, "little") + items, lambda number, name: None)

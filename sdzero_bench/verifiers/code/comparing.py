@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 from sdzero_bench.verifiers.code.plain_values import as_json, close
 
-_FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+_LONGEST_NUMBER = 10_000
+_FLOAT = re.compile(r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]+)?")
 
 
 def same_tokens(given: str, expected: str, tolerance: float | None = None) -> bool:
@@ -26,8 +29,30 @@ def same_tokens(given: str, expected: str, tolerance: float | None = None) -> bo
     return all(a == b or _close_token(a, b, tolerance) for a, b in zip(ours, theirs, strict=True))
 
 
+def same_lines(given: str, expected: str, tolerance: float) -> bool:
+    """As LiveCodeBench compares outputs: as many lines, without the blank ones around them, and each the same, or the same
+    numbers by value (`grade_stdio` in its lcb_runner/evaluation/testing_util.py).
+
+    Two differences: a number is written in digits, so without the underscores that `Decimal` reads; and an expected decimal
+    fraction has a `tolerance`, absolute or relative.
+    """
+    ours, theirs = ([line.strip() for line in text.strip().split("\n")] for text in (given, expected))
+    return len(ours) == len(theirs) and all(a == b or _same_numbers(a, b, tolerance) for a, b in zip(ours, theirs, strict=True))
+
+
+def _same_numbers(given: str, expected: str, tolerance: float) -> bool:
+    ours, theirs = given.split(), expected.split()
+    return len(ours) == len(theirs) and all(_same_number(a, b, tolerance) for a, b in zip(ours, theirs, strict=True))
+
+
+def _same_number(given: str, expected: str, tolerance: float) -> bool:
+    if len(given) > _LONGEST_NUMBER or not (_NUMBER.fullmatch(given) and _NUMBER.fullmatch(expected)):
+        return given == expected
+    return Decimal(given) == Decimal(expected) or _close_token(given, expected, tolerance)
+
+
 def _close_token(given: str, expected: str, tolerance: float) -> bool:
-    if not _FLOAT.fullmatch(expected):
+    if not _FLOAT.fullmatch(expected) or not _NUMBER.fullmatch(given):
         return False
     try:
         return math.isclose(float(given), float(expected), rel_tol=tolerance, abs_tol=tolerance)

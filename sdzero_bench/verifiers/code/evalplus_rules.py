@@ -37,7 +37,7 @@ def matches(data_set: str, function: str, arguments: Sequence[object], expected:
     """Whether EvalPlus would accept `given`; `data_set` is "humaneval" or "mbpp"."""
     try:
         return _matches(data_set, function, arguments, expected, given, atol)
-    except (TypeError, ValueError, OverflowError):  # a value of a type that the oracle does not support is wrong
+    except (TypeError, ValueError, ArithmeticError, RecursionError):  # a value that the oracle does not support is wrong
         return False
 
 
@@ -46,7 +46,7 @@ def _matches(data_set: str, function: str, arguments: Sequence[Any], expected: A
     if data_set == "humaneval" and function == "find_zero":
         from evalplus.eval import _special_oracle as oracle
 
-        return bool(abs(oracle._poly(*arguments, given)) <= atol)
+        return _moderate(given) and bool(abs(oracle._poly(*arguments, given)) <= atol)
     if data_set == "mbpp":
         from evalplus.eval import _special_oracle as oracle
 
@@ -55,11 +55,11 @@ def _matches(data_set: str, function: str, arguments: Sequence[Any], expected: A
         if function == "sum_div":
             exact = exact or given == 0
         elif function == "surface_Area":
-            exact = exact or abs(given - oracle._surface_Area(*arguments)) <= atol
+            exact = exact or (_moderate(given) and abs(given - oracle._surface_Area(*arguments)) <= atol)
         elif function == "digit_distance_nums":
             exact = exact or given == oracle._digit_distance_nums(*arguments)
         elif function in oracle.MBPP_OUTPUT_SET_EQ_TASKS:
-            exact = set(given) == set(expected)
+            exact = _same_set(given, set(expected))
         elif function in oracle.MBPP_OUTPUT_NOT_NONE_TASKS:
             exact = given == expected if isinstance(given, bool) else expected == (given is not None)
     if exact:
@@ -69,6 +69,21 @@ def _matches(data_set: str, function: str, arguments: Sequence[Any], expected: A
     if atol == 0 or type(given) is not type(expected):
         return False
     return close(given, expected, atol)
+
+
+def _moderate(given: object) -> bool:
+    """Whether it is a number with which the oracles compute in no time."""
+    return isinstance(given, int | float) and abs(given) < 1e300
+
+
+def _same_set(given: Any, expected: set[Any]) -> bool:
+    """Like `set(given) == expected`, without making a set of what may be an endless range or have colliding hashes."""
+    found = set()
+    for item in given:
+        if item not in expected:
+            return False
+        found.add(item)
+    return len(found) == len(expected)
 
 
 def _floats(value: object) -> bool:

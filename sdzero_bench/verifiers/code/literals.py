@@ -21,7 +21,8 @@ class _Names(ast.NodeTransformer):
 def read_literal(text: str) -> Any:
     """The value of a literal. Raises `ValueError` for anything else; the text is never executed."""
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        # Not all that `strip` removes is blank to Python, so that only blanks and line ends are removed.
+        tree = ast.parse(text.strip(" \t\r\n\f"), mode="eval")
         return ast.literal_eval(_Names().visit(tree) if "inf" in text or "nan" in text else tree)
     except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{text[:80]!r} is not a plain Python value: {type(error).__name__}") from error

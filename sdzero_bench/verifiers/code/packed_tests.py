@@ -67,7 +67,7 @@ def as_forms(tests: Sequence[dict[str, str]], function: str | None) -> dict[str,
         raise ValueError(f"they are not all of the type {kind!r}")
     inputs, outputs = [test["input"] for test in tests], [test["output"] for test in tests]
     if function is None:
-        return {"form": "stdio", "inputs": inputs, "outputs": outputs, "compare": "floats", "tolerance": 1e-9}
+        return {"form": "stdio", "inputs": inputs, "outputs": outputs, "compare": "lines", "tolerance": 1e-6}
     calls = [repr([json.loads(line) for line in text.split("\n")]) for text in inputs]
     expected = [repr(json.loads(text)) for text in outputs]
-    return {"form": "calls", "function": function, "calls": calls, "expected": expected, "rule": "json"}
+    return {"form": "calls", "function": function, "calls": calls, "expected": expected, "rule": "json", "atol": 1e-6}

@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 
 from sdzero_bench.core.verdict import ProgramReport, TestOutcome, Verdict
-from sdzero_bench.verifiers.code.comparing import RULES, same_tokens
+from sdzero_bench.verifiers.code.comparing import RULES, same_lines, same_tokens
 from sdzero_bench.verifiers.code.literals import Digest
 from sdzero_bench.verifiers.code.test_forms import AssertTests, CallTests, StdioTests, Tests
 from sdzero_bench.verifiers.sandbox import Execution, Limits, Sandbox
+from sdzero_bench.verifiers.sandbox.reports import printable
 
 CHECKER_LIMITS = Limits(cpu_seconds=10.0)
 """Per output, for a checker program that comes with the data."""
@@ -35,36 +36,42 @@ def check_program(sandbox: Sandbox, program: str | None, language: str, tests: T
     if isinstance(tests, AssertTests):
         result = sandbox.asserts(program, tests.tests, tests.names, limits, tests.setup)
     elif isinstance(tests, CallTests):
-        result = sandbox.calls(program, tests.function, tests.arguments(), limits)
+        calls, results = tests.arguments(), tests.results()
+
+        def returned(number: int, execution: Execution) -> bool:
+            return _returned(tests, calls[number], results[number], execution.value)
+
+        result = sandbox.calls(program, tests.function, calls, limits, returned)
+    elif tests.checker is None:
+
+        def printed(number: int, execution: Execution) -> bool:
+            return _same(tests, execution.stdout, tests.outputs[number])
+
+        result = sandbox.stdio(language, program, tests.inputs, limits, printed)
     else:
         result = sandbox.stdio(language, program, tests.inputs, limits)
     if result.compile_error is not None:
         return _verdict("compile error", 0, len(tests), None, result.compile_error)
-    return _judged(result.executions, _right(sandbox, tests, result.executions))
-
-
-def _right(sandbox: Sandbox, tests: Tests, executions: Sequence[Execution]) -> list[bool]:
-    """Whether each test is passed."""
-    ran = [execution.outcome == "ok" for execution in executions]
-    if isinstance(tests, AssertTests):
-        return ran
-    if isinstance(tests, CallTests):
-        calls = zip(tests.arguments(), tests.results(), executions, strict=True)
-        return [e.outcome == "ok" and _returned(tests, given, wanted, e.value) for given, wanted, e in calls]
-    if tests.checker is not None:
-        return _by_checker(sandbox, tests, executions)
-    return [e.outcome == "ok" and _same(tests, e.stdout, out) for out, e in zip(tests.outputs, executions, strict=True)]
+    executions = result.executions
+    if isinstance(tests, StdioTests) and tests.checker is not None:
+        return _judged(executions, _by_checker(sandbox, tests, executions))
+    return _judged(executions, [e.outcome == "ok" and e.passed is not False for e in executions])
 
 
 def _returned(tests: CallTests, arguments: list[object], expected: object, given: object) -> bool:
-    if isinstance(expected, Digest):
-        return expected.matches(given)
-    return RULES[tests.rule](tests.function, arguments, expected, given, tests.atol)
+    try:
+        if isinstance(expected, Digest):
+            return expected.matches(given)
+        return RULES[tests.rule](tests.function, arguments, expected, given, tests.atol)
+    except (ArithmeticError, TypeError, ValueError, RecursionError):  # a signalling NaN, for example, cannot be compared
+        return False
 
 
 def _same(tests: StdioTests, given: str, expected: str) -> bool:
     if tests.compare == "exact":
         return given == expected
+    if tests.compare == "lines":
+        return same_lines(given, expected, tests.tolerance)
     return same_tokens(given, expected, tests.tolerance if tests.compare == "floats" else None)
 
 
@@ -97,15 +104,7 @@ def _judged(executions: Sequence[Execution], right: Sequence[bool]) -> Verdict:
     failed = executions[first]
     if failed.outcome != "ok":
         return _verdict(failed.outcome, passed, total, first + 1, failed.detail)
-    return _verdict("wrong answer", passed, total, first + 1, _shown(failed))
-
-
-def _shown(execution: Execution) -> str:
-    """What the program printed or returned."""
-    try:
-        return repr(execution.stdout or execution.value)
-    except ValueError:  # a number with more digits than Python converts
-        return "a very long number"
+    return _verdict("wrong answer", passed, total, first + 1, failed.detail or printable(repr(failed.stdout)))
 
 
 def _verdict(outcome: TestOutcome, passed: int, total: int, first_failed: int | None, detail: str) -> Verdict:

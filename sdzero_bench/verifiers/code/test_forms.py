@@ -31,9 +31,10 @@ class StdioTests(_Form):
     form: Literal["stdio"] = "stdio"
     inputs: tuple[str, ...] = Field(min_length=1)
     outputs: tuple[str, ...]
-    compare: Literal["tokens", "floats", "exact"] = "tokens"
+    compare: Literal["tokens", "floats", "lines", "exact"] = "tokens"
     """tokens: split at white space. floats: the same, but an expected token with a decimal point or an exponent may differ by
-    `tolerance`, absolute or relative. exact: character by character."""
+    `tolerance`, absolute or relative. lines: like floats, line by line, and numbers are compared by value. exact: character by
+    character."""
     tolerance: float = Field(1e-6, gt=0)
     checker: str | None = None
     """A Python program that decides instead. Called with three files, the input, the expected output and the program's output,

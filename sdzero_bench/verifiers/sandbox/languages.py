@@ -6,6 +6,38 @@ from dataclasses import dataclass
 
 from sdzero_bench.core.errors import unknown
 
+_WRAPPED = [f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc")]
+_PRELUDE = """\
+extern "C" {
+int sandbox_attr_init(void *) __asm__("pthread_attr_init") __attribute__((weak));
+int sandbox_attr_stack(void *, unsigned long) __asm__("pthread_attr_setstacksize") __attribute__((weak));
+int sandbox_attr_default(const void *) __asm__("pthread_setattr_default_np") __attribute__((weak));
+long sandbox_write(int, const void *, unsigned long) __asm__("write");
+void *__real_malloc(unsigned long);
+void *__real_calloc(unsigned long, unsigned long);
+void *__real_realloc(void *, unsigned long);
+static void *sandbox_said(void *found) {
+    if (!found) sandbox_write(2, "\\nbad_alloc: malloc failed\\n", 27);
+    return found;
+}
+void *__wrap_malloc(unsigned long size) { return sandbox_said(__real_malloc(size)); }
+void *__wrap_calloc(unsigned long count, unsigned long size) { return sandbox_said(__real_calloc(count, size)); }
+void *__wrap_realloc(void *old, unsigned long size) {
+    void *found = __real_realloc(old, size);
+    return size ? sandbox_said(found) : found;
+}
+__attribute__((constructor)) static void sandbox_threads() {
+    alignas(16) char attributes[256];
+    if (sandbox_attr_init && sandbox_attr_stack && sandbox_attr_default && !sandbox_attr_init(attributes)) {
+        sandbox_attr_stack(attributes, 8 << 20);
+        sandbox_attr_default(attributes);
+    }
+}
+}
+"""
+"""Says on standard error when malloc fails, since the crash that follows does not; and gives threads a stack of 8 MB, not the
+main thread's, which may take all the memory."""
+
 
 @dataclass(frozen=True)
 class Language:
@@ -19,6 +51,8 @@ class Language:
     """A program that prints `hello`."""
     install: str
     compile: tuple[str, ...] = ()
+    prelude: str = ""
+    """What the compiler includes before the source, from the file `{prelude}`."""
     compile_seconds: float = 10.0
     """CPU seconds, before scaling by the machine's slowness."""
     compile_memory_mb: int = 1024
@@ -40,7 +74,8 @@ LANGUAGES = {
             file_name="program.cpp",
             hello='#include <cstdio>\nint main() { std::puts("hello"); }\n',
             install="install g++ 10 or later under /usr (Debian, Ubuntu: `apt install g++`)",
-            compile=("g++", "-std=c++20", "-O2", "-pipe", "-o", "{binary}", "{source}"),
+            compile=("g++", "-std=c++20", "-O2", "-pipe", "-include", "{prelude}", *_WRAPPED, "-o", "{binary}", "{source}"),
+            prelude=_PRELUDE,
         ),
     )
 }

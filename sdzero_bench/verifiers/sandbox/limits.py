@@ -24,7 +24,8 @@ class Limits:
     """Limits per test of a program: one input, one call or one assert script. Times are scaled by the machine's slowness.
 
     The limit of wall time is `wall_multiple` times the limit of CPU time: it stops programs that sleep or wait, and tolerates
-    those that only share the processor.
+    those that only share the processor. When it is reached, it is extended by what the processor is shared at that time
+    (inside/watch.py).
     """
 
     cpu_seconds: float = 4.0
@@ -39,14 +40,14 @@ class Limits:
     output_kb: int = 1024
     """Size of what is printed, or returned by one call."""
 
-    def in_force(self, slowness: float, crowding: float, others: int) -> LimitsInForce:
+    def in_force(self, slowness: float, others: int) -> LimitsInForce:
         """The scaled limits. `others`: number of processes of the same user that count towards the limit of processes."""
         cpu, total = self.cpu_seconds * slowness, max(self.total_cpu_seconds, self.cpu_seconds) * slowness
         return {
             "cpu": cpu,
-            "wall": cpu * self.wall_multiple * crowding,
+            "wall": cpu * self.wall_multiple,
             "total_cpu": total,
-            "total_wall": total * self.wall_multiple * crowding,
+            "total_wall": total * self.wall_multiple,
             "memory": self.memory_mb << 20,
             "processes": self.processes + others,
             "file": self.file_mb << 20,

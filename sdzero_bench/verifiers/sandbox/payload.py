@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Literal, TypedDict
@@ -10,8 +11,9 @@ from typing import Literal, TypedDict
 from sdzero_bench.verifiers.sandbox.inside.codec import encode
 from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
 
-_ORDER = "codec watch confine forking stdio program asking calls remote asserts mounts compiling main"
-"""Each module comes after those it imports."""
+_ORDER = "codec watch confine forking stdio scratch pools starting program asking calls {}mounts compiling main"
+_ASSERTS = "mirrors kinds sharing conversing asserts "
+"""Each module comes after those it imports. Those for assert scripts import more, and are sent only with such."""
 
 BOOTSTRAP = """
 import marshal, os, sys
@@ -37,6 +39,7 @@ class Job(TypedDict):
 
     tier: int
     mode: Literal["stdio", "calls", "asserts"]
+    tests: int
     directory: str
     """Where the program runs, empty and writable."""
     scratch: int
@@ -47,14 +50,15 @@ class Job(TypedDict):
     filter: bytes
     """The seccomp filter for the program; empty for none. `compile_filter` is the compiler's."""
     compile: list[str]
+    prelude: str
     compile_limits: LimitsInForce
     compile_filter: bytes
 
 
-class HiddenInputs(TypedDict):
-    """The tests of a job in mode "stdio". The program never sees the tests in advance."""
+class HiddenInput(TypedDict):
+    """A test of a job in mode "stdio". The tester reads one at a time, so that no program has the next in its memory."""
 
-    inputs: list[str]
+    input: str
 
 
 class HiddenCalls(TypedDict):
@@ -68,26 +72,35 @@ class HiddenAsserts(TypedDict):
     """The tests of a job in mode "asserts"."""
 
     names: list[str]
+    """What the tests use of the program."""
+    makes: list[str]
+    """Those of them that are classes of which the tests make objects (free_names.py)."""
+    imports: list[str]
+    expects_stop: bool
     setup: str
     tests: list[str]
 
 
-Hidden = HiddenInputs | HiddenCalls | HiddenAsserts
+Hidden = HiddenInput | HiddenCalls | HiddenAsserts
 
 
 @cache
-def modules() -> bytes:
+def modules(asserts: bool) -> bytes:
     """The compiled modules of `inside`, after their length."""
     folder = files(__package__) / "inside"
-    named = [("inside", "")] + [(f"inside.{name}", (folder / f"{name}.py").read_text()) for name in _ORDER.split()]
+    order = _ORDER.format(_ASSERTS if asserts else "").split()
+    named = [("inside", "")] + [(f"inside.{name}", (folder / f"{name}.py").read_text()) for name in order]
     packed = marshal.dumps([(name, compile(source, f"{name}.py", "exec")) for name, source in named])
     return b"%10d" % len(packed) + packed
 
 
-def packed(job: Job, hidden: Hidden) -> bytes:
-    """The modules, the job and its tests. Raises `TestUnsupportedError` if a test contains anything but plain data."""
-    parts = [encode(job, _refuse), encode(hidden, _refuse)]
-    return modules() + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+def packed(job: Job, hidden: Sequence[Hidden]) -> bytes:
+    """The modules, the job and its tests, in one or more parts.
+
+    Raises `TestUnsupportedError` if a test contains anything but plain data.
+    """
+    parts = [encode(job, _refuse), *(encode(part, _refuse) for part in hidden)]
+    return modules(job["mode"] == "asserts") + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 def _refuse(value: object) -> int:

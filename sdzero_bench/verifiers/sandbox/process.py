@@ -7,16 +7,19 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _MOST_WORDS = 4000
 
 
-def exchange(command: Sequence[str], job: bytes, seconds: float, most: int, environment: dict[str, str]) -> tuple[bytes, str]:
-    """Run the command with `job` as standard input; return its standard output and the end of its standard error.
+def exchange(
+    command: Sequence[str], job: bytes, seconds: float, most: int, environment: dict[str, str], hear: Callable[[bytes], None]
+) -> str:
+    """Run the command with `job` as standard input, and pass each of its reports to `hear` as it comes; return the end of its
+    standard error.
 
-    After `seconds`, or `most` bytes of output, it is killed with everything it started; the output until then is returned.
-    Raises `OSError` if the command cannot be started.
+    A report is four bytes with its length, and as many more. After `seconds`, or a report of more than `most` bytes, the
+    command is killed with everything it started. Raises `OSError` if the command cannot be started.
     """
     process = subprocess.Popen(
         command,
@@ -29,14 +32,20 @@ def exchange(command: Sequence[str], job: bytes, seconds: float, most: int, envi
     )
     said, words = bytearray(), bytearray()
     try:
-        _talk(process, memoryview(job), time.monotonic() + seconds, said, most, words)
+        _talk(process, memoryview(job), time.monotonic() + seconds, said, most, words, hear)
     finally:
         _end(process)
-    return bytes(said), words.decode("utf-8", "replace").strip()
+    return words.decode("utf-8", "replace").strip()
 
 
 def _talk(
-    process: subprocess.Popen[bytes], left: memoryview, until: float, said: bytearray, most: int, words: bytearray
+    process: subprocess.Popen[bytes],
+    left: memoryview,
+    until: float,
+    said: bytearray,
+    most: int,
+    words: bytearray,
+    hear: Callable[[bytes], None],
 ) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
@@ -56,9 +65,13 @@ def _talk(
                     if not left:
                         selector.unregister(process.stdin)
                         process.stdin.close()
-                elif data := os.read(key.fd, 1 << 16):
+                elif data := os.read(key.fd, 1 << 20):
                     key.data.extend(data)
                     del words[:-_MOST_WORDS]
+                    while len(said) >= 4 and len(said) >= (end := 4 + int.from_bytes(said[:4], "big")):
+                        report = bytes(said[4:end])
+                        del said[:end]
+                        hear(report)
                 else:
                     selector.unregister(key.fileobj)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,8 +50,15 @@ class Execution:
     stdout: str = ""
     """What a script printed. Empty for calls and assert scripts, whose output is discarded."""
     detail: str = ""
+    passed: bool | None = None
+    """What the judge of the caller said, if there is one and the outcome is "ok". The value and the output are then dropped,
+    and the detail of a wrong one shows its start."""
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
+
+
+Judge = Callable[[int, Execution], bool]
+"""(number of the test, from 0; its execution) -> whether what the program printed or returned is right."""
 
 
 @dataclass(frozen=True)

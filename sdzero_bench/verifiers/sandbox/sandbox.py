@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.verifiers.sandbox import tiers
 from sdzero_bench.verifiers.sandbox.filters import Filters
-from sdzero_bench.verifiers.sandbox.free_names import free_names
-from sdzero_bench.verifiers.sandbox.inside.codec import Unreadable, decode
+from sdzero_bench.verifiers.sandbox.free_names import expects_stop, free_names, imported, made
+from sdzero_bench.verifiers.sandbox.inside.codec import Unreadable
+from sdzero_bench.verifiers.sandbox.inside.watch import MOST_CROWDED
 from sdzero_bench.verifiers.sandbox.languages import Language, language
 from sdzero_bench.verifiers.sandbox.limits import Limits, LimitsInForce
 from sdzero_bench.verifiers.sandbox.payload import BOOTSTRAP, Hidden, Job, packed
 from sdzero_bench.verifiers.sandbox.process import exchange
-from sdzero_bench.verifiers.sandbox.result import Execution, Opaque, ProgramResult, SandboxError, TestUnsupportedError
+from sdzero_bench.verifiers.sandbox.reports import Hearing
+from sdzero_bench.verifiers.sandbox.result import Judge, ProgramResult, SandboxError, TestUnsupportedError
 
 _START_SECONDS = 5.0
 """Wall seconds for starting and stopping, before scaling, in addition to the program's own limits."""
@@ -31,7 +33,8 @@ class Sandbox:
         1: bubblewrap; 2: unshare; 3: resource limits only, a guard against accidents.
     slowness, crowding:
         CPU time of a reference program relative to the reference machine, and its wall time relative to its CPU time; at
-        least 1. Limits of CPU time are multiplied by the first, limits of wall time by both.
+        least 1. Limits of time are multiplied by the first. The second is for the record: limits of wall time depend on how
+        busy the machine is when they are reached.
     """
 
     tier: int
@@ -55,43 +58,59 @@ class Sandbox:
         factors = {"slowness": round(self.slowness, 3), "crowding": round(self.crowding, 3)}
         return {"tier": self.tier, "name": self.name, "seccomp": self.seccomp, **factors, "versions": versions}
 
-    def stdio(self, language_name: str, source: str, inputs: Sequence[str], limits: Limits) -> ProgramResult:
-        """Run the program as a script, once per input. The caller compares its output.
+    def stdio(
+        self, language_name: str, source: str, inputs: Sequence[str], limits: Limits, judge: Judge | None = None
+    ) -> ProgramResult:
+        """Run the program as a script, once per input. `judge` compares its output as it comes; without one, it is kept.
 
         Raises `SandboxError`, and `UserError` for an unknown language.
         """
-        return self._run(language(language_name), source, limits, len(inputs), "stdio", {"inputs": list(inputs)})
+        return self._run(
+            language(language_name), source, limits, len(inputs), "stdio", [{"input": text} for text in inputs], judge
+        )
 
-    def calls(self, source: str, function: str, calls: Sequence[Sequence[object]], limits: Limits) -> ProgramResult:
-        """Call a function of a Python program with plain data. The caller compares the returned values.
+    def calls(
+        self, source: str, function: str, calls: Sequence[Sequence[object]], limits: Limits, judge: Judge | None = None
+    ) -> ProgramResult:
+        """Call a function of a Python program with plain data. `judge` compares the returned values as they come; without one,
+        they are kept.
 
         `function` is a name, or "Class.method", which is called on a new instance each time. Raises `SandboxError`.
         """
         hidden: Hidden = {"function": function, "calls": [list(args) for args in calls]}
-        return self._run(language("python"), source, limits, len(calls), "calls", hidden)
+        return self._run(language("python"), source, limits, len(calls), "calls", [hidden], judge)
 
     def asserts(
         self, source: str, tests: Sequence[str], names: Sequence[str], limits: Limits, setup: str = ""
     ) -> ProgramResult:
         """Run `setup` and then assert scripts, in a process separate from the Python program that they test.
 
-        The scripts can use `names` of the program, and any name that is defined nowhere else. Arguments and results are copies
-        of plain data, so the scripts do not see what the program does to its arguments. Raises `TestUnsupportedError` for
-        scripts that are not valid Python, import what is not available or pass on what is not plain data, and `SandboxError`.
+        The scripts can use `names` of the program, and any name that is defined nowhere else. They see what they would see in
+        one process, with one difference: an object of the program's own classes never equals, and is not ordered with, a plain
+        value, so that a program can neither learn nor decide what its results are compared with. Raises
+        `TestUnsupportedError` for scripts that are not valid Python or import what is not available, and `SandboxError`.
         """
         wanted = sorted({*names, *free_names([setup, *tests])})
-        hidden: Hidden = {"names": wanted, "setup": setup, "tests": list(tests)}
-        return self._run(language("python"), source, limits, len(tests), "asserts", hidden)
+        scripts = [setup, *tests]
+        hidden: Hidden = {
+            "names": wanted,
+            "makes": made(wanted, scripts),
+            "imports": imported(scripts),
+            "expects_stop": expects_stop(scripts),
+            "setup": setup,
+            "tests": list(tests),
+        }
+        return self._run(language("python"), source, limits, len(tests), "asserts", [hidden], None)
 
     def deadline(self, limits: Limits, language_name: str = "python") -> float:
         """Wall seconds after which a program with all its tests has ended, whatever it does."""
         force = self._in_force(limits)
         compile_wall = self._compile_limits(language(language_name))["wall"] if language(language_name).compile else 0.0
         start = _START_SECONDS * self.slowness * self.crowding
-        return force["total_wall"] + force["wall"] + compile_wall + start
+        return (force["total_wall"] + force["wall"] + compile_wall) * MOST_CROWDED + start
 
     def _in_force(self, limits: Limits) -> LimitsInForce:
-        return limits.in_force(self.slowness, self.crowding, self.other_processes)
+        return limits.in_force(self.slowness, self.other_processes)
 
     def _compile_limits(self, found: Language) -> LimitsInForce:
         seconds = found.compile_seconds
@@ -104,7 +123,8 @@ class Sandbox:
         limits: Limits,
         tests: int,
         mode: Literal["stdio", "calls", "asserts"],
-        hidden: Hidden,
+        hidden: Sequence[Hidden],
+        judge: Judge | None,
     ) -> ProgramResult:
         if not tests:
             raise TestUnsupportedError("there are no tests")
@@ -116,6 +136,7 @@ class Sandbox:
             job: Job = {
                 "tier": self.tier,
                 "mode": mode,
+                "tests": tests,
                 "directory": directory,
                 "scratch": tiers.SCRATCH_BYTES,
                 "source": source,
@@ -123,16 +144,19 @@ class Sandbox:
                 "limits": self._in_force(limits),
                 "filter": own,
                 "compile": list(found.compile),
+                "prelude": found.prelude,
                 "compile_limits": self._compile_limits(found),
                 "compile_filter": self.filters.compiler,
             }
             command = [*tiers.COMMANDS[self.tier](), *tiers.interpreter(), "-c", BOOTSTRAP]
-            most = (tests + 1) * ((limits.output_kb << 10) + 10_000)
+            most = (limits.output_kb << 10) + 100_000
+            reports = Hearing(tests, self.name, judge)
+            seconds = self.deadline(limits, found.name)
             try:
-                said, words = exchange(command, packed(job, hidden), self.deadline(limits, found.name), most, tiers.ENVIRONMENT)
+                words = exchange(command, packed(job, hidden), seconds, most, tiers.ENVIRONMENT, reports.hear)
             except (OSError, Unreadable) as error:
                 raise SandboxError(f"{self.name}: {error}") from None
-        return _result(said, words, tests, self.name)
+        return reports.result(words)
 
 
 def require_language(name: str, sandbox: Sandbox) -> None:
@@ -145,40 +169,3 @@ def require_language(name: str, sandbox: Sandbox) -> None:
     if result.compile_error is not None or result.executions[0].stdout.strip() != "hello":
         said = result.compile_error or result.executions[0].detail
         raise UserError(f"{name} programs cannot be run: {said.splitlines()[0] if said else 'no output'}; {found.install}")
-
-
-def _result(said: bytes, words: str, tests: int, name: str) -> ProgramResult:
-    """The result according to the tester's reports. If the tester died, tests without a report have failed."""
-    executions: list[Execution] = []
-    began = ended = False
-    for kind, *rest in _reports(said):
-        if kind == "broken":
-            raise SandboxError(f"{name}: {rest[0]}")
-        if kind == "unsupported":
-            raise TestUnsupportedError(f"test {rest[0] + 1} cannot be run: {rest[1]}")
-        if kind == "compile":
-            return ProgramResult((), compile_error=rest[0])
-        began = began or kind == "began"
-        ended = ended or kind == "end"
-        if kind == "test":
-            executions.append(_execution(*rest[1:]))
-    if not began:
-        raise SandboxError(f"{name} did not start: {words.splitlines()[-1] if words else 'it said nothing'}")
-    lost = "after the tester's time was up" if not words else f"the tester died: {words.splitlines()[-1]}"
-    executions += [Execution("time" if not words else "signal", detail=lost)] * (tests - len(executions))
-    return ProgramResult(tuple(executions))
-
-
-def _execution(outcome: Any, value: bytes, stdout: bytes, detail: str, cpu: float, wall: float) -> Execution:
-    answer = decode(value, lambda _, name: Opaque(name))[1] if value else None
-    return Execution(outcome, answer, stdout.decode("utf-8", "replace"), detail, cpu, wall)
-
-
-def _reports(said: bytes) -> Iterator[tuple[Any, ...]]:
-    at = 0
-    while at + 4 <= len(said):
-        end = at + 4 + int.from_bytes(said[at : at + 4], "big")
-        if end > len(said):
-            return  # killed while it wrote
-        yield decode(said[at + 4 : end], lambda _, name: Opaque(name))
-        at = end

@@ -112,7 +112,7 @@ def _wrong(sandbox: Sandbox, seen: _Seen) -> str | None:
         return f"{sandbox.name}: a program saw {more}"
     if sandbox.tier < 3 and seen["pid"] > 10:
         return f"{sandbox.name}: programs share the host's process numbers"
-    if set(seen["environment"]) - {"PATH", "HOME", "TMPDIR", "LC_ALL", "PWD"}:
+    if set(seen["environment"]) - {"PATH", "HOME", "TMPDIR", "LC_ALL", "PWD", "OPENBLAS_NUM_THREADS"}:
         return f"{sandbox.name}: a program saw the environment: {seen['environment']}"
     return None
 

@@ -9,14 +9,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 SCRATCH_BYTES = 128 << 20
 """Size of the tmpfs, the only place a program can write to. A compiled program and its intermediate files have to fit."""
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
-ENVIRONMENT = {"PATH": PATH, "HOME": "/tmp", "TMPDIR": "/tmp", "LC_ALL": "C.UTF-8"}
+ENVIRONMENT = {"PATH": PATH, "HOME": "/tmp", "TMPDIR": "/tmp", "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
 
+PACKAGES = "/lib-packages"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
@@ -38,10 +41,23 @@ def bubblewrap() -> list[str]:
             command += ["--ro-bind", prefix, prefix]
     for device in _DEVICES:
         command += ["--dev-bind", device, device]
+    for package in _packages():
+        command += ["--ro-bind", str(package), f"{PACKAGES}/{package.name}"]
+    command += ["--cap-add", "CAP_SYS_ADMIN"]  # dropped by the tester, once it has limited the number of files in /tmp
     command += ["--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp", "--chdir", "/tmp"]
     for name, value in ENVIRONMENT.items():
         command += ["--setenv", name, value]
     return [*command, "--remount-ro", "/", "--"]
+
+
+@cache
+def _packages() -> list[Path]:
+    """The folders of NumPy, which programs may import, as they may on contest sites; none if it is not installed."""
+    found = find_spec("numpy")
+    if found is None or not found.submodule_search_locations:
+        return []
+    home = Path(found.submodule_search_locations[0]).resolve()
+    return [folder for folder in (home, home.with_name("numpy.libs")) if folder.is_dir()]
 
 
 def unshare() -> list[str]:

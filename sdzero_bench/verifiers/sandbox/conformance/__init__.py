@@ -1,4 +1,4 @@
-"""The conformance suite: attacks that a sandbox has to withstand, tried on this machine.
+"""The conformance suite: attacks that a sandbox has to withstand and right programs that it has to run, on this machine.
 
 Not even tier 1 covers everything; see `NOT_COVERED`.
 """
@@ -14,19 +14,24 @@ from sdzero_bench.verifiers.sandbox.conformance.compilers import COMPILING, comp
 from sdzero_bench.verifiers.sandbox.conformance.exhaustion import EXHAUSTION
 from sdzero_bench.verifiers.sandbox.conformance.forging import FORGING
 from sdzero_bench.verifiers.sandbox.conformance.host import HOST
+from sdzero_bench.verifiers.sandbox.conformance.lasting import LASTING, RAW_THREADS
 from sdzero_bench.verifiers.sandbox.conformance.probe import Probe
 from sdzero_bench.verifiers.sandbox.conformance.reaching import REACHING
+from sdzero_bench.verifiers.sandbox.conformance.right import RIGHT, RIGHT_COMPILED
 from sdzero_bench.verifiers.sandbox.sandbox import Sandbox
 
-PROBES: tuple[Probe, ...] = EXHAUSTION + HOST + REACHING + FORGING + COMPILING
+_COMPILED = (*COMPILING, RAW_THREADS, *RIGHT_COMPILED)
+PROBES: tuple[Probe, ...] = (*EXHAUSTION, *HOST, *REACHING, *FORGING, *LASTING, *RIGHT, *_COMPILED)
 
 NOT_COVERED = (
     "kernel vulnerabilities: a program that exploits one escapes; only a virtual machine protects against that",
     "side channels: timing, caches, the load of the machine",
     "reading, though not writing, files under /usr and in the Python installation",
     "memory outside the program's address space: up to 128 MB of scratch files, and pipe buffers",
-    "the number of threads if sdzero-bench runs as root: then only the memory and time limits apply",
+    "the number of threads if sdzero-bench runs as root: then only the limits of memory and time apply, and threads have to be"
+    " made as libc makes them",
     "disk and memory bandwidth that a program takes from others",
+    "objects of a program's own classes compared with each other: there the program's own operators decide, as in one process",
     "a program that recognises tests by their arguments and returns memorised answers",
 )
 """What tier 1 does not prevent."""
@@ -51,7 +56,7 @@ def run_conformance(sandbox: Sandbox, probes: Iterable[Probe] = PROBES) -> list[
 def _try(probe: Probe, sandbox: Sandbox) -> AttackOutcome:
     if not probe.promised_by(sandbox):
         return AttackOutcome(probe.name, None, probe.expects, f"{probe.tries}: not prevented by {sandbox.name}")
-    if probe in COMPILING and not compiler_there():
+    if probe in _COMPILED and not compiler_there():
         return AttackOutcome(probe.name, None, probe.expects, "not tried: g++ is not installed")
     try:
         wrong = probe.attack(sandbox)

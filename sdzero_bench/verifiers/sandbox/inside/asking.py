@@ -11,7 +11,6 @@ from .watch import Death, readable, writable
 
 TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
@@ -24,21 +23,19 @@ class NotCompiled(Exception):
 class Program:
     """A Python program that has been loaded and answers requests.
 
-    `other` decodes objects that are not plain data, and `number` encodes them again (see codec.py).
+    `shares`: whether it then holds a conversation (conversing.py); else it is asked to call functions, and answers with data.
     """
 
-    def __init__(self, source: str, limits: LimitsInForce, filter_bytes: bytes, keep_objects: bool) -> None:
+    def __init__(self, source: str, limits: LimitsInForce, filter_bytes: bytes, shares: bool) -> None:
         self.limits = limits
         self.heard = b""
-        self.other: Callable[[int, str], object] = lambda number, name: None
-        self.number: Callable[[object], int] = lambda value: 0
         most = limits["output"]
         request_end, self._request = os.pipe()
         self._reply, reply_end = os.pipe()
         nowhere = os.open(os.devnull, os.O_RDWR)
 
         def body(request: int, reply: int) -> None:
-            serve(source, request, reply, keep_objects, most)
+            serve(source, request, reply, shares, most)
 
         self.watch = fork(body, (nowhere, nowhere, nowhere, request_end, reply_end), limits, limits["total_cpu"], filter_bytes)
         for fd in (nowhere, request_end, reply_end):
@@ -48,36 +45,47 @@ class Program:
     def load(self) -> None:
         """Wait until the module has been executed. Raises `NotCompiled`, or `Death` if that failed."""
         answer = self._answer()
-        if answer[0] == "syntax":
-            raise NotCompiled(str(answer[1]))
+        if answer[0] == "syntax" and isinstance(answer[1], str):
+            raise NotCompiled(answer[1])
         if self._understood(answer)[0] != "value":
             raise self.watch.kill(*failure(answer, "while it was loaded: "))
 
-    def ask(self, operation: str, target: object, *args: object, **kwargs: object) -> tuple[Any, ...]:
+    def ask(self, operation: str, target: object, *args: object) -> tuple[Any, ...]:
         """The answer: ("value", value) or ("raise", type, message, builtin bases). Raises `Death`."""
         if self.watch.death is not None:
             raise self.watch.death
-        request = encode((operation, target, args, kwargs), self.number)
+        self.send(encode((operation, target, args)))
+        return self._understood(self._answer())
+
+    def send(self, request: bytes) -> None:
+        """Send a message. Raises `Death` if the program does not take it."""
         data = memoryview(len(request).to_bytes(4, "big") + request)
         while data:
             self.watch.check()
             if writable(self._request):
                 try:
                     data = data[os.write(self._request, data) :]
+                except BlockingIOError:
+                    continue
                 except BrokenPipeError:
                     raise self._gone() from None
-        return self._understood(self._answer())
 
-    def _answer(self) -> tuple[Any, ...]:
+    def receive(self) -> bytes:
+        """The next message. Raises `Death` if there is none."""
         length = int.from_bytes(self._read(4), "big")
         if length > self.limits["output"]:
             raise self.watch.kill("output", "it wrote over the tester's channel")
-        self.heard = self._read(length)
+        return self._read(length)
+
+    def _answer(self) -> tuple[Any, ...]:
+        self.heard = self.receive()
+        self.watch.answered()
         try:
-            answer = decode(self.heard, self.other)
+            answer = decode(self.heard, lambda number, name: None)
         except Unreadable as error:
             raise self.watch.kill("output", f"its answer cannot be read: {error}") from None
-        self.watch.check()  # a value can be crafted to take long to decode, and the host decodes it again
+        except MemoryError:
+            raise self.watch.kill("memory", "its answer takes too much memory") from None
         if not isinstance(answer, tuple) or len(answer) < 2:
             raise self.watch.kill("output", "its answer cannot be read")
         return answer

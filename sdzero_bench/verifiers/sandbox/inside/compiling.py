@@ -21,7 +21,10 @@ def compiled(job: Job, directory: str) -> int:
     source, binary = os.path.join(directory, job["file_name"]), os.path.join(directory, "program")
     with open(source, "w", encoding="utf-8", errors="replace") as file:
         file.write(job["source"])
-    command = [part.format(source=source, binary=binary) for part in job["compile"]]
+    prelude = os.path.join(directory, "prelude.h")
+    with open(prelude, "w", encoding="utf-8") as file:
+        file.write(job["prelude"])
+    command = [part.format(source=source, binary=binary, prelude=prelude) for part in job["compile"]]
     environment = {"PATH": os.environ["PATH"], "TMPDIR": directory, "LC_ALL": "C.UTF-8"}
     nowhere = os.open(os.devnull, os.O_RDWR)
     err, err_end = os.pipe()
@@ -32,6 +35,7 @@ def compiled(job: Job, directory: str) -> int:
         limits,
         limits["cpu"],
         job["compile_filter"],
+        compiled=True,
     )
     os.close(err_end)
     said, printed = bytearray(), bytearray()
@@ -51,3 +55,14 @@ def compiled(job: Job, directory: str) -> int:
         raise Broken(f"{command[0]} cannot be run in the sandbox")
     words = said.decode("utf-8", "replace").strip()
     raise CannotCompile(words if death.outcome == "exit" else f"{death.outcome}: {death.detail}\n{words}".strip())
+
+
+def loaded_bytes(executable: int) -> int:
+    """The memory that an ELF executable takes when it is loaded, with its zeroed data (.bss); 0 if it is no ELF file."""
+    head = os.pread(executable, 64, 0)
+    if head[:5] != b"\x7fELF\x02":
+        return 0
+    offset = int.from_bytes(head[32:40], "little")
+    size, count = (int.from_bytes(head[at : at + 2], "little") for at in (54, 56))
+    entries = (os.pread(executable, size, offset + number * size) for number in range(count))
+    return sum(int.from_bytes(entry[40:48], "little") for entry in entries if entry[:4] == b"\x01\0\0\0")

@@ -20,6 +20,8 @@ OWN_PID = 0x5D2E5D2E
 """Placeholder in a filter for the PID of the process that installs it, which is not known in advance."""
 
 STACK_BYTES = 64 << 20
+_FOR_STACKS = 640 << 20
+"""Address space that a Python program may add for large stacks of threads (starting.py)."""
 
 
 class _Program(ctypes.Structure):
@@ -52,15 +54,19 @@ def drop_capabilities() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
-def confine(limits: LimitsInForce, cpu_seconds: float, filter_bytes: bytes) -> None:
-    """Apply all restrictions to the process that becomes the program."""
+def confine(limits: LimitsInForce, cpu_seconds: float, filter_bytes: bytes, compiled: bool) -> None:
+    """Apply all restrictions to the process that becomes the program.
+
+    The stack of a compiled program may take all of its memory, as on contest sites.
+    """
+    memory = limits["memory"]
     for name, most in (
         (resource.RLIMIT_CPU, int(cpu_seconds) + 2),  # whole seconds only; the tester enforces the exact limit
-        (resource.RLIMIT_AS, limits["memory"]),
+        (resource.RLIMIT_AS, memory if compiled else memory + _FOR_STACKS),
         (resource.RLIMIT_FSIZE, limits["file"]),
         (resource.RLIMIT_NOFILE, 64),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_STACK, STACK_BYTES),
+        (resource.RLIMIT_STACK, memory if compiled else max(STACK_BYTES, memory // 2)),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NPROC, limits["processes"]),
@@ -68,6 +74,8 @@ def confine(limits: LimitsInForce, cpu_seconds: float, filter_bytes: bytes) -> N
         hard = resource.getrlimit(name)[1]
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(name, (bound, bound))
+    if not compiled:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, resource.getrlimit(resource.RLIMIT_AS)[1]))
     die_with_parent()
     drop_capabilities()
     if filter_bytes:

@@ -20,20 +20,28 @@ class Broken(Exception):
 
 
 def fork(
-    body: Callable[..., Any], descriptors: Sequence[int], limits: LimitsInForce, cpu_seconds: float, filter_bytes: bytes
+    body: Callable[..., Any],
+    descriptors: Sequence[int],
+    limits: LimitsInForce,
+    cpu_seconds: float,
+    filter_bytes: bytes,
+    compiled: bool = False,
 ) -> Watch:
-    """Run `body` in a confined process of its own.
+    """Run `body` in a confined process of its own; `compiled`: it executes a compiled program.
 
     The first three of `descriptors` become its standard streams, the others its arguments. Raises `Broken` if the process
     cannot be confined, which it reports over a pipe that is closed before the program runs.
     """
-    ready, ready_end = os.pipe()
-    pid = os.fork()
+    try:
+        ready, ready_end = os.pipe()
+        pid = os.fork()
+    except OSError as error:
+        raise Broken(f"no process could be started: {error}") from None
     if pid == 0:
         try:
             *kept, ready_end = _keep_only([*descriptors, ready_end])
             try:
-                confine(limits, cpu_seconds, filter_bytes)
+                confine(limits, cpu_seconds, filter_bytes, compiled)
             except BaseException as error:
                 os.write(ready_end, repr(error).encode())
                 raise

@@ -6,15 +6,14 @@ import os
 import resource
 
 from .asking import NotCompiled, Program
-from .asserts import Script
 from .calls import call
 from .codec import decode, encode
-from .compiling import compiled
+from .compiling import compiled, loaded_bytes
 from .confine import die_with_parent, drop_capabilities, protect_tester
 from .forking import Broken
-from .mounts import read_only_but_for
+from .mounts import limit_files, read_only_but_for
 from .program import run_script
-from .remote import Unsupported
+from .scratch import emptied
 from .stdio import CannotCompile, run
 from .watch import sweep
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sdzero_bench.verifiers.sandbox.payload import HiddenAsserts, HiddenCalls, HiddenInputs, Job
+    from sdzero_bench.verifiers.sandbox.payload import HiddenAsserts, HiddenCalls, HiddenInput, Job
 
 REPORT = 1
 
@@ -49,10 +48,12 @@ def tell(*message: object) -> None:
 
 def main(take: Callable[[int], bytes]) -> None:
     """`take` reads a number of bytes from standard input. The job comes in two parts; the program never sees the second one."""
+    started = False
     try:
         job = _part(take)
         _settle(job)
         tell("began")
+        started = True
         _work(job, lambda: _part(take))
         if job["tier"] == 3:
             sweep()
@@ -61,37 +62,44 @@ def main(take: Callable[[int], bytes]) -> None:
         tell("broken", str(error))
     except (CannotCompile, NotCompiled) as error:
         tell("compile", str(error)[:4000])
-    except BaseException as error:  # a failure of the sandbox, never of the program
-        tell("broken", f"{type(error).__name__}: {error} (line {_line(error)})")
+    except MemoryError:
+        tell("lost", "memory", "the tester's memory is full of its answers")
+    except BaseException as error:  # with the program running, only the program can have caused it
+        text = _text(error)
+        tell(*(("lost", "output") if started else ("broken",)), f"{text} (line {_line(error)})")
     os._exit(0)  # at once, without the interpreter's own clean-up
 
 
 def _settle(job: Job) -> None:
     protect_tester()
+    if job["tier"] == 1 and not os.path.exists("/proc/self"):  # else bubblewrap did nothing, and /tmp is the host's
+        limit_files("/tmp", job["scratch"])
     if job["tier"] == 2:
         read_only_but_for("/tmp", job["scratch"])
     if job["tier"] > 1:
         die_with_parent()
     drop_capabilities()
     os.chdir(job["directory"])
-    most = 2 * job["limits"]["memory"] + (256 << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    most = 2 * job["limits"]["memory"] + (768 << 20)
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _work(job: Job, read_hidden: Callable[[], Any]) -> None:
     limits, tests = job["limits"], Reports()
     if job["mode"] == "stdio":
-        inputs: HiddenInputs = read_hidden()
-        _stdio(job, inputs["inputs"], tests)
+        _stdio(job, read_hidden, tests)
         return
-    program = Program(job["source"], limits, job["filter"], keep_objects=job["mode"] == "asserts")
+    program = Program(job["source"], limits, job["filter"], shares=job["mode"] == "asserts")
     if job["mode"] == "calls":
         calls: HiddenCalls = read_hidden()
         call(program, calls["function"], calls["calls"], tests.test)
     else:
+        from .asserts import Script, Unsupported
+
         hidden: HiddenAsserts = read_hidden()
         try:
-            script = Script(program, hidden["names"], hidden["setup"])
+            script = Script(program, hidden)
             for source in hidden["tests"]:
                 tests.test(*script.test(source))
         except Unsupported as error:
@@ -99,27 +107,42 @@ def _work(job: Job, read_hidden: Callable[[], Any]) -> None:
     program.watch.kill("exit", "all done")
 
 
-def _stdio(job: Job, inputs: list[str], tests: Reports) -> None:
+def _stdio(job: Job, read_hidden: Callable[[], Any], tests: Reports) -> None:
     limits = job["limits"]
     executables = [compiled(job, job["directory"])] if job["compile"] else []
 
     def body(*executables: int) -> None:
         if executables:
-            os.execve(executables[0], ["program"], {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+            os.execve(executables[0], ["program"], {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"})
         run_script(job["source"])
 
+    too_large = bool(executables) and loaded_bytes(executables[0]) > limits["memory"]
     cpu = wall = 0.0
-    for text in inputs:
+    for _ in range(job["tests"]):
+        hidden: HiddenInput = read_hidden()
+        text = hidden["input"]
+        if too_large:
+            tests.test("memory", b"", b"", "its data does not fit into its memory", 0.0, 0.0)
+            continue
         if cpu > limits["total_cpu"] or wall > limits["total_wall"]:
             tests.test("time", b"", b"", "all tests together took longer than allowed", 0.0, 0.0)
             continue
         outcome, printed, detail, *spent = run(body, executables, text.encode("utf-8", "surrogatepass"), limits, job["filter"])
+        if job["tier"] < 3:
+            emptied(job["directory"])
         cpu, wall = cpu + spent[0], wall + spent[1]
         tests.test(outcome, b"", printed, detail, *spent)
 
 
 def _part(take: Callable[[int], bytes]) -> Any:
     return decode(take(int.from_bytes(take(4), "big")), lambda *_: None)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {str(error)[:500]}"
+    except Exception:
+        return type(error).__name__
 
 
 def _line(error: BaseException) -> int:

@@ -5,10 +5,13 @@ The program can tamper with everything here, but gains nothing: the tester only 
 
 from __future__ import annotations
 
+import builtins
+import io
 import os
 import sys
 
 from .codec import Unreadable, decode, encode
+from .starting import as_python_starts
 from .watch import EXCEPTION, SYNTAX
 
 TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
@@ -39,52 +42,78 @@ def run_script(source: str) -> None:
         _say(error)
     try:
         _finish()
+        _flush()  # before the module is cleared: the program's own stream may use what it defines
+        sys.stdout = sys.__stdout__
         module.__dict__.clear()  # closes files that the program left open, which flushes them
-        for stream in (sys.stdout, sys.__stdout__):
-            if stream is not None:
-                stream.flush()
+        _flush()
     except BaseException as error:
         code = code or EXCEPTION
         _say(error)
     os._exit(code)
 
 
-def serve(source: str, request: int, reply: int, keep_objects: bool, most: int) -> None:
+def serve(source: str, request: int, reply: int, shares: bool, most: int) -> None:
     """Run the program as a module, then answer requests until the pipe closes. Replies longer than `most` bytes are not sent.
 
-    A request is (operation, target, arguments, keyword arguments); a target is a name, or the number of an object returned
-    earlier. A reply is ("value", value), ("raise", type, message, names of builtin bases) or ("exit", code).
+    The first reply, and each to a call if not `shares`, is ("value", value), ("raise", type, message, names of builtin bases),
+    ("exit", code), ("unreadable", why) or ("syntax", message). A call is ("call", function, arguments).
     """
     module = _new_module("program")
-    objects: list[object] = []
-
-    def number(value: object) -> int:
-        if keep_objects:
-            objects.append(value)
-        return len(objects)
-
+    if shares:  # a script may look at what is printed
+        captured = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="surrogateescape")
+        for name in ("stdout", "__stdout__"):
+            setattr(sys, name, captured)
     try:
         code = compile(source, FILE, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         _send(reply, encode(("syntax", _described(error))), most)
         return
-    answer = _attempt(lambda: exec(code, module.__dict__), number)
-    while True:
-        _send(reply, answer, most)
-        asked = _receive(request)
-        if asked is None:
-            os._exit(0)
-        answer = _attempt(_asked(module, decode(asked, lambda number, _: objects[number - 1])), number)
+    _send(reply, _attempt(lambda: exec(code, module.__dict__)), most)
+    if shares:
+        converse(module, lambda: _receive(request), lambda data: _send_within(reply, data, most))
+    while (asked := _receive(request)) is not None:
+        _, path, args = decode(asked, lambda *_: None)
+        _send(reply, _attempt(lambda path=path, args=args: _named(module, path)(*args)), most)  # type: ignore[misc]
+    os._exit(0)
 
 
-def _asked(module: ModuleType, request: tuple[str, Any, Any, Any]) -> Callable[[], object]:
-    operation, target, args, kwargs = request
-    if operation == "names":
-        return lambda: {name: module.__dict__[name] for name in args if name in module.__dict__}
-    return lambda: _OPERATIONS[operation](_named(module, target) if isinstance(target, str) else target, *args, **kwargs)
+def converse(module: ModuleType, receive: Callable[[], bytes | None], send: Callable[[bytes], None]) -> None:
+    """Hold the conversation with an assert script, about what the module defines.
+
+    News are what was printed, and the names that have got another value.
+    """
+    from .conversing import Conversation
+
+    captured: Any = sys.stdout
+
+    wanted: list[str] = []
+    known: dict[str, object] = {}
+
+    def news() -> tuple[Any, ...]:
+        captured.flush()
+        text = captured.buffer.getvalue().decode("utf-8", "replace")
+        captured.buffer.seek(0)
+        captured.buffer.truncate()
+        changed = [n for n in wanted if n in module.__dict__ and (n not in known or module.__dict__[n] is not known[n])]
+        known.update({name: module.__dict__[name] for name in changed})
+        return text, *(part for name in changed for part in (name, module.__dict__[name]))
+
+    def replacing(replaced: Any, operation: str, args: Any, kwargs: Any) -> Any:
+        before = [(sys.modules[home], name, getattr(sys.modules[home], name)) for home, name, _ in replaced]
+        try:
+            for home, name, value in replaced:
+                setattr(sys.modules[home], name, value)
+            return talk._done(operation, args, kwargs)
+        finally:
+            for place, name, value in before:
+                setattr(place, name, value)
+
+    talk = Conversation(False, send, receive, news, lambda news: None)
+    talk.own = {"names": lambda *names: wanted.extend(names), "with": replacing}
+    talk.serve()
 
 
-def _named(module: ModuleType, path: str) -> object:
+def _named(module: ModuleType, path: str) -> Any:
     first, *rest = path.split(".")
     subject = getattr(module, first)
     for name in rest:
@@ -92,26 +121,11 @@ def _named(module: ModuleType, path: str) -> object:
     return subject
 
 
-_OPERATIONS: dict[str, Callable[..., object]] = {
-    "call": lambda subject, *args, **kwargs: subject(*args, **kwargs),
-    "getattr": getattr,
-    "setattr": setattr,
-    "getitem": lambda subject, key: subject[key],
-    "len": len,
-    "iter": iter,
-    "next": next,
-    "bool": bool,
-    "str": str,
-    "repr": repr,
-    "isinstance": lambda subject, value: isinstance(value, subject),
-}
-
-
-def _attempt(action: Callable[[], object], number: Callable[[object], int]) -> bytes:
+def _attempt(action: Callable[[], object]) -> bytes:
     try:
         value = action()
         try:
-            return encode(("value", value), number)
+            return encode(("value", value))
         except Unreadable as error:
             return encode(("unreadable", str(error)))
     except SystemExit as stop:
@@ -127,6 +141,12 @@ def _send(fd: int, answer: bytes, most: int) -> None:
     data = memoryview(len(answer).to_bytes(4, "big") + answer)
     while data:
         data = data[os.write(fd, data) :]
+
+
+def _send_within(fd: int, data: bytes, most: int) -> None:
+    if len(data) > most:
+        raise Unreadable(f"a value of more than {most >> 10} KB")
+    _send(fd, data, most)
 
 
 def _receive(fd: int) -> bytes | None:
@@ -152,7 +172,10 @@ def _new_module(module_name: str) -> ModuleType:
         stream = open(fd, mode, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115 - it stays open
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+    as_python_starts()
     module = sys.modules[module_name] = type(sys)(module_name)  # dataclasses, among others, look up a class's module there
+    module.__dict__["__builtins__"] = builtins
+    module.__file__ = os.path.join(os.getcwd(), FILE)
     return module
 
 
@@ -181,6 +204,12 @@ def _described(error: BaseException) -> str:
 
 def _say(error: BaseException) -> None:
     os.write(2, ("\n" + _described(error).replace("\n", " ")).encode("utf-8", "replace"))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.__stdout__):
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()
 
 
 def _finish() -> None:

@@ -35,7 +35,7 @@ def run(body: Callable[..., Any], kept: list[int], text: bytes, limits: LimitsIn
     os.lseek(stdin, 0, os.SEEK_SET)
     out, out_end = os.pipe()
     err, err_end = os.pipe()
-    watch = fork(body, (stdin, out_end, err_end, *kept), limits, limits["cpu"], filter_bytes)
+    watch = fork(body, (stdin, out_end, err_end, *kept), limits, limits["cpu"], filter_bytes, bool(kept))
     for fd in (stdin, out_end, err_end):
         os.close(fd)
     printed, said = bytearray(), bytearray()
@@ -45,7 +45,7 @@ def run(body: Callable[..., Any], kept: list[int], text: bytes, limits: LimitsIn
         death = killed
     os.close(out)
     os.close(err)
-    if death.code == SYNTAX:
+    if death.code == SYNTAX and death.outcome == "exception":
         raise CannotCompile(death.detail)
     outcome, detail = ("ok", "") if death.code == 0 else (death.outcome, death.detail)
     return outcome, bytes(printed[: limits["output"]]), detail, *watch.spent()
