@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
@@ -37,6 +37,10 @@ class AnswerFile(DynamicTask):
     verifier = "math-verify on the last boxed expression"
     Options = AnswerFileOptions
     options: AnswerFileOptions
+
+    @property
+    def data(self) -> Literal["file"]:
+        return "file"
 
     def load(self, split: Split) -> QuestionSet:
         if "{question}" not in self.options.prompt:
