@@ -28,7 +28,6 @@ from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.measured import HarnessFigures, PolicyEvaluation, PolicyFigures, RevisionFigures
-from sdzero_bench.records.own_digests import file_digests, policy_digest
 from sdzero_bench.records.record_files import EVALUATION_FILE, RESULT
 from sdzero_bench.records.recorded_journal import journal_manifest
 from sdzero_bench.records.schema import (
@@ -39,7 +38,6 @@ from sdzero_bench.records.schema import (
     Manifest,
     Origin,
     QuestionFiles,
-    RecordDigests,
     RunResult,
     SandboxInForce,
     TuningRecord,
@@ -50,6 +48,7 @@ from sdzero_bench.runs.evaluation.localising import localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 from sdzero_bench.runs.length_checks import MeasuredLengths, needs_of_evaluation, needs_of_training, require_fitting
 from sdzero_bench.runs.method_source import source_digest
+from sdzero_bench.runs.run_digests import run_digests
 from sdzero_bench.runs.splitting import questions_of
 from sdzero_bench.training.arguments import require_optimizer
 from sdzero_bench.training.method import Method
@@ -185,6 +184,7 @@ class Session:
         folder.write_config(self.config)
         folder.start_session(self.manifest(folder, files), self.changed)
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
+        run.ledger.plan = self.plan
         try:
             require_fitting(self.needs, None, server_limit(self.config))
             final = self.method.train(run)
@@ -295,14 +295,6 @@ class Session:
         folder.write(RESULT, result)
         markdown_summary(folder, result)
         draw_learning_curve(folder, run.journal.phases, result)
-        folder.finish(journal_manifest(folder.path), self._digests(folder))
+        digests = run_digests(folder, self.config.model.name, self.method_source)
+        folder.finish(journal_manifest(folder.path), digests)
         return result
-
-    def _digests(self, folder: RunFolder) -> RecordDigests:
-        base = Path(model_path(self.config.model.name))
-        return RecordDigests(
-            files=file_digests(folder.path),
-            checkpoints={path.name: policy_digest(path) for path in folder.finished_checkpoints},
-            base=policy_digest(base) if base.is_dir() else None,
-            method=self.method_source,
-        )

@@ -23,7 +23,7 @@ numbers."""
 
 
 @dataclass(frozen=True)
-class Drawn:
+class MeasuredTokens:
     """The tokens of one measured policy."""
 
     digest: str
@@ -36,7 +36,7 @@ class Traits:
 
     seed: int | None = None
     run_id: str = ""
-    drawn: dict[str, Drawn] = field(default_factory=dict)
+    drawn: dict[str, MeasuredTokens] = field(default_factory=dict)
     """By phase."""
 
 
@@ -86,6 +86,6 @@ def _trials(records: Sequence[tuple[Path, Traits]]) -> Iterator[tuple[Path, str,
                 yield folder, MANIFEST, f"tuning.trials.{number} ({trial.run_id}): {way}"
 
 
-def _drawn(samples: Sequence[Sample]) -> Drawn:
+def _drawn(samples: Sequence[Sample]) -> MeasuredTokens:
     said = sorted((s.question_id, s.index, s.token_ids) for s in samples)
-    return Drawn(hashlib.sha256(json.dumps(said).encode()).hexdigest(), sum(len(s.token_ids) for s in samples))
+    return MeasuredTokens(hashlib.sha256(json.dumps(said).encode()).hexdigest(), sum(len(s.token_ids) for s in samples))
