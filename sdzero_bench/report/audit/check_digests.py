@@ -24,6 +24,10 @@ def check_digests(record: AuditedRecord) -> Iterator[Discrepancy]:
             yield Discrepancy(name, "is missing, though the manifest has its digest")
         elif said.files.get(name) != found[name]:
             yield Discrepancy(name, "is not as the run wrote it: the manifest has another digest")
+    for entry in record.evaluation or []:
+        if entry.checkpoint != "base" and entry.checkpoint not in said.checkpoints:
+            what = f"{entry.policy}: no policy {entry.checkpoint!r} was in the run's folder when it ended"
+            yield Discrepancy("evaluation.json", what)
     for name, digest in said.checkpoints.items():
         path = record.folder / "checkpoints" / name
         if path.is_dir() and policy_digest(path) != digest:

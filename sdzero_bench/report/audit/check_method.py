@@ -31,6 +31,9 @@ from sdzero_bench.report.audit.recorded_run import Asked, MissingSamples, Record
 from sdzero_bench.runs.method_source import source_digest
 from sdzero_bench.training.method import Method
 
+VERIFIER = "verifier rewards"
+"""What a method says that learns from nothing else (`Method.supervision`)."""
+
 OWN = "sdzero_bench.methods."
 """Where the methods of this distribution are. A plug-in may draw by a rule that cannot be followed from outside its run."""
 
@@ -138,6 +141,8 @@ def _check_training(record: AuditedRecord, method: Method, run: RecordedRun) -> 
                 return
             yield Discrepancy("journal", what)
             return
+        if run.read_gold and method.supervision == VERIFIER:
+            yield Discrepancy("manifest.json", f"supervision: the method reads gold solutions, and says {VERIFIER!r}")
         kept = run.kept if config.evaluation.of_intermediate else {}
         policies = {"base": run.base.name, **{label: kept[label].name for label in kept}, "final": final.name}
         if final == run.base:
@@ -174,6 +179,8 @@ def _check_trained(record: AuditedRecord, run: RecordedRun) -> Iterator[Discrepa
             charged = record.ledger[phase].backward_tokens if phase in record.ledger else 0
             yield from compare("ledger.json", f"{phase}.backward_tokens", charged, trained.backward_tokens)
         if phase not in logs:
+            if record.manifest is not None and record.manifest.digests is not None:
+                yield Discrepancy(f"training/{phase}.jsonl", "is missing, though the method trains in this phase")
             continue
         file = f"training/{phase}.jsonl"
         steps = list(read_lines(record.folder / "training" / f"{phase}.jsonl"))

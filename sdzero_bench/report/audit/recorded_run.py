@@ -85,9 +85,15 @@ class RecordedRun(Run):
         self.kept = {}
         self.trained = False
         self.expected = Expected()
+        self.read_gold = False
+        """Whether the method has asked for a gold solution."""
         self.known: Mapping[str, Mapping[str, Sample]] = {p: {s.key: s for s in those} for p, those in record.samples.items()}
         self._verified = True
         self._chats: dict[Question, list[int]] = {}
+
+    def demonstration(self, question: Question) -> str:
+        self.read_gold = True
+        return super().demonstration(question)
 
     @property
     def ends(self) -> set[int]:  # type: ignore[override]
