@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from functools import cache
+from typing import Literal
 
 from pydantic import Field
 
@@ -39,6 +40,10 @@ class MicroArith(Task):
     verifier = "the last boxed expression, compared as mathematics"
     Options = MicroArithOptions
     options: MicroArithOptions
+
+    @property
+    def data(self) -> Literal["generated"]:
+        return "generated"
 
     def load(self, split: Split) -> QuestionSet:
         sizes = {"test": self.options.test, "validation": self.options.validation, "train": self.options.train}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from functools import cache
+from typing import Literal
 
 from pydantic import Field
 
@@ -36,6 +37,10 @@ class MicroCode(CodeTask):
     record_details = True
     Options = MicroCodeOptions
     options: MicroCodeOptions
+
+    @property
+    def data(self) -> Literal["generated"]:
+        return "generated"
 
     def load(self, split: Split) -> QuestionSet:
         sizes = {"test": self.options.test, "validation": self.options.validation, "train": self.options.train}

@@ -10,10 +10,12 @@ from typing import Any
 
 from synthetic_records import write_record
 
+from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal
 from sdzero_bench.records.ledger import Ledger
 from sdzero_bench.records.measured import PolicyEvaluation, PolicyFigures
+from sdzero_bench.records.question_sets import file_name
 from sdzero_bench.records.record_files import read_ledger, read_manifest, read_result
 from sdzero_bench.records.recorded_journal import journal_manifest
 from sdzero_bench.report.audit.audit import AuditReport
@@ -27,7 +29,9 @@ def write_revised_record(folder: Path) -> Path:
     write_record(folder, questions=6, k=2, train=4, config={"evaluation": {"revise": True}})
     journal = Journal(folder / "journal")
     first = list(journal.phases["evaluation.final"].values())
-    journal.append(replace(s, phase="evaluation.final.revision", prefix=f"{s.text}\n\nOnce more.") for s in first)
+    for s in first:
+        seed = sample_seed(0, "evaluation.revision", s.question_id, s.index)
+        journal.append([replace(s, phase="evaluation.final.revision", prefix=f"{s.text}\n\nOnce more.", seed=seed)])
     journal.close()
     follow(folder)
     return folder
@@ -41,7 +45,7 @@ def follow(folder: Path) -> None:
     first = list(journal["evaluation.final"].values())
     revised = journal["evaluation.final.revision"]
     revision = measure_revision(first, [revised[s.key] for s in first])
-    entry = PolicyEvaluation(policy="final", checkpoint="final", revision=revision, **dict(measure(first, 2)))
+    entry = PolicyEvaluation(policy="final", checkpoint="rft", revision=revision, **dict(measure(first, 2)))
     run.write("ledger.json", ledger)
     run.write("evaluation.json", [entry])
     run.write("result.json", result.model_copy(update={"ledger": ledger, "evaluation": [PolicyFigures(**dict(entry))]}))
@@ -51,6 +55,17 @@ def follow(folder: Path) -> None:
 def questions(split: str) -> Callable[[Path], str]:
     """The file of a record's question set, for `lines`, `row` and `removed`."""
     return lambda folder: f"question_sets/{read(folder, 'manifest.json')['question_files'][split]}.jsonl"
+
+
+def with_details(folder: Path, details: Callable[[str], dict[str, Any]]) -> None:
+    """Give all questions of a record the details that `details` makes of their ids, as a run would have written them."""
+    names = read(folder, "manifest.json")["question_files"]
+    for split, name in names.items():
+        lines(questions(split), lambda rows: [row.update(details=details(row["id"])) for row in rows])(folder)
+        rows = [json.loads(line) for line in (folder / questions(split)(folder)).read_text().splitlines()]
+        names[split] = file_name(name.partition("-")[0], rows)
+        (folder / questions(split)(folder)).rename(folder / "question_sets" / f"{names[split]}.jsonl")
+    value("manifest.json", "question_files", names)(folder)
 
 
 def read(folder: Path, name: str) -> Any:

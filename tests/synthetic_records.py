@@ -21,9 +21,10 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.questions.decontamination import RULE
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal, Sample
-from sdzero_bench.records.ledger import Ledger
+from sdzero_bench.records.ledger import Ledger, measures
 from sdzero_bench.records.measured import PolicyEvaluation, PolicyFigures
 from sdzero_bench.records.recorded_journal import journal_manifest
 from sdzero_bench.records.schema import (
@@ -39,7 +40,11 @@ from sdzero_bench.records.schema import (
 )
 from sdzero_bench.report.leaderboard.leaderboard import TaskTable
 from sdzero_bench.report.leaderboard.report_files import Report
+from sdzero_bench.runs.config import make_method
 from sdzero_bench.runs.evaluation.measures import measure, paired_difference
+
+MODEL = "/nowhere/made-up"
+"""There is no such model: samples have made-up token ids, which are not held against their texts."""
 
 
 def write_record(
@@ -58,7 +63,7 @@ def write_record(
     intermediate: dict[str, float] | None = None,
     answers: bool = True,
     failures: int = 0,
-    supervision: str = "verifier rewards",
+    supervision: str | None = None,
     tuning: dict[str, Any] | None = None,
     state: Literal["running", "finished"] = "finished",
     intervals: bool = True,
@@ -85,6 +90,9 @@ def write_record(
     policies = {"base": accuracy} if method == "base" else {**(intermediate or {}), "final": accuracy}
     if base is not None:
         policies = {"base": base, **policies}
+    own = make_method(settings)
+    trained = own.measured(train)
+    checkpoints = {label: trained[label].name if label in trained else label for label in policies}
     share = settings.budget.samples_per_question // max(1, len(policies) - ("base" in policies))
     evaluation: list[PolicyEvaluation] = []
     for label, chance in policies.items():
@@ -97,19 +105,21 @@ def write_record(
             ledger.phase(phase.removesuffix(".sample")).wall_seconds = 8.0
     for label, chance in policies.items():
         chances = _chances(chance, questions)
-        samples = _samples(f"evaluation.{label}", measured, label, k, settings.evaluation.seed, chances, rng, answers)
+        samples = _samples(
+            f"evaluation.{label}", measured, checkpoints[label], k, settings.evaluation.seed, chances, rng, answers
+        )
         if label != "base":
             samples = [_failed(s) if i % k == 0 and i // k < failures else s for i, s in enumerate(samples)]
         _keep(samples, journal, ledger)
         ledger.phase(f"evaluation.{label}").wall_seconds = 3.0
         with nullcontext() if intervals else patch(f"{measure.__module__}.mean_over_questions", _mean_alone):
             figures = measure(samples, settings.evaluation.pass_at)
-            evaluation.append(PolicyEvaluation(policy=label, checkpoint=label, **dict(figures)))
+            evaluation.append(PolicyEvaluation(policy=label, checkpoint=checkpoints[label], **dict(figures)))
         if label != "base" and base is not None:
             over = paired_difference(evaluation[0].per_question.avg, evaluation[-1].per_question.avg)
             evaluation[-1].over_base = over
     journal.close()
-    _write(RunFolder(folder), settings, training, measured, ledger, evaluation, supervision, tuning, state)
+    _write(RunFolder(folder), settings, training, measured, ledger, evaluation, supervision or own.supervision, tuning, state)
     return folder
 
 
@@ -139,7 +149,7 @@ def _settings(method: str, seed: int, k: int, pass_at: int, options: dict[str, A
     settings: dict[str, Any] = {
         "preset": "micro",
         "seed": seed,
-        "model": {"name": "package:sdzero_bench.tasks/micro_world/sums_and_programs"},
+        "model": {"name": MODEL},
         "task": {"name": "micro-arith"},
         "method": {"name": method, **options},
         "sampling": {"max_new_tokens": 64},
@@ -180,7 +190,7 @@ def _samples(
                     phase=phase,
                     question_id=question.id,
                     index=str(index),
-                    seed=sample_seed(seed, phase, question.id, str(index)),
+                    seed=sample_seed(seed, "evaluation" if measures(phase) else phase, question.id, str(index)),
                     policy=policy,
                     prompt_sha256=prompt,
                     prompt_tokens=12,
@@ -234,8 +244,8 @@ def _write(
         run_id=run.run_id,
         config=config,
         question_files=files,
-        decontamination=Decontamination(rule="same text", side="train"),
-        versions={},
+        decontamination=Decontamination(rule=RULE, side="train"),
+        versions={"sdzero-bench": "made up"},
         hardware=hardware,
         sandbox=None,
         sessions=[SessionRecord(started="2026-01-01T00:00:00+00:00", versions={}, hardware=hardware)],

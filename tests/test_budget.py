@@ -8,14 +8,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from small_runs import small_run
+from small_runs import finished, small_run
 
 from sdzero_bench.core.errors import BudgetError
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.settings import OptimizerConfig
+from sdzero_bench.methods.rft import RFT
 from sdzero_bench.records.ledger import Budget, Ledger
+from sdzero_bench.runs import registry
 from sdzero_bench.training.arguments import trainer_arguments
-from sdzero_bench.training.run import Run
+from sdzero_bench.training.run import Checkpoint, Run
 
 
 def ledger(training_tokens: int | None) -> Ledger:
@@ -35,6 +37,36 @@ def test_training_tokens_of_all_phases_count_against_the_limit() -> None:
     limited.require_tokens("distill", 400)
     assert limited.training_tokens == 900
     ledger(None).require_tokens("srt", 10**12)
+
+
+def test_a_plan_binds() -> None:
+    """The budget is of 40 samples, and the phase has declared 12 of them."""
+    limited = ledger(None)
+    limited.plan = {"rft.sample": 12}
+    limited.phase("rft.sample").samples = 10
+    limited.require("rft.sample", 2)
+    limited.require("evaluation.final", 10**6)
+    with pytest.raises(BudgetError, match=r"'rft.sample' needs 3 samples, but 2 of its plan are left"):
+        limited.require("rft.sample", 3)
+    with pytest.raises(BudgetError, match=r"'extra' needs 1 samples, but 0 of its plan are left"):
+        limited.require("extra", 1)
+
+
+class Greedy(RFT):
+    """Plans what RFT does, and draws once more."""
+
+    name = "greedy"
+
+    def train(self, run: Run) -> Checkpoint:
+        run.sample("greedy.more", run.base, run.ask(run.questions, 1))
+        return super().train(run)
+
+
+def test_a_method_that_draws_more_than_it_declares_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.methods(), "greedy", Greedy)
+    done = finished(small_run("greedy", tmp_path, "method.samples=2"))
+    assert done.returncode == 2
+    assert "phase 'greedy.more' needs 40 samples, but 0 of its plan are left" in done.stderr
 
 
 @pytest.mark.parametrize(("method", "phase"), [("rft", "rft"), ("sdft", "sdft")])

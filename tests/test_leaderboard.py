@@ -148,3 +148,25 @@ def test_verifier_failures_are_counted(runs: Path) -> None:
     assert "verifier failed" not in Report(runs).text("md")["README.md"]
     write_record(runs / "failing", "rft", 9, 0.6, failures=3, config={"task": {"name": "other"}})
     assert "The verifier failed on 3 evaluation and 0 training samples" in Report(runs).text("md")["README.md"]
+
+
+def versions(record: Path, commit: str) -> None:
+    manifest = json.loads((record / "manifest.json").read_text())
+    manifest["versions"]["commit"] = commit
+    (record / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_runs_of_different_commits_or_of_uncommitted_code_are_said_to_be(tmp_path: Path) -> None:
+    records = [write_record(tmp_path / f"rft-s{seed}", "rft", seed, intervals=False) for seed in range(3)]
+    for commits, note in (
+        (["a" * 40] * 3, None),
+        (
+            ["a" * 40, "a" * 40, "b" * 40],
+            "The runs come from different commits of this project: aaaaaaa (2 runs), bbbbbbb (1 run).",
+        ),
+        ([f"{'a' * 40}+changes"] * 3, "The runs come from commit aaaaaaa with uncommitted changes (3 runs)."),
+    ):
+        for record, commit in zip(records, commits, strict=True):
+            versions(record, commit)
+        text = Report(tmp_path).text("md")["README.md"]
+        assert (note or "The runs come from") in text if note else "The runs come from" not in text

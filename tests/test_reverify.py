@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_edits import follow, lines, questions, says, value, write_revised_record
+from record_edits import follow, lines, says, value, with_details, write_revised_record
 from small_runs import run_json, small_run
 from synthetic_records import question_set, write_record
 
@@ -106,10 +106,7 @@ def test_a_verifier_that_had_failed_is_no_edit(tmp_path: Path) -> None:
 
 def test_a_verifier_that_is_too_slow_now_is_no_edit(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     value("manifest.json", "config/verifying/timeout_seconds", 0.1)(record)
-    for split in ("train", "test"):
-        lines(questions(split), lambda rows: [row.update(details={"seconds": 60 * (row["id"] == "test-0")}) for row in rows])(
-            record
-        )
+    with_details(record, lambda id: {"seconds": 60 * (id == "test-0")})
     monkeypatch.setattr("sdzero_bench.report.audit.reverify.make_task", lambda config: Slow())
     findings, notes = reverified(record)
     assert findings == ""
@@ -125,8 +122,7 @@ def test_a_verifier_that_needs_more_than_is_recorded_says_so(record: Path, monke
 
 def test_details_that_are_in_the_record_are_used(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sdzero_bench.report.audit.reverify.make_task", lambda config: HiddenTests())
-    for split in ("train", "test"):
-        lines(questions(split), lambda rows: [row.update(details={"tests": []}) for row in rows])(record)
+    with_details(record, lambda id: {"tests": []})
     findings, notes = reverified(record)
     assert "verdicts are not what the verifier says of the text" in findings
     assert notes == ""

@@ -41,7 +41,7 @@ def test_a_record_as_it_was_written_passes(record: Path) -> None:
     "options",
     [
         {"method": "base"},
-        {"method": "sdzero", "intermediate": {"srt": 0.5}, "base": 0.4},
+        {"base": 0.4},
         {"answers": False},
         {"failures": 3},
         {"config": {"evaluation": {"split": "validation"}}},
@@ -155,7 +155,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "a method that is not installed": (
         value("manifest.json", "config/method/name", "our-own"),
-        "manifest.json: config: unknown method 'our-own'; there are: base, ",
+        'result.json: method: recorded "rft", the config in manifest.json has "our-own"',
     ),
     "an option that does not exist": (
         value("manifest.json", "config/sampling/temprature", 2),

@@ -27,6 +27,10 @@ PACKAGES = (
 )
 
 
+CHANGED = "+changes"
+"""Ends the commit of a checkout whose tracked files were modified."""
+
+
 def versions() -> dict[str, str | None]:
     """Versions of Python and `PACKAGES`, None for packages that are not installed, and the commit of this code."""
     found: dict[str, str | None] = {"python": platform.python_version()}
@@ -78,7 +82,7 @@ def _commit() -> str | None:
     here = Path(__file__).resolve().parent
     try:
         head = _git(here, "rev-parse", "HEAD")
-        return head + ("+changes" if _git(here, "status", "--porcelain", "--untracked-files=no") else "")
+        return head + (CHANGED if _git(here, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 

@@ -71,6 +71,13 @@ class Task(ABC):
     def verify(self, question: Question, response: str) -> Verdict:
         """Whether the response is right. The caller catches and counts exceptions and timeouts."""
 
+    @property
+    def data(self) -> Literal["generated", "file", "download"]:
+        """Where the questions come from: made by the task itself, so that they are the same everywhere; a user's file; or
+        something that may have to be downloaded first.
+        """
+        return "download" if getattr(self.options, "path", None) is None else "file"
+
     def time_limit(self, question: Question) -> float | None:
         """Seconds by the clock after which verifying one response is aborted and counted as failed; None: the limit is
         `verifying.timeout_seconds` of CPU time, and a response that exceeds it is wrong.

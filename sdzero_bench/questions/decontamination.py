@@ -72,9 +72,14 @@ def overlaps(train: QuestionSet, test: QuestionSet) -> list[Overlap]:
 
 
 def _passages(question: Question) -> Iterator[str]:
-    words = _WORD.findall(question.text.lower())
-    for start in range(len(words) - NGRAM + 1):
-        yield " ".join(words[start : start + NGRAM])
+    found = words(question.text)
+    for start in range(len(found) - NGRAM + 1):
+        yield " ".join(found[start : start + NGRAM])
+
+
+def words(text: str) -> list[str]:
+    """What is compared: words and numbers, in lower case."""
+    return _WORD.findall(text.lower())
 
 
 def _without(questions: QuestionSet, ids: set[str]) -> QuestionSet:

@@ -32,7 +32,7 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import file_name, lines_of
 from sdzero_bench.records.record_files import KINDS, MANIFEST, dump, read_manifest
-from sdzero_bench.records.schema import ChangedSetting, JournalOfPhase, Manifest, SessionRecord
+from sdzero_bench.records.schema import ChangedSetting, JournalOfPhase, Manifest, RecordDigests, SessionRecord
 
 CONFIG = "config.yaml"
 
@@ -189,10 +189,10 @@ class RunFolder:
         later = {"config": manifest.config, "sessions": [*known.sessions, session], "state": "running"}
         self.write(MANIFEST, known.model_copy(update=later))
 
-    def finish(self, journal: dict[str, JournalOfPhase]) -> None:
+    def finish(self, journal: dict[str, JournalOfPhase], digests: RecordDigests | None = None) -> None:
         """Mark the run as finished; `journal` says how many samples each phase has, and their digests."""
         if self.writes and (known := self.manifest) is not None:
-            self.write(MANIFEST, known.model_copy(update={"journal": journal, "state": "finished"}))
+            self.write(MANIFEST, known.model_copy(update={"journal": journal, "digests": digests, "state": "finished"}))
 
     def discard_if_unused(self) -> None:
         """Remove the folder of a run that was refused before its first sample and its first step."""
@@ -210,6 +210,11 @@ class RunFolder:
         final = self.checkpoints / name
         os.replace(self.checkpoints / f".{name}.partial", final)
         return final
+
+    @property
+    def finished_checkpoints(self) -> list[Path]:
+        """The folders of all finished checkpoints."""
+        return sorted(path for path in self.checkpoints.glob("[!.]*") if path.is_dir())
 
     def checkpoint(self, name: str) -> Path | None:
         """The folder of a finished checkpoint."""

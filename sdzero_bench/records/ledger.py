@@ -24,6 +24,8 @@ class Ledger:
 
     budget: Budget
     phases: dict[str, PhaseUse] = field(default_factory=dict)
+    plan: Mapping[str, int] | None = None
+    """How many training samples each phase may draw, at most; None: the budget alone limits them."""
 
     def phase(self, name: str) -> PhaseUse:
         return self.phases.setdefault(name, PhaseUse())
@@ -33,9 +35,15 @@ class Ledger:
         return sum(use.samples for name, use in self.phases.items() if not measures(name))
 
     def require(self, phase: str, samples: int) -> None:
-        """Raise `BudgetError` if `samples` more would overspend. Called before they are drawn."""
-        if measures(phase):
+        """Raise `BudgetError` if `samples` more would overspend, or exceed the plan. Called before they are drawn."""
+        if measures(phase) or not samples:
             return
+        planned = samples if self.plan is None else self.plan.get(phase, 0) - self.phase(phase).samples
+        if samples > planned:
+            raise BudgetError(
+                f"phase {phase!r} needs {samples} samples, but {max(0, planned)} of its plan are left; a method draws no more "
+                f"than its `phases` declare"
+            )
         left = self.budget.samples - self.training_samples
         if samples > left:
             raise BudgetError(

@@ -67,7 +67,11 @@ class RecordedJournal:
 
     def whole_rows(self, phase: str) -> Iterator[dict[str, Any]]:
         """With their texts. Raises `UserError`, too, where the texts need a tokenizer that is not available."""
-        return self._texts.restored(self.rows(phase))
+        return self.restored(self.rows(phase))
+
+    def restored(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Rows as they are stored, with their texts. Raises `UserError` as `whole_rows` does."""
+        return self._texts.restored(rows)
 
     def samples(self, phase: str) -> Iterator[Sample]:
         """Raises `UserError` as `whole_rows` does, and for a line that is not a sample."""

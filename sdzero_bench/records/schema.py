@@ -120,6 +120,19 @@ class QuestionFiles(Part):
     test: str
 
 
+class RecordDigests(Part):
+    """What a record commits itself to, SHA-256 in hex: files and policies that are exchanged afterwards have another one."""
+
+    files: dict[str, Digest]
+    """`file_digests` of the record."""
+    checkpoints: dict[str, Digest]
+    """`policy_digest` of each policy that the run has trained, by its name."""
+    base: Digest | None
+    """The same of the base policy. None for a model on the Hub."""
+    method: Digest | None
+    """`source_digest` of the method."""
+
+
 class Manifest(Part):
     """manifest.json: what was run, and on what."""
 
@@ -144,6 +157,8 @@ class Manifest(Part):
     sessions: list[SessionRecord]
     journal: dict[str, JournalOfPhase] | None
     """By phase; None until the run is finished."""
+    digests: RecordDigests | None = None
+    """None until the run is finished, and in records from before there were any."""
     state: Literal["running", "finished"]
 
     @property

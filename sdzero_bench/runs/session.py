@@ -13,7 +13,7 @@ from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
 from sdzero_bench.core.errors import BudgetError, UserError
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.provenance import hardware, peak_memory, versions
-from sdzero_bench.core.question import NO_QUESTIONS, QuestionSet
+from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
 from sdzero_bench.policies.architecture import architecture, context_length
@@ -24,7 +24,6 @@ from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
 from sdzero_bench.policies.gguf import is_gguf, quantisation
 from sdzero_bench.policies.loading import LOST_UPDATES, device, load_tokenizer, model_path, switch_thinking
 from sdzero_bench.policies.lora import require_peft
-from sdzero_bench.questions.decontamination import RULE, decontaminate
 from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Sample
@@ -48,6 +47,9 @@ from sdzero_bench.runs.evaluation.localising import FILE as LOCALISATION
 from sdzero_bench.runs.evaluation.localising import localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 from sdzero_bench.runs.length_checks import MeasuredLengths, needs_of_evaluation, needs_of_training, require_fitting
+from sdzero_bench.runs.method_source import source_digest
+from sdzero_bench.runs.run_digests import run_digests
+from sdzero_bench.runs.splitting import questions_of
 from sdzero_bench.training.arguments import require_optimizer
 from sdzero_bench.training.method import Method
 from sdzero_bench.training.needs import Need
@@ -68,6 +70,7 @@ class Session:
         self.sampling_dtype = sampling_dtype(config)
         self.task: Task = equip(make_task(config), config.verifying)
         self.method: Method = make_method(config)
+        self.method_source = source_digest(type(self.method))
         model_path(config.model.name)
         require_trackers(config.tracking.report_to)
         require_peft(config.lora)
@@ -95,14 +98,9 @@ class Session:
 
     def _load(self) -> tuple[QuestionSet, QuestionSet, Decontamination]:
         """Training questions, and those that are measured on, apart from each other."""
-        settings = self.config.questions
-        test = self.task.load(self.config.evaluation.split).head(settings.test)
-        if not settings.measure_only:
-            train, test, removed = decontaminate(self.task.load("train"), test, settings.decontaminate)
-            return train.head(settings.train), test, removed
-        if self.method.trains:
+        if self.config.questions.measure_only and self.method.trains:
             raise UserError(f"{self.method.name} needs training questions; leave out questions.measure_only")
-        return NO_QUESTIONS, test, Decontamination(rule=RULE, side="off")
+        return questions_of(self.config, self.task)
 
     def _needs(self) -> list[Need]:
         """Every sequence that the run will ask for, by the longest of its questions."""
@@ -186,6 +184,7 @@ class Session:
         folder.write_config(self.config)
         folder.start_session(self.manifest(folder, files), self.changed)
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
+        run.ledger.plan = self.plan
         try:
             require_fitting(self.needs, None, server_limit(self.config))
             final = self.method.train(run)
@@ -296,5 +295,6 @@ class Session:
         folder.write(RESULT, result)
         markdown_summary(folder, result)
         draw_learning_curve(folder, run.journal.phases, result)
-        folder.finish(journal_manifest(folder.path))
+        digests = run_digests(folder, self.config.model.name, self.method_source)
+        folder.finish(journal_manifest(folder.path), digests)
         return result

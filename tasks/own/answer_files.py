@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
@@ -38,6 +38,10 @@ class AnswerFile(DynamicTask):
     verifier = "the last boxed expression, compared as mathematics"
     Options = AnswerFileOptions
     options: AnswerFileOptions
+
+    @property
+    def data(self) -> Literal["file"]:
+        return "file"
 
     def load(self, split: Split) -> QuestionSet:
         if "{question}" not in self.options.prompt:

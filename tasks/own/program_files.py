@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.question import Question, QuestionSet
@@ -29,6 +29,10 @@ class ProgramFile(DynamicTask, CodeTask):
     source = "a file of your own"
     Options = ProgramFileOptions
     options: ProgramFileOptions
+
+    @property
+    def data(self) -> Literal["file"]:
+        return "file"
 
     def load(self, split: Split) -> QuestionSet:
         rows = chosen(self.path, "prompt", self.options, split)

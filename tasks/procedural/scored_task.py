@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -45,6 +45,10 @@ class ReasoningGym(Task):
     record_details = True
     Options = ReasoningGymOptions
     options: ReasoningGymOptions
+
+    @property
+    def data(self) -> Literal["generated", "file"]:
+        return "generated" if getattr(self.options, "path", None) is None else "file"
 
     def load(self, split: Split) -> QuestionSet:
         name, options = self.data_set, self.options

@@ -13,10 +13,17 @@ from typing import Any
 
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.report.audit.audited_record import AuditedRecord, load, read_json
+from sdzero_bench.report.audit.check_digests import check_digests
 from sdzero_bench.report.audit.check_figures import check_figures
 from sdzero_bench.report.audit.check_journals import check_journals, check_questions
 from sdzero_bench.report.audit.check_ledgers import check_ledger
 from sdzero_bench.report.audit.check_localisation import check_localisation
+from sdzero_bench.report.audit.check_method import check_method
+from sdzero_bench.report.audit.check_settings import check_settings
+from sdzero_bench.report.audit.check_summary import check_summary
+from sdzero_bench.report.audit.check_texts import check_texts
+from sdzero_bench.report.audit.check_together import Traits, check_together, traits
+from sdzero_bench.report.audit.check_tuning import check_tuning
 
 CHECKS: tuple[Callable[[AuditedRecord], Iterator[Discrepancy]], ...] = (
     check_questions,
@@ -24,6 +31,12 @@ CHECKS: tuple[Callable[[AuditedRecord], Iterator[Discrepancy]], ...] = (
     check_ledger,
     check_figures,
     check_localisation,
+    check_settings,
+    check_texts,
+    check_method,
+    check_tuning,
+    check_summary,
+    check_digests,
 )
 
 
@@ -36,6 +49,7 @@ class AuditReport:
     samples: int = 0
     findings: list[Discrepancy] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    traits: Traits = field(default_factory=Traits)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -69,7 +83,16 @@ def open_record(folder: Path) -> tuple[AuditReport, AuditedRecord | None]:
     report.samples = record.count()
     for check in CHECKS:
         report.findings += _guarded(check, record)
+    report.notes += record.notes
+    report.traits = traits(record)
     return report, record
+
+
+def compare_records(reports: list[AuditReport]) -> None:
+    """Add to the reports what is found by comparing records with each other."""
+    found = check_together([(report.folder, report.traits) for report in reports if report.finished])
+    for report in reports:
+        report.findings += found.get(report.folder, [])
 
 
 PER_PROCESS = 4
@@ -90,6 +113,7 @@ def check_records(
         for report in share(check_record, folders):
             reports.append(report)
             done(report)
+    compare_records(reports)
     return reports
 
 

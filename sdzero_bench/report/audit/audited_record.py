@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import NO_QUESTIONS, Question, QuestionSet
@@ -28,7 +28,12 @@ from sdzero_bench.records.record_files import (
 )
 from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.records.schema import Manifest, QuestionLine, RunResult, Use
+from sdzero_bench.report.audit.not_recorded import NotRecorded
+from sdzero_bench.runs import registry
 from sdzero_bench.runs.config import validate
+
+if TYPE_CHECKING:
+    from sdzero_bench.report.audit.recorded_run import Expected
 
 
 @dataclass
@@ -42,14 +47,19 @@ class AuditedRecord:
     ledger: Use | None = None
     evaluation: list[PolicyEvaluation] | None = None
     questions: dict[str, QuestionSet] | None = None
-    """By split, "train" and "test"; "test" are those that were measured on."""
-    details: dict[str, dict[str, JsonValue]] = field(default_factory=dict)
-    """Of the questions whose details are in the record, by id."""
+    """By split, "train" and "test"; "test" are those that were measured on. Reading details that the record does not keep
+    raises `DetailsNotRecorded`."""
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """The journal's lines, by phase, with their texts."""
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     """The same, as samples."""
+    stored_texts: dict[str, list[int]] = field(default_factory=dict)
+    """By phase, which samples have their own text in the journal; that of the others is made of their token ids."""
     unreadable: set[str] = field(default_factory=set)
+    expected: Expected | None = None
+    """What its settings and its journal give, once the method has been gone through again."""
+    notes: list[str] = field(default_factory=list)
+    """What could not be checked, and why."""
 
     def count(self) -> int:
         return sum(map(len, self.samples.values()))
@@ -113,25 +123,42 @@ def _typed(record: AuditedRecord, file: str) -> tuple[Any, list[Discrepancy]]:
         return None, [Discrepancy(file, str(error))]
     problems: list[Discrepancy] = []
     if file == MANIFEST and isinstance(content, dict) and isinstance(content.get("config"), dict):
-        record.config, problems = _config(content["config"])
+        record.config, problems = _config(record, content["config"])
     schema = list(check_schema(file, content, adapter(file)))
     if problems and record.config is None:  # what is wrong with the settings is said already, in their own words
         return None, problems + [found for found in schema if not found.what.startswith("config.")]
     return (None if schema else adapter(file).validate_python(content)), problems + schema
 
 
-def _config(settings: dict[str, Any]) -> tuple[RunConfig | None, list[Discrepancy]]:
-    """The settings; with a method or task that is not installed here, they are a discrepancy and can be used all the same."""
+def _config(record: AuditedRecord, settings: dict[str, Any]) -> tuple[RunConfig | None, list[Discrepancy]]:
+    """The settings. Those of a method or task that is not at hand can be used all the same, unchecked, with a note."""
+    problem: list[Discrepancy] = []
     try:
         return validate(settings), []
     except UserError as error:
-        problem = [Discrepancy(MANIFEST, f"config: {error}")]
+        if absent := _not_at_hand(settings):
+            record.notes.append(f"the options of method and task were not checked: {absent}")
+        else:
+            problem = [Discrepancy(MANIFEST, f"config: {error}")]
     except Exception as error:  # a plug-in's own, such as an import that fails
-        problem = [Discrepancy(MANIFEST, f"config: could not be checked ({type(error).__name__}: {error})")]
+        record.notes.append(f"the options of method and task were not checked ({type(error).__name__}: {error})")
     try:
         return RunConfig(**settings), problem
-    except (ValidationError, TypeError):
-        return None, problem
+    except (ValidationError, TypeError) as error:
+        return None, problem or [Discrepancy(MANIFEST, f"config: {error}")]
+
+
+def _not_at_hand(settings: dict[str, Any]) -> str | None:
+    """Why the method or the task of these settings cannot be looked up here, such as a file that is elsewhere."""
+    for find, section in ((registry.method, "method"), (registry.task, "task")):
+        options = settings.get(section)
+        name = options.get("name") if isinstance(options, dict) else None
+        if isinstance(name, str):
+            try:
+                find(name)
+            except UserError as error:
+                return str(error)
+    return None
 
 
 def _read_questions(record: AuditedRecord) -> list[Discrepancy]:
@@ -142,14 +169,13 @@ def _read_questions(record: AuditedRecord) -> list[Discrepancy]:
         trains_nothing = not found.train and record.config is not None and record.config.questions.measure_only
         train = NO_QUESTIONS if trains_nothing else QuestionSet("train", tuple(map(_question, found.train)))
         record.questions = {"train": train, "test": QuestionSet("test", tuple(map(_question, found.test)))}
-        record.details = {line.id: line.details for line in (*found.train, *found.test) if line.details is not None}
     except UserError as error:
         return [Discrepancy(record.question_file, str(error))]
     return []
 
 
 def _question(line: QuestionLine) -> Question:
-    return Question(line.id, line.text, line.answer)
+    return Question(line.id, line.text, line.answer, NotRecorded() if line.details is None else dict(line.details))
 
 
 def _read_journals(record: AuditedRecord) -> list[Discrepancy]:
@@ -158,7 +184,9 @@ def _read_journals(record: AuditedRecord) -> list[Discrepancy]:
     for phase in journal.phases:
         file, samples = journal_file(phase), []
         try:
-            rows = list(journal.whole_rows(phase))
+            stored = list(journal.rows(phase))
+            record.stored_texts[phase] = [number for number, row in enumerate(stored) if "text" in row]
+            rows = list(journal.restored(stored))
             for row in rows:
                 samples.append(_sample(row))
             record.rows[phase], record.samples[phase] = rows, samples

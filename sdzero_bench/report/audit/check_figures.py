@@ -13,6 +13,7 @@ from sdzero_bench.records.measured import PolicyFigures
 from sdzero_bench.records.part import as_json
 from sdzero_bench.records.record_files import EVALUATION_FILE, RESULT
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
+from sdzero_bench.runs import registry
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 
 
@@ -132,7 +133,7 @@ def _check_result(record: AuditedRecord) -> Iterator[Discrepancy]:
         config = record.config
         says = {
             "method": config.method.get("name"),
-            "task": config.task.get("name"),
+            "task": _name_of_task(record, str(config.task.get("name"))),
             "preset": config.preset,
             "seed": config.seed,
             "model": config.model.name,
@@ -144,6 +145,17 @@ def _check_result(record: AuditedRecord) -> Iterator[Discrepancy]:
         yield from compare(
             RESULT, "evaluation", _by_policy(record.result.evaluation), _by_policy(measured), "evaluation.json has"
         )
+
+
+def _name_of_task(record: AuditedRecord, configured: str) -> str:
+    """What the results of this task go by: that of a file is named without its folder and ending."""
+    try:
+        return registry.task(configured).name
+    except Exception as error:  # a plug-in's own, such as an import that fails
+        if record.result is None or configured == record.result.task:
+            return configured
+        record.notes.append(f"{RESULT}: whether {record.result.task!r} is the name of {configured!r} was not checked: {error}")
+        return record.result.task
 
 
 def _by_policy(entries: Sequence[PolicyFigures]) -> dict[str, Any]:

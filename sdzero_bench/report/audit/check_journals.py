@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from sdzero_bench.core.question import normalised
+from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.ledger import measures
+from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.part import as_json
+from sdzero_bench.records.question_sets import file_name, find_question_set
 from sdzero_bench.records.record_files import MANIFEST
 from sdzero_bench.records.recorded_journal import journal_digest
 from sdzero_bench.records.schema import JournalOfPhase
@@ -17,7 +20,10 @@ from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
 
 
 def check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
-    """Both fingerprints recomputed, no question in both splits, none that decontamination says it has removed."""
+    """Both fingerprints recomputed, no question in both splits, none that decontamination says it has removed.
+
+    An id may occur in both: files of one's own may number the questions of each.
+    """
     if record.questions is None:
         return
     train, test = record.questions["train"], record.questions["test"]
@@ -25,8 +31,10 @@ def check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
         if content is not None:
             for name, questions in (("question_set", train), ("test_set", test)):
                 yield from compare(file, name, getattr(content, name), questions.fingerprint, f"{record.question_file} has")
-    if ids := {q.id for q in train} & {q.id for q in test}:
-        yield Discrepancy(record.question_file, f"{len(ids)} ids are in both splits, such as {min(ids)!r}")
+    if record.manifest is not None and (files := record.manifest.question_files) is not None:
+        for questions, kept in ((train, files.train), (test, files.test)):
+            if kept is not None and (again := _name_of_file(record, kept, questions.fingerprint)) != kept:
+                yield Discrepancy(record.question_file, "questions are not as the run wrote them", kept, again)
     texts = {normalised(q.text) for q in test}
     if both := [q.id for q in train if normalised(q.text) in texts]:
         yield Discrepancy(record.question_file, f"{len(both)} training questions are test questions too, such as {both[0]!r}")
@@ -37,6 +45,11 @@ def check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
                 record.question_file,
                 f"{len(back)} {side} questions are present that were removed as overlapping, such as {back[0]!r}",
             )
+
+
+def _name_of_file(record: AuditedRecord, name: str, fingerprint: str) -> str:
+    """What a question set's file would be called by what it holds."""
+    return file_name(fingerprint, list(read_lines(find_question_set(record.folder, name))))
 
 
 def check_journals(record: AuditedRecord) -> Iterator[Discrepancy]:
@@ -76,11 +89,25 @@ def _check_samples(record: AuditedRecord, phase: str) -> Iterator[Discrepancy]:
                 f"{strange_ids[0]!r}",
             )
     if record.config is not None:
-        section = "evaluation" if measures(phase) else "sampling"
-        limit = record.config.evaluation.max_new_tokens if measures(phase) else record.config.sampling.max_new_tokens
+        section, limit = _limit(record.config, phase)
         if long := [s for s in samples if len(s.token_ids) > limit]:
             yield Discrepancy(
                 file,
-                f"{len(long)} samples are longer than {section}.max_new_tokens={limit}, such as {long[0].key} with "
+                f"{len(long)} samples are longer than {section}={limit}, such as {long[0].key} with "
                 f"{len(long[0].token_ids)} tokens",
             )
+        if short := [s for s in samples if s.truncated and len(s.token_ids) < limit]:
+            yield Discrepancy(
+                file,
+                f"{len(short)} samples were truncated below {section}={limit}, such as {short[0].key} with "
+                f"{len(short[0].token_ids)} tokens",
+            )
+
+
+def _limit(config: RunConfig, phase: str) -> tuple[str, int]:
+    """The setting that limits the samples of a phase, and its value."""
+    if not measures(phase):
+        return "sampling.max_new_tokens", config.sampling.max_new_tokens
+    if phase.endswith(".revision") and config.evaluation.revision_tokens is not None:
+        return "evaluation.revision_tokens", config.evaluation.of_revision
+    return "evaluation.max_new_tokens", config.evaluation.max_new_tokens

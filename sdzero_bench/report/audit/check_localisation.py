@@ -13,8 +13,8 @@ from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.measured import Localisation
 from sdzero_bench.records.part import as_json
+from sdzero_bench.report.audit.at_hand import NotAtHand, method_of
 from sdzero_bench.report.audit.audited_record import AuditedRecord, check_schema, journal_file, read_json
-from sdzero_bench.runs.config import make_method
 from sdzero_bench.runs.evaluation.localising import FILE, first_responses, students
 
 
@@ -31,7 +31,12 @@ def check_localisation(record: AuditedRecord) -> Iterator[Discrepancy]:
     yield from problems
     if problems or record.evaluation is None or record.questions is None:
         return
-    found, method = Localisation(**content), make_method(record.config)
+    try:
+        method = method_of(record.config)
+    except NotAtHand as missing:
+        record.notes.append(f"{FILE} was not checked: {missing}")
+        return
+    found = Localisation(**content)
     labels = students([entry.policy for entry in record.evaluation], method.reviser)
     yield from compare(FILE, "reviser", found.reviser, labels[0], "evaluation.json has")
     yield from compare(FILE, "phrases", as_json(found.phrases), method.phrases.model_dump(), "config has")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from sdzero_bench.core.question import Question
 from sdzero_bench.core.settings import RunConfig
@@ -13,27 +13,12 @@ from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
+from sdzero_bench.report.audit.not_recorded import DetailsNotRecorded
 from sdzero_bench.runs.config import make_task
 from sdzero_bench.verifiers.equip import equip
 from sdzero_bench.verifiers.pool import VerifierPool
 
 NEEDS_DETAILS = "cannot be verified again: the task's verifier needs details of the questions that are not in the record"
-
-
-class DetailsNotRecorded(Exception):
-    """A verifier needs details of a question that the record does not keep."""
-
-
-class _NotRecorded(dict[str, Any]):
-    """The details of a question whose record has only text and answer."""
-
-    def _refuse(self, *_: object) -> NoReturn:
-        raise DetailsNotRecorded("the question's details are not in the record")
-
-    __getitem__ = get = __contains__ = __iter__ = keys = values = items = _refuse
-
-    def __reduce__(self) -> Any:
-        return _NotRecorded, ()
 
 
 class Reverifier:
@@ -62,9 +47,8 @@ class Reverifier:
         for phase, samples in record.samples.items():
             questions = {q.id: q for q in record.questions["test" if measures(phase) else "train"]}
             known = [sample for sample in samples if sample.question_id in questions]
-            asked = {id: _with_details(record, question) for id, question in questions.items()}
             try:
-                outcomes = _outcomes(known, asked, pool, advance)
+                outcomes = _outcomes(known, questions, pool, advance)
             except DetailsNotRecorded:  # already in the parent, where limits and keys are looked up
                 notes.append(f"{journal_file(phase)}: {len(known)} samples {NEEDS_DETAILS}")
                 advance(len(known))
@@ -93,11 +77,6 @@ class Reverifier:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _with_details(record: AuditedRecord, question: Question) -> Question:
-    details = record.details.get(question.id)
-    return Question(question.id, question.text, question.answer, _NotRecorded() if details is None else details)
 
 
 def _outcomes(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from sdzero_bench.core.provenance import CHANGED
 from sdzero_bench.core.stats.footnotes import INTERVALS, rule
 from sdzero_bench.core.text import percent
 from sdzero_bench.report.leaderboard.columns import COLUMNS, shown
@@ -59,9 +60,30 @@ def of_the_runs(collection: Collection) -> list[str]:
         for run_id, folders in by_id.items()
         if len(folders) > 1
     ]
+    lines += _sources(collection)
     if collection.trials:
         lines.append(f"{len(collection.trials)} runs on validation questions, used to choose settings, are not ranked.")
     return lines
+
+
+def _sources(collection: Collection) -> list[str]:
+    """Whether all runs were made by the same code; nothing where they were."""
+    commits: Counter[str] = Counter()
+    for run in (run for board in collection.boards for group in board for row in group.rows for run in row.runs):
+        made_by = [run.manifest.versions, *(session.versions for session in run.manifest.sessions)]
+        commits.update({commit for versions in made_by if (commit := versions.get("commit"))})
+    if len(commits) <= 1 and not any(commit.endswith(CHANGED) for commit in commits):
+        return []
+    listed = [
+        f"{commit[:7]}{' with uncommitted changes' if commit.endswith(CHANGED) else ''} ({_runs(count)})"
+        for commit, count in sorted(commits.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    several = f"different commits of this project: {', '.join(listed)}" if len(commits) > 1 else f"commit {listed[0]}"
+    return [f"The runs come from {several}."]
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def probability(p: float) -> str:

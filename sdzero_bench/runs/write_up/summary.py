@@ -128,8 +128,16 @@ def terminal_table(result: RunResult) -> Table:
     return table
 
 
+FILE = "summary.md"
+
+
 def markdown_summary(folder: RunFolder, result: RunResult) -> None:
     """Write summary.md."""
+    write_atomic(folder.path / FILE, summary_text(result))
+
+
+def summary_text(result: RunResult) -> str:
+    """The content of summary.md."""
     parts = [
         f"# {title(result)}",
         f"Run `{result.run_id}`: model `{result.model}`, preset {result.preset}, seed {result.seed}, "
@@ -140,4 +148,4 @@ def markdown_summary(folder: RunFolder, result: RunResult) -> None:
         markdown_table(*ledger_rows(result)),
         "\n".join(f"- {note}" for note in notes(result)),
     ]
-    write_atomic(folder.path / "summary.md", "\n\n".join(parts) + "\n")
+    return "\n\n".join(parts) + "\n"

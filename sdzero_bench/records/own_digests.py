@@ -1,0 +1,69 @@
+"""Digests of a record's own files and of policies, the same for a run and for its packed record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sdzero_bench.records.packed_lines import LINES, read_lines
+from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST, RESULT, parsed
+from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, phases_in
+
+JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, "localisation.json")
+TEXT_FILES = ("config.yaml", "summary.md")
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256, in hex, of what each file of a record says, by name: not of how it is packed, nor of where it lies on the disk.
+
+    Without the manifest, which has these digests; journals and question sets have digests of their own in it. Raises
+    `UserError` for a file that cannot be read.
+    """
+    found = {}
+    for name in JSON_FILES:
+        if (folder / name).is_file():
+            content = parsed(folder / name)
+            if name == RESULT and isinstance(content, dict):
+                content = {key: value for key, value in content.items() if key != "folder"}
+            found[name] = _digest([content])
+    for name in TEXT_FILES:
+        if (folder / name).is_file():
+            found[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    for phase in phases_in(folder / "training"):
+        found[f"training/{phase}{LINES}"] = _digest(read_lines(folder / "training" / f"{phase}{LINES}"))
+    return found
+
+
+def policy_digest(folder: Path) -> str:
+    """SHA-256, in hex, of the names and contents of all files of a policy's folder, folders in it left out."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def record_digest(folder: Path) -> str:
+    """SHA-256, in hex, of everything that a record says: its manifest, its files and its samples.
+
+    A run and its packed record have the same. Raises `UserError` for a file that cannot be read.
+    """
+    journal = RecordedJournal(folder)
+    samples = {phase: journal_digest(journal.rows(phase)) for phase in journal.phases}
+    return _digest([parsed(folder / MANIFEST), file_digests(folder), samples])
+
+
+def joint_digest(digests: list[str]) -> str:
+    """One digest of several records, whatever their order and however often each occurs; that of one record is its own."""
+    different = sorted(set(digests))
+    return different[0] if len(different) == 1 else hashlib.sha256("\n".join(different).encode()).hexdigest()
+
+
+def _digest(contents: Iterator[Any] | list[Any]) -> str:
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(json.dumps(content, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+    return digest.hexdigest()

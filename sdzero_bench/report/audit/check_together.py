@@ -1,0 +1,91 @@
+"""Records against each other: measurements that two seeds share, and tuning trials that have records of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.discrepancy import Discrepancy
+from sdzero_bench.records.journal import Sample
+from sdzero_bench.records.ledger import EVALUATION, measures
+from sdzero_bench.records.record_files import MANIFEST, read_evaluation, read_ledger, read_manifest
+from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
+from sdzero_bench.report.audit.check_tuning import check_trial
+
+FEWEST_TOKENS = 200
+"""Two policies that were trained alike may draw the same few tokens by chance, since all are measured with the same random
+numbers."""
+
+
+@dataclass(frozen=True)
+class MeasuredTokens:
+    """The tokens of one measured policy."""
+
+    digest: str
+    tokens: int
+
+
+@dataclass
+class Traits:
+    """What of a record is compared with others; small enough to be passed between processes."""
+
+    seed: int | None = None
+    run_id: str = ""
+    drawn: dict[str, MeasuredTokens] = field(default_factory=dict)
+    """By phase."""
+
+
+def traits(record: AuditedRecord) -> Traits:
+    if record.config is None or record.manifest is None:
+        return Traits()
+    drawn = {phase: _drawn(samples) for phase, samples in record.samples.items() if measures(phase)}
+    return Traits(record.config.seed, record.manifest.run_id, drawn)
+
+
+def check_together(records: Sequence[tuple[Path, Traits]]) -> dict[Path, list[Discrepancy]]:
+    """Findings by record."""
+    found: dict[Path, list[Discrepancy]] = defaultdict(list)
+    for folder, file, what in [*_shared(records), *_trials(records)]:
+        found[folder].append(Discrepancy(file, what))
+    return found
+
+
+def _shared(records: Sequence[tuple[Path, Traits]]) -> Iterator[tuple[Path, str, str]]:
+    """Trained policies of two seeds that drew the same tokens. Policies that draw as the base does are left out."""
+    of_base = {own.drawn[phase].digest for _, own in records for phase in own.drawn if phase.startswith(f"{EVALUATION}.base")}
+    first: dict[str, tuple[Path, Traits]] = {}
+    for folder, own in records:
+        for phase, drawn in own.drawn.items():
+            if drawn.tokens < FEWEST_TOKENS or drawn.digest in of_base:
+                continue
+            other, its = first.setdefault(drawn.digest, (folder, own))
+            if its.seed != own.seed:
+                yield folder, journal_file(phase), f"has the samples of {str(other)!r}, a run of seed {its.seed}"
+
+
+def _trials(records: Sequence[tuple[Path, Traits]]) -> Iterator[tuple[Path, str, str]]:
+    """Trials that are not what their own records, where they are among these, say of them."""
+    by_id = {own.run_id: folder for folder, own in records if own.run_id}
+    for folder, own in records:
+        if not own.run_id or (tuning := read_manifest(folder).tuning) is None:
+            continue
+        for number, trial in enumerate(tuning.trials):
+            if (place := by_id.get(trial.run_id)) is None:
+                continue
+            try:
+                used = sum(use.samples for phase, use in read_ledger(place).items() if not measures(phase))
+                ways = list(check_trial(trial, read_manifest(place).config, read_evaluation(place), used))
+            except (UserError, IndexError):
+                continue  # the trial's own record has the finding
+            for way in ways:
+                yield folder, MANIFEST, f"tuning.trials.{number} ({trial.run_id}): {way}"
+
+
+def _drawn(samples: Sequence[Sample]) -> MeasuredTokens:
+    said = sorted((s.question_id, s.index, s.token_ids) for s in samples)
+    return MeasuredTokens(hashlib.sha256(json.dumps(said).encode()).hexdigest(), sum(len(s.token_ids) for s in samples))

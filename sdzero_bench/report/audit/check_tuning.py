@@ -1,0 +1,53 @@
+"""How settings were chosen: each point of the grid once, the best of them chosen, and its values in the settings."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sdzero_bench.core.dotted import flatten
+from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.discrepancy import Discrepancy, compare
+from sdzero_bench.records.measured import PolicyEvaluation
+from sdzero_bench.records.record_files import MANIFEST
+from sdzero_bench.records.schema import TuningTrial
+from sdzero_bench.report.audit.audited_record import AuditedRecord
+
+
+def check_tuning(record: AuditedRecord) -> Iterator[Discrepancy]:
+    """A finding for each part of the choice that does not follow from the trials."""
+    if record.manifest is None or record.config is None or (tuning := record.manifest.tuning) is None:
+        return
+    if tuning.split != "validation":
+        yield Discrepancy(MANIFEST, f"tuning.split: settings were chosen on {tuning.split!r}, not on validation questions")
+    points = [dict(zip(tuning.grid, point, strict=True)) for point in itertools.product(*tuning.grid.values())]
+    tried = [trial.values for trial in tuning.trials]
+    if sorted(map(_key, tried)) != sorted(map(_key, points)):
+        what = f"tuning.trials: has {len(tried)} trials, which are not the {len(points)} points of the grid, each once"
+        yield Discrepancy(MANIFEST, what)
+    if tuning.trials:
+        best = max(tuning.trials, key=lambda trial: trial.avg_at_k)  # the first on ties
+        yield from compare(MANIFEST, "tuning.chosen", dict(tuning.chosen), dict(best.values), "the best trial has")
+    settings = flatten(record.config.model_dump(mode="json"), keep_empty=True)
+    for key, value in tuning.chosen.items():
+        yield from compare(MANIFEST, f"tuning.chosen.{key}", value, settings.get(key), "the config has")
+
+
+def check_trial(trial: TuningTrial, config: RunConfig, evaluation: Sequence[PolicyEvaluation], samples: int) -> Iterator[str]:
+    """In which ways a trial is not what its own record, whose parts these are, says of it."""
+    settings: Mapping[str, Any] = flatten(config.model_dump(mode="json"), keep_empty=True)
+    for key, value in trial.values.items():
+        if settings.get(key) != value:
+            yield f"its record has {key}={settings.get(key)!r}, not {value!r}"
+    if config.evaluation.split != "validation":
+        yield f"its record was measured on {config.evaluation.split} questions"
+    if abs(evaluation[-1].avg_at_k - trial.avg_at_k) > 1e-9:
+        yield f"its record has avg@k {evaluation[-1].avg_at_k:.4f}, not {trial.avg_at_k:.4f}"
+    if samples != trial.samples:
+        yield f"its record has {samples} training samples, not {trial.samples}"
+
+
+def _key(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, sort_keys=True)

@@ -1,0 +1,159 @@
+"""What docs/trust.md says of plug-in methods that cheat: refused, found by `validate`, or taken on trust."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_runs import command, finished, small_run
+
+from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.methods.rft import RFT
+from sdzero_bench.records.rollouts import Prompt
+from sdzero_bench.runs import registry
+from sdzero_bench.training.run import Checkpoint, Run
+from sdzero_bench.training.supervised import Example
+
+
+class UnchargedSamples(RFT):
+    """Draws with the engine itself, past the journal."""
+
+    name = "uncharged-samples"
+
+    def train(self, run: Run) -> Checkpoint:
+        if hasattr(run, "engines"):  # validate goes through the method too, where there is no engine
+            engine = run.engines.of(run.weights(run.base), run.base.path)
+            requests = [replace(_request(p), seed=1) for p in run.ask(run.questions, 1)[:16]]
+            engine.generate(requests, run.sampling)
+        return super().train(run)
+
+
+class TrainsOnTheTest(RFT):
+    """Trains on the test questions, with their gold solutions."""
+
+    name = "test-questions"
+
+    def train(self, run: Run) -> Checkpoint:
+        run.sample("rft.sample", run.base, run.ask(run.questions, self.options.samples))
+        examples = [
+            Example(tuple(run.prompt_ids(q)), tuple(run.encode(str(run.task.demonstration(q))))) for q in run.task.load("test")
+        ]
+        return run.finetune("rft", run.base, examples, 1)
+
+
+class AskedTestQuestions(RFT):
+    """Draws samples of test questions."""
+
+    name = "asked-test-questions"
+
+    def train(self, run: Run) -> Checkpoint:
+        run.sample("rft.sample", run.base, run.ask(run.task.load("test"), 1))
+        return run.base
+
+
+class GoldAnswers(RFT):
+    """Trains on gold solutions, and says that it learns from verifier rewards."""
+
+    name = "gold-answers"
+
+    def train(self, run: Run) -> Checkpoint:
+        run.sample("rft.sample", run.base, run.ask(run.questions, self.options.samples))
+        examples = [Example(tuple(run.prompt_ids(q)), tuple(run.encode(run.demonstration(q)))) for q in run.questions]
+        return run.finetune("rft", run.base, examples, 1)
+
+
+class ForeignCheckpoint(RFT):
+    """Returns a policy that this run has not trained."""
+
+    name = "foreign-checkpoint"
+
+    def train(self, run: Run) -> Checkpoint:
+        own = super().train(run)
+        shutil.copytree(own.path, foreign := run.folder.path / "elsewhere", dirs_exist_ok=True)
+        return Checkpoint("better", str(foreign))
+
+
+class ReplacedVerifier(RFT):
+    """Every response is right."""
+
+    name = "replaced-verifier"
+
+    def train(self, run: Run) -> Checkpoint:
+        if hasattr(run, "rollouts"):
+
+            class Lenient:
+                def verify(self, pairs: Sequence[Any]) -> list[Verdict]:
+                    return [Verdict(1.0, answer=question.answer) for question, _ in pairs]
+
+            run.rollouts.verifier = Lenient()  # type: ignore[assignment]
+        return super().train(run)
+
+
+class ReplacedEngine(RFT):
+    """Samples are what the policy draws with a seed of the method's own choice."""
+
+    name = "replaced-engine"
+
+    def train(self, run: Run) -> Checkpoint:
+        if hasattr(run, "engines"):
+            honest = run.engines.of
+
+            def of(policy: Any, weights: str) -> Any:
+                engine = honest(policy, weights)
+                generate = engine.generate
+                engine.generate = lambda requests, p: generate([replace(r, seed=r.seed ^ 1) for r in requests], p)  # type: ignore[method-assign]
+                return engine
+
+            run.engines.of = of  # type: ignore[method-assign]
+        return super().train(run)
+
+
+def _request(prompt: Prompt) -> Any:
+    from sdzero_bench.core.completion import Request
+
+    return Request(prompt.ids, 0)
+
+
+def run_of(method: type[RFT], out: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setitem(registry.methods(), method.name, method)
+    return finished(small_run(method.name, out, "evaluation.revise=false", "method.samples=2"))
+
+
+def found(out: Path, *options: str) -> str:
+    done = finished(command("validate", str(out), *options, "--jobs", "1", "--json"))
+    return "\n".join(finding["text"] for record in json.loads(done.stdout)["records"] for finding in record["findings"])
+
+
+def test_samples_of_test_questions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run_of(AskedTestQuestions, tmp_path, monkeypatch)
+    assert done.returncode != 0
+    assert "6 questions are not in the run's question set" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "finding"),
+    [
+        (GoldAnswers, [], "manifest.json: supervision: the method reads gold solutions, and says 'verifier rewards'"),
+        (ForeignCheckpoint, [], "evaluation.json: final: no policy 'better' was in the run's folder when it ended"),
+        (ReplacedVerifier, ["--reverify"], "verdicts are not what the verifier says of the text"),
+        (ReplacedEngine, ["--replay", "40"], "samples are not what their policy draws with their seed"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_what_validate_finds(
+    method: type[RFT], options: list[str], finding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_of(method, tmp_path, monkeypatch).returncode == 0
+    assert finding in found(tmp_path, *options)
+
+
+@pytest.mark.parametrize("method", [UnchargedSamples, TrainsOnTheTest], ids=lambda value: value.name)
+def test_what_remains_trust(method: type[RFT], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run_of(method, tmp_path, monkeypatch)
+    assert done.returncode == 0, done.stderr
+    assert found(tmp_path) == ""

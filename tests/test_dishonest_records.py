@@ -1,0 +1,315 @@
+"""Edits of a real run after which everything that follows from its journals is made to follow again: found, and named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from record_edits import lines, questions, read, replaced, says, value, write
+from small_runs import command, finished, run_json, small_run
+
+from sdzero_bench.core.completion import sample_seed
+from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.journal import Journal
+from sdzero_bench.records.ledger import Ledger
+from sdzero_bench.records.measured import PolicyEvaluation, PolicyFigures
+from sdzero_bench.records.own_digests import file_digests, policy_digest
+from sdzero_bench.records.packing import pack
+from sdzero_bench.records.record_files import read_ledger, read_manifest, read_result
+from sdzero_bench.records.recorded_journal import journal_manifest
+from sdzero_bench.report.audit.audit import check_record, check_records, open_record
+from sdzero_bench.report.audit.redraw import redraw
+from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
+from sdzero_bench.runs.write_up.summary import markdown_summary
+
+FINAL, TRAINING = "journal/evaluation.final.jsonl", "journal/rft.sample.jsonl"
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    result = run_json(small_run("rft", tmp_path_factory.mktemp("runs")))
+    return Path(result["folder"])
+
+
+@pytest.fixture
+def record(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / original.name))
+
+
+def remade(folder: Path) -> None:
+    """Everything that follows from the journals, with the project's own functions: what a careful forger does."""
+    run, journal = RunFolder(folder), Journal(folder / "journal").phases
+    result, manifest = read_result(folder), read_manifest(folder)
+    budget = result.budget.model_copy(update={"question_set": manifest.question_set})
+    ledger = Ledger.recount(budget, journal, read_ledger(folder)).phases
+    order = [json.loads(line)["id"] for line in (folder / questions("test")(folder)).read_text().splitlines()]
+    entries: list[PolicyEvaluation] = []
+    for label in ("base", "final"):
+        first = sorted(journal[f"evaluation.{label}"].values(), key=lambda s: (order.index(s.question_id), int(s.index)))
+        revised = journal[f"evaluation.{label}.revision"]
+        revision = measure_revision(first, [revised[s.key] for s in first])
+        figures = dict(measure(first, manifest.config.evaluation.pass_at))
+        entries.append(PolicyEvaluation(policy=label, checkpoint=first[0].policy, revision=revision, **figures))
+    entries[1].over_base = paired_difference(entries[0].per_question.avg, entries[1].per_question.avg)
+    repeated = {
+        "seed": manifest.config.seed,
+        "supervision": manifest.supervision,
+        "tuning": manifest.tuning,
+        "question_set": manifest.question_set,
+        "test_set": manifest.test_set,
+    }
+    measured = [PolicyFigures(**dict(entry)) for entry in entries]
+    made = result.model_copy(update={**repeated, "budget": budget, "ledger": ledger, "evaluation": measured})
+    run.write("ledger.json", ledger)
+    run.write("evaluation.json", entries)
+    run.write("result.json", made)
+    run.write_config(manifest.config)
+    markdown_summary(run, made)
+    again(folder)
+
+
+def again(folder: Path) -> None:
+    """The digests of everything."""
+    manifest = read_manifest(folder)
+    assert manifest.digests is not None
+    checkpoints = {path.name: policy_digest(path) for path in RunFolder(folder).finished_checkpoints}
+    digests = manifest.digests.model_copy(update={"files": file_digests(folder), "checkpoints": checkpoints})
+    changed = {"journal": journal_manifest(folder), "digests": digests}
+    RunFolder(folder).write("manifest.json", manifest.model_copy(update=changed))
+
+
+def test_what_the_forger_makes_of_an_honest_run_passes(record: Path) -> None:
+    remade(record)
+    report = check_record(record)
+    assert says(report) == ""
+    assert report.notes == []
+
+
+def every(name: str, change: Callable[[Any], object]) -> Callable[[Path], None]:
+    return lines(name, lambda rows: [change(row) for row in rows])  # type: ignore[return-value]
+
+
+def better_text(row: Any) -> None:
+    row.update(text=row["text"].replace("boxed{", "boxed{0"))
+
+
+def another_seed(folder: Path) -> None:
+    """Seed 0 as seed 7."""
+    value("manifest.json", "config/seed", 7)(folder)
+
+
+def another_seed_throughout(folder: Path) -> None:
+    another_seed(folder)
+    every(TRAINING, lambda row: row.update(seed=sample_seed(7, "rft.sample", row["question_id"], row["index"])))(folder)
+
+
+def wrong_ones_deleted(folder: Path) -> None:
+    lines(TRAINING, lambda rows: rows.__setitem__(slice(None), [row for row in rows if row["verdict"]["reward"] == 1]))(folder)
+
+
+def questions_deleted(folder: Path) -> None:
+    """All samples of the questions that have a wrong one."""
+
+    def change(rows: list[Any]) -> None:
+        wrong = {row["question_id"] for row in rows if row["verdict"]["reward"] != 1}
+        rows[:] = [row for row in rows if row["question_id"] not in wrong]
+
+    lines(TRAINING, change)(folder)
+
+
+def measured_as(policy: str) -> Callable[[Path], None]:
+    """The final policy's journals, as those of another run's policy are."""
+
+    def edit(folder: Path) -> None:
+        for name in (FINAL, "journal/evaluation.final.revision.jsonl"):
+            every(name, lambda row: row.update(policy=policy))(folder)
+
+    return edit
+
+
+def other_test_questions(folder: Path) -> None:
+    """Without the last question, in every file."""
+    run, manifest = RunFolder(folder), read_manifest(folder)
+    rows = [json.loads(line) for line in (folder / questions("test")(folder)).read_text().splitlines()]
+    gone = rows.pop()["id"]
+    for label in ("base", "final"):
+        for more in ("", ".revision"):
+            name = f"journal/evaluation.{label}{more}.jsonl"
+            lines(name, lambda rows: rows.__setitem__(slice(None), [r for r in rows if r["question_id"] != gone]))(folder)
+    test = QuestionSet("test", tuple(Question(r["id"], r["text"], r["answer"]) for r in rows))
+    assert manifest.question_files is not None
+    files = manifest.question_files.model_copy(update={"test": run.write_question_set(test, with_details=False)})
+    run.write("manifest.json", manifest.model_copy(update={"test_set": test.fingerprint, "question_files": files}))
+
+
+def tuned(folder: Path) -> None:
+    """Settings that were chosen, though another trial was better."""
+    trials = [
+        {"values": {"optimizer.learning_rate": rate}, "avg_at_k": avg, "run_id": f"t{avg}", "samples": 160}
+        for rate, avg in ((1e-5, 0.9), (read(folder, "manifest.json")["config"]["optimizer"]["learning_rate"], 0.5))
+    ]
+    grid = {"optimizer.learning_rate": [trial["values"]["optimizer.learning_rate"] for trial in trials]}
+    tuning = {"grid": grid, "split": "validation", "trials": trials, "chosen": trials[1]["values"]}
+    value("manifest.json", "tuning", tuning)(folder)
+
+
+def setting(key: str, new: Any) -> Callable[[Path], object]:
+    return value("manifest.json", f"config/{key}", new)
+
+
+EDITS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "texts whose token ids stay": (every(FINAL, better_text), f"{FINAL}: 12 texts are not what their token ids say"),
+    "training texts": (every(TRAINING, better_text), f"{TRAINING}: 160 texts are not what their token ids say"),
+    "a seed cloned": (another_seed, f"{TRAINING}: 160 seeds do not follow from the settings"),
+    "another evaluation seed": (setting("evaluation/seed", 3), f"{FINAL}: 12 seeds do not follow from the settings"),
+    "a sample's seed": (lines(FINAL, lambda rows: rows[2].update(seed=5)), f"{FINAL}: 1 seeds do not follow"),
+    "prompts": (
+        every(TRAINING, lambda row: row.update(prompt_sha256="0" * 16)),
+        f"{TRAINING}: 160 prompts do not follow from the settings",
+    ),
+    "a prompt's length": (
+        lines(FINAL, lambda rows: rows[2].update(prompt_tokens=5)),
+        f"{FINAL}: 1 prompts do not follow from the settings",
+    ),
+    "wrong training samples deleted": (wrong_ones_deleted, f"{TRAINING}: lacks "),
+    "hard training questions deleted": (questions_deleted, f"{TRAINING}: lacks "),
+    "a policy of another run": (measured_as("sdzero"), 'evaluation.json: final.checkpoint: recorded "sdzero"'),
+    "training samples of a better policy": (
+        every(TRAINING, lambda row: row.update(policy="rft")),
+        f"{TRAINING}: 160 policies do not follow from the settings",
+    ),
+    "a smaller test set": (other_test_questions, "question_sets: test_set: recorded"),
+    "fewer epochs": (setting("method/epochs", 1), "ledger.json: rft.backward_tokens: recorded"),
+    "fewer samples kept": (setting("method/keep", "one"), "ledger.json: rft.backward_tokens: recorded"),
+    "another learning rate": (setting("optimizer/learning_rate", 1e-5), "training/rft.jsonl: highest learning rate"),
+    "another batch size": (setting("optimizer/batch_size", 16), "training/rft.jsonl: steps: recorded"),
+    "more samples planned": (setting("method/samples", 3), f"{TRAINING}: has 160 samples, and 120 were planned"),
+    "supervision": (
+        value("manifest.json", "supervision", "gold solutions"),
+        'manifest.json: supervision: recorded "gold solutions", the method has "verifier rewards"',
+    ),
+    "what decontamination removed": (
+        value(
+            "manifest.json",
+            "decontamination/removed",
+            [{"train": "train-99", "test": "test-0", "kind": "exact", "passage": "1 + 1"}],
+        ),
+        "manifest.json: decontamination.removed.0: the passage is not in the test question 'test-0'",
+    ),
+    "decontamination's rule": (value("manifest.json", "decontamination/rule", "none"), "manifest.json: decontamination.rule"),
+    "a tuning choice": (tuned, "manifest.json: tuning.chosen.optimizer.learning_rate: recorded"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_consistent_edit_is_found_and_named(record: Path, name: str) -> None:
+    edit, expected = EDITS[name]
+    edit(record)
+    remade(record)
+    report = check_record(record)
+    assert any(str(finding).startswith(expected) for finding in report.findings), says(report)
+    assert "could not be finished" not in says(report)
+    assert [str(f) for f in check_record(pack(record, record.parent / "packed")).findings] == [str(f) for f in report.findings]
+
+
+def test_a_figure_in_the_summary(record: Path) -> None:
+    average = f"{100 * read(record, 'evaluation.json')[1]['avg_at_k']:.1f} ["
+    replaced("summary.md", f"final | {average}", "final | 99.9 [")(record)
+    assert "summary.md: is not as the run wrote it" in says(check_record(record))
+    again(record)
+    assert "summary.md: numbers.final: recorded" in says(check_record(record))
+
+
+def test_settings_in_the_other_file(record: Path) -> None:
+    replaced("config.yaml", "epochs: 3", "epochs: 2")(record)
+    again(record)
+    assert "config.yaml: config.method.epochs: recorded 2" in says(check_record(record))
+
+
+def test_two_seeds_with_the_same_measurement(record: Path, tmp_path: Path) -> None:
+    clone = Path(shutil.copytree(record, tmp_path / "clone"))
+    another_seed_throughout(clone)
+    remade(clone)
+    first, second = check_records([record, clone], 1)
+    assert says(first) == ""
+    assert f"{FINAL}: has the samples of '{record}', a run of seed 0" in says(second)
+
+
+def test_another_policy_in_a_checkpoint(record: Path) -> None:
+    weights = next((record / "checkpoints" / "rft").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    assert says(check_record(record)) == "checkpoints/rft: is not the policy that the run has written: its digest is another"
+
+
+@pytest.mark.parametrize("name", ["training/rft.jsonl", "config.yaml"])
+def test_a_file_that_was_changed_afterwards(record: Path, name: str) -> None:
+    with (record / name).open("a") as file:
+        file.write('{"step": 99}\n' if name.endswith("jsonl") else "# changed\n")
+    assert f"{name}: is not as the run wrote it" in says(check_record(record))
+
+
+def test_the_digest_is_that_of_the_packed_record_and_of_no_other(record: Path, tmp_path: Path) -> None:
+    def digest(folder: Path) -> str:
+        return finished(command("validate", str(folder), "--digest"), check=True).stdout
+
+    before = digest(record)
+    assert before.startswith("sha256:")
+    assert before.endswith(" 1 records\n")
+    assert before.count("\n") == 1
+    assert digest(pack(record, tmp_path / "packed")) == before
+    setting("evaluation/seed", 3)(record)
+    remade(record)
+    assert digest(record) != before
+
+
+def test_another_version_of_the_method_is_a_note(record: Path) -> None:
+    """What a run with another source has drawn cannot be held against this one."""
+    manifest = read(record, "manifest.json")
+    manifest["digests"]["method"] = "0" * 64
+    write(record, "manifest.json", manifest)
+    wrong_ones_deleted(record)
+    remade(record)
+    report = check_record(record)
+    assert says(report) == ""
+    assert any("the run's rft has another source than the one here" in note for note in report.notes)
+
+
+def drawn_again(folder: Path) -> tuple[str, str]:
+    """Findings and notes of drawing all samples again, without those of the other checks."""
+    _, record = open_record(folder)
+    assert record is not None
+    known = len(record.notes)
+    findings = list(redraw(record, 10**6))
+    return "\n".join(map(str, findings)), "\n".join(record.notes[known:])
+
+
+def test_honest_samples_are_drawn_again(original: Path) -> None:
+    assert drawn_again(original) == ("", "208 samples were drawn again, of 208 whose policies are at hand")
+
+
+def test_of_a_packed_record_those_of_the_base_are_drawn_again(original: Path, tmp_path: Path) -> None:
+    packed = pack(original, tmp_path)
+    assert drawn_again(packed) == ("", "184 samples were drawn again, of 184 whose policies are at hand")
+
+
+def test_samples_of_another_policy_are_not(record: Path) -> None:
+    """The base's samples, said to be the final policy's."""
+    for more in ("", ".revision"):
+        rows = (record / f"journal/evaluation.base{more}.jsonl").read_text()
+        rows = rows.replace('"evaluation.base', '"evaluation.final').replace('"base"', '"rft"')
+        (record / f"journal/evaluation.final{more}.jsonl").write_text(rows)
+    remade(record)
+    assert says(check_record(record)) == ""
+    assert "samples are not what their policy draws with their seed, such as test-" in drawn_again(record)[0]
+
+
+def test_a_cloned_seed_draws_something_else(record: Path) -> None:
+    another_seed_throughout(record)
+    remade(record)
+    assert says(check_record(record)) == ""
+    assert f"{TRAINING}: " in drawn_again(record)[0]
