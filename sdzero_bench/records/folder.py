@@ -26,9 +26,10 @@ from typing import Any
 
 import yaml
 
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.errors import DamagedError, UserError
 from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.file_sums import damaged_file, sums_of
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import file_name, lines_of
 from sdzero_bench.records.record_files import KINDS, MANIFEST, dump, read_manifest
@@ -207,14 +208,25 @@ class RunFolder:
         return partial
 
     def finish_checkpoint(self, name: str) -> Path:
-        final = self.checkpoints / name
-        os.replace(self.checkpoints / f".{name}.partial", final)
+        final, partial = self.checkpoints / name, self.checkpoints / f".{name}.partial"
+        write_atomic(self._sums(name), sums_of(partial))
+        os.replace(partial, final)
         return final
 
     def checkpoint(self, name: str) -> Path | None:
-        """The folder of a finished checkpoint."""
+        """The folder of a finished checkpoint. Raises `DamagedError` if a file of it is not as it was written."""
         path = self.checkpoints / name
-        return path if path.is_dir() else None
+        if not path.exists():
+            return None
+        if damaged := damaged_file(path, self._sums(name)) if path.is_dir() else path:
+            raise DamagedError(
+                f"{str(damaged)!r} is damaged or was edited; get it back from a copy, or delete {str(path)!r} and resume: the "
+                f"policy is then trained again"
+            )
+        return path
+
+    def _sums(self, checkpoint: str) -> Path:
+        return self.checkpoints / f".{checkpoint}.sums"
 
 
 def _unwritable(parent: Path, error: OSError) -> UserError:
