@@ -3,10 +3,10 @@
 manifest.json           what was run: format version, resolved config, fingerprints, versions, hardware, state
 config.yaml             the resolved config alone; `sdzero-bench run --config` starts the same run again
 question_sets/          what was trained and measured on, each set named by its fingerprint
-journal/PHASE.jsonl     every sample, before it was used
+journal/PHASE.jsonl     every sample, before it was used; PHASE.crc has a checksum of each line
 ledger.json             what was used, by phase
-checkpoints/NAME/       policies
-training/NAME.jsonl     training logs, one line per step
+checkpoints/NAME/       policies; .NAME.sums has a checksum of each file
+training/NAME.jsonl     training logs, one line per step; NAME.step-N.json is the batch at which a run ended, if one did
 evaluation.json         the measured policies
 localisation.json       where the reviser disagrees, token by token (with evaluation.localise)
 summary.md, learning_curve.png, learning_curve.svg
