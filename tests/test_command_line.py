@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
@@ -18,6 +19,7 @@ from synthetic_records import write_record
 
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.packing import pack
+from sdzero_bench.training.callbacks import read_steps
 
 
 def refused(arguments: list[str], cwd: Path | None = None) -> str:
@@ -65,6 +67,8 @@ def test_lists(name: str, expected: str) -> None:
         ),
         (["--method", "sdzero", "--set", "questions.train=2", "--set", "method.srt_share=0.1"], "too few"),
         (["--method", "rft", "--set", "sampling.max_new_tokens=5000"], "but the model reads 1024"),
+        (["--method", "rft", "--set", "budget.training_tokens=1"], "trains on 1 sequences of at least"),
+        (["--method", "grpo", "--set", "budget.training_tokens=9999"], "but budget.training_tokens allows 9999; raise it"),
         (["--resume", "nowhere"], "is not a run folder"),
         (["--resume", "nowhere", "--method", "rft"], "is not a run folder"),
         (["--method", "rft", "--task", "gsm8k", "--set", "task.path=nowhere"], "there is no question file"),
@@ -105,12 +109,14 @@ def lines_in(folder: Path, pattern: str) -> int:
     return sum(len(path.read_text().splitlines()) for path in folder.glob(f"*/{pattern}"))
 
 
-def test_interrupting_says_how_to_resume(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_says_how_to_resume(tmp_path: Path, sent: signal.Signals) -> None:
     process = subprocess.Popen(
         small_run("rft", tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     wait_for(lambda: lines_in(tmp_path, "journal/*.jsonl") > 0, process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    # As a terminal does, to the workers too; a cluster asks the run alone.
+    (os.killpg if sent == signal.SIGINT else os.kill)(process.pid, sent)
     _, said = process.communicate(timeout=60)
     (folder,) = tmp_path.iterdir()
     assert process.returncode == 2
@@ -190,6 +196,7 @@ def test_a_run_killed_at_any_moment_ends_as_it_would_have(tmp_path: Path) -> Non
         "while measuring": lambda: lines_in(cut, "journal/evaluation.srt.jsonl") > 0,
     }
     arguments = small_run("sdzero", cut, *more)
+    booked: list[dict[str, dict[str, float]]] = []
     for reached in moments.values():
         process = subprocess.Popen(
             arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
@@ -199,6 +206,8 @@ def test_a_run_killed_at_any_moment_ends_as_it_would_have(tmp_path: Path) -> Non
         process.wait()
         (folder,) = cut.iterdir()
         arguments = command("run", "--resume", str(folder), "--json")
+        ledger = folder / "ledger.json"  # the first kill may come before it is there
+        booked.append(json.loads(ledger.read_text()) if ledger.exists() else {})
     resumed = run_json(arguments)
 
     (one,), (other,) = ((tmp_path / name).iterdir() for name in ("whole", "cut"))
@@ -216,5 +225,10 @@ def test_a_run_killed_at_any_moment_ends_as_it_would_have(tmp_path: Path) -> Non
         assert {key: resumed["ledger"][phase][key] for key in counts} == counts, phase
     sessions = json.loads((other / "manifest.json").read_text())["sessions"]
     assert len(sessions) == len(moments) + 1
+    for before, after in itertools.pairwise([*booked, resumed["ledger"]]):
+        assert all(after[phase]["wall_seconds"] >= use["wall_seconds"] for phase, use in before.items())
+    assert booked[2]["srt"]["wall_seconds"] > 0, "the seconds of a session that was killed while it trained"
+    tokens = [[step["num_tokens"] for step in read_steps(folder / "training/srt.jsonl")] for folder in (one, other)]
+    assert tokens[0] == tokens[1]
     leftovers = [p for p in other.rglob("*") if ".trainer" in p.name or ".partial" in p.name]
     assert leftovers == []

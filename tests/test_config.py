@@ -43,6 +43,18 @@ def test_later_layers_override_earlier_ones(tmp_path: Path) -> None:
         ("method.keep=some", "method.keep: input should be 'all' or 'one' (given: 'some')"),
         ("evaluation.pass_at=9", "evaluation.pass_at is 9, but there are only 8 samples"),
         ("sampling.temperature", "is not KEY=VALUE"),
+        ("sampling.temperature=1e-300", "sampling.temperature: input should be greater than or equal to 0.01 (given: 1e-300)"),
+        ("evaluation.temperature=0.001", "should be 0 for greedy decoding, or at least 0.01 (given: 0.001)"),
+        ("seed=4294967296", "seed: input should be less than 4294967296"),
+        ("seed=true", "seed: input should be a number (given: True)"),
+        ("evaluation.samples=true", "evaluation.samples: input should be a number (given: True)"),
+        ("lora.rank=true", "lora.rank: input should be a number (given: True)"),
+        ("method.samples=true", "method.samples: input should be a number (given: True)"),
+        ("task.train=false", "task.train: input should be a number (given: False)"),
+        ("evaluation.seed=-1", "evaluation.seed: input should be greater than or equal to 0"),
+        ("optimizer={batch_size: 1, batch_size: 2}", "the key 'batch_size' is there twice"),
+        ("optimizer={3: 1}", "the key 3 is not text"),
+        ("preset=paper-qwen3-4b", "choose it with --preset paper-qwen3-4b"),
         ("task.name=micro-arit", "unknown task 'micro-arit'; did you mean 'micro-arith'"),
         ("method.name=srt", "is for method 'srt', not 'rft'"),
         ("method=rft", "name it with --method"),
@@ -53,6 +65,40 @@ def test_wrong_settings(assignment: str, message: str) -> None:
     with pytest.raises(UserError) as error:
         resolve("rft", assignments=[assignment])
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"seed: 1\nseed: 2\n", "the key 'seed' is there twice in \"<unicode string>\", line 2"),
+        (b"sampling:\n  top_p: 1\n  'top_p': 0.5\n", "the key 'top_p' is there twice"),
+        (b"3: 4\n", "the key 3 is not text"),
+        (b"null: 4\n", "the key None is not text"),
+        (b"true: 4\n", "the key True is not text"),
+        (b"? [a, b]\n: 4\n", "is not text"),
+        (b"sampling: {1.5: 2}\n", "the key 1.5 is not text"),
+        ("model: {name: f\u00fcr}\n".encode("latin-1"), "is not UTF-8 text: invalid start byte at byte 15"),
+        ("seed: 1\n".encode("utf-16"), "is not UTF-8 text"),
+        (b"seed: 1\0\n", "is not YAML"),
+        (b"task: &it {more: *it}\n", "contains itself"),
+        (b"[" * 5000, "nested too deeply"),
+        (b"seed: 2020-13-45\n", "impossible value"),
+        (b"- seed\n", "must hold keys and values"),
+        (b"preset: paper-qwen3-4b\n", "is for the preset 'paper-qwen3-4b', not 'micro'"),
+    ],
+)
+def test_a_config_file_that_is_not_one(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        resolve("rft", "micro", file=file)
+    assert message in str(error.value)
+
+
+def test_a_config_file_may_begin_with_a_byte_order_mark_and_merge_keys(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_bytes(b"\xef\xbb\xbfsampling: &base {top_p: 0.5}\nevaluation: {<<: *base, samples: 8}\n")
+    assert resolve("rft", file=file).evaluation.top_p == 0.5
 
 
 def test_unknown_names() -> None:

@@ -85,6 +85,18 @@ def test_answers_prompts_and_solutions(tmp_path: Path) -> None:
         own(tmp_path / "a.jsonl").load("test")
 
 
+def named(*ids: object) -> str:
+    rows = [{"question": f"{i}+1?", "answer": i + 1} | ({} if id is None else {"id": id}) for i, id in enumerate(ids)]
+    return "\n".join(map(json.dumps, rows))
+
+
+def test_an_id_that_is_in_two_splits(tmp_path: Path) -> None:
+    for split, id in (("train", 1), ("test", "1")):
+        (tmp_path / f"{split}.jsonl").write_text(json.dumps({"question": f"{split}?", "answer": "1", "id": id}))
+    with pytest.raises(UserError, match=r"test.jsonl', line 1: the same id as in '.*train.jsonl', line 1"):
+        own(tmp_path).load("test")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -92,6 +104,13 @@ def test_answers_prompts_and_solutions(tmp_path: Path) -> None:
         ('{"question": "1?"}', "line 1: the field 'answer' is missing"),
         ('{"prompt": "Write f."}', "there is a prompt, but no tests"),
         ("nonsense", "line 1: not JSON"),
+        (named(1, None), "line 2: there is no 'id', which .* line 1 has; give all rows an id, or none"),
+        (named(None, 1), "line 1: there is no 'id', which .* line 2 has"),
+        (named(1, "1"), "line 2: the same id as in .* line 1"),
+        (named("a", " a "), "line 2: the same id as in .* line 1"),
+        (named("a", ""), "line 2: the field 'id' is missing, empty or not text"),
+        (named("a", True), "line 2: the field 'id' is missing, empty or not text"),
+        (named("a", ["b"]), "line 2: the field 'id' is missing, empty or not text"),
     ],
 )
 def test_what_cannot_be_used_is_said(tmp_path: Path, content: str | None, message: str) -> None:

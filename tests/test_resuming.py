@@ -60,5 +60,17 @@ def test_what_decides_samples_is_refused(tmp_path: Path, change: str) -> None:
         resumed(tmp_path, change, "engine.max_model_len=1000")
 
 
+def test_other_tests_of_the_same_questions_are_refused(tmp_path: Path) -> None:
+    config = resolve("base", assignments=["questions.test=2"], task="micro-code")
+    session = Session(config, ProgressDisplay())
+    files = QuestionFiles(train=None, test=RunFolder(tmp_path).write_question_set(session.test_questions, with_details=True))
+    RunFolder(tmp_path).start_session(session.manifest(RunFolder(tmp_path), files))
+    resume_session(tmp_path, ProgressDisplay())
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(files.test, f"{files.test[:16]}-00000000"))
+    with pytest.raises(UserError, match="verified by has changed since the run began"):
+        resume_session(tmp_path, ProgressDisplay())
+
+
 def test_settings_that_may_change_exist() -> None:
     assert set(MAY_CHANGE) <= set(flatten(resolve("base").model_dump()))

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 class UserError(Exception):
     """The request cannot be carried out; the message says why and what to do instead."""
 
+    resumes: ClassVar[bool] = True
+    """Whether a run that ended with it goes on when it is resumed, once its cause is gone."""
+
 
 class NoSuchSplit(UserError):
     """The task does not have the requested split, for example training questions for a benchmark."""
+
+
+class DamagedError(UserError):
+    """A file of a run or record is not as it was written: resuming would meet it again, or give another run's figures."""
+
+    resumes = False
+
+
+class DivergedError(UserError):
+    """A figure that is not finite: the same step would give it again."""
+
+    resumes = False
 
 
 class BudgetError(UserError):

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""NumPy, which trainers seed too, takes no other."""
+
+MIN_TEMPERATURE = 0.01
+"""Logits that are divided by less overflow; vLLM raises lower ones to it (vllm/sampling_params.py)."""
 
 
-class Section(BaseModel):
+class Options(BaseModel):
+    """Settings that are written by hand: unknown keys are refused, and so is `true` for a number, which Python takes for 1."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        kinds = {annotation, *get_args(annotation)}
+        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+            raise PydanticCustomError("number", "Input should be a number")
+        return value
+
+
+class Section(Options):
+    """A section of the settings of a run."""
 
 
 class ModelConfig(Section):
@@ -52,7 +74,7 @@ class QuestionsConfig(Section):
 class SamplingConfig(Section):
     """How training samples are drawn."""
 
-    temperature: float = Field(1.0, gt=0, le=5)
+    temperature: float = Field(1.0, ge=MIN_TEMPERATURE, le=5)
     top_p: float = Field(1.0, gt=0, le=1)
     """1: the whole distribution; less: nucleus sampling."""
     max_new_tokens: int = Field(512, gt=0)
@@ -97,10 +119,10 @@ class EvaluationConfig(Section):
     pass_at: int = Field(8, gt=0)
     """The k of pass@k; at most `samples`."""
     temperature: float = Field(1.0, ge=0, le=5)
-    """0: greedy decoding, which requires evaluation.samples=1."""
+    """0: greedy decoding, which requires evaluation.samples=1. Others are 0.01 at least."""
     top_p: float = Field(1.0, gt=0, le=1)
     max_new_tokens: int = Field(512, gt=0)
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the evaluation samples: the same for every method, so that differences between methods are paired."""
     revise: bool = True
     """Also let every policy revise its own responses, and measure how many wrong ones it corrects and how many right ones it
@@ -195,7 +217,7 @@ class RunConfig(Section):
     """Everything that determines a run. `task` and `method` hold the name and the options of the task and the method."""
 
     preset: str
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     model: ModelConfig
     task: dict[str, Any]
     method: dict[str, Any]

@@ -6,9 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.settings import Options
 from sdzero_bench.core.verdict import Verdict
 
 Split = Literal["train", "validation", "test"]
@@ -26,10 +25,8 @@ class ProgramRunner(Protocol):
         """The same, for the record of a run."""
 
 
-class TaskOptions(BaseModel):
+class TaskOptions(Options):
     """Options of a task, set with `--set task.KEY=VALUE`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Task(ABC):

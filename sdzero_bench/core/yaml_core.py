@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -9,7 +10,19 @@ import yaml
 
 
 class _CoreLoader(yaml.SafeLoader):
-    pass
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuses keys that are not text, and keys that occur twice, of which PyYAML would keep the last."""
+        seen = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                continue
+            name = self.construct_object(key, deep=True)
+            if not isinstance(name, str):
+                raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} is not text", key.start_mark)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} is there twice", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
 
 
 _CHANGED = {
@@ -28,5 +41,10 @@ for tag, first in (("tag:yaml.org,2002:bool", "tTfF"), ("tag:yaml.org,2002:float
 
 
 def read_yaml(text: str) -> Any:
-    """The value of a YAML document. Raises `yaml.YAMLError` if it is malformed."""
-    return yaml.load(text, Loader=_CoreLoader)
+    """The value of a YAML document. Raises `yaml.YAMLError` if it is malformed, or if a part of it contains itself."""
+    try:
+        value = yaml.load(text, Loader=_CoreLoader)
+        json.dumps(value, default=str)
+    except (RecursionError, ValueError) as error:
+        raise yaml.YAMLError(f"it is nested too deeply, contains itself or has an impossible value ({error})") from error
+    return value

@@ -97,6 +97,7 @@ def load_model(path: str, config: ModelConfig, dtype: str | None = None) -> PreT
     """The model on the run's device, in `dtype`, or else in float32 or what is configured. Raises `UserError` if it cannot be
     loaded."""
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     narrow = (dtype or config.dtype) == "bfloat16"
@@ -109,9 +110,9 @@ def load_model(path: str, config: ModelConfig, dtype: str | None = None) -> PreT
             )
             placed: PreTrainedModel = model.to(device(config))
             return placed
-    except (ImportError, OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError, SafetensorError) as error:
         raise UserError(f"no model could be loaded from {path!r}: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -3,10 +3,10 @@
 manifest.json           what was run: format version, resolved config, fingerprints, versions, hardware, state
 config.yaml             the resolved config alone; `sdzero-bench run --config` starts the same run again
 question_sets/          what was trained and measured on, each set named by its fingerprint
-journal/PHASE.jsonl     every sample, before it was used
+journal/PHASE.jsonl     every sample, before it was used; PHASE.crc has a checksum of each line
 ledger.json             what was used, by phase
-checkpoints/NAME/       policies
-training/NAME.jsonl     training logs, one line per step
+checkpoints/NAME/       policies; .NAME.sums has a checksum of each file
+training/NAME.jsonl     training logs, one line per step; NAME.step-N.json is the batch at which a run ended, if one did
 evaluation.json         the measured policies
 localisation.json       where the reviser disagrees, token by token (with evaluation.localise)
 summary.md, learning_curve.png, learning_curve.svg
@@ -26,9 +26,10 @@ from typing import Any
 
 import yaml
 
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.errors import DamagedError, UserError
 from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.file_sums import damaged_file, sums_of
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import file_name, lines_of
 from sdzero_bench.records.record_files import KINDS, MANIFEST, dump, read_manifest
@@ -207,8 +208,9 @@ class RunFolder:
         return partial
 
     def finish_checkpoint(self, name: str) -> Path:
-        final = self.checkpoints / name
-        os.replace(self.checkpoints / f".{name}.partial", final)
+        final, partial = self.checkpoints / name, self.checkpoints / f".{name}.partial"
+        write_atomic(self._sums(name), sums_of(partial))
+        os.replace(partial, final)
         return final
 
     @property
@@ -217,9 +219,19 @@ class RunFolder:
         return sorted(path for path in self.checkpoints.glob("[!.]*") if path.is_dir())
 
     def checkpoint(self, name: str) -> Path | None:
-        """The folder of a finished checkpoint."""
+        """The folder of a finished checkpoint. Raises `DamagedError` if a file of it is not as it was written."""
         path = self.checkpoints / name
-        return path if path.is_dir() else None
+        if not path.exists():
+            return None
+        if damaged := damaged_file(path, self._sums(name)) if path.is_dir() else path:
+            raise DamagedError(
+                f"{str(damaged)!r} is damaged or was edited; get it back from a copy, or delete {str(path)!r} and resume: the "
+                f"policy is then trained again"
+            )
+        return path
+
+    def _sums(self, checkpoint: str) -> Path:
+        return self.checkpoints / f".{checkpoint}.sums"
 
 
 def _unwritable(parent: Path, error: OSError) -> UserError:

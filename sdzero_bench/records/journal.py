@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import IO, Any, overload
 
 from sdzero_bench.core.completion import FinishReason
+from sdzero_bench.core.errors import DamagedError
 from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.records.line_sums import LineSums
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,33 @@ class Sample:
     def from_dict(cls, row: dict[str, Any]) -> Sample:
         return cls(**{**row, "token_ids": tuple(row["token_ids"]), "verdict": Verdict.from_dict(row["verdict"])})
 
+    @classmethod
+    def from_line(cls, line: bytes) -> Sample:
+        """Raises `ValueError`, which says what is wrong, for a line that `to_json` has not written."""
+        try:
+            row = json.loads(line.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"not JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise ValueError("not a JSON object")
+        try:
+            sample = cls.from_dict(row)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"not a sample ({type(error).__name__}: {error})") from error
+        if wrong := next((name for name in _TEXTS if not isinstance(row[name], str)), None):
+            raise ValueError(f"{wrong} is not text")
+        counts = (sample.seed, sample.prompt_tokens, *sample.token_ids)
+        if not all(type(number) is int and number >= 0 for number in counts):
+            raise ValueError("seed, prompt_tokens and token_ids are not all numbers from 0")
+        if sample.finish not in ("stop", "length"):
+            raise ValueError(f"finish is {sample.finish!r}")
+        if sample.verdict.reward not in ((0.0, 1.0) if sample.verdict.status == "ok" else (None,)):
+            raise ValueError(f"the reward is {sample.verdict.reward!r} where the status is {sample.verdict.status!r}")
+        return sample
+
+
+_TEXTS = ("phase", "question_id", "index", "policy", "prompt_sha256", "text", "engine")
+
 
 class PhaseSamples(Mapping[str, Sample]):
     """Samples of one phase by key, in the order in which they were drawn. Each is read from its file when accessed; memory
@@ -65,23 +94,47 @@ class PhaseSamples(Mapping[str, Sample]):
     """
 
     def __init__(self, path: Path) -> None:
-        """Truncates a line torn by a crash, so that the next append starts on a new line."""
+        """Truncates a line torn by a crash, so that the next append starts on a new line.
+
+        Raises `DamagedError`, which names file and line, for any other line that is not as it was written.
+        """
         self.path = path
         self._starts: dict[str, int] = {}
         self._reader: IO[bytes] | None = None
         self._writer: IO[bytes] | None = None
-        if path.is_file():
+        self._sums = LineSums(path)
+        if path.exists():
             self._index()
 
     def _index(self) -> None:
-        end = 0
-        with self.path.open("r+b") as file:
-            for line in file:
+        end, known = 0, self._sums.read()
+        sums: list[str] = []
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
-                    file.truncate(end)
                     break
-                self._starts[Sample.from_dict(json.loads(line)).key] = end
+                try:
+                    sample = Sample.from_line(line)
+                    if sample.phase != self.path.stem:
+                        raise ValueError(f"it is a sample of the phase {sample.phase!r}")
+                    if sample.key in self._starts:
+                        raise ValueError(f"sample {sample.key} is there twice")
+                    if number <= len(known) and LineSums.of(line) != known[number - 1]:
+                        raise ValueError("it is not as it was written")
+                except ValueError as error:
+                    raise damaged_line(self.path, number, str(error)) from error
+                self._starts[sample.key] = end
                 end += len(line)
+                sums.append(LineSums.of(line))
+        if self.path.stat().st_size > end:
+            with self.path.open("r+b") as file:
+                file.truncate(end)
+        if sums != known:
+            self._sums.write(sums)
+
+    def line_of(self, key: str) -> int:
+        """The line of a sample, counted from 1."""
+        return list(self._starts).index(key) + 1
 
     def __getitem__(self, key: str) -> Sample:
         start = self._starts[key]
@@ -107,18 +160,29 @@ class PhaseSamples(Mapping[str, Sample]):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self.path.open("ab")
         self._starts[sample.key] = self._writer.tell()
-        self._writer.write(sample.to_json().encode() + b"\n")
+        line = sample.to_json().encode() + b"\n"
+        self._writer.write(line)
+        self._sums.add(line)
 
     def sync(self) -> None:
         if self._writer is not None:
             self._writer.flush()
             os.fsync(self._writer.fileno())
+            self._sums.flush()  # last: there is never a sum without its line
 
     def close(self) -> None:
         for file in (self._reader, self._writer):
             if file is not None:
                 file.close()
         self._reader = self._writer = None
+        self._sums.close()
+
+
+def damaged_line(path: Path, number: int, why: str) -> DamagedError:
+    return DamagedError(
+        f"{str(path)!r}, line {number}: {why}; the journal is damaged or was edited: get the file back from a copy, or start a "
+        f"new run"
+    )
 
 
 class Drawn(Sequence[Sample]):
@@ -145,6 +209,7 @@ class Journal:
     """Append-only JSON lines, one file per phase, each sample once. A line torn by a crash is dropped."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises `DamagedError` as `PhaseSamples` does."""
         self.folder = folder
         self._phases = {path.stem: PhaseSamples(path) for path in sorted(folder.glob("*.jsonl"))}
 
@@ -152,6 +217,11 @@ class Journal:
     def phases(self) -> Mapping[str, Mapping[str, Sample]]:
         """Samples by phase and key, in the order in which they were drawn."""
         return self._phases
+
+    def damaged(self, phase: str, key: str, why: str) -> DamagedError:
+        """The error for a sample that is not this run's."""
+        samples = self._phases[phase]
+        return damaged_line(samples.path, samples.line_of(key), f"sample {key} {why}")
 
     def has(self, phase: str, key: str) -> bool:
         return key in self._phases.get(phase, ())

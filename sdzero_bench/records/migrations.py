@@ -49,4 +49,4 @@ MIGRATIONS: dict[int, Callable[[Files], Files]] = {1: _from_1}
 def version_of(manifest: Any) -> int:
     """The format of a record, by its manifest."""
     version = manifest.get("format_version", 1) if isinstance(manifest, dict) else FORMAT_VERSION
-    return version if isinstance(version, int) else FORMAT_VERSION
+    return version if type(version) is int and version > 0 else FORMAT_VERSION  # the schema refuses what is neither

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.errors import DamagedError, UserError
 from sdzero_bench.records.measured import PolicyEvaluation
 from sdzero_bench.records.migrations import migrate, version_of
 from sdzero_bench.records.schema import FORMAT_VERSION, Manifest, PhaseUse, RunResult
@@ -68,7 +68,7 @@ def format_of(folder: Path) -> int:
 
 
 def parsed(path: Path) -> Any:
-    """The content of a JSON file. Raises `UserError` if it cannot be read."""
+    """The content of a JSON file. Raises `UserError` if it cannot be read, `DamagedError` if it is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -76,7 +76,7 @@ def parsed(path: Path) -> Any:
     except OSError as error:
         raise UserError(f"cannot read {str(path)!r}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{str(path)!r} is not JSON: {error}") from error
+        raise DamagedError(f"{str(path)!r} is not JSON: {error}") from error
 
 
 def _typed(folder: Path, file: str, kind: type[Model]) -> Model:
@@ -88,4 +88,4 @@ def _typed(folder: Path, file: str, kind: type[Model]) -> Model:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole file"
         message = first["msg"][:1].lower() + first["msg"][1:]
-        raise UserError(f"{str(folder / file)!r}: {where}: {message}; the record is damaged") from error
+        raise DamagedError(f"{str(folder / file)!r}: {where}: {message}; the record is damaged") from error

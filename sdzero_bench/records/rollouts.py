@@ -80,13 +80,16 @@ class Rollouts:
         decode: Callable[[Sequence[int]], str],
         accelerators: int = 0,
         ranks: Ranks = ALONE,
+        booked: Callable[[], None] = lambda: None,
     ) -> None:
+        """`booked` is called whenever the ledger has changed."""
         self.journal = journal
         self.ledger = ledger
         self.verifier = verifier
         self.decode = decode
         self.accelerators = accelerators
         self.ranks = ranks
+        self.booked = booked
 
     def draw(
         self,
@@ -101,7 +104,8 @@ class Rollouts:
     ) -> Sequence[Sample]:
         """One verified sample per prompt, in order. Phases of the same `stream` share their random numbers.
 
-        Raises `BudgetError`, before anything is drawn, if those that are not in the journal exceed the budget.
+        Raises `BudgetError`, before anything is drawn, if those that are not in the journal exceed the budget, and
+        `DamagedError` if those that are there are samples of another run.
         Batches are formed over all prompts, journaled or not: a resumed run then repeats the batches of the run that
         was interrupted, and with them its samples to the last bit. While a batch is drawn, the one before it is verified.
 
@@ -119,6 +123,7 @@ class Rollouts:
         if bar is not None and known:
             bar.advance(len(known), rewards=[self.journal.phases[phase][key].verdict.reward for key in known])
         seeded = [_Seeded(p, sample_seed(seed, stream or phase, p.question.id, p.index)) for p in prompts]
+        self._require_own(phase, policy, [s for s in seeded if s.prompt.key in known])
         if isinstance(engine, StreamingEngine):
             groups, most = self._streamed(engine, seeded, known, parameters), ROUNDS_UNVERIFIED
         else:
@@ -136,6 +141,7 @@ class Rollouts:
             use = self.ledger.phase(phase)
             use.wall_seconds += seconds
             use.accelerator_seconds += seconds * self.accelerators
+            self.booked()
 
         try:
             with closing(groups):
@@ -149,6 +155,14 @@ class Rollouts:
         finally:
             aside.shutdown(wait=False, cancel_futures=True)
         return Drawn(self.journal.phases[phase], [p.key for p in prompts])
+
+    def _require_own(self, phase: str, policy: str, journaled: Sequence[_Seeded]) -> None:
+        for own in journaled:
+            sample, ids = self.journal.phases[phase][own.prompt.key], own.prompt.ids
+            said = (sample.seed, sample.policy, sample.prompt_tokens, sample.prompt_sha256, sample.prefix)
+            if said != (own.seed, policy, len(ids), _sha256(ids), own.prompt.prefix):
+                why = "was drawn with another seed, policy or prompt than this run draws it with"
+                raise self.journal.damaged(phase, own.prompt.key, why)
 
     @staticmethod
     def _next(groups: Iterator[list[_Fresh]], phase: str) -> list[_Fresh] | None:
@@ -217,7 +231,7 @@ class Rollouts:
             index=prompt.index,
             seed=fresh.seed,
             policy=policy,
-            prompt_sha256=hashlib.sha256(json.dumps(prompt.ids).encode()).hexdigest()[:16],
+            prompt_sha256=_sha256(prompt.ids),
             prompt_tokens=len(prompt.ids),
             token_ids=completion.token_ids,
             text=fresh.text,
@@ -226,6 +240,11 @@ class Rollouts:
             engine=f"{engine.name} {engine.version}",
             prefix=prompt.prefix,
         )
+
+
+def _sha256(ids: Sequence[int]) -> str:
+    """Of a prompt, as in `Sample.prompt_sha256`."""
+    return hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:16]
 
 
 def _one_round(

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.measured import PolicyFigures
-from sdzero_bench.records.part import Count, Digest, Fingerprint, Part, Share
+from sdzero_bench.records.part import Count, Digest, Fingerprint, Part, Seconds, Share
 
 FORMAT_VERSION: Literal[2] = 2
 """Of all files of a record together. Older ones are read through sdzero_bench/records/migrations.py."""
@@ -203,8 +203,8 @@ class PhaseUse(Part):
     """Tokens that went through the student forward and backward."""
     cut_responses: Count = 0
     """Responses that were truncated so that the teacher's input fits its limit."""
-    wall_seconds: float = 0.0
-    accelerator_seconds: float = 0.0
+    wall_seconds: Seconds = 0.0
+    accelerator_seconds: Seconds = 0.0
 
 
 Use = dict[str, PhaseUse]

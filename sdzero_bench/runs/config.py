@@ -7,14 +7,14 @@ from copy import deepcopy
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError, unknown
-from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.settings import MIN_TEMPERATURE, RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.runs import registry
 
@@ -57,6 +57,8 @@ def resolve(
     may give defaults for each method under `methods:`, and settings that differ for a task under `tasks:`.
     """
     given = _read(file) if file else {}
+    if preset is not None and given.get("preset", preset) != preset:
+        raise UserError(f"{str(file)!r} is for the preset {given['preset']!r}, not {preset!r}; add --preset {given['preset']}")
     preset = preset or str(given.get("preset", "micro"))
     method = method or _named_method(given)
     registry.method(method)
@@ -102,7 +104,7 @@ def validate(given: RunConfig | dict[str, Any]) -> RunConfig:
     """The settings with all options of their task and method, checked. Raises `UserError` as `resolve` does."""
     settings = given.model_dump(mode="json") if isinstance(given, RunConfig) else given
     config = _check(RunConfig, settings, "")
-    task_name, method_name = config.task.get("name", ""), config.method.get("name", "")
+    task_name, method_name = _name_of(config, "task"), _name_of(config, "method")
     task_options = _check(registry.task(task_name).Options, _without_name(config.task), "task.")
     method_options = _check(registry.method(method_name).Options, _without_name(config.method), "method.")
     if config.evaluation.pass_at > config.evaluation.samples:
@@ -114,6 +116,11 @@ def validate(given: RunConfig | dict[str, Any]) -> RunConfig:
         raise UserError(
             f"evaluation.temperature is 0: all {config.evaluation.samples} samples of a question would be identical; "
             f"set evaluation.samples and evaluation.pass_at to 1, or a temperature"
+        )
+    if 0 < config.evaluation.temperature < MIN_TEMPERATURE:
+        raise UserError(
+            f"evaluation.temperature: input should be 0 for greedy decoding, or at least {MIN_TEMPERATURE:g} "
+            f"(given: {config.evaluation.temperature:g})"
         )
     return config.model_copy(
         update={
@@ -169,6 +176,13 @@ def require_same_settings(begun: RunConfig, given: RunConfig | None, where: str)
         )
 
 
+def _name_of(config: RunConfig, section: Literal["task", "method"]) -> str:
+    name = getattr(config, section).get("name", "")
+    if not isinstance(name, str):
+        raise UserError(f"{section}.name: input should be a name (given: {name!r})")
+    return name
+
+
 def make_task(config: RunConfig) -> Any:
     cls = registry.task(config.task["name"])
     return cls(cls.Options(**_without_name(config.task)))
@@ -185,9 +199,11 @@ def _without_name(section: dict[str, Any]) -> dict[str, Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        data = read_yaml(file.read_text())
+        data = read_yaml(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read the config file {str(file)!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{str(file)!r} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     except yaml.YAMLError as error:
         raise UserError(f"{str(file)!r} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
@@ -202,7 +218,10 @@ def _assignment(text: str) -> dict[str, Any]:
     try:
         parsed = read_yaml(value)
     except yaml.YAMLError as error:
-        raise UserError(f"--set {key}: {value!r} is not a YAML value") from error
+        why = getattr(error, "problem", None) or error
+        raise UserError(f"--set {key}: {value!r} is not a YAML value: {' '.join(str(why).split())}") from error
+    if key.strip() == "preset":
+        raise UserError(f"--set {text}: a preset is not a setting; choose it with --preset {value.strip()}")
     *above, last = key.strip().split(".")
     result: dict[str, Any] = {last: parsed}
     for part in reversed(above):

@@ -10,8 +10,9 @@ from sdzero_bench.core.distributed import ALONE, Ranks
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.records.folder import CONFIG, RunFolder
+from sdzero_bench.records.question_sets import file_name, lines_of
 from sdzero_bench.records.record_files import read_manifest
-from sdzero_bench.records.schema import ChangedSetting
+from sdzero_bench.records.schema import ChangedSetting, Manifest
 from sdzero_bench.runs.config import config_in, differing_settings, require_same_settings, validate, with_changes
 from sdzero_bench.runs.session import Session
 
@@ -57,6 +58,7 @@ def session_in(
     for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
         if recorded[name] != questions.fingerprint:
             raise UserError(f"the {name} of {str(folder.path)!r} has changed since the run began; start a new run")
+    _require_same_details(folder, manifest, session)
     if session.sampling_dtype != manifest.sampled_in:
         raise UserError(
             f"{str(folder.path)!r} draws its samples in {manifest.sampled_in}, and here engine.dtype=auto means "
@@ -67,6 +69,19 @@ def session_in(
     if not manifest.hardware.accelerators:
         use_as_many_threads(manifest.hardware.torch_threads, display)
     return session
+
+
+def _require_same_details(folder: RunFolder, manifest: Manifest, session: Session) -> None:
+    """Details, such as tests, are not part of a fingerprint, but of the names of the recorded files."""
+    if manifest.question_files is None:
+        return
+    recorded = {manifest.question_files.train: session.train_questions, manifest.question_files.test: session.test_questions}
+    for name, questions in recorded.items():
+        if name is not None and name != file_name(questions.fingerprint, lines_of(questions, session.task.record_details)):
+            raise UserError(
+                f"what the questions of {str(folder.path)!r} are verified by has changed since the run began, though their "
+                f"texts and answers are the same; start a new run"
+            )
 
 
 def use_as_many_threads(began: int, display: ProgressDisplay) -> None:

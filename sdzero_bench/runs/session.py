@@ -46,10 +46,12 @@ from sdzero_bench.runs.config import make_method, make_task
 from sdzero_bench.runs.evaluation.localising import FILE as LOCALISATION
 from sdzero_bench.runs.evaluation.localising import localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
+from sdzero_bench.runs.journal_check import require_own
 from sdzero_bench.runs.length_checks import MeasuredLengths, needs_of_evaluation, needs_of_training, require_fitting
 from sdzero_bench.runs.method_source import source_digest
 from sdzero_bench.runs.run_digests import run_digests
 from sdzero_bench.runs.splitting import questions_of
+from sdzero_bench.runs.token_check import require_training_tokens
 from sdzero_bench.training.arguments import require_optimizer
 from sdzero_bench.training.method import Method
 from sdzero_bench.training.needs import Need
@@ -112,6 +114,7 @@ class Session:
         if len(self.train_questions):
             lengths = MeasuredLengths(contexts, self.train_questions, config.sampling.max_new_tokens, alike)
             found += needs_of_training(method, len(self.train_questions), lengths)
+            require_training_tokens(config, method, self.train_questions, contexts)
         return found
 
     def describe(self, folder: RunFolder) -> str:
@@ -140,12 +143,11 @@ class Session:
         return "\n".join(f"{name:>9}  {text}" for name, text in lines.items())
 
     def _device(self) -> str:
-        name = described(device(self.config.model))
-        return name if self.ranks.count == 1 else f"{name}, {self.ranks.count} processes"
+        processes = f", {self.ranks.count} processes" if self.ranks.count > 1 else ""
+        return described(device(self.config.model)) + processes
 
     def _quantised(self) -> str:
-        name = self.config.model.name
-        if not is_gguf(name):
+        if not is_gguf(name := self.config.model.name):
             return ""
         return f"; its weights were quantised ({quantisation(Path(name).expanduser())}) and are not those of the original model"
 
@@ -186,11 +188,11 @@ class Session:
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         run.ledger.plan = self.plan
         try:
+            require_own(run, self.method.phases(len(self.train_questions)), self.test_questions)
             require_fitting(self.needs, None, server_limit(self.config))
             final = self.method.train(run)
             run.trained = True
-            kept = run.kept if self.config.evaluation.of_intermediate else {}
-            policies = {"base": run.base, **kept, "final": final}
+            policies = {"base": run.base, **(run.kept if self.config.evaluation.of_intermediate else {}), "final": final}
             if final == run.base:
                 del policies["final"]
             elif not self.config.evaluation.base:
@@ -234,9 +236,8 @@ class Session:
     def _evaluate(self, run: Run, label: str, policy: Checkpoint) -> PolicyEvaluation:
         settings = self.config.evaluation
         parameters = SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
-        prompts = run.ask(self.test_questions, settings.samples)
         # One stream for all policies: the same question gets the same random numbers from each.
-        samples = run.measure(label, policy, prompts, parameters, settings.seed, "")
+        samples = run.measure(label, policy, run.ask(self.test_questions, settings.samples), parameters, settings.seed, "")
         figures = dict(measure(samples, settings.pass_at))
         if isinstance(self.task, HarnessTask):
             figures["harness"] = HarnessFigures(**self.task.harness_figures(self.test_questions, samples))
@@ -257,8 +258,7 @@ class Session:
     def _localise(self, run: Run, policies: dict[str, Checkpoint]) -> None:
         """Write localisation.json, where it is asked for. A resumed run does it again: it takes no samples."""
         if count := self.config.evaluation.localise:
-            found = localise(run, self.test_questions, policies, self.method, count)
-            run.folder.write(LOCALISATION, found, indent=None)
+            run.folder.write(LOCALISATION, localise(run, self.test_questions, policies, self.method, count), indent=None)
 
     def _write_up(self, run: Run, folder: RunFolder, evaluation: list[PolicyEvaluation]) -> RunResult:
         from sdzero_bench.runs.write_up.learning_curve import draw_learning_curve

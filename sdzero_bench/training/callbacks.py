@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from transformers.trainer_callback import PrinterCallback
 
 from sdzero_bench.core.distributed import ALONE, Ranks
+from sdzero_bench.core.errors import DamagedError, DivergedError
 from sdzero_bench.core.progress import PhaseBar
+from sdzero_bench.records.file_sums import damaged_file, sums_of
 from sdzero_bench.records.folder import write_atomic
 
 COMPLETE = "COMPLETE"
-"""File that marks a checkpoint as written to its end."""
+"""File that marks a checkpoint as written to its end, with the sums of its files."""
 
 Step = dict[str, float]
 """The figures of one optimiser step, and its number under `step`."""
@@ -55,12 +58,55 @@ class StepLog(TrainerCallback):
             self.each(self.steps)
 
 
+class StopWhereNotFinite(TrainerCallback):
+    """Ends training at a step whose loss or gradient is not finite, before the log and a checkpoint have it."""
+
+    def __init__(self, phase: str, keep_in: Path, batch: Callable[[], Mapping[str, object]]) -> None:
+        """`batch` gives the batch of the last step, which is kept in the folder `keep_in`."""
+        self.phase = phase
+        self.keep_in = keep_in
+        self.batch = batch
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **kwargs: object,
+    ) -> None:
+        """Raises `DivergedError`."""
+        figures = {
+            name: float(value) for name, value in (logs or {}).items() if name in ("loss", "grad_norm") and value is not None
+        }
+        if not (strange := [f"{name} is {value}" for name, value in figures.items() if not math.isfinite(value)]):
+            return
+        path = self.keep_in / f"{self.phase}.step-{state.global_step}.json"
+        rows = {name: values.tolist() for name, values in self.batch().items() if hasattr(values, "tolist")}
+        write_atomic(path, json.dumps({"step": state.global_step, "not finite": strange, "batch": rows}) + "\n")
+        raise DivergedError(
+            f"{self.phase}, step {state.global_step}: {' and '.join(strange)}; its batch is in {str(path)!r}. Start a new run "
+            f"with a lower optimizer.learning_rate or optimizer.max_grad_norm, if the model itself is sound"
+        )
+
+
 def read_steps(path: Path) -> list[Step]:
-    """The logged steps; a line left incomplete by a crash is skipped."""
-    if not path.is_file():
-        return []
-    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
-    return [json.loads(line) for line in whole.splitlines()]
+    """The logged steps; a line left incomplete by a crash is skipped.
+
+    Raises `DamagedError`, which names file and line, for any other line that is not a step.
+    """
+    steps: list[Step] = []
+    if path.exists():
+        for number, line in enumerate(path.read_bytes().rpartition(b"\n")[0].splitlines(), start=1):
+            try:
+                row = json.loads(line.decode("utf-8"))
+                steps.append({key: float(value) for key, value in row.items()} | {"step": int(row["step"])})
+            except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+                raise DamagedError(
+                    f"{str(path)!r}, line {number}: not a step of training ({error}); the log is damaged: get it back from a "
+                    f"copy, or delete it with the folder checkpoints/.{path.stem}.trainer, and the policy is trained again"
+                ) from error
+    return steps
 
 
 class BarCallback(TrainerCallback):
@@ -94,7 +140,8 @@ class MarkComplete(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         self.ranks.wait()  # each process writes a part of it
         if self.ranks.first:
-            (checkpoint_folder(args, state) / COMPLETE).touch()
+            folder = checkpoint_folder(args, state)
+            write_atomic(folder / COMPLETE, sums_of(folder))
 
 
 def checkpoint_folder(args: TrainingArguments, state: TrainerState) -> Path:
@@ -102,10 +149,14 @@ def checkpoint_folder(args: TrainingArguments, state: TrainerState) -> Path:
     return Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
 
 
-def last_complete_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint of a trainer that was written to its end."""
+def last_complete_checkpoint(folder: Path, until: float = math.inf) -> str | None:
+    """The newest checkpoint of a trainer that was written to its end, is as it was written, and is of step `until` at most."""
     steps = [int(p.parent.name.rpartition("-")[2]) for p in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return str(folder / f"checkpoint-{max(steps)}") if steps else None
+    for step in sorted((step for step in steps if step <= until), reverse=True):
+        path = folder / f"checkpoint-{step}"
+        if damaged_file(path, path / COMPLETE) is None:
+            return str(path)
+    return None
 
 
 def quieten(trainer: Trainer, *callbacks: TrainerCallback) -> None:

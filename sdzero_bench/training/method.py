@@ -6,9 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.settings import Options
 from sdzero_bench.training.phrases import STANDARD, ControlPhrases
 from sdzero_bench.training.recipe import Phase
 
@@ -17,10 +16,8 @@ if TYPE_CHECKING:
     from sdzero_bench.training.run import Checkpoint, Run
 
 
-class MethodOptions(BaseModel):
+class MethodOptions(Options):
     """Options of a method, set with `--set method.KEY=VALUE`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Method(ABC):

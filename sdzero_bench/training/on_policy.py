@@ -95,6 +95,20 @@ class RolloutPlan:
             for question in order.sample(list(self.questions), len(self.questions)):
                 yield {"prompt": prompt(question), "question_id": question.id, "epoch": epoch}
 
+    def covered(self, rows: Sequence[RolloutRow], has: Callable[[str], bool]) -> int:
+        """How many steps, from the first, have all their rollouts in a journal; `has` tells for a sample's key.
+
+        rows:
+            Those of the whole plan.
+        """
+        per_step = self.batch // self.group
+        for step in range(self.steps):
+            asked = [row for row in rows[step * per_step : (step + 1) * per_step] for _ in range(self.group)]
+            keys = [f"{row['question_id']}/{index}" for row, index in zip(asked, self.indices(asked), strict=True)]
+            if not all(map(has, keys)):
+                return step
+        return self.steps
+
     def indices(self, rows: Sequence[RolloutKey]) -> list[str]:
         """The sample index of each row of a batch, in which the rows of a question follow each other."""
         seen: Counter[tuple[str, int]] = Counter()

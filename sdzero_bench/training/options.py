@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from sdzero_bench.core.settings import Options
 
 
-class DivergenceOptions(BaseModel):
+class DivergenceOptions(Options):
     """Which divergence between the student's and the teacher's next-token distributions is minimised."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["reverse", "forward", "mixed", "jsd"] = "reverse"
     """reverse: kl(student, teacher), the paper's equation. forward: kl(teacher, student). mixed: their weighted sum, the
@@ -26,10 +26,8 @@ class DivergenceOptions(BaseModel):
     the exact sum over the vocabulary."""
 
 
-class TeacherOptions(BaseModel):
+class TeacherOptions(Options):
     """Weights of the teacher."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     weights: Literal["frozen", "sync_every", "sync_on_plateau", "ema"] = "frozen"
     every: int = Field(50, gt=0)
@@ -43,10 +41,8 @@ class TeacherOptions(BaseModel):
     """`ema`: after each step, teacher = decay * teacher + (1 - decay) * student."""
 
 
-class SelfDistillationOptions(BaseModel):
+class SelfDistillationOptions(Options):
     """On-policy self-distillation: the student learns from the same policy in a context that contains more."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(1, gt=0)
     """Passes over the questions, each rollout by the policy of its step."""
@@ -58,10 +54,8 @@ class SelfDistillationOptions(BaseModel):
     """Instead of optimizer.learning_rate."""
 
 
-class PolicyGradientOptions(BaseModel):
+class PolicyGradientOptions(Options):
     """A policy gradient on groups of verified rollouts, whatever its objective."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     group_size: int = Field(4, ge=2)
     """Rollouts per question, whose rewards are compared."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -24,7 +25,15 @@ from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import Ledger
 from sdzero_bench.records.rollouts import Prompt, Rollouts
 from sdzero_bench.training.arguments import TrainerArguments, trainer_arguments
-from sdzero_bench.training.callbacks import BarCallback, MarkComplete, Step, StepLog, last_complete_checkpoint, quieten
+from sdzero_bench.training.callbacks import (
+    BarCallback,
+    MarkComplete,
+    Step,
+    StepLog,
+    StopWhereNotFinite,
+    last_complete_checkpoint,
+    quieten,
+)
 from sdzero_bench.training.micro_batches import MicroBatchLimits
 from sdzero_bench.training.on_policy import Attempt, Rollout, RolloutKey, RolloutPlan, RolloutRow, TrainerParts, attempts
 from sdzero_bench.training.sampler_ratio import WatchedEngine, watched
@@ -70,6 +79,7 @@ class OnBehalfOf(Protocol):
     def accelerators(self) -> int: ...
     def prompt_ids(self, question: Question) -> list[int]: ...
     def save_ledger(self) -> None: ...
+    def book(self) -> None: ...
 
 
 class TrainingPhase:
@@ -108,7 +118,8 @@ class TrainingPhase:
         Each row of the plan is in the dataset `repeats` times, and each batch is used for `updates` optimiser steps.
         """
         steps = plan.steps * updates
-        rows = [row for row in plan.rows(self.run.config.seed, self.run.task.prompt) for _ in range(repeats)]
+        asked = list(plan.rows(self.run.config.seed, self.run.task.prompt))
+        rows = [row for row in asked for _ in range(repeats)]
         # A batch resumed between its updates would get other old log-probabilities: save between batches only.
         save_every = -(-self.run.config.optimizer.save_every // updates) * updates
         trainer = build(
@@ -118,7 +129,9 @@ class TrainingPhase:
             processing_class=self.run.tokenizer,
             rollout=self._rollout(plan),
         )
-        self._train(trainer, steps)
+        # Not from a checkpoint that has trained on samples which the journal has lost.
+        covered = plan.covered(asked, lambda key: self.run.rollouts.journal.has(self.name, key))
+        self._train(trainer, steps, resume_until=covered * updates)
         return self._finish()
 
     def _rollout(self, plan: RolloutPlan) -> Rollout:
@@ -154,23 +167,36 @@ class TrainingPhase:
         )
         return {**arguments, **tracker_arguments(config.tracking.report_to, self.run.folder, self.name)}
 
-    def _train(self, trainer: Any, steps: int) -> None:
-        """Train with a trainer of trl_compat.py."""
+    def _train(self, trainer: Any, steps: int, resume_until: float = math.inf) -> None:
+        """Train with a trainer of trl_compat.py, from its last good checkpoint of step `resume_until` at most."""
         optimizer = self.run.config.optimizer
         trainer.limits = MicroBatchLimits(optimizer.micro_batch_size, optimizer.micro_batch_tokens)
         started, before = time.perf_counter(), self.use.wall_seconds
+
+        def tick() -> None:
+            # Rollouts booked their own seconds meanwhile; the phase includes them.
+            self.use.wall_seconds = before + time.perf_counter() - started
+            self.use.accelerator_seconds = self.use.wall_seconds * self.run.accelerators
+
+        def book(steps: Sequence[Step]) -> None:
+            tick()
+            self._book(steps)
+            self.run.book()
+
         with self.run.display.phase(self.name, steps, unit="steps") as bar:
-            log = StepLog(self.run.folder.training / f"{self.name}.jsonl", self._book, self.run.ranks.first)
-            quieten(trainer, log, MarkComplete(self.run.ranks), BarCallback(bar))
-            trainer.train(resume_from_checkpoint=last_complete_checkpoint(self.work))
+            log = StepLog(self.run.folder.training / f"{self.name}.jsonl", book, self.run.ranks.first)
+            stop = StopWhereNotFinite(self.name, self.run.folder.training, lambda: trainer.batch or {})
+            quieten(trainer, stop, log, MarkComplete(self.run.ranks), BarCallback(bar))
+            checkpoint = last_complete_checkpoint(self.work, resume_until) if self.run.ranks.first else None
+            try:
+                trainer.train(resume_from_checkpoint=self.run.ranks.from_first(checkpoint))
+            finally:
+                tick()
         if fingerprint(self.model) == self._start:
             raise UserError(
                 f"{self.name}: training changed no weight; either no batch had a gradient (no verdicts, or equal rewards in "
                 f"every group), or the learning rate is too small for weights in {self.run.config.model.dtype}"
             )
-        # Rollouts booked their own seconds meanwhile; the phase includes them.
-        self.use.wall_seconds = before + time.perf_counter() - started
-        self.use.accelerator_seconds = self.use.wall_seconds * self.run.accelerators
 
     def _book(self, steps: Sequence[Step]) -> None:
         """Book what an on-policy phase has used so far, after each step. Raises `BudgetError` beyond the limit."""

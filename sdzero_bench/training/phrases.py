@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from sdzero_bench.core.settings import Options
 
 
-class ControlPhrases(BaseModel):
+class ControlPhrases(Options):
     """P_r of Self-Distillation Zero (arXiv 2604.12002): `right` for reward 1, `wrong` for reward 0."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     right: str
     wrong: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
 
     from sdzero_bench.training.phase import TrainingPhase
     from sdzero_bench.training.self_distillation import TeacherContext
+
+
+BOOK_SECONDS = 1.0
+"""How often the ledger is saved: a session that is killed loses no more of what it used."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +81,16 @@ class Run(Contexts):
         )
         with ranks.first_goes_first():  # it repairs what a crash left incomplete
             self.journal = Journal(folder.journal) if ranks.first else PrivateJournal(folder.journal)
-        saved = read_ledger(folder.path) if (folder.path / LEDGER).is_file() else {}
-        self.ledger = Ledger.recount(self.budget, self.journal.phases, saved)
+        self.saved = read_ledger(folder.path) if (folder.path / LEDGER).exists() else {}
+        """The ledger of the session before."""
+        self.ledger = Ledger.recount(self.budget, self.journal.phases, self.saved)
+        self._booked_at = -math.inf
         self.verifier = VerifierPool(task, config.verifying.workers, config.verifying.timeout_seconds)
         self.kept: dict[str, Checkpoint] = {}
         self.trained = False
         """Whether training is over, so that policies may be measured."""
         self._loaded: tuple[str, PreTrainedModel] | None = None
-        self.rollouts = Rollouts(self.journal, self.ledger, self.verifier, self.decode, self.accelerators, ranks)
+        self.rollouts = Rollouts(self.journal, self.ledger, self.verifier, self.decode, self.accelerators, ranks, self.book)
 
     # Text and tokens, besides what `Contexts` offers
 
@@ -242,6 +250,12 @@ class Run(Contexts):
 
     def save_ledger(self) -> None:
         self.folder.write(LEDGER, self.ledger.phases)
+        self._booked_at = time.monotonic()
+
+    def book(self) -> None:
+        """Save the ledger, unless that was done just now: a session that is killed has booked what it used."""
+        if time.monotonic() - self._booked_at >= BOOK_SECONDS:
+            self.save_ledger()
 
     def close(self) -> None:
         self.save_ledger()

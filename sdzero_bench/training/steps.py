@@ -40,6 +40,8 @@ class SteppedTrainer:
 
     limits = MicroBatchLimits(rows=1_000_000)
     """How the batch is split into micro-batches."""
+    batch: Batch | None = None
+    """Of the last step."""
     mean_over_rows = False
     """Whether the loss of a batch is a mean over its rows, instead of a sum with a divisor that is that of the step."""
 
@@ -62,6 +64,7 @@ class SteppedTrainer:
     ) -> Any:
         """The loss of the batch, a scalar, whose gradient is that of the last micro-batch: the others have run backward."""
         groups, rows = self.micro_batches(inputs), len(next(iter(inputs.values())))
+        self.batch = inputs
         before = torch.zeros((), device=self.accelerator.device)
         for i, group in enumerate(groups):
             last = i == len(groups) - 1

@@ -33,6 +33,15 @@ if TYPE_CHECKING:
 class OpenSFTTrainer(SteppedTrainer, SFTTrainer):
     """SFTTrainer, in micro-batches."""
 
+    @property
+    def _total_train_tokens(self) -> int:
+        """What TRL logs as `num_tokens`: kept in the state, as its on-policy trainers do, it goes on when a run is resumed."""
+        return int(self.state.num_input_tokens_seen)
+
+    @_total_train_tokens.setter
+    def _total_train_tokens(self, count: int) -> None:
+        self.state.num_input_tokens_seen = count
+
 
 class OpenTrainer(SteppedTrainer):
     """What the three on-policy trainers below have in common; mixed in before one of TRL's."""

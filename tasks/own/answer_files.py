@@ -46,12 +46,12 @@ class AnswerFile(DynamicTask):
     def load(self, split: Split) -> QuestionSet:
         if "{question}" not in self.options.prompt:
             raise UserError("task.prompt must contain {question}")
-        rows = chosen(self.path, self.options.question, self.options, split)
+        rows = chosen(self.path, self.options.question, self.options.id, self.options, split)
         return QuestionSet(f"{self.name}/{split}", tuple(self._question(f"{split}-{i}", row) for i, row in enumerate(rows)))
 
     def _question(self, number: str, row: FileRow) -> Question:
         options = self.options
-        id = number if row.value(options.id) is None else row.text(options.id)
+        id = number if row.value(options.id) is None else row.text(options.id).strip()
         details = {} if row.value(options.solution) is None else {"solution": row.text(options.solution).strip()}
         return Question(id, row.text(options.question).strip(), row.text(options.answer).strip(), details)
 

@@ -52,14 +52,20 @@ def files_of(path: str) -> dict[Split | None, Path]:
     return found
 
 
-def divided(path: str, key: str, options: Shares) -> dict[Split, list[FileRow]]:
-    """The rows of each split. `key` is the field with the question; no question may occur twice.
+def divided(path: str, key: str, name: str, options: Shares) -> dict[Split, list[FileRow]]:
+    """The rows of each split. `key` and `name` are the fields with the question and its id; neither may occur twice.
 
-    Raises `UserError`, which names the line, for a file that cannot be read, a repeated question or an unknown split.
+    Raises `UserError`, which names the line, for a file that cannot be read, a repeated question or id, ids in some rows
+    only, or an unknown split.
     """
     files = files_of(path)
     rows = {split: file_rows(file) for split, file in files.items()}
-    _refuse_repeats([row for those in rows.values() for row in those], key)
+    every = [row for those in rows.values() for row in those]
+    _refuse_repeats(every, lambda row: normalised(row.text(key)), "question")
+    if named := [row for row in every if row.value(name) is not None]:
+        if nameless := next((row for row in every if row.value(name) is None), None):
+            raise UserError(f"{nameless.where}: there is no {name!r}, which {named[0].where} has; give all rows an id, or none")
+        _refuse_repeats(every, lambda row: row.text(name).strip(), name)
     splits: dict[Split, list[FileRow]] = {split: rows.get(split, []) for split in SPLITS}
     if None not in rows:
         return splits
@@ -79,9 +85,9 @@ def divided(path: str, key: str, options: Shares) -> dict[Split, list[FileRow]]:
     return splits
 
 
-def chosen(path: str, key: str, options: Shares, split: Split) -> list[FileRow]:
-    """The rows of one split. Raises `NoSuchSplit` if there are none."""
-    splits = divided(path, key, options)
+def chosen(path: str, key: str, name: str, options: Shares, split: Split) -> list[FileRow]:
+    """The rows of one split. Raises `NoSuchSplit` if there are none, and `UserError` as `divided` does."""
+    splits = divided(path, key, name, options)
     if not splits[split]:
         has = ", ".join(f"{len(rows)} {name}" for name, rows in splits.items() if rows)
         advice = "set evaluation.split" if split != "train" else "add training questions, or evaluate with `sdzero-bench eval`"
@@ -114,10 +120,10 @@ def _split_of(row: FileRow) -> Split:
     raise UserError(f"{row.where}: the field 'split' must be one of {', '.join(SPLITS)} (found: {value!r})")
 
 
-def _refuse_repeats(rows: list[FileRow], key: str) -> None:
+def _refuse_repeats(rows: list[FileRow], key: Callable[[FileRow], str], what: str) -> None:
     seen: dict[str, FileRow] = {}
     for row in rows:
-        text = normalised(row.text(key))
+        text = key(row)
         if text in seen:
-            raise UserError(f"{row.where}: the same question as in {seen[text].where}; leave one out")
+            raise UserError(f"{row.where}: the same {what} as in {seen[text].where}; leave one out")
         seen[text] = row

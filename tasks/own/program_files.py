@@ -35,7 +35,7 @@ class ProgramFile(DynamicTask, CodeTask):
         return "file"
 
     def load(self, split: Split) -> QuestionSet:
-        rows = chosen(self.path, "prompt", self.options, split)
+        rows = chosen(self.path, "prompt", "id", self.options, split)
         questions = tuple(self._question(f"{split}-{i}", row) for i, row in enumerate(rows))
         return self.checked(QuestionSet(f"{self.name}/{split}", questions))
 
@@ -49,7 +49,7 @@ class ProgramFile(DynamicTask, CodeTask):
         # Without a solution, a digest of the tests is the answer: a set with other tests is another question set.
         solved = row.value("solution") is not None
         answer = row.text("solution").strip("\n") if solved else digest(details)
-        id = number if row.value("id") is None else row.text("id")
+        id = number if row.value("id") is None else row.text("id").strip()
         return Question(id, row.text("prompt").strip(), answer, {**details, "solved": solved})
 
     def prompt(self, question: Question) -> Messages:

@@ -41,9 +41,10 @@ def carry_out(
     """
     from sdzero_bench.core.distributed import ALONE, give_precedence, launched
     from sdzero_bench.core.errors import UserError
+    from sdzero_bench.core.full_disk import means_full_disk
 
     folder, ranks = None, ALONE
-    with quiet_libraries(), _standard_output_for(as_json) as output:
+    with quiet_libraries(), _standard_output_for(as_json) as output, _ended_like_interrupts():
         try:
             import_heavy()
             from sdzero_bench.core.progress import ProgressDisplay
@@ -61,9 +62,11 @@ def carry_out(
             ranks.close()
         except UserError as error:
             give_precedence(ranks)
-            fail(ranks.name + str(error) + _how_to_resume(folder, ranks))
+            how_to_resume = _how_to_resume(folder, ranks)
+            fail(ranks.name + str(error) + (how_to_resume if error.resumes else ""))
         except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for number in (signal.SIGINT, *_ENDING):
+                signal.signal(number, signal.SIG_IGN)
             if not ranks.first:
                 raise SystemExit(2) from None
             fail("interrupted" + _how_to_resume(folder, ranks))
@@ -71,10 +74,9 @@ def carry_out(
             give_precedence(ranks)
             where = f" ({error.filename})" if error.filename else ""
             fail(f"{ranks.name}{error.strerror or error}{where}" + _how_to_resume(folder, ranks))
-        except Exception:
+        except Exception as error:
             give_precedence(ranks)
-            # safetensors, torch and pyarrow each raise an error of their own when the disk is full.
-            if folder is not None and folder.disk_is_full:
+            if folder is not None and (means_full_disk(error) or folder.disk_is_full):
                 fail(f"the disk of {folder.path} is full; free some space" + _how_to_resume(folder, ranks))
             raise
         if not ranks.first:
@@ -86,6 +88,23 @@ def carry_out(
             if not as_json:
                 _show(result, output)
             afterwards(result)
+
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def _ended_like_interrupts() -> Iterator[None]:
+    """Treat a request to end, or the end of the terminal, like Ctrl-C; what is ignored, as nohup has it, stays ignored."""
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _how_to_resume(folder: RunFolder | None, ranks: Ranks) -> str:

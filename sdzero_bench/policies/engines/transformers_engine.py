@@ -12,6 +12,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopPLogitsWarper
 
 from sdzero_bench.core.completion import Completion, Request, SamplingParameters
+from sdzero_bench.core.errors import DivergedError
 from sdzero_bench.policies.engines.decode_loop import decode, padded, supports
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class TokenSampler:
     def __init__(self, parameters: SamplingParameters, uniforms: torch.Tensor) -> None:
         self.uniforms = uniforms  # [batch, max_new_tokens], float64 in [0, 1)
         self.greedy = parameters.temperature == 0
+        self.strange = torch.zeros((), dtype=torch.bool, device=uniforms.device)
+        """Whether any distribution so far was none, as with weights that are not finite. Read once, after the last step."""
         self.warpers: list[Any] = []
         if not self.greedy:
             self.warpers.append(TemperatureLogitsWarper(parameters.temperature))
@@ -36,11 +39,13 @@ class TokenSampler:
 
     def __call__(self, logits: torch.Tensor, step: int, rows: torch.Tensor) -> torch.Tensor:
         if self.greedy:
+            self.strange |= logits.isnan().any()
             return logits.argmax(dim=-1)
         scores = logits
         for warper in self.warpers:
             scores = warper(None, scores)  # none reads the tokens so far
         cumulative = scores.softmax(dim=-1, dtype=torch.float64).cumsum(dim=-1)
+        self.strange |= cumulative[:, -1].isnan().any()
         target = self.uniforms[rows, step, None] * cumulative[:, -1:]
         # right=True skips tokens of probability 0, which a target of exactly 0 would otherwise hit.
         chosen: torch.Tensor = torch.searchsorted(cumulative, target, right=True).clamp(max=scores.shape[-1] - 1)
@@ -86,6 +91,7 @@ class TransformersEngine:
         self.pad = int(tokenizer.pad_token_id) if tokenizer.pad_token_id is not None else min(self.ends)
 
     def generate(self, requests: Sequence[Request], parameters: SamplingParameters) -> list[Completion]:
+        """Raises `DivergedError` for a policy whose probabilities are not numbers."""
         if not requests:
             return []
         uniforms = np.stack([np.random.Generator(np.random.Philox(r.seed)).random(parameters.max_new_tokens) for r in requests])
@@ -100,6 +106,12 @@ class TransformersEngine:
                 drawn = self._by_generate(prompts, choose, parameters.max_new_tokens)
         finally:
             self.model.train(was_training)
+        if choose.strange:
+            raise DivergedError(
+                "the policy gives probabilities that are not numbers, so nothing can be drawn from it: its weights, or what "
+                "they compute in this data type, are not finite; use another model or engine.dtype, or train it with a lower "
+                "optimizer.learning_rate"
+            )
         return [self._completion(row) for row in drawn]
 
     @torch.no_grad()

@@ -8,7 +8,6 @@ processes of the run, of which the first reports and writes.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
@@ -20,6 +19,7 @@ from typing import IO, Any
 
 from sdzero_bench.core.distributed import Ranks, give_precedence, launched
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.full_disk import means_full_disk
 from sdzero_bench.records.folder import LockedError, NoRoomError, RunFolder
 from sdzero_bench.records.schema import Origin, TuningRecord
 from sdzero_bench.runs.sweep.status_reports import LOCKED, ReportingDisplay, StatusReport
@@ -50,9 +50,7 @@ def main() -> int:
     except Exception as error:
         give_precedence(ranks)
         display.say(traceback.format_exc())
-        # safetensors, torch and pyarrow each raise an error of their own when the disk is full.
-        full = RunFolder(folder.path.parent).disk_is_full
-        if full or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        if means_full_disk(error) or RunFolder(folder.path.parent).disk_is_full:
             failure = StatusReport(failure=f"the disk of {folder.path} is full; free some space", no_room=True)
         else:
             failure = StatusReport(failure=f"{type(error).__name__}: {(str(error) or '(no message)').splitlines()[0]}")

@@ -1,0 +1,42 @@
+"""Whether what a run folder holds of samples and of use is that of its run: nothing of another one, and nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sdzero_bench.core.errors import DamagedError
+from sdzero_bench.core.question import QuestionSet
+from sdzero_bench.records.ledger import EVALUATION, measures
+from sdzero_bench.records.record_files import LEDGER
+from sdzero_bench.training.recipe import Phase
+from sdzero_bench.training.run import Run
+
+
+def require_own(run: Run, phases: Sequence[Phase], test: QuestionSet) -> None:
+    """Raise `DamagedError` for anything else; it names the file and, for a sample, its line."""
+    folder, journal, saved = run.folder, run.journal, run.saved
+    labels = ["base", "final", *(phase.kept_as for phase in phases if phase.kept_as is not None)]
+    measured = [f"{EVALUATION}.{label}{kind}" for label in labels for kind in ("", ".revision")]
+    known = {phase.name for phase in phases} | set(measured)
+    asked = {False: {question.id for question in run.questions}, True: {question.id for question in test}}
+    for phase, samples in journal.phases.items():
+        if phase not in known:
+            file = str(folder.journal / f"{phase}.jsonl")
+            raise DamagedError(f"{file!r} belongs to no phase of this run; move it out of the folder")
+        for key in samples:
+            if key.rpartition("/")[0] not in asked[measures(phase)]:
+                raise journal.damaged(phase, key, "answers no question of this run")
+    if strange := saved.keys() - known:
+        raise DamagedError(f"{str(folder.path / LEDGER)!r}: {min(strange)!r} is no phase of this run; the ledger was edited")
+    for name, on_policy in ((phase.name, phase.on_policy) for phase in phases if phase.trains):
+        if not (policy := folder.checkpoints / name).is_dir():
+            continue
+        if name not in saved:
+            file = str(folder.path / LEDGER)
+            raise DamagedError(f"{file!r} lacks what {name!r} has used; get the file back from a copy, or start a new run")
+        if on_policy and (found := len(journal.phases.get(name, ()))) < (booked := saved[name].samples):
+            file = str(folder.journal / f"{name}.jsonl")
+            raise DamagedError(
+                f"{file!r} has {found} samples of the {booked} that were drawn; get the file back from a copy, or delete "
+                f"{str(policy)!r} and resume: the policy is then trained again"
+            )
