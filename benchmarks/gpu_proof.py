@@ -1,6 +1,6 @@
 """Proves on the device at hand, in minutes, what a run on a GPU relies on, and records it.
 
-    python benchmarks/gpu_proof.py [--minutes 10] [--small] [--json FILE]
+    python benchmarks/gpu_proof.py [--minutes 10] [--small] [--json FILE] [--only PROOF ...]
 
 In order: the dtypes of every pass under bf16; a distillation step at the shape of Qwen3-4B, compared with TRL's SDPOTrainer;
 sampling by dtype; a run that is killed and resumed; micro runs of sdzero and grpo, whose figures are compared with those of the
@@ -191,18 +191,19 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--small", action="store_true", help="tiny shapes and runs, as on CPUs")
     parser.add_argument("--json", type=Path, help="write the record there, after every step")
+    parser.add_argument("--only", nargs="+", choices=list(PROOFS), default=list(PROOFS), metavar="PROOF", help="by name")
     options = parser.parse_args()
     console = Console()
     proof = Proof(options.small or not torch.cuda.is_available(), time.monotonic() + 60 * options.minutes)
     record: dict[str, Any] = {"hardware": hardware(), "versions": versions(), "small": proof.small, "proofs": {}}
     failed = False
-    for name, prove in PROOFS.items():
+    for name in options.only:
         started = time.monotonic()
         if proof.left <= 0:
             found: dict[str, Any] = {"not_run": "out of time"}
         else:
             try:
-                found = prove(proof)
+                found = PROOFS[name](proof)
             except (TimeoutError, subprocess.TimeoutExpired):
                 found = {"not_run": "out of time"}
             except Exception as error:  # one proof that fails must not hide the others

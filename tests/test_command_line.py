@@ -140,8 +140,13 @@ def test_interrupting_the_training_of_a_method_that_draws_no_samples_loses_nothi
     ("method", "more"),
     [
         ("grpo", ("method.updates=2",)),
-        ("sdpo", ("lora.rank=4",)),  # an EMA teacher, groups of rollouts, adapters
-        ("sdft", ("method.epochs=2", "method.teacher.weights=sync_on_plateau", "method.teacher.patience=2")),
+        # An EMA teacher, groups of rollouts, adapters.
+        pytest.param("sdpo", ("lora.rank=4",), marks=pytest.mark.slow),
+        pytest.param(
+            "sdft",
+            ("method.epochs=2", "method.teacher.weights=sync_on_plateau", "method.teacher.patience=2"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_on_policy_training_that_is_killed_ends_as_it_would_have(tmp_path: Path, method: str, more: tuple[str, ...]) -> None:
@@ -182,8 +187,9 @@ def test_a_sweep_refuses_settings_that_it_decides_itself() -> None:
     assert "use --seeds" in refused(command("sweep", "--methods", "rft", "--set", "seed=4"))
 
 
-def test_a_run_killed_at_any_moment_ends_as_it_would_have(tmp_path: Path) -> None:
-    """SIGKILL in every phase of SD-Zero; the resumed run has the same samples, weights, ledger and figures."""
+@pytest.mark.parametrize("kills", [3, pytest.param(6, marks=pytest.mark.slow)])
+def test_a_run_killed_at_any_moment_ends_as_it_would_have(tmp_path: Path, kills: int) -> None:
+    """SIGKILL in the phases of SD-Zero; the resumed run has the same samples, weights, ledger and figures."""
     more = ("evaluation.revise=false", "method.srt.epochs=1", "method.distill.epochs=2", SAVING)
     whole = run_json(small_run("sdzero", tmp_path / "whole", *more))
     cut = tmp_path / "cut"
@@ -197,7 +203,8 @@ def test_a_run_killed_at_any_moment_ends_as_it_would_have(tmp_path: Path) -> Non
     }
     arguments = small_run("sdzero", cut, *more)
     booked: list[dict[str, dict[str, float]]] = []
-    for reached in moments.values():
+    reached_by = list(moments.values())[:: len(moments) // kills]  # sampling, fine-tuning and distilling, or all of them
+    for reached in reached_by:
         process = subprocess.Popen(
             arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
         )
@@ -224,10 +231,10 @@ def test_a_run_killed_at_any_moment_ends_as_it_would_have(tmp_path: Path) -> Non
         counts = {key: value for key, value in use.items() if not key.endswith("seconds")}
         assert {key: resumed["ledger"][phase][key] for key in counts} == counts, phase
     sessions = json.loads((other / "manifest.json").read_text())["sessions"]
-    assert len(sessions) == len(moments) + 1
+    assert len(sessions) == kills + 1
     for before, after in itertools.pairwise([*booked, resumed["ledger"]]):
         assert all(after[phase]["wall_seconds"] >= use["wall_seconds"] for phase, use in before.items())
-    assert booked[2]["srt"]["wall_seconds"] > 0, "the seconds of a session that was killed while it trained"
+    assert booked[kills // 3]["srt"]["wall_seconds"] > 0, "the seconds of a session that was killed while it trained"
     tokens = [[step["num_tokens"] for step in read_steps(folder / "training/srt.jsonl")] for folder in (one, other)]
     assert tokens[0] == tokens[1]
     leftovers = [p for p in other.rglob("*") if ".trainer" in p.name or ".partial" in p.name]

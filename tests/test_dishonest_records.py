@@ -43,6 +43,8 @@ def record(original: Path, tmp_path: Path) -> Path:
 
 def remade(folder: Path) -> None:
     """Everything that follows from the journals, with the project's own functions: what a careful forger does."""
+    for sums in (folder / "journal").glob("*.crc"):
+        sums.unlink()  # they are made anew
     run, journal = RunFolder(folder), Journal(folder / "journal").phases
     result, manifest = read_result(folder), read_manifest(folder)
     budget = result.budget.model_copy(update={"question_set": manifest.question_set})
