@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,15 +68,19 @@ def test_a_method_that_draws_more_than_it_declares_stops(tmp_path: Path, monkeyp
     assert "phase 'greedy.more' needs 40 samples, but 0 of its plan are left" in done.stderr
 
 
-@pytest.mark.parametrize(("method", "phase"), [("rft", "rft"), ("sdft", "sdft")])
-def test_a_run_that_trains_on_too_many_tokens_stops(tmp_path: Path, method: str, phase: str) -> None:
-    """Before the first step where the number is known in advance; at the step that oversteps where rollouts decide it."""
-    done = subprocess.run(
-        small_run(method, tmp_path, "budget.training_tokens=3000"), capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize(
+    ("method", "tokens", "said"),
+    [
+        ("rft", 3000, "phase 'rft' needs"),  # before the first step: the number of tokens is known there
+        ("sdft", 7500, "phase 'sdft' needs"),  # at the step that oversteps: rollouts decide it
+        ("sdft", 3000, "sdft trains on 160 sequences of at least"),  # before the first sample: prompts alone are too long
+    ],
+)
+def test_a_run_that_trains_on_too_many_tokens_stops(tmp_path: Path, method: str, tokens: int, said: str) -> None:
+    done = finished(small_run(method, tmp_path, f"budget.training_tokens={tokens}"))
     assert done.returncode == 2
-    assert f"phase '{phase}' needs" in done.stderr.splitlines()[-1]
-    assert "of the budget's 3000 are left" in done.stderr
+    assert said in done.stderr.splitlines()[-1]
+    assert str(tokens) in done.stderr
 
 
 @pytest.mark.parametrize("batch", [1, 7, 32, 48])

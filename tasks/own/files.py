@@ -53,7 +53,9 @@ def files_of(path: str) -> dict[Split | None, Path]:
 
 
 def divided(path: str, key: str, name: str, options: Shares) -> dict[Split, list[FileRow]]:
-    """The rows of each split. `key` and `name` are the fields with the question and its id; neither may occur twice.
+    """The rows of each split. `key` and `name` are the fields with the question and its id.
+
+    No question may occur twice, and no id twice in a file.
 
     Raises `UserError`, which names the line, for a file that cannot be read, a repeated question or id, ids in some rows
     only, or an unknown split.
@@ -65,7 +67,8 @@ def divided(path: str, key: str, name: str, options: Shares) -> dict[Split, list
     if named := [row for row in every if row.value(name) is not None]:
         if nameless := next((row for row in every if row.value(name) is None), None):
             raise UserError(f"{nameless.where}: there is no {name!r}, which {named[0].where} has; give all rows an id, or none")
-        _refuse_repeats(every, lambda row: row.text(name).strip(), name)
+        for those in rows.values():  # each file of a folder may count from 0
+            _refuse_repeats(those, lambda row: row.text(name).strip(), name)
     splits: dict[Split, list[FileRow]] = {split: rows.get(split, []) for split in SPLITS}
     if None not in rows:
         return splits
