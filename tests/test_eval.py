@@ -109,7 +109,7 @@ def test_a_policy_is_measured_recorded_and_valid(tmp_path: Path) -> None:
     assert (entry["questions"], entry["samples_per_question"], result["budget"]["questions"]) == (6, 2, 0)
     assert result["harness"] is None
     assert result["origin"] is None
-    assert sorted(path.name for path in (folder / "journal").iterdir()) == ["evaluation.base.jsonl"]
+    assert sorted(path.name for path in (folder / "journal").iterdir()) == ["evaluation.base.crc", "evaluation.base.jsonl"]
     assert check_record(folder).findings == []
 
 

@@ -177,8 +177,9 @@ def test_a_record_without_the_tests_is_not_verified_again_and_says_so(task: Any,
     config = settings_for(micro, "micro", "evalplus:humaneval", ["verifying.allow_weaker_sandbox=true"])
     questions = task.load("test")
     samples = sampled(task, questions, [fenced("def double(x):\n    return 2 * x"), fenced("x")])
+    recorded = [replace(question, details={}) for question in questions]
     of_the_record: Any = SimpleNamespace(
-        config=config, questions={"train": [], "test": questions}, details={}, samples={"evaluation.base": samples}
+        config=config, questions={"train": [], "test": recorded}, samples={"evaluation.base": samples}
     )
     with Reverifier(workers=1) as reverifier:
         findings, notes = reverifier.check(of_the_record)

@@ -18,6 +18,7 @@ from tiny import attempt, tiny_model
 
 from sdzero_bench.methods.sdzero import SDZero, SDZeroOptions
 from sdzero_bench.methods.srt import PHRASES
+from sdzero_bench.records.folder import CONFIG
 from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.question_sets import read_questions
@@ -199,7 +200,8 @@ def test_an_edit_is_found(run: Path, edit: Callable[[Path], object], finding: st
 def without_the_setting(run: Path) -> None:
     """The manifest as it was written before the setting existed."""
     manifest = json.loads((run / "manifest.json").read_text())
-    del manifest["config"]["evaluation"]["localise"]
+    del manifest["config"]["evaluation"]["localise"], manifest["digests"]
+    (run / CONFIG).unlink(missing_ok=True)  # neither it nor digests were written then
     (run / "manifest.json").write_text(json.dumps(manifest))
 
 
