@@ -42,6 +42,7 @@ from sdzero_bench.report.leaderboard.leaderboard import TaskTable
 from sdzero_bench.report.leaderboard.report_files import Report
 from sdzero_bench.runs.config import make_method
 from sdzero_bench.runs.evaluation.measures import measure, paired_difference
+from sdzero_bench.runs.registry import methods
 
 MODEL = "/nowhere/made-up"
 """There is no such model: samples have made-up token ids, which are not held against their texts."""
@@ -90,8 +91,9 @@ def write_record(
     policies = {"base": accuracy} if method == "base" else {**(intermediate or {}), "final": accuracy}
     if base is not None:
         policies = {"base": base, **policies}
-    own = make_method(settings)
-    trained = own.measured(train)
+    own = make_method(settings) if method in methods() else None  # a name may be made up
+    trained = own.measured(train) if own else {}
+    supervision = supervision or (own.supervision if own else "verifier rewards")
     checkpoints = {label: trained[label].name if label in trained else label for label in policies}
     share = settings.budget.samples_per_question // max(1, len(policies) - ("base" in policies))
     evaluation: list[PolicyEvaluation] = []
@@ -119,7 +121,7 @@ def write_record(
             over = paired_difference(evaluation[0].per_question.avg, evaluation[-1].per_question.avg)
             evaluation[-1].over_base = over
     journal.close()
-    _write(RunFolder(folder), settings, training, measured, ledger, evaluation, supervision or own.supervision, tuning, state)
+    _write(RunFolder(folder), settings, training, measured, ledger, evaluation, supervision, tuning, state)
     return folder
 
 

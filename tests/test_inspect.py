@@ -128,6 +128,6 @@ def test_what_is_not_there_is_said(run: Path, tmp_path: Path) -> None:
 
 
 def test_a_damaged_journal_is_named(run: Path) -> None:
-    (run / "journal" / f"{FINAL}.jsonl").write_text('{"phase": "x"}\n')
+    (run / "journal" / f"{FINAL}.jsonl").write_text('{"phase": "x", "text": ""}\n')
     with pytest.raises(UserError, match=r"evaluation\.final has a line that is not a sample"):
         shown(run)
