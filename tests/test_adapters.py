@@ -103,7 +103,8 @@ def test_layers_that_the_model_has_not_are_said_before_anything_is_drawn(tmp_pat
     ("method", "more"),
     [
         ("sdzero", ("method.srt.epochs=1", "method.distill.teacher.weights=sync_every", "method.distill.teacher.every=2")),
-        ("grpo", ("method.kl_weight=0.1",)),  # the reference is the policy without its adapters
+        # The reference is the policy without its adapters.
+        pytest.param("grpo", ("method.kl_weight=0.1",), marks=pytest.mark.slow),
     ],
 )
 def test_a_checkpoint_is_a_plain_model_that_differs_in_the_adapted_layers_alone(

@@ -50,7 +50,7 @@ def test_the_walk_through_is_short() -> None:
     assert len(walk_through()[0].splitlines()) <= 60
 
 
-@pytest.mark.parametrize("install", [in_methods, as_a_package])
+@pytest.mark.parametrize("install", [pytest.param(in_methods, marks=pytest.mark.slow), as_a_package])
 def test_the_walk_through_trains_within_its_budget(tmp_path: Path, install) -> None:
     environment = {**os.environ, "PYTHONPATH": install(tmp_path)}
     # Elsewhere than in the checkout, whose own package a `python -m` would find first.

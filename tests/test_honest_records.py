@@ -120,6 +120,7 @@ def forget_files() -> None:
     at_hand._loaded.cache_clear()
 
 
+@pytest.mark.slow
 def test_a_sweep_with_tuning(tmp_path: Path) -> None:
     settings = [part for text in ("task.train=40", "task.validation=2", "task.test=6", *FEW) for part in ("--set", text)]
     grid = ["--grid", "optimizer.learning_rate=1e-5,1e-3"]

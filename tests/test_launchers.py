@@ -36,6 +36,7 @@ def cluster() -> Iterator[Any]:
     made.shutdown()
 
 
+@pytest.mark.slow
 def test_a_run_whose_node_dies_goes_on_on_another(tmp_path: Path, cluster: Any) -> None:
     """RFT is killed while it samples; no sample is drawn twice, and the run ends as one that was not killed."""
     slow = ["--set", "method.epochs=3"]

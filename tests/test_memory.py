@@ -77,6 +77,7 @@ def test_while_training(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_in_a_sweep(tmp_path: Path) -> None:
     settings = [part for text in (*SMALL, HUGE_ADAPTERS) for part in ("--set", text)]
     arguments = command("sweep", "--methods", "rft", "--seeds", "1", "--out", str(tmp_path), *settings)

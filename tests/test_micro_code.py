@@ -34,7 +34,7 @@ def test_gold_programs_pass_and_other_questions_programs_do_not() -> None:
     assert all(v.tests and v.tests.outcome in ("wrong answer", "exception") for v in wrong)
 
 
-@pytest.mark.parametrize("method", ["sdzero", "grpo", "sdft"])
+@pytest.mark.parametrize("method", ["sdzero", *(pytest.param(name, marks=pytest.mark.slow) for name in ("grpo", "sdft"))])
 def test_methods_of_every_kind_run_on_it(tmp_path: Path, method: str) -> None:
     """On verified samples, on groups of them, on gold programs."""
     result = run_json(small_run(method, tmp_path, CODE))

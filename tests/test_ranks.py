@@ -59,7 +59,7 @@ def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("launcher", "method", "more"),
     [
-        ("ddp", "sdzero", SHORT),
+        pytest.param("ddp", "sdzero", SHORT, marks=pytest.mark.slow),
         (
             "ddp",
             "grpo",

@@ -110,6 +110,7 @@ def test_another_machine_goes_on_with_a_run_whose_machine_died(tmp_path: Path) -
     assert (stored / "checkpoints" / "rft" / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_a_sweep_on_ray_leaves_its_runs_in_storage_and_another_machine_finds_them(tmp_path: Path) -> None:
     stored = ["--launcher", "ray", "--storage", f"file://{tmp_path}/stored"]
     assert "2 runs: 2 done" in finish(start(sweep(tmp_path / "here", *stored)))
