@@ -68,13 +68,13 @@ def hardware() -> HardwareFacts:
 
 def peak_memory() -> int:
     """Bytes that this process has held at most: on its GPU if it uses one, as torch allocates them, else in memory."""
-    import resource
-
     import torch
 
     if torch.cuda.is_available() and (allocated := torch.cuda.max_memory_allocated()):
         return int(allocated)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+    # Not getrusage, whose figure begins with what the process that started this one held.
+    (peak,) = (line for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) * 1024
 
 
 def _commit() -> str | None:
