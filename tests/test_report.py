@@ -117,10 +117,10 @@ def test_a_readme_of_somebody_else_is_not_overwritten(runs: Path) -> None:
 
 
 def test_200_runs_of_300_questions_take_seconds_and_no_torch(tmp_path: Path) -> None:
-    """10 methods, 5 seeds, 4 learning rates: 3 seconds of an idle core. Twice 5 are allowed, since another test may share it.
+    """10 methods, 5 seeds, 4 learning rates: 5 seconds of an idle core, and twice that beside another test.
 
-    Processor time of one thread, as other processes may keep the cores busy and what
-    threads of BLAS spend waiting is counted.
+    Processor time of one thread, as other processes may keep the cores busy and what threads of BLAS spend waiting is
+    counted.
     """
     for method in range(10):
         for seed in range(5):
