@@ -8,9 +8,12 @@ import re
 from pathlib import Path
 
 import pytest
+from record_edits import says
 from small_runs import command, finished
 
 from sdzero_bench.records.packing import run_folders
+from sdzero_bench.report.audit.audit import check_record
+from sdzero_bench.report.audit.check_leaderboard import check_leaderboard
 from sdzero_bench.runs.registry import methods
 from tools.readme_tables import BLOCKS, filled
 
@@ -18,6 +21,14 @@ ROOT = Path(__file__).parent.parent
 MICRO = ROOT / "results" / "micro"
 
 
+def test_the_leaderboard_and_every_eighth_record_follow_from_their_journals() -> None:
+    assert list(check_leaderboard(MICRO)) == []
+    for folder in run_folders(ROOT / "results")[::8]:
+        assert says(check_record(folder)) == "", folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
 def test_every_committed_figure_follows_from_its_journal() -> None:
     done = finished(command("validate", str(ROOT / "results"), "--json"))
     found = json.loads(done.stdout)
