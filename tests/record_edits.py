@@ -101,6 +101,7 @@ def lines(name: str | Callable[[Path], str], change: Callable[[list[Any]], Any])
         change(rows)
         assert json.dumps(rows) != before
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        path.with_suffix(".crc").unlink(missing_ok=True)  # checksums are made anew
 
     return edit
 

@@ -317,6 +317,7 @@ def test_figure_4_and_table_12_from_nothing_and_again(tmp_path: Path) -> None:
     assert "2 runs are missing" in lacking.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.bwrap
 def test_policies_are_measured_on_further_benchmarks(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(

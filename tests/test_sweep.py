@@ -75,6 +75,7 @@ def snapshot(out: Path) -> dict[Path, tuple[int, bytes]]:
     return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in out.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_two_sweeps_at_once_do_each_run_once_and_a_third_does_nothing(tmp_path: Path) -> None:
     """Tuned, so that the trials are shared too."""
     tuned = sweep(tmp_path, "--tune", "--grid", "optimizer.learning_rate=1e-6,1e-4")
