@@ -127,7 +127,7 @@ def test_a_question_file_is_a_task(tmp_path: Path) -> None:
         ('{"tests": ["assert f(1)"], "limits": {"cpu": 1}, "response": ""}', "limits.cpu: Extra inputs are not permitted"),
         ('{"tests": ["assert f(1)"], "limits": {"cpu_seconds": -1}, "response": ""}', "limits.cpu_seconds: Input should be"),
         ('{"question_id": "a", "response": ""}', "needs --task NAME"),
-        ('{"answer": "\\\\frac{", "response": ""}', "cannot be read as mathematics"),
+        ('{"answer": "\\\\frac{", "response": ""}', "cannot be read: something is missing at the end"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named_before_any_verdict(tmp_path: Path, line: str, message: str) -> None:
