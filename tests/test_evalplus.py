@@ -170,6 +170,7 @@ def test_a_failure_of_the_verifier_is_not_counted(task: Any) -> None:
 def test_a_record_without_the_tests_is_not_verified_again_and_says_so(task: Any, sandbox: Sandbox) -> None:
     from types import SimpleNamespace
 
+    from sdzero_bench.report.audit.not_recorded import NotRecorded
     from sdzero_bench.report.audit.reverify import Reverifier
     from sdzero_bench.runs.evaluation.standalone import settings_for, subject
 
@@ -177,7 +178,7 @@ def test_a_record_without_the_tests_is_not_verified_again_and_says_so(task: Any,
     config = settings_for(micro, "micro", "evalplus:humaneval", ["verifying.allow_weaker_sandbox=true"])
     questions = task.load("test")
     samples = sampled(task, questions, [fenced("def double(x):\n    return 2 * x"), fenced("x")])
-    recorded = [replace(question, details={}) for question in questions]
+    recorded = [replace(question, details=NotRecorded()) for question in questions]
     of_the_record: Any = SimpleNamespace(
         config=config, questions={"train": [], "test": recorded}, samples={"evaluation.base": samples}
     )
