@@ -60,6 +60,13 @@ def test_responses_of_one_key_are_verified_once_and_those_without_each_time(ques
     assert verified(question) == ["key1 right", "key2 wrong", "key3 right", "right", "right"]
 
 
+def test_workers_that_were_still_starting_end_silently(question: Question, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        with VerifierPool(Counting(), workers=6) as pool:
+            pool.verify([(question, "right")])
+    assert capfd.readouterr().err == ""
+
+
 def test_a_failure_of_the_verifier_is_not_remembered(question: Question) -> None:
     with VerifierPool(Counting(), workers=1) as pool:
         for _ in range(2):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -55,7 +57,18 @@ class _WorkerProcess(SpawnProcess):
 
 
 class _WorkerContext(SpawnContext):
-    Process = _WorkerProcess
+    def __init__(self) -> None:
+        self._workers: WeakSet[SpawnProcess] = WeakSet()
+
+    def Process(self, *args: Any, **options: Any) -> SpawnProcess:  # type: ignore[override]
+        worker = _WorkerProcess(*args, **options)
+        self._workers.add(worker)
+        return worker
+
+    def terminate(self) -> None:
+        for worker in list(self._workers):
+            if worker.is_alive():
+                worker.terminate()
 
 
 class VerifierPool:
@@ -73,11 +86,12 @@ class VerifierPool:
         self._task = task
         shared = os.environ.get(KNOWN_VERDICTS)
         self._known = KnownVerdicts(Path(shared) if shared else None)
+        self._context = _WorkerContext()
         self._pool = ProcessPool(
             max_workers=workers or min(os.cpu_count() or 1, 8),
             initializer=_start_worker,
             initargs=(task,),
-            context=_WorkerContext(),
+            context=self._context,
         )
 
     def verify(self, pairs: Sequence[tuple[Question, str]], each: Callable[[Verdict], None] | None = None) -> list[Verdict]:
@@ -129,6 +143,8 @@ class VerifierPool:
     def close(self) -> None:
         self._known.close()
         self._pool.stop()
+        # Before `join` removes the semaphores: a worker that has not received them yet would end with a traceback.
+        self._context.terminate()
         self._pool.join()
 
     def __enter__(self) -> VerifierPool:
