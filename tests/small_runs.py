@@ -18,7 +18,7 @@ from unittest import mock
 from sdzero_bench.runs.launchers.processes import Layout, Sharding
 
 SMALL = [
-    "task.train=40",
+    "task.train=16",
     "task.validation=2",
     "task.test=6",
     "questions.train=null",

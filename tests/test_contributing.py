@@ -61,7 +61,7 @@ def test_the_walk_through_trains_within_its_budget(tmp_path: Path, install) -> N
     done = subprocess.run(arguments, check=False, **elsewhere)
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout)
-    assert result["ledger"]["shortest.sample"]["samples"] == 160
+    assert result["ledger"]["shortest.sample"]["samples"] == 64
     assert result["ledger"]["shortest"]["backward_tokens"] > 0
     assert [entry["policy"] for entry in result["evaluation"]] == ["base", "final"]
     without = subprocess.run(command("methods"), capture_output=True, text=True, check=True).stdout

@@ -166,13 +166,13 @@ def setting(key: str, new: Any) -> Callable[[Path], object]:
 
 EDITS: dict[str, tuple[Callable[[Path], object], str]] = {
     "texts whose token ids stay": (every(FINAL, better_text), f"{FINAL}: 12 texts are not what their token ids say"),
-    "training texts": (every(TRAINING, better_text), f"{TRAINING}: 160 texts are not what their token ids say"),
-    "a seed cloned": (another_seed, f"{TRAINING}: 160 seeds do not follow from the settings"),
+    "training texts": (every(TRAINING, better_text), f"{TRAINING}: 64 texts are not what their token ids say"),
+    "a seed cloned": (another_seed, f"{TRAINING}: 64 seeds do not follow from the settings"),
     "another evaluation seed": (setting("evaluation/seed", 3), f"{FINAL}: 12 seeds do not follow from the settings"),
     "a sample's seed": (lines(FINAL, lambda rows: rows[2].update(seed=5)), f"{FINAL}: 1 seeds do not follow"),
     "prompts": (
         every(TRAINING, lambda row: row.update(prompt_sha256="0" * 16)),
-        f"{TRAINING}: 160 prompts do not follow from the settings",
+        f"{TRAINING}: 64 prompts do not follow from the settings",
     ),
     "a prompt's length": (
         lines(FINAL, lambda rows: rows[2].update(prompt_tokens=5)),
@@ -183,14 +183,14 @@ EDITS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a policy of another run": (measured_as("sdzero"), 'evaluation.json: final.checkpoint: recorded "sdzero"'),
     "training samples of a better policy": (
         every(TRAINING, lambda row: row.update(policy="rft")),
-        f"{TRAINING}: 160 policies do not follow from the settings",
+        f"{TRAINING}: 64 policies do not follow from the settings",
     ),
     "a smaller test set": (other_test_questions, "question_sets: test_set: recorded"),
     "fewer epochs": (setting("method/epochs", 1), "ledger.json: rft.backward_tokens: recorded"),
     "fewer samples kept": (setting("method/keep", "one"), "ledger.json: rft.backward_tokens: recorded"),
     "another learning rate": (setting("optimizer/learning_rate", 1e-5), "training/rft.jsonl: highest learning rate"),
     "another batch size": (setting("optimizer/batch_size", 16), "training/rft.jsonl: steps: recorded"),
-    "more samples planned": (setting("method/samples", 3), f"{TRAINING}: has 160 samples, and 120 were planned"),
+    "more samples planned": (setting("method/samples", 3), f"{TRAINING}: has 64 samples, and 48 were planned"),
     "supervision": (
         value("manifest.json", "supervision", "gold solutions"),
         'manifest.json: supervision: recorded "gold solutions", the method has "verifier rewards"',

@@ -70,7 +70,7 @@ def test_one_gpu_needs_no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--nodes", "2"], "0,1", "--nodes needs --main-address"),
         (["--node-rank", "1"], "0,1", "--node-rank 1 is too large for --nodes 1"),
         (["--set", "method.no_such_option=1"], "0,1", "unknown key 'method.no_such_option'"),
-        (["--set", "budget.samples_per_question=1"], "0,1", "rft needs 160 samples"),
+        (["--set", "budget.samples_per_question=1"], "0,1", "rft needs 64 samples"),
         (["--resume", "nowhere"], "0,1", "'nowhere' is not a run folder"),
     ],
 )

@@ -88,7 +88,7 @@ def test_slurm_jobs_are_runs_of_a_process_for_each_gpu_and_a_preempted_one_goes_
     assert manifest["state"] == "finished"
     assert [session["hardware"]["processes"] for session in manifest["sessions"]] == [2, 2]
     rows = [json.loads(line) for line in (run / "journal" / "rft.sample.jsonl").read_text().splitlines()]
-    assert len(rows) == len({(row["question_id"], row["index"]) for row in rows}) == 40 * 2
+    assert len(rows) == len({(row["question_id"], row["index"]) for row in rows}) == 16 * 2
 
 
 def _preempt_once_it_trains(out: Path) -> None:
