@@ -73,7 +73,7 @@ def test_a_method_that_draws_more_than_it_declares_stops(tmp_path: Path, monkeyp
     [
         ("rft", 3000, "phase 'rft' needs"),  # before the first step: the number of tokens is known there
         ("sdft", 7500, "phase 'sdft' needs"),  # at the step that oversteps: rollouts decide it
-        ("sdft", 3000, "sdft trains on 64 sequences of at least"),  # before the first sample: prompts alone are too long
+        ("sdft", 1500, "sdft trains on 64 sequences of at least"),  # before the first sample: prompts alone are too long
     ],
 )
 def test_a_run_that_trains_on_too_many_tokens_stops(tmp_path: Path, method: str, tokens: int, said: str) -> None:

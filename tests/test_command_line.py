@@ -9,7 +9,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from synthetic_records import write_record
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.packing import pack
 from sdzero_bench.training.callbacks import read_steps
+from tools.forked import Forked
 
 
 def refused(arguments: list[str], cwd: Path | None = None) -> str:
@@ -97,12 +97,11 @@ def test_too_little_space_is_said_before_the_first_sample(tmp_path: Path) -> Non
         folder.require_space(shutil.disk_usage(tmp_path).total * 2)
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, "the run ended before it was to be interrupted"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def forked_until(condition: Callable[[], bool], arguments: list[str], output: Path) -> Forked:
+    """A run that has come as far as the condition."""
+    process = Forked(arguments[len(command()) :], output)
+    assert process.wait_for(condition), f"the run ended before it was to be interrupted: {process.stderr[-2000:]}"
+    return process
 
 
 def lines_in(folder: Path, pattern: str) -> int:
@@ -111,27 +110,24 @@ def lines_in(folder: Path, pattern: str) -> int:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_interrupting_says_how_to_resume(tmp_path: Path, sent: signal.Signals) -> None:
-    process = subprocess.Popen(
-        small_run("rft", tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    wait_for(lambda: lines_in(tmp_path, "journal/*.jsonl") > 0, process)
+    out = tmp_path / "runs"
+    process = forked_until(lambda: lines_in(out, "journal/*.jsonl") > 0, small_run("rft", out), tmp_path)
     # As a terminal does, to the workers too; a cluster asks the run alone.
     (os.killpg if sent == signal.SIGINT else os.kill)(process.pid, sent)
-    _, said = process.communicate(timeout=60)
-    (folder,) = tmp_path.iterdir()
-    assert process.returncode == 2
+    assert process.wait() == 2
+    said = process.stderr
+    (folder,) = out.iterdir()
     assert said.splitlines()[-1].endswith(f"resume with: sdzero-bench run --resume {folder}")
     assert "Traceback" not in said
 
 
 def test_interrupting_the_training_of_a_method_that_draws_no_samples_loses_nothing(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        small_run("sft", tmp_path, SAVING), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    wait_for(lambda: lines_in(tmp_path, "training/sft.jsonl") > 1, process)
+    out = tmp_path / "runs"
+    process = forked_until(lambda: lines_in(out, "training/sft.jsonl") > 1, small_run("sft", out, SAVING), tmp_path)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    (folder,) = tmp_path.iterdir()
+    process.wait()
+    (folder,) = out.iterdir()
+    said = process.stderr
     assert said.splitlines()[-1].endswith(f"resume with: sdzero-bench run --resume {folder}")
     assert list(folder.glob("checkpoints/.sft.trainer/checkpoint-*"))
 
@@ -155,10 +151,7 @@ def test_on_policy_training_that_is_killed_ends_as_it_would_have(tmp_path: Path,
     whole = run_json(small_run(method, tmp_path / "whole", *settings))
     cut = tmp_path / "cut"
     arguments = small_run(method, cut, *settings)
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
-    wait_for(lambda: lines_in(cut, f"training/{method}.jsonl") > 6, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    forked_until(lambda: lines_in(cut, f"training/{method}.jsonl") > 3, arguments, tmp_path).kill()
     (folder,) = cut.iterdir()
     resumed = run_json(command("run", "--resume", str(folder), "--json"))
     (one,) = (tmp_path / "whole").iterdir()
@@ -190,27 +183,22 @@ def test_a_sweep_refuses_settings_that_it_decides_itself() -> None:
 @pytest.mark.parametrize("kills", [3, pytest.param(6, marks=pytest.mark.slow)])
 def test_a_run_killed_at_any_moment_ends_as_it_would_have(tmp_path: Path, kills: int) -> None:
     """SIGKILL in the phases of SD-Zero; the resumed run has the same samples, weights, ledger and figures."""
-    more = ("evaluation.revise=false", "method.srt.epochs=1", "method.distill.epochs=2", SAVING)
+    more = ("evaluation.revise=false", "method.srt.epochs=1", "method.distill.epochs=4", SAVING)
     whole = run_json(small_run("sdzero", tmp_path / "whole", *more))
     cut = tmp_path / "cut"
     moments = {
         "while sampling first responses": lambda: lines_in(cut, "journal/srt.initial.jsonl") > 0,
         "while sampling revisions": lambda: lines_in(cut, "journal/srt.revision.jsonl") > 0,
         "while fine-tuning": lambda: lines_in(cut, "training/srt.jsonl") > 1,
-        "while distilling": lambda: lines_in(cut, "training/distill.jsonl") > 1,
-        "later in distillation": lambda: lines_in(cut, "training/distill.jsonl") > 3,
+        "while distilling": lambda: lines_in(cut, "training/distill.jsonl") > 0,
+        "later in distillation": lambda: lines_in(cut, "training/distill.jsonl") > 2,
         "while measuring": lambda: lines_in(cut, "journal/evaluation.srt.jsonl") > 0,
     }
     arguments = small_run("sdzero", cut, *more)
     booked: list[dict[str, dict[str, float]]] = []
     reached_by = list(moments.values())[:: len(moments) // kills]  # sampling, fine-tuning and distilling, or all of them
     for reached in reached_by:
-        process = subprocess.Popen(
-            arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
-        )
-        wait_for(reached, process)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        forked_until(reached, arguments, tmp_path).kill()
         (folder,) = cut.iterdir()
         arguments = command("run", "--resume", str(folder), "--json")
         ledger = folder / "ledger.json"  # the first kill may come before it is there
