@@ -19,6 +19,12 @@ def test_a_tagged_block_is_the_program(tag: str) -> None:
     assert extract_program(f"Here it is:\n{block(PYTHON, tag)}Done.", "python") == PYTHON
 
 
+def test_a_byte_order_mark_is_no_part_of_a_program() -> None:
+    program = "def f(s):\n    return s.lstrip('\ufeff')\n"
+    assert extract_program(block("\ufeff" + program, "python"), "python") == program
+    assert extract_program("\ufeff" + program, "python") == program
+
+
 @pytest.mark.parametrize("tag", ["cpp", "c++", "C++"])
 def test_the_tag_of_another_language_has_its_own_names(tag: str) -> None:
     program = "#include <cstdio>\nint main() {}\n"

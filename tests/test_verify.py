@@ -127,7 +127,6 @@ def test_a_question_file_is_a_task(tmp_path: Path) -> None:
         ('{"tests": ["assert f(1)"], "limits": {"cpu": 1}, "response": ""}', "limits.cpu: Extra inputs are not permitted"),
         ('{"tests": ["assert f(1)"], "limits": {"cpu_seconds": -1}, "response": ""}', "limits.cpu_seconds: Input should be"),
         ('{"question_id": "a", "response": ""}', "needs --task NAME"),
-        ('{"answer": "\\\\frac{", "response": ""}', "cannot be read: something is missing at the end"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named_before_any_verdict(tmp_path: Path, line: str, message: str) -> None:
@@ -138,6 +137,16 @@ def test_a_line_that_cannot_be_read_is_named_before_any_verdict(tmp_path: Path, 
     assert f"{file}:3" in str(done.exception)
     assert message in str(done.exception)
     assert done.stdout == ""
+
+
+def test_a_gold_answer_that_cannot_be_read_gives_no_reward_to_its_responses_alone(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    golds = ("\\frac{", "\ud800", "\\frac{", "1")
+    file.write_text(lines(*({"answer": gold, "response": "\\boxed{1} \ud800"} for gold in golds)))
+    verdicts, said = verified(file)
+    assert [verdict["reward"] for verdict in verdicts] == [None, None, None, 1]
+    assert "cannot be read: something is missing at the end" in verdicts[0]["detail"]
+    assert f"gold answers that cannot be read: 2, such as {file}:1: the gold answer" in said
 
 
 def test_options_that_cannot_be_followed_are_refused(tmp_path: Path) -> None:
@@ -218,7 +227,7 @@ def test_a_long_file_is_read_in_windows(monkeypatch: pytest.MonkeyPatch) -> None
     file = verify_file.read(source, "a.jsonl", None, None)
     seen: list[tuple[GivenResponse, Verdict]] = []
     settings = VerifyingConfig(workers=1)
-    verify_file.verify(file, verify_file.verifier(file, settings), settings, lambda *pair: seen.append(pair))
+    verify_file.verify(file, verify_file.verifier(file, settings), settings, pytest.fail, lambda *pair: seen.append(pair))
     assert [given.where for given, _ in seen] == [f"a.jsonl:{i}" for i in range(1, 96)]
     assert [verdict.reward for _, verdict in seen] == [float(i % 3 == i % 7) for i in range(95)]
 

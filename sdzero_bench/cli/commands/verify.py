@@ -68,7 +68,8 @@ def verify(
 
     {"reward": 1, "outcome": "right", "detail": "answer: 0.5", "seconds": 0.01}
 
-    The reward is null if the verifier itself failed (outcome timeout or error).
+    The reward is null if the gold answer cannot be read or the verifier failed
+    (outcome error or timeout).
     Every line is read before the first is verified: one that cannot be read is
     an error that names it. Responses with equal programs are verified once.
     Programs run in the sandbox.
@@ -124,5 +125,5 @@ def _verify(file: ResponseFile, settings: VerifyingConfig, out: Path | None) -> 
             outcomes[outcome(verdict)] += 1
             bar.advance(1, [verdict.reward])
 
-        verify(file, task, settings, show)
+        verify(file, task, settings, display.say, show)
     print_table(["outcome", "responses", "%"], outcome_rows(outcomes), error=True)

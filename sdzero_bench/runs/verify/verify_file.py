@@ -95,15 +95,21 @@ def verifier(file: ResponseFile, settings: VerifyingConfig) -> Task:
     return task
 
 
-def verify(file: ResponseFile, task: Task, settings: VerifyingConfig, each: Callable[[GivenResponse, Verdict], None]) -> None:
+def verify(
+    file: ResponseFile,
+    task: Task,
+    settings: VerifyingConfig,
+    warn: Callable[[str], object],
+    each: Callable[[GivenResponse, Verdict], None],
+) -> None:
     """Pass every response with its verdict to `each`, in the order of the file.
 
-    Raises `UserError` before the first verdict if a gold answer of the file cannot be read.
+    warn:
+        Called before the first verdict if gold answers of the file cannot be read; their responses get no reward.
     """
     with VerifierPool(TimedTask(task), settings.workers, settings.timeout_seconds) as pool:
-        if file.task is None:
-            for window in _windows(_gold_answers(file.responses)):
-                _read_gold(pool, window)
+        if file.task is None and (unreadable := list(_unreadable(pool, file.responses))):
+            warn(f"gold answers that cannot be read: {len(unreadable)}, such as {unreadable[0]}; their responses get no reward")
         for window in _windows(file.responses):
             left = iter(window)
             pairs = [(given.question, given.response) for given in window]
@@ -146,8 +152,10 @@ def _gold_answers(given: Iterable[GivenResponse]) -> Iterator[GivenResponse]:
             yield response
 
 
-def _read_gold(pool: VerifierPool, window: list[GivenResponse]) -> None:
-    verdicts = pool.verify([(given.question, _PROBE) for given in window])
-    for given, verdict in zip(window, verdicts, strict=True):
-        if verdict.status == "error" and verdict.detail.startswith("ValueError"):
-            raise UserError(f"{given.where}: {verdict.detail.partition(': ')[2]}")
+def _unreadable(pool: VerifierPool, given: Iterable[GivenResponse]) -> Iterator[str]:
+    """The place of each gold answer that cannot be read, and why."""
+    for window in _windows(_gold_answers(given)):
+        verdicts = pool.verify([(response.question, _PROBE) for response in window])
+        for response, verdict in zip(window, verdicts, strict=True):
+            if verdict.status == "error" and verdict.detail.startswith("ValueError"):
+                yield f"{response.where}: {verdict.detail.partition(': ')[2]}"

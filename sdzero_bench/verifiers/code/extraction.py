@@ -43,7 +43,8 @@ def extract_program(response: str, language: str) -> str | None:
     language:
         A name in `sdzero_bench.verifiers.sandbox.languages.LANGUAGES`.
     """
-    lines = lines_of(after_thinking(response))
+    # A byte order mark before a program is no part of it: interpreters and compilers drop it too.
+    lines = [line.removeprefix("\ufeff") for line in lines_of(after_thinking(response))]
     blocks = _blocks(lines, language)
     before = _unwrapped("\n".join([*lines[: blocks[0].first], ""] if blocks else lines))
     tagged = [block for block in blocks if _is_tagged(block.info, language)]
