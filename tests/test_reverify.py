@@ -78,7 +78,7 @@ def test_texts_that_are_as_they_were_verify_again(record: Path) -> None:
 
     with Reverifier(workers=1) as reverifier:
         assert reverifier.check(open_record(record)[1], advance) == ([], [])
-    assert done == 16
+    assert done == 40
 
 
 def test_a_consistent_edit_is_found_by_verifying_again(record: Path) -> None:
