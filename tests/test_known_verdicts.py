@@ -61,8 +61,8 @@ def test_responses_of_one_key_are_verified_once_and_those_without_each_time(ques
 
 
 def test_workers_that_were_still_starting_end_silently(question: Question, capfd: pytest.CaptureFixture[str]) -> None:
-    for _ in range(3):
-        with VerifierPool(Counting(), workers=6) as pool:
+    for _ in range(2):
+        with VerifierPool(Counting(), workers=4) as pool:
             pool.verify([(question, "right")])
     assert capfd.readouterr().err == ""
 

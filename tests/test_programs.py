@@ -17,7 +17,7 @@ DISPUTED = {
     "stdio: inputs of later tests are not in memory": "it finds the needle that it searches for in its own constants",
     "exhaust C++: alloca of 100 MB": "the stack may take all of the memory, as on contest sites",
 }
-SLOW = ("exhaust: waits", "exhaust: stops", "compile C++: itself", "compile C++: std::regex", "forged: gc")
+SLOW = ("exhaust: waits", "exhaust: stops", "exhaust calls: sleeps", "compile C++: itself", "compile C++: std::regex", "forged: gc")
 
 
 def cases() -> list[Any]:
