@@ -27,7 +27,7 @@ test: $(VENV)/installed
 # Tests that take minutes each, such as the full coverage of the intervals.
 test-slow: $(VENV)/installed
 	$(BIN)/python tools/system_programs.py
-	$(BIN)/python -m pytest -m slow $(EXTRA)
+	$(BIN)/python -m pytest -m 'slow and not vllm and not data' $(EXTRA)
 
 # Tests on the published data sets, which are in the folder SDZERO_DATA (tests/local_tasks.py lists them).
 test-data: $(VENV)/installed
