@@ -92,7 +92,7 @@ def test_two_sweeps_at_once_do_each_run_once_and_a_third_does_nothing(tmp_path: 
     assert [entry["policy"] for entry in rft["evaluation"]] == ["final"]  # the base is measured once
     tuning = json.loads((folder(tmp_path, "rft") / "manifest.json").read_text())["tuning"]
     assert tuning["grid"] == {"optimizer.learning_rate": [1e-6, 1e-4]}
-    assert [trial["samples"] for trial in tuning["trials"]] == [80, 80]
+    assert [trial["samples"] for trial in tuning["trials"]] == [32, 32]
     for trial in tuning["trials"]:
         manifest = json.loads((tmp_path / "tuning" / trial["run_id"] / "manifest.json").read_text())
         assert manifest["state"] == "finished"
