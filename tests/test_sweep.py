@@ -18,7 +18,7 @@ from small_runs import SAVING, SMALL, command
 from sdzero_bench.runs.sweep.grid import Grid
 
 TINY = [*SMALL, "evaluation.revise=false", "method.samples=2", "method.epochs=1"]
-"""Runs of 40 questions that are over a few seconds after torch is imported."""
+"""Runs of 16 questions that are over a few seconds after torch is imported."""
 
 
 def sweep(out: Path, *more: str) -> list[str]:
@@ -58,7 +58,7 @@ def lines(out: Path, pattern: str) -> int:
 
 def check_finished(out: Path, sessions: int = 1) -> None:
     """Both runs are finished, no sample is in a journal twice, and so many sessions worked on the trained one."""
-    samples = {"base": {"evaluation.base": 6 * 2}, "rft": {"rft.sample": 40 * 2, "evaluation.final": 6 * 2}}
+    samples = {"base": {"evaluation.base": 6 * 2}, "rft": {"rft.sample": 16 * 2, "evaluation.final": 6 * 2}}
     for method, expected in samples.items():
         run = folder(out, method)
         manifest = json.loads((run / "manifest.json").read_text())
