@@ -33,6 +33,8 @@ class Method(ABC):
     Options: ClassVar[type[MethodOptions]] = MethodOptions
     trains: ClassVar[bool] = True
     """Whether it needs training questions."""
+    control: ClassVar[bool] = False
+    """Whether it is a control, which leaderboards show below the line, without a rank."""
 
     options: MethodOptions
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sdzero_bench.training.cost import Passes, Typical, TypicalSample, answer
+from sdzero_bench.training.cost import Passes, Typical, TypicalSample, answer, reinforcing
 from sdzero_bench.training.needs import Lengths, Need
 from sdzero_bench.training.needs import response as sampled_response
+from sdzero_bench.training.options import PolicyGradientOptions
 
 
 def _completion(typical: Typical) -> float:
@@ -24,7 +25,7 @@ class Phase:
     """One phase of a method. Its name is that of the ledger, the journal and, if it trains, of its checkpoint."""
 
     name: str
-    kind: Literal["sample", "finetune", "self_distill", "policy_gradient"]
+    kind: Literal["sample", "finetune", "preference", "train_with", "self_distill", "policy_gradient", "train_on_rollouts"]
     """The method of `Run` that carries it out."""
     samples: int = 0
     """Training samples that it draws, at most."""
@@ -47,7 +48,7 @@ class Phase:
 
     @property
     def draws(self) -> bool:
-        return self.kind != "finetune"
+        return self.samples > 0
 
     @property
     def trains(self) -> bool:
@@ -57,3 +58,21 @@ class Phase:
     def on_policy(self) -> bool:
         """Whether it samples and trains by turns."""
         return self.draws and self.trains
+
+
+def policy_gradient(name: str, questions: int, options: PolicyGradientOptions, updates: int = 1, old_policy: int = 0) -> Phase:
+    """The phase of a policy gradient over all questions.
+
+    updates:
+        Optimizer steps per batch of rollouts. With more than one, the old policy's probabilities are computed.
+    old_policy:
+        1 if they always are.
+    """
+    rollouts = questions * options.group_size * options.epochs
+
+    def passes(typical: Typical) -> Passes:
+        reference = int(options.kl_weight > 0)
+        without_gradient = max(old_policy, int(updates > 1)) + reference
+        return reinforcing(rollouts, typical.prompt + typical.completion, updates, without_gradient, reference)
+
+    return Phase(name, "policy_gradient", rollouts, passes)

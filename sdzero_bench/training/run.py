@@ -27,15 +27,18 @@ from sdzero_bench.records.ledger import EVALUATION, Ledger, measures
 from sdzero_bench.records.record_files import LEDGER, read_ledger
 from sdzero_bench.records.rollouts import Prompt, Rollouts
 from sdzero_bench.records.schema import Budget
-from sdzero_bench.training.on_policy import RolloutPlan
-from sdzero_bench.training.options import Objective, PolicyGradientOptions, SelfDistillationOptions
+from sdzero_bench.training.on_policy import RolloutSchedule
+from sdzero_bench.training.options import Objective, PolicyGradientOptions, PreferenceOptions, SelfDistillationOptions
+from sdzero_bench.training.preference_data import Judged, Pair, order_of_preference
+from sdzero_bench.training.signal import Signal
 from sdzero_bench.training.supervised import Example
 from sdzero_bench.verifiers.pool import VerifierPool
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from datasets import Dataset
+    from transformers import PreTrainedModel, Trainer
 
-    from sdzero_bench.training.phase import TrainingPhase
+    from sdzero_bench.training.phase import BuildAnyTrainer, BuildTrainer, TrainingPhase
     from sdzero_bench.training.self_distillation import TeacherContext
 
 
@@ -181,6 +184,65 @@ class Run(Contexts):
         """Fine-tune `start` on the examples' targets. Raises `UserError` if there are none."""
         return self._trained(name, start, learning_rate, lambda phase: phase.supervised(examples, epochs))
 
+    def preference(
+        self, name: str, start: Checkpoint, pairs: Sequence[Pair] | Sequence[Judged], options: PreferenceOptions
+    ) -> Checkpoint:
+        """Prefer right to wrong samples, against `start` as the reference policy: DPO on pairs, KTO on judged samples.
+
+        Raises `UserError` if there are none.
+        """
+        order = order_of_preference(name, pairs, options.epochs, self.config)
+
+        def train(phase: TrainingPhase) -> str:
+            from sdzero_bench.training.preference import preference_rows, preference_trainer
+
+            self.ledger.require_tokens(name, sum(pairs[i].tokens for i in order))
+            rows = preference_rows(pairs, order)
+            steps = -(-len(order) // self.config.optimizer.batch_size)
+            return phase.with_trainer(rows, steps, partial(preference_trainer, options))
+
+        return self._trained(name, start, options.learning_rate, train)
+
+    def train_with(
+        self,
+        name: str,
+        start: Checkpoint,
+        rows: Dataset,
+        steps: int,
+        build: BuildAnyTrainer,
+        learning_rate: float | None = None,
+    ) -> Checkpoint:
+        """Train `start` for `steps` optimiser steps with any trainer of transformers or TRL that does not generate.
+
+        rows:
+            What the trainer reads, in the columns that it expects.
+        build:
+            Called as build(model=..., arguments=..., train_dataset=rows, processing_class=...), it returns the trainer.
+            `arguments` are keyword arguments of its configuration: the run's settings of the optimiser, batches, precision and
+            checkpoints. The same settings and rows must give the same trainer, since a resumed run builds it again.
+        """
+        return self._trained(name, start, learning_rate, lambda phase: phase.with_trainer(rows, steps, build))
+
+    def train_on_rollouts(
+        self,
+        name: str,
+        start: Checkpoint,
+        questions: QuestionSet,
+        schedule: RolloutSchedule,
+        build: BuildTrainer,
+        learning_rate: float | None = None,
+    ) -> Checkpoint:
+        """Train `start` with the trainer that `build` makes, on verified rollouts of the policy of each step.
+
+        build:
+            Called as build(arguments=..., **parts) with the `TrainerParts`, it returns a trainer that asks `rollout` for its
+            completions, such as a subclass of `JournaledRollouts`.
+        """
+        self._require_own(questions)
+        plan = schedule.plan(questions, self.config.optimizer.batch_size)
+        repeats = 1 if schedule.repeated_by_trainer else schedule.group
+        return self._trained(name, start, learning_rate, lambda phase: phase.on_policy(plan, build, repeats, schedule))
+
     def self_distill(
         self,
         name: str,
@@ -189,21 +251,34 @@ class Run(Contexts):
         context: TeacherContext,
         options: SelfDistillationOptions,
         group: int = 1,
+        signal: Signal | None = None,
     ) -> Checkpoint:
-        """On-policy self-distillation from `start`, `group` rollouts per question and epoch."""
-        self._require_own(questions)
-        plan = RolloutPlan.fitting(questions, options.epochs, group, self.config.optimizer.batch_size)
+        """On-policy self-distillation from `start`, `group` rollouts per question and epoch.
 
-        def train(phase: TrainingPhase) -> str:
+        signal:
+            What tokens are trained with; None: the divergence of the options, on every token alike.
+        """
+
+        def build(**parts: Any) -> Trainer:
             from sdzero_bench.training.self_distillation import self_distillation_trainer
 
             # In 16 bits where the student computes in them. A moving average would lose its small steps to rounding.
             narrow = self.precision[0] and options.teacher.weights != "ema"
             teacher = load_model(start.path, self.config.model, "bfloat16" if narrow else None)
-            build = partial(self_distillation_trainer, options, context, teacher, self.sampling.max_new_tokens)
-            return phase.on_policy(plan, build, repeats=group)
+            reference = load_model(start.path, self.config.model) if signal is not None and signal.reference else None
+            return self_distillation_trainer(
+                options,
+                context,
+                teacher,
+                self.sampling.max_new_tokens,
+                signal=signal,
+                reference=reference,
+                group=group,
+                **parts,
+            )
 
-        return self._trained(name, start, options.learning_rate, train)
+        schedule = RolloutSchedule(options.epochs, group)
+        return self.train_on_rollouts(name, start, questions, schedule, build, options.learning_rate)
 
     def policy_gradient(
         self,
@@ -214,17 +289,21 @@ class Run(Contexts):
         options: PolicyGradientOptions,
     ) -> Checkpoint:
         """A policy gradient on groups of verified rollouts, from `start`."""
-        self._require_own(questions)
-        plan = RolloutPlan.fitting(questions, options.epochs, options.group_size, self.config.optimizer.batch_size)
 
-        def train(phase: TrainingPhase) -> str:
+        def build(**parts: Any) -> Trainer:
             from sdzero_bench.training.policy_gradient import policy_gradient_trainer
 
-            build = partial(policy_gradient_trainer, objective, options, self.sampling)
-            # The rows are not repeated here: TRL's sampler does it for its groups.
-            return phase.on_policy(plan, build, updates=objective.updates)
+            return policy_gradient_trainer(objective, options, self.sampling, **parts)
 
-        return self._trained(name, start, options.learning_rate, train)
+        # TRL's sampler repeats the rows for its groups.
+        schedule = RolloutSchedule(
+            options.epochs,
+            options.group_size,
+            objective.updates,
+            repeated_by_trainer=True,
+            may_teach_nothing=objective.may_teach_nothing,
+        )
+        return self.train_on_rollouts(name, start, questions, schedule, build, options.learning_rate)
 
     def keep(self, label: str, checkpoint: Checkpoint) -> None:
         """Have an intermediate policy measured too, under this label."""

@@ -6,10 +6,12 @@ teacher reads before the completion (the teacher context), the divergence, and w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
+import torch
 from torch import Tensor
 from trl import DistillationConfig
 
@@ -19,6 +21,7 @@ from sdzero_bench.training.journaled_rollouts import JournaledRollouts
 from sdzero_bench.training.micro_batches import Batch
 from sdzero_bench.training.on_policy import Attempt, TrainerParts
 from sdzero_bench.training.options import DivergenceOptions, SelfDistillationOptions, TeacherOptions
+from sdzero_bench.training.signal import Evidence, Signal
 from sdzero_bench.training.teacher_weights import TeacherWeights
 from sdzero_bench.training.trl_compat import OpenDistillationTrainer
 
@@ -63,6 +66,9 @@ class SelfDistillationTrainer(JournaledRollouts, OpenDistillationTrainer):
         divergence: DivergenceOptions,
         teacher: TeacherOptions,
         max_teacher_tokens: int,
+        signal: Signal | None,
+        reference_model: PreTrainedModel | None,
+        group: int,
         **parts: Unpack[TrainerParts],
     ) -> None:
         super().__init__(
@@ -76,6 +82,11 @@ class SelfDistillationTrainer(JournaledRollouts, OpenDistillationTrainer):
         self.context = context
         self.divergence = divergence
         self.max_teacher_tokens = max_teacher_tokens
+        self.signal = signal
+        self.group = group
+        self.reference_model = None
+        if reference_model is not None:
+            self.reference_model = self.accelerator.prepare_model(reference_model.eval(), evaluation_mode=True)
         self.teacher_weights = TeacherWeights(teacher, self)
         self.add_callback(self.teacher_weights)
         self._prefixes: list[Prefix | None] = []
@@ -97,7 +108,7 @@ class SelfDistillationTrainer(JournaledRollouts, OpenDistillationTrainer):
             if teaches:
                 ids = truncated_to_fit(drawn, prefix, self.args.max_completion_length, self.max_teacher_tokens)
                 truncated += len(ids) < len(drawn)
-            # A teacher context that leaves no room keeps one token, masked below: TRL has no empty completions.
+            # A teacher context that leaves no room keeps one token, left out below: TRL has no empty completions.
             kept.append(ids or drawn[:1])
             self._prefixes.append(prefix if teaches and ids else None)
         self.log_step(cut=self.total(truncated), taught=self.total(sum(p is not None for p in self._prefixes)))
@@ -106,19 +117,78 @@ class SelfDistillationTrainer(JournaledRollouts, OpenDistillationTrainer):
     def generated(self, batch: Batch) -> Batch:
         """The batch with the teacher's contexts, and without the completions that teach nothing."""
         mask = batch["completion_mask"]
+        prompts = [ids[own == 1].tolist() for ids, own in zip(batch["prompt_ids"], batch["prompt_mask"], strict=True)]
         contexts: list[list[int]] = []
         for row, prefix in enumerate(self._prefixes):
             if prefix is None:
-                mask[row] = 0
-                contexts.append(batch["prompt_ids"][row][batch["prompt_mask"][row] == 1].tolist())
+                if self.signal is None or self.attempts[row].sample.verdict.reward is None:
+                    mask[row] = 0
+                contexts.append(prompts[row])
             else:
                 contexts.append(list(prefix(batch["completion_ids"][row][mask[row] == 1].tolist()) or ()))
         batch = self.with_teacher(batch, contexts)
+        read = float(batch["teacher_mask"].sum() + mask.sum())
+        if self.signal is not None:
+            batch, more = self.weighed(batch, self.signal, prompts)
+            read = more + read * ("divergence_weights" in batch)
         self.log_step(
-            backward_tokens=self.total(float(batch["prompt_mask"].sum() + mask.sum())),
-            forward_tokens=self.total(float(batch["teacher_mask"].sum() + mask.sum())),
+            backward_tokens=self.total(float(batch["prompt_mask"].sum() + mask.sum())), forward_tokens=self.total(read)
         )
         return batch
+
+    def weighed(self, batch: Batch, signal: Signal, prompts: Sequence[Sequence[int]]) -> tuple[Batch, float]:
+        """The batch with the weights of its tokens, and how many tokens were read to find them."""
+        mask = batch["completion_mask"].bool()
+        completions = float(mask.sum())
+        read = float(batch["prompt_mask"].sum() + batch["teacher_mask"].sum()) + 2 * completions
+        student, _ = self.read(self.model_wrapped, batch, "prompt")
+        teacher, entropy = self.read(self.teacher_model, batch, "teacher")
+        contrast, contrasted = None, torch.zeros(len(mask), dtype=torch.bool)
+        if signal.contrast is not None:
+            own = [[list(ids) for ids in signal.contrast(attempt)] for attempt in self.attempts]
+            most = int(max(self.everyones([float(len(each)) for each in own])))  # type: ignore[arg-type, type-var]
+            contrasted = torch.tensor([bool(each) for each in own])
+            found = []
+            for i in range(most):
+                other = self.with_teacher(
+                    batch, [each[i % len(each)] if each else prompts[row] for row, each in enumerate(own)]
+                )
+                found.append(self.read(self.teacher_model, other, "teacher")[0])
+                read += float(other["teacher_mask"].sum()) + completions
+            contrast = torch.stack(found).logsumexp(0) - math.log(most) if found else torch.zeros_like(teacher)
+        reference = None
+        if self.reference_model is not None:
+            reference, _ = self.read(self.reference_model, batch, "prompt")
+            read += float(batch["prompt_mask"].sum()) + completions
+        rewards = [attempt.sample.verdict.reward for attempt in self.attempts]
+        place = partial(torch.tensor, device=mask.device)
+        weights = signal.weigh(
+            Evidence(
+                mask=mask,
+                student=student,
+                teacher=teacher,
+                teacher_entropy=entropy,
+                contrast=contrast,
+                reference=reference,
+                taught=place([prefix is not None for prefix in self._prefixes]),
+                contrasted=contrasted.to(mask.device),
+                reward=place([reward or 0.0 for reward in rewards]),
+                advantage=place(self.advantages(signal.advantage, rewards, self.group)),
+                step=self.state.global_step,
+                steps=self.args.max_steps,
+                history=self.state.log_history,
+                total=self.total,
+            )
+        )
+        counted = mask if weights.counted is None else weights.counted & mask
+        self.log_step(**weights.figures)
+        batch = batch | {
+            "likelihood_weights": weights.likelihood * mask,
+            "num_items_in_batch": self.accelerator.gather(counted.sum()).sum().clamp(min=1),
+        }
+        if weights.divergence is not None:
+            batch["divergence_weights"] = weights.divergence * mask
+        return batch, read
 
     def compare(self, student_hidden: Tensor, student_head: Head, teacher_hidden: Tensor, teacher_head: Head) -> PerToken:
         """The divergence of the options."""
@@ -131,9 +201,12 @@ def self_distillation_trainer(
     teacher: PreTrainedModel,
     max_new_tokens: int,
     arguments: TrainerArguments,
+    signal: Signal | None = None,
+    reference: PreTrainedModel | None = None,
+    group: int = 1,
     **parts: Unpack[TrainerParts],
 ) -> SelfDistillationTrainer:
-    """The trainer with these options; `teacher` is a second copy of the policy."""
+    """The trainer with these options, for groups of `group` rollouts. `teacher` and `reference` are copies of the policy."""
     config = DistillationConfig(
         **arguments,
         shuffle_dataset=False,
@@ -142,5 +215,14 @@ def self_distillation_trainer(
         temperature=1.0,
     )
     return SelfDistillationTrainer(
-        config, teacher, context, options.divergence, options.teacher, options.max_teacher_tokens, **parts
+        config,
+        teacher,
+        context,
+        options.divergence,
+        options.teacher,
+        options.max_teacher_tokens,
+        signal,
+        reference,
+        group,
+        **parts,
     )

@@ -1,0 +1,55 @@
+"""Preferences through TRL: DPOTrainer on pairs, KTOTrainer on judged samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from datasets import Dataset
+from trl import DPOConfig, KTOConfig
+
+from sdzero_bench.training.arguments import TrainerArguments
+from sdzero_bench.training.options import PreferenceOptions
+from sdzero_bench.training.preference_data import Judged, Pair
+from sdzero_bench.training.trl_compat import OpenDPOTrainer, OpenKTOTrainer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def preference_rows(rows: Sequence[Pair] | Sequence[Judged], order: Sequence[int]) -> Dataset:
+    """The rows in this order, with the columns that TRL's collators read."""
+    found: list[dict[str, object]] = []
+    for row in (rows[i] for i in order):
+        if isinstance(row, Pair):
+            found.append({"prompt_ids": row.prompt, "chosen_ids": row.chosen, "rejected_ids": row.rejected})
+        else:
+            found.append({"prompt_ids": row.prompt, "completion_ids": row.completion, "label": row.right})
+    return Dataset.from_list(found)
+
+
+def preference_trainer(
+    options: PreferenceOptions,
+    *,
+    model: PreTrainedModel,
+    arguments: TrainerArguments,
+    train_dataset: Dataset,
+    processing_class: PreTrainedTokenizerBase,
+) -> OpenDPOTrainer | OpenKTOTrainer:
+    """The trainer of these rows. The reference policy is `model` as it is now, whose log-probabilities are computed first."""
+    shared: TrainerArguments = {
+        **arguments,
+        "beta": options.beta,
+        "max_length": None,  # what does not fit was refused before it was sampled
+        "precompute_ref_log_probs": True,
+        "train_sampling_strategy": "sequential",
+    }
+    parts = {"model": model, "train_dataset": train_dataset, "processing_class": processing_class}
+    if "chosen_ids" in train_dataset.column_names:
+        losses = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, options.nll_weight]} if options.nll_weight else {}
+        return OpenDPOTrainer(args=DPOConfig(**shared, **losses), **parts)  # type: ignore[arg-type]
+    # Equation 9 of the paper: both kinds count alike, however many there are of each.
+    right = max(sum(train_dataset["label"]), 1)
+    wrong = max(len(train_dataset) - right, 1)
+    weights = {"desirable_weight": max(1.0, wrong / right), "undesirable_weight": max(1.0, right / wrong)}
+    return OpenKTOTrainer(args=KTOConfig(**shared, **weights), **parts)
