@@ -44,5 +44,5 @@ class FormatReward(Method):
         return [policy_gradient(self.name, questions, self.options)]
 
     def train(self, run: Run) -> Checkpoint:
-        objective = Objective("dapo", clip=(0.2, 0.28), reward=has_form)
+        objective = Objective("dapo", clip=(0.2, 0.28), reward=has_form, may_teach_nothing=True)
         return run.policy_gradient(self.name, run.base, run.questions, objective, self.options)

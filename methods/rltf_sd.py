@@ -16,7 +16,7 @@ from sdzero_bench.training.phrases import STANDARD
 from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.samples import by_question
-from sdzero_bench.training.supervised import Example, order_of_training
+from sdzero_bench.training.supervised import Example, full_batches, order_of_training
 
 
 class RLTFSDOptions(MethodOptions):
@@ -98,9 +98,9 @@ class RLTFSD(Method):
             return policy  # no revision is better or worse than the first tries
         batch = run.config.optimizer.batch_size
         order = order_of_training([len(example) for example, _ in weighted], 1, batch, run.config.seed)
-        rows = [weighted[i] for i in order[: len(order) // batch * batch] or order]
+        rows = [weighted[i] for i in full_batches(order, batch)]
         build = partial(weighted_trainer, self.options.mask_below)
-        return run.train_with(name, policy, weighted_rows(rows), max(1, len(rows) // batch), build, self.options.learning_rate)
+        return run.train_with(name, policy, weighted_rows(rows), -(-len(rows) // batch), build, self.options.learning_rate)
 
 
 def _sizes(questions: int, rounds: int) -> list[int]:

@@ -222,8 +222,21 @@ class TrainingPhase:
         )
         return {**arguments, **tracker_arguments(config.tracking.report_to, self.run.folder, self.name)}
 
-    def _train(self, trainer: Any, steps: int, resume_until: float = math.inf, before: Sequence[TrainerCallback] = ()) -> None:
-        """Train from the trainer's last good checkpoint of step `resume_until` at most. `before`: callbacks before our own."""
+    def _train(
+        self,
+        trainer: Any,
+        steps: int,
+        resume_until: float = math.inf,
+        before: Sequence[TrainerCallback] = (),
+        may_teach_nothing: bool = False,
+    ) -> None:
+        """Train from the trainer's last good checkpoint of step `resume_until` at most.
+
+        before:
+            Callbacks that are called before our own.
+
+        Raises `UserError` if no weight has changed, unless it `may_teach_nothing`.
+        """
         optimizer = self.run.config.optimizer
         trainer.limits = MicroBatchLimits(optimizer.micro_batch_size, optimizer.micro_batch_tokens)
         started, booked = time.perf_counter(), self.use.wall_seconds

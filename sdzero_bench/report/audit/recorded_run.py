@@ -162,8 +162,8 @@ class RecordedRun(Run):
     def preference(
         self, name: str, start: Checkpoint, pairs: Sequence[Pair] | Sequence[Judged], options: PreferenceOptions
     ) -> Checkpoint:
-        steps = len(order_of_preference(name, pairs, options.epochs, self.config)) // self.config.optimizer.batch_size
-        return self._unfollowed(name, steps, options.learning_rate)
+        order = order_of_preference(name, pairs, options.epochs, self.config)
+        return self._unfollowed(name, -(-len(order) // self.config.optimizer.batch_size), options.learning_rate)
 
     def train_with(
         self, name: str, start: Checkpoint, rows: object, steps: int, build: object, learning_rate: float | None = None
