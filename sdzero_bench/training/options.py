@@ -44,6 +44,18 @@ class TeacherOptions(Options):
     """`ema`: after each step, teacher = decay * teacher + (1 - decay) * student."""
 
 
+class OwnOptimizer(Options):
+    """Settings of this phase instead of those of the section `optimizer`; null: the same."""
+
+    schedule: Literal["cosine", "linear", "constant_with_warmup"] | None = None
+    weight_decay: float | None = Field(None, ge=0)
+    beta1: float | None = Field(None, ge=0, lt=1)
+    beta2: float | None = Field(None, ge=0, lt=1)
+
+    def changes(self) -> dict[str, str | float]:
+        return self.model_dump(exclude_none=True)
+
+
 class SelfDistillationOptions(Options):
     """On-policy self-distillation: the student learns from the same policy in a context that contains more."""
 
@@ -55,6 +67,7 @@ class SelfDistillationOptions(Options):
     """Longest teacher input; a response that would make it longer is truncated for student and teacher alike."""
     learning_rate: float | None = Field(None, gt=0)
     """Instead of optimizer.learning_rate."""
+    optimizer: OwnOptimizer = OwnOptimizer()
 
 
 class PolicyGradientOptions(Options):

@@ -47,6 +47,7 @@ from sdzero_bench.training.on_policy import (
     TrainerParts,
     attempts,
 )
+from sdzero_bench.training.options import OwnOptimizer
 from sdzero_bench.training.sampler_ratio import WatchedEngine, watched
 from sdzero_bench.training.sharding import fingerprint, whole_weights
 from sdzero_bench.training.steps import SteppedTrainer
@@ -110,11 +111,19 @@ class OnBehalfOf(Protocol):
 class TrainingPhase:
     """The phase `name`, which trains `model` on behalf of a run; its checkpoint has the same name."""
 
-    def __init__(self, run: OnBehalfOf, name: str, model: PreTrainedModel, learning_rate: float | None) -> None:
+    def __init__(
+        self,
+        run: OnBehalfOf,
+        name: str,
+        model: PreTrainedModel,
+        learning_rate: float | None,
+        own: OwnOptimizer | None = None,
+    ) -> None:
         self.run = run
         self.name = name
         self.model = adapted(model, run.config.lora, run.config.seed)
         self.learning_rate = learning_rate
+        self.own = own.changes() if own is not None else {}
         self._start = fingerprint(self.model)
         self.work: Path = run.folder.checkpoints / f".{name}.trainer"
         self.use = run.ledger.phase(name)
@@ -216,7 +225,7 @@ class TrainingPhase:
 
     def _arguments(self, **optimizer: Unpack[OptimizerChanges]) -> TrainerArguments:
         config = self.run.config
-        shared = config.optimizer.model_copy(update=optimizer)
+        shared = config.optimizer.model_copy(update={**self.own, **optimizer})
         arguments = trainer_arguments(
             shared, self.run.ranks.count, self.work, config.seed, *self.run.precision, learning_rate=self.learning_rate
         )

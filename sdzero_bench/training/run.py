@@ -28,7 +28,13 @@ from sdzero_bench.records.record_files import LEDGER, read_ledger
 from sdzero_bench.records.rollouts import Prompt, Rollouts
 from sdzero_bench.records.schema import Budget
 from sdzero_bench.training.on_policy import RolloutSchedule
-from sdzero_bench.training.options import Objective, PolicyGradientOptions, PreferenceOptions, SelfDistillationOptions
+from sdzero_bench.training.options import (
+    Objective,
+    OwnOptimizer,
+    PolicyGradientOptions,
+    PreferenceOptions,
+    SelfDistillationOptions,
+)
 from sdzero_bench.training.preference_data import Judged, Pair, order_of_preference
 from sdzero_bench.training.signal import Signal
 from sdzero_bench.training.supervised import Example
@@ -162,9 +168,12 @@ class Run(Contexts):
         asked = [(q, tuple(self.prompt_ids(q))) for q in questions]
         return [Prompt(q, ids, str(i)) for q, ids in asked for i in range(n)]
 
-    def continue_after(self, question: Question, sample: Sample, inserted: str, index: str) -> Prompt:
-        """The prompt that continues the assistant's turn: question, sample, inserted text."""
-        ids = self.reviser_context(question, sample.token_ids, inserted)
+    def continue_after(
+        self, question: Question, sample: Sample, inserted: str, index: str, system: str | None = None
+    ) -> Prompt:
+        """The prompt that continues the assistant's turn: question, sample, inserted text. `system` replaces the task's system
+        message."""
+        ids = self.reviser_context(question, sample.token_ids, inserted, system=system)
         return Prompt(question, tuple(ids), index, prefix=sample.text + inserted)
 
     def verify(self, question: Question, text: str) -> Verdict:
@@ -231,17 +240,20 @@ class Run(Contexts):
         schedule: RolloutSchedule,
         build: BuildTrainer,
         learning_rate: float | None = None,
+        own: OwnOptimizer | None = None,
     ) -> Checkpoint:
         """Train `start` with the trainer that `build` makes, on verified rollouts of the policy of each step.
 
         build:
             Called as build(arguments=..., **parts) with the `TrainerParts`, it returns a trainer that asks `rollout` for its
             completions, such as a subclass of `JournaledRollouts`.
+        own:
+            Settings of the optimiser that differ from those of other phases.
         """
         self._require_own(questions)
         plan = schedule.plan(questions, self.config.optimizer.batch_size)
         repeats = 1 if schedule.repeated_by_trainer else schedule.group
-        return self._trained(name, start, learning_rate, lambda phase: phase.on_policy(plan, build, repeats, schedule))
+        return self._trained(name, start, learning_rate, lambda phase: phase.on_policy(plan, build, repeats, schedule), own)
 
     def self_distill(
         self,
@@ -278,7 +290,7 @@ class Run(Contexts):
             )
 
         schedule = RolloutSchedule(options.epochs, group)
-        return self.train_on_rollouts(name, start, questions, schedule, build, options.learning_rate)
+        return self.train_on_rollouts(name, start, questions, schedule, build, options.learning_rate, options.optimizer)
 
     def policy_gradient(
         self,
@@ -345,7 +357,12 @@ class Run(Contexts):
     # Inside
 
     def _trained(
-        self, name: str, start: Checkpoint, learning_rate: float | None, train: Callable[[TrainingPhase], str]
+        self,
+        name: str,
+        start: Checkpoint,
+        learning_rate: float | None,
+        train: Callable[[TrainingPhase], str],
+        own: OwnOptimizer | None = None,
     ) -> Checkpoint:
         """The checkpoint of that name, from the folder or else from `train`."""
         from sdzero_bench.training.phase import TrainingPhase
@@ -355,7 +372,7 @@ class Run(Contexts):
             return Checkpoint(name, str(done))
         release_memory()  # of the phase before
         with memory_for(f"training {name}", TRAINING):
-            return Checkpoint(name, train(TrainingPhase(self, name, self._fresh_model(start), learning_rate)))
+            return Checkpoint(name, train(TrainingPhase(self, name, self._fresh_model(start), learning_rate, own)))
 
     @staticmethod
     def _require_charged(phase: str) -> None:

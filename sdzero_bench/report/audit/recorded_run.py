@@ -100,9 +100,11 @@ class RecordedRun(Run):
     def ends(self) -> set[int]:  # type: ignore[override]
         return _ends(self.base.path, self.tokenizer)
 
-    def prompt_ids(self, question: Question, template: str | None = None, **fields: str) -> list[int]:
-        if template is not None:
-            return super().prompt_ids(question, template, **fields)
+    def prompt_ids(
+        self, question: Question, template: str | None = None, system: str | None = None, **fields: str
+    ) -> list[int]:
+        if template is not None or system is not None:
+            return super().prompt_ids(question, template, system, **fields)
         if question not in self._chats:  # a chat template takes longer than all else here
             self._chats[question] = super().prompt_ids(question)
         return list(self._chats[question])
@@ -178,6 +180,7 @@ class RecordedRun(Run):
         schedule: RolloutSchedule,
         build: object,
         learning_rate: float | None = None,
+        own: object = None,
     ) -> Checkpoint:
         self._require_own(questions)
         plan, updates = schedule.plan(questions, self.config.optimizer.batch_size), schedule.updates
