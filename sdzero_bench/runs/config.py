@@ -31,9 +31,12 @@ NOT_SETTINGS = ("summary", "deviations", "tune", "typical", "machine")
 
 
 def load_preset(name: str) -> dict[str, Any]:
+    """The preset, over the one that it extends."""
     if name not in preset_names():
         raise unknown("preset", name, preset_names())
-    return deepcopy(_parsed_preset(name))
+    preset = deepcopy(_parsed_preset(name))
+    extended = preset.pop("extends", None)
+    return preset if extended is None else _merge(load_preset(extended), preset)
 
 
 @cache

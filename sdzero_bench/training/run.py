@@ -96,6 +96,7 @@ class Run(Contexts):
         self._booked_at = -math.inf
         self.verifier = VerifierPool(task, config.verifying.workers, config.verifying.timeout_seconds)
         self.kept: dict[str, Checkpoint] = {}
+        self._asked: set[tuple[str, str]] = set()
         self.trained = False
         """Whether training is over, so that policies may be measured."""
         self._loaded: tuple[str, PreTrainedModel] | None = None
@@ -130,10 +131,17 @@ class Run(Contexts):
         """One verified training sample per prompt, in order, charged to the budget.
 
         Raises `BudgetError`, before drawing, if the budget does not allow it; `ValueError` if a question is not in the run's
-        question set, or if the phase has the name of a measurement, which is not charged.
+        question set, if a sample of the phase is asked for twice, or if the phase has the name of a measurement, which is not
+        charged.
         """
         self._require_charged(phase)
         self._require_own(prompt.question for prompt in prompts)
+        for prompt in prompts:
+            if (phase, prompt.key) in self._asked:
+                raise ValueError(
+                    f"{phase}: the sample {prompt.key!r} is asked for twice; give each sample of a question its own index"
+                )
+            self._asked.add((phase, prompt.key))
         return self._sample(phase, policy, prompts, self.sampling, self.config.seed, None)
 
     def measure(

@@ -84,6 +84,7 @@ class RecordedRun(Run):
         self.base = Checkpoint("base", model)
         self.tokenizer = tokenizer
         self.kept = {}
+        self._asked = set()
         self.trained = False
         self.expected = Expected()
         self.read_gold = False
