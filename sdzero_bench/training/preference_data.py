@@ -11,7 +11,7 @@ from sdzero_bench.training.supervised import full_batches, order_of_training
 
 
 @dataclass(frozen=True)
-class Pair:
+class PreferencePair:
     """Two responses to one prompt, as token ids."""
 
     prompt: tuple[int, ...]
@@ -37,7 +37,9 @@ class Judged:
         return len(self.prompt) + len(self.completion)
 
 
-def order_of_preference(name: str, rows: Sequence[Pair] | Sequence[Judged], epochs: float, config: RunConfig) -> list[int]:
+def order_of_preference(
+    name: str, rows: Sequence[PreferencePair] | Sequence[Judged], epochs: float, config: RunConfig
+) -> list[int]:
     """Indices of the rows in training order, for all epochs. Raises `UserError` if there are none."""
     batch = config.optimizer.batch_size
     order = order_of_training([row.tokens for row in rows], epochs, batch, config.seed) if rows else []
