@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
 
-.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map micro-model leaderboard reproduce report readme
+.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page micro-model leaderboard reproduce report readme
 .PHONY: screenshot math-verifiers clean
 .DEFAULT_GOAL := run
 
@@ -69,14 +69,19 @@ lint: $(VENV)/installed
 map: $(VENV)/installed
 	$(BIN)/python -m tools.source_map CONTRIBUTING.md
 
+# docs/methods.md: the table of all methods.
+methods-page: $(VENV)/installed
+	$(BIN)/python -m tools.methods_table docs/methods.md
+
 # Rebuilds the embedded model from scratch, in place.
 micro-model: $(VENV)/installed
 	$(BIN)/python -m tools.micro_model.build --out tasks/micro_world/sums_and_programs $(EXTRA)
 
-# Every method on 5 seeds of both micro tasks, and on half of the questions of micro-arith, 3 seeds: about 3 hours on 2 cores.
+# The methods of the README's table on 5 seeds of both micro tasks, and on half of the questions of micro-arith, 3 seeds: about 3 hours on 2 cores.
 # If it is interrupted, the same command resumes it. Two runs at a time on one core each are faster than one run on two.
 JOBS ?= 2
-SWEEP := sdzero-bench sweep --methods all --set evaluation.revise=false --out runs/leaderboard
+BOARD := base,sft,rft,rest_em,grpo,rloo,srt,sdzero,sdpo,sdft,opsd
+SWEEP := sdzero-bench sweep --methods $(BOARD) --set evaluation.revise=false --out runs/leaderboard
 leaderboard: $(VENV)/installed
 	$(BIN)/$(SWEEP) --tasks micro-arith,micro-code --seeds 5 --jobs $(JOBS)
 	$(BIN)/$(SWEEP) --tasks micro-arith --seeds 3 --parts 0.5 --jobs $(JOBS)
