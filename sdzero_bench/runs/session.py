@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
@@ -209,16 +210,8 @@ class Session:
             format_version=FORMAT_VERSION,
             run_id=folder.run_id,
             config=self.config,
-            question_set=self.train_questions.fingerprint,
-            test_set=self.test_questions.fingerprint,
             question_files=files,
-            supervision=self.method.supervision,
-            control=self.method.control,
             decontamination=self.decontamination,
-            tuning=self.tuning,
-            origin=self.origin,
-            harness=self.task.harness,
-            left_out_tests=self._left_out(),
             versions=versions(),
             hardware=Hardware(**hardware(), processes=self.ranks.count),
             sampling_dtype=self.sampling_dtype,
@@ -226,7 +219,21 @@ class Session:
             sessions=[],
             journal=None,
             state="running",
+            **self._in_both(),
         )
+
+    def _in_both(self) -> dict[str, Any]:
+        """What manifest and result both say."""
+        return {
+            "question_set": self.train_questions.fingerprint,
+            "test_set": self.test_questions.fingerprint,
+            "supervision": self.method.supervision,
+            "control": self.method.control,
+            "tuning": self.tuning,
+            "origin": self.origin,
+            "harness": self.task.harness,
+            "left_out_tests": self._left_out(),
+        }
 
     def _disk_needed(self) -> int:
         """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB per sample."""
@@ -278,19 +285,12 @@ class Session:
             seed=self.config.seed,
             model=self.config.model.name,
             folder=str(folder.path),
-            question_set=self.train_questions.fingerprint,
-            test_set=self.test_questions.fingerprint,
-            supervision=self.method.supervision,
-            control=self.method.control,
             sandbox=self.task.sandbox.name if self.task.sandbox else None,
-            tuning=self.tuning,
-            origin=self.origin,
-            harness=self.task.harness,
-            left_out_tests=self._left_out(),
             budget=run.budget,
             ledger=run.ledger.phases,
             evaluation=[PolicyFigures(**dict(entry)) for entry in evaluation],
             peak_memory=peak_memory(),
+            **self._in_both(),
         )
         if not self.ranks.first:
             return result
