@@ -44,8 +44,7 @@ from sdzero_bench.records.schema import (
     TuningRecord,
 )
 from sdzero_bench.runs.config import make_method, make_task
-from sdzero_bench.runs.evaluation.localising import FILE as LOCALISATION
-from sdzero_bench.runs.evaluation.localising import localise
+from sdzero_bench.runs.evaluation.localising import LOCALISATION, localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 from sdzero_bench.runs.journal_check import require_own
 from sdzero_bench.runs.length_checks import MeasuredLengths, needs_of_evaluation, needs_of_training, require_fitting
@@ -169,9 +168,8 @@ class Session:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         kind = "eval" if self.config.questions.measure_only else self.method.name
         name = f"{kind}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}"
-        folder = None
-        if self.ranks.first:
-            folder = RunFolder.create(parent, name)
+        folder = RunFolder.create(parent, name) if self.ranks.first else None
+        if folder is not None:
             folder.lock()
         path = self.ranks.from_first(folder.path if folder else parent)
         return folder or RunFolder(path, writes=False)
@@ -179,9 +177,9 @@ class Session:
     def execute(self, folder: RunFolder) -> RunResult:
         """Train, measure, write everything; the result is the document of `--json`. Repeatable on its own folder."""
         folder.require_space(self._disk_needed())
-        details, train = self.task.record_details, self.train_questions
+        details = self.task.record_details
         files = QuestionFiles(
-            train=folder.write_question_set(train, details) if len(train) else None,
+            train=folder.write_question_set(self.train_questions, details) if len(self.train_questions) else None,
             test=folder.write_question_set(self.test_questions, details),
         )
         folder.write_config(self.config)

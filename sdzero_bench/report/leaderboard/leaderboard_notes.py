@@ -144,8 +144,8 @@ def _ranks(table: TaskTable) -> list[str]:
     ]
     if controls := [s.label for s in table.standings if s.rank is None]:
         lines.append(
-            f"Controls, which are not ranked: {_listed(controls)}. What they gain does not come from a verifier's rewards; each "
-            f"is compared with the reference alone."
+            f"Controls, which are not ranked: {_listed(controls)}. What they gain does not come from a verifier's rewards; "
+            f"each is compared with the reference alone."
         )
     return [*lines, shown("over", table.rows, table.beside).note] if table.reference else lines
 
