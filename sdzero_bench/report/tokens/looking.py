@@ -85,8 +85,8 @@ def _recorded(folder: RunFolder, sample: Sample, missing: Sequence[str]) -> dict
             f"a sample of an evaluation, such as --phase {EVALUATION}.final"
         )
     raise UserError(
-        f"the tokens of {sample.key} need the checkpoint {missing[0]!r}, which {str(folder.path)!r} lacks, and {LOCALISATION} does not "
-        f"have them; give the folder of the run itself, or the record of a run with evaluation.localise"
+        f"the tokens of {sample.key} need the checkpoint {missing[0]!r}, which {str(folder.path)!r} lacks, and {LOCALISATION} "
+        f"does not have them; give the folder of the run itself, or the record of a run with evaluation.localise"
     )
 
 
