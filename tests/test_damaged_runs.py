@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from small_runs import command, finished, run_json, small_run
 import sdzero_bench
 from sdzero_bench.core.full_disk import means_full_disk
 from sdzero_bench.records.file_sums import damaged_file, sums_of
+from sdzero_bench.records.folder import RunFolder, write_atomic
 from sdzero_bench.training.callbacks import COMPLETE, last_complete_checkpoint
 
 MICRO_MODEL = Path(sdzero_bench.__file__).parent / "tasks/micro_world/sums_and_programs"
@@ -225,6 +227,29 @@ def test_training_goes_on_from_the_last_checkpoint_that_is_whole(tmp_path: Path)
     assert last_complete_checkpoint(tmp_path) == str(tmp_path / "checkpoint-1")
     (tmp_path / "checkpoint-1/rng/state.pth").unlink()
     assert last_complete_checkpoint(tmp_path) is None
+
+
+def test_what_a_killed_process_had_not_written_to_its_end_is_removed(tmp_path: Path) -> None:
+    """By the next process that holds the folder."""
+    left = [tmp_path / ".ledger.json.x1.partial", tmp_path / "training/.rft.jsonl.x2.partial"]
+    kept = [tmp_path / "ledger.json", tmp_path / "checkpoints/.rft.sums"]
+    for path in (*left, *kept):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{")
+    folder = RunFolder(tmp_path)
+    folder.lock()
+    assert [path.exists() for path in (*left, *kept)] == [False, False, True, True]
+
+
+def test_a_write_that_is_cut_off_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_atomic(tmp_path / "ledger.json", "old")
+    monkeypatch.setattr(os, "replace", lambda *names: os._exit(9))
+    if (pid := os.fork()) == 0:
+        write_atomic(tmp_path / "ledger.json", "new")
+    os.waitpid(pid, 0)
+    assert sorted(path.name for path in tmp_path.glob("ledger*")) == ["ledger.json"]
+    assert (tmp_path / "ledger.json").read_text() == "old"
+    assert len(list(tmp_path.glob(".ledger.json.*.partial"))) == 1
 
 
 @pytest.mark.parametrize("sums", ["{", "[1]", "null", '"x"'])

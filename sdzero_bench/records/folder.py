@@ -36,6 +36,8 @@ from sdzero_bench.records.record_files import KINDS, MANIFEST, dump, read_manife
 from sdzero_bench.records.schema import ChangedSetting, JournalOfPhase, Manifest, RecordDigests, SessionRecord
 
 CONFIG = "config.yaml"
+PARTIAL = ".partial"
+"""Ends the names of hidden files and folders that are not written to their end yet."""
 
 
 class LockedError(UserError):
@@ -49,7 +51,7 @@ class NoRoomError(UserError):
 def write_atomic(path: Path, text: str) -> None:
     """Write a file so that a reader, or a crash, sees the old content or the new one and nothing between."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -117,6 +119,9 @@ class RunFolder:
             except OSError as error:
                 raise _unwritable(self.path.parent, error) from error
         self._lock = lock  # the system releases it once the object, or the process, is gone
+        for path in self.path.rglob(f".*{PARTIAL}"):  # of a process that was killed while it wrote
+            if path.is_file():
+                path.unlink(missing_ok=True)
 
     @property
     def run_id(self) -> str:
@@ -202,13 +207,13 @@ class RunFolder:
 
     def begin_checkpoint(self, name: str) -> Path:
         """An empty folder in which to write a checkpoint; `finish_checkpoint` moves it into place in one step."""
-        partial = self.checkpoints / f".{name}.partial"
+        partial = self.checkpoints / f".{name}{PARTIAL}"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         return partial
 
     def finish_checkpoint(self, name: str) -> Path:
-        final, partial = self.checkpoints / name, self.checkpoints / f".{name}.partial"
+        final, partial = self.checkpoints / name, self.checkpoints / f".{name}{PARTIAL}"
         write_atomic(self._sums(name), sums_of(partial))
         os.replace(partial, final)
         return final
