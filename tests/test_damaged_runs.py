@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import command, finished, run_json, small_run
+from small_runs import SAVING, command, finished, run_json, small_run
 
 import sdzero_bench
 from sdzero_bench.core.full_disk import means_full_disk
+from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.records.file_sums import damaged_file, sums_of
 from sdzero_bench.records.folder import RunFolder, write_atomic
+from sdzero_bench.records.journal import Journal, Sample
 from sdzero_bench.training.callbacks import COMPLETE, last_complete_checkpoint
+from tools.forked import Forked
 
 MICRO_MODEL = Path(sdzero_bench.__file__).parent / "tasks/micro_world/sums_and_programs"
 
@@ -128,7 +131,17 @@ def test_a_damaged_json_file(begun: Path, tmp_path: Path, file: str, damaged: Ca
     ],
 )
 def test_an_edited_json_file(begun: Path, tmp_path: Path, file: str, edit: Callable[[Any], object], said: str) -> None:
-    assert said in resumed(begun, tmp_path / "run", edited(file, edit))
+    sums = [without(".ledger.sums")] if file == LEDGER else []  # as if it came from before there were any
+    assert said in resumed(begun, tmp_path / "run", edited(file, edit), *sums)
+
+
+def test_an_edit_of_the_ledger_that_its_checksum_alone_knows(begun: Path, tmp_path: Path) -> None:
+    refusal = resumed(begun, tmp_path / "run", edited(LEDGER, lambda use: use["rft"].update(backward_tokens=7)))
+    assert refusal.startswith(f"'RUN/{LEDGER}' is damaged or was edited, as .ledger.sums says")
+    before = edited(LEDGER, lambda use: use["rft"].update(wall_seconds=7.0))
+    known = content(".ledger.sums", lambda old: b"00000000\n" + old)  # killed before the ledger that it announces was written
+    assert resumed(begun, tmp_path / "again", known) == ""
+    assert "is damaged" in resumed(begun, tmp_path / "both", known, before)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +182,18 @@ def test_a_damaged_line_of_a_journal(begun: Path, tmp_path: Path, damage: Damage
 def test_a_journal_without_checksums_is_held_against_the_run(begun: Path, tmp_path: Path, damage: Damage, said: str) -> None:
     """Such as one from before there were any, or a run whose seed was edited wherever it stands."""
     assert said in resumed(begun, tmp_path / "run", without(CONFIG), without("journal/rft.sample.crc"), damage)
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [Verdict(1.0, answer="7"), Verdict(0.0), Verdict.refused("unreadable"), *map(Verdict.failed, ("timeout", "error"), "ab")],
+)
+def test_a_sample_with_any_verdict_is_read_again(tmp_path: Path, verdict: Verdict) -> None:
+    drawn = Sample("rft.sample", "q", "0", 1, "base", "0" * 16, 3, (7, 8), "text", "stop", verdict, "engine 1")
+    journal = Journal(tmp_path)
+    journal.append([drawn])
+    journal.close()
+    assert Journal(tmp_path).phases["rft.sample"]["q/0"] == drawn
 
 
 def test_a_stray_file_among_the_journals(begun: Path, tmp_path: Path) -> None:
@@ -212,6 +237,42 @@ def test_a_damaged_training_log(begun: Path, tmp_path: Path) -> None:
         content(LOG, lambda old: old.replace(b'{"step": 2', b'{"stop": 2')),
     )
     assert refusal.startswith(f"'RUN/{LOG}', line 2: not a step of training ('step')")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            content(LOG, lambda old: old.replace(b'"step": 2', b'"step": 3')),
+            "line 2: not a step of training (it is not as it was",
+        ),
+        (content("training/rft.crc", lambda old: b"0" * 8 + old[8:]), "or rft.crc is not)"),
+        (content(LOG, lambda old: old[: old.index(b"\n") + 1]), "has lost lines"),
+        (without(LOG), "has lost lines, or is missing"),
+    ],
+)
+def test_the_training_log_of_a_finished_policy_is_held_against_its_checksums(
+    begun: Path, tmp_path: Path, damage: Damage, said: str
+) -> None:
+    refusal = resumed(begun, tmp_path / "run", damage)
+    assert refusal.startswith(f"'RUN/{LOG}'")
+    assert said in refusal
+
+
+def test_steps_that_the_log_of_a_killed_training_has_lost_are_trained_again(tmp_path: Path) -> None:
+    """What an on-policy phase has used is counted from the log."""
+    settings = ("evaluation.revise=false", "evaluation.base=false", SAVING)
+    whole = run_json(small_run("sdft", tmp_path / "whole", *settings))
+    cut = tmp_path / "cut"
+    process = Forked(small_run("sdft", cut, *settings)[len(command()) :], tmp_path / "said")
+    assert process.wait_for(lambda: any(path.read_bytes().count(b"\n") > 1 for path in cut.glob("*/training/sdft.jsonl")))
+    process.kill()
+    (folder,) = cut.iterdir()
+    content("training/sdft.jsonl", lambda old: old[: old.index(b"\n") + 9])(folder)
+    again = run_json(command("run", "--resume", str(folder), "--json"))
+    used = [{key: n for key, n in r["ledger"]["sdft"].items() if not key.endswith("seconds")} for r in (whole, again)]
+    assert used[0] == used[1]
+    assert again["evaluation"] == whole["evaluation"]
 
 
 def test_training_goes_on_from_the_last_checkpoint_that_is_whole(tmp_path: Path) -> None:
