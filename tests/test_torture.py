@@ -65,7 +65,11 @@ def test_damage_that_nobody_notices_is_found(tmp_path: Path, monkeypatch: pytest
     """A policy whose checksums are not looked at, in which a bit is flipped."""
     monkeypatch.setattr("sdzero_bench.records.folder.damaged_file", lambda folder, sums: None)
     weights = Path("checkpoints", damaged_runs.METHOD, "model.safetensors")
-    monkeypatch.setattr(damaged_runs, "chosen", lambda *given, **more: [(weights, "a bit flipped")])
+
+    def chosen(folder: Path, *_: object) -> list[tuple[Path, str]]:
+        return [(weights, "a bit flipped")] if (folder / weights).is_file() else []
+
+    monkeypatch.setattr(damaged_runs, "chosen", chosen)
     outcome = Outcome("damage")
     damaged_runs.damaged_runs(tmp_path, Random(0), 1.0, outcome)
     assert any("model.safetensors" in finding for finding in outcome.findings)

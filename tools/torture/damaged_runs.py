@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 
@@ -28,17 +28,23 @@ def damaged_runs(folder: Path, random: Random, share: float, outcome: Outcome) -
         "a run cut off in evaluation": _unmeasured(whole, folder / "unmeasured" / whole.name),
         "a run cut off in training": cut_off(folder / "cut", f"training/{METHOD}.jsonl", 2, *LITTLE),
     }
-    for life, run in lives.items():
-        for file, damage in chosen(run, random, share, strange=other):
-            group = f"{life}, {kind_of(file)}"
-            copy = folder / "copy" / run.name
-            shutil.rmtree(copy.parent, ignore_errors=True)
-            shutil.copytree(run, copy)
-            damaged(copy / file, damage, random, other / file)
-            process = small_run.resume(copy)
-            process.wait()
-            what, wrong = _judged(process, whole, copy, file)
-            outcome.expect(group, what, f"{file} {damage}: {wrong}" if wrong else None)
+    for life, (file, damage) in _in_one_life(lives, random, share, other):
+        copy = folder / "copy" / lives[life].name
+        shutil.rmtree(copy.parent, ignore_errors=True)
+        shutil.copytree(lives[life], copy)
+        damaged(copy / file, damage, random, other / file)
+        process = small_run.resume(copy)
+        process.wait()
+        what, wrong = _judged(process, whole, copy, file)
+        outcome.expect(f"{life}, {kind_of(file)}", what, f"{file} {damage}: {wrong}" if wrong else None)
+
+
+def _in_one_life(lives: Mapping[str, Path], random: Random, share: float, strange: Path) -> list[tuple[str, tuple[Path, str]]]:
+    """Every damage to every file, each at one of the points of the run's life at which the file is there."""
+    found = [(life, pair) for life, run in lives.items() for pair in chosen(run, random, share, strange)]
+    random.shuffle(found)
+    once = {pair: life for life, pair in found}
+    return sorted((life, pair) for pair, life in once.items())
 
 
 def _judged(process: Forked, whole: Path, copy: Path, file: Path) -> tuple[str, str | None]:

@@ -67,7 +67,7 @@ def _counts(content: Any) -> Any:
 
 def _leftovers(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob(".*")):
-        if path.name != ".lock" and not (path.name.endswith(".sums") and path.is_file()):
+        if not path.name.endswith((".lock", ".sums", ".sha256")) or not path.is_file():
             yield f"{path.relative_to(folder)} is left over"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -37,9 +38,10 @@ class Outcome:
         self.tried.setdefault(group, Counter())[what] += number
 
     def find(self, group: str, finding: str) -> None:
-        """One thing that did not hold."""
+        """One thing that did not hold; it is printed at once, since others may take long."""
         self.count(group, "did not hold")
         self.findings.append(f"{group}: {finding}")
+        print(f"did not hold: {self.findings[-1]}", file=sys.stderr, flush=True)
 
     def expect(self, group: str, what: str, wrong: str | None) -> None:
         """Count `what` if nothing is wrong, else a finding."""
