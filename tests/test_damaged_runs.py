@@ -135,6 +135,12 @@ def test_an_edited_json_file(begun: Path, tmp_path: Path, file: str, edit: Calla
     assert said in resumed(begun, tmp_path / "run", edited(file, edit), *sums)
 
 
+@pytest.mark.parametrize("file", [MANIFEST, CONFIG])
+def test_settings_that_are_none_are_named_with_their_file(begun: Path, tmp_path: Path, file: str) -> None:
+    refusal = resumed(begun, tmp_path / "run", content(file, lambda old: old.replace(b"rft", b"rfu")))
+    assert refusal.startswith(f"'RUN/{file}': unknown method 'rfu'; did you mean 'rft'")
+
+
 def test_an_edit_of_the_ledger_that_its_checksum_alone_knows(begun: Path, tmp_path: Path) -> None:
     refusal = resumed(begun, tmp_path / "run", edited(LEDGER, lambda use: use["rft"].update(backward_tokens=7)))
     assert refusal.startswith(f"'RUN/{LEDGER}' is damaged or was edited, as .ledger.sums says")
