@@ -47,7 +47,7 @@ def session_in(
     manifest = read_manifest(folder.path)
     begun = recorded_settings(manifest.config, folder.path / MANIFEST)
     own = config_in(folder.path / CONFIG) or begun
-    require_same_settings(begun, own, f"{folder.path / CONFIG}")
+    require_same_settings(begun, own, f"{folder.path / CONFIG}, held against {MANIFEST},")
     given = with_changes(own, file, assignments)
     require_same_settings(own, given, "the command line")
     session = Session(given, display, ranks)

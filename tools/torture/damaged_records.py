@@ -18,9 +18,8 @@ from tools.torture.outcome import Outcome
 
 
 def damaged_records(folder: Path, random: Random, share: float, outcome: Outcome) -> None:
-    runs = [small_run.finished(METHOD, folder / f"run-{seed}", *LITTLE, f"seed={seed}") for seed in (0, 1)]
-    packed, others = folder / "packed", folder / "others"
-    record, other = pack(runs[0], packed), pack(runs[1], others)
+    packed = folder / "packed"
+    record = pack(small_run.finished(METHOD, folder / "run", *LITTLE), packed)
     reader = RecordReader(folder / "here", record.name)
     sound = reader.read(packed)
     if any(wrong := success(process) for process in sound.values()):
@@ -30,11 +29,10 @@ def damaged_records(folder: Path, random: Random, share: float, outcome: Outcome
     for file, damage in chosen(packed, random, share):
         group = f"a packed record, {kind_of(Path(*file.parts[1:])) if file.parts[0] == record.name else kind_of(file)}"
         reader.copy(packed)
-        damaged(reader.here / file, damage, random, others / file)
+        damaged(reader.here / file, damage, random)
         for command, process in reader.read(None).items():
             wrong = _wrong(reader, command, process, said, file, digest)
             outcome.expect(group, _came_of_it(process), f"{file.name} {damage}, {command}: {wrong}" if wrong else None)
-    del other
 
 
 def _came_of_it(process: Forked) -> str:

@@ -68,9 +68,9 @@ def chosen(folder: Path, random: Random, share: float, strange: Path | None = No
                 yield file, way
 
 
-def damaged(path: Path, way: str, random: Random, strange: Path) -> None:
-    """Damage a file; `replaced`: by that of another run."""
-    if way == "replaced":
+def damaged(path: Path, way: str, random: Random, strange: Path | None = None) -> None:
+    """Damage a file; `replaced`: by that of another run, `strange`."""
+    if way == "replaced" and strange is not None:
         shutil.copy(strange, path)
     else:
         CORRUPTIONS[way](path, random)
