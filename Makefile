@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRA ?=
 
 .PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page micro-model leaderboard reproduce report readme
-.PHONY: screenshot math-verifiers clean
+.PHONY: screenshot math-verifiers torture fuzz clean
 .DEFAULT_GOAL := run
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -113,6 +113,17 @@ screenshot: $(VENV)/installed
 # docs/math_verifiers.md: our math verifier compared with others, on the cases of docs/math_cases.yaml.
 math-verifiers: $(VENV)/installed
 	$(BIN)/python -m tools.math_agreement docs/math_cases.yaml docs/math_verifiers.md
+
+# Kills runs of every method and resumes them, damages every kind of file, runs 5,000 hostile programs and draws 100,000 samples:
+# about 40 minutes on 2 cores. Writes what came of it into results/torture, and fails if something did not hold.
+# One part alone, with its options: python -m tools.torture --help
+torture: $(VENV)/installed
+	$(BIN)/python tools/system_programs.py
+	$(BIN)/python -m tools.torture all $(EXTRA)
+
+# 100,000 random answers, programs, settings, question files and records: none may get anything but a verdict or a clear error.
+fuzz: $(VENV)/installed
+	$(BIN)/python -m tools.fuzz $(EXTRA)
 
 clean:
 	rm -rf $(VENV) .venv-vllm build dist *.egg-info

@@ -61,8 +61,8 @@ def test_responses_of_one_key_are_verified_once_and_those_without_each_time(ques
 
 
 def test_workers_that_were_still_starting_end_silently(question: Question, capfd: pytest.CaptureFixture[str]) -> None:
-    for _ in range(3):
-        with VerifierPool(Counting(), workers=6) as pool:
+    for _ in range(2):
+        with VerifierPool(Counting(), workers=4) as pool:
             pool.verify([(question, "right")])
     assert capfd.readouterr().err == ""
 
@@ -100,6 +100,22 @@ def test_threads_share_the_file(tmp_path: Path) -> None:
     thread.join()
     known.close()
     assert KnownVerdicts(tmp_path / "verdicts.sqlite").get(["a"]) == {"a": Verdict(1.0)}
+
+
+@pytest.mark.parametrize(("old", "new"), [(b'"reward": 1.0', b'"reward": 0.0'), (b'"reward"', b'"reword"'), (b'{"', b'["')])
+def test_a_verdict_that_is_not_as_it_was_written_is_not_known(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = tmp_path / "verdicts.sqlite"
+    known = KnownVerdicts(path)
+    known.add({"a": Verdict(1.0)})
+    known.close()
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    known = KnownVerdicts(path)
+    assert known.get(["a"]) == {}
+    known.add({"a": Verdict(1.0)})
+    known.close()
+    assert KnownVerdicts(path).get(["a"]) == {"a": Verdict(1.0)}
 
 
 def test_a_file_that_cannot_be_used_costs_nothing_but_time(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_a_cluster_that_is_not_there_or_too_small_is_said(tmp_path: Path, cluste
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_slurm_jobs_are_runs_of_a_process_for_each_gpu_and_a_preempted_one_goes_on(tmp_path: Path) -> None:
     """submitit says that the job has two GPUs; there are none, so that the two processes run on CPUs."""
     wanted = Grid(["rft"], [None], [0], assignments=[*TINY, "method.epochs=3"])

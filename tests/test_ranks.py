@@ -80,7 +80,8 @@ def test_two_processes_do_what_one_does(launcher: Sharding, method: str, more: t
     check_alike(one, two)
 
 
-@pytest.mark.parametrize(("launcher", "teacher"), [("ddp", "ema"), pytest.param("fsdp2", "ema", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("launcher", "teacher"), [("ddp", "ema"), ("fsdp2", "ema")])
 def test_two_processes_that_are_interrupted_end_as_they_would_have(launcher: Sharding, teacher: str, tmp_path: Path) -> None:
     more = (SAVING, "evaluation.revise=false", "evaluation.base=false", "method.epochs=2", f"method.teacher.weights={teacher}")
     whole = run_json(launched(launcher, *small_run("sdft", tmp_path / "whole", *more)[4:]))

@@ -127,5 +127,8 @@ def test_a_run_starts_again_from_its_config_and_resumes_under_its_own_settings_a
     (folder / CONFIG).write_text(yaml.safe_dump(settings))
     edited = run("--resume", str(folder))
     assert edited.returncode == 2
-    assert "config.yaml has other settings than the run began with: evaluation.samples (began with 2, given 5)" in edited.stderr
+    assert (
+        "config.yaml, held against manifest.json, has other settings than the run began with: evaluation.samples"
+        in edited.stderr
+    )
     shutil.rmtree(folder)

@@ -100,6 +100,7 @@ def test_two_sweeps_at_once_do_each_run_once_and_a_third_does_nothing(tmp_path: 
         assert len(manifest["sessions"]) == 1
 
 
+@pytest.mark.slow
 def test_a_sweep_cut_off_in_any_way_ends_its_children_and_goes_on_when_told_again(tmp_path: Path) -> None:
     moments = {
         signal.SIGINT: lambda: list(tmp_path.glob("base-*/manifest.json")),

@@ -187,7 +187,7 @@ class Session:
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         run.ledger.plan = self.plan
         try:
-            require_own(run, self.method.phases(len(self.train_questions)), self.test_questions)
+            require_own(run, self.method, self.test_questions)
             require_fitting(self.needs, None, server_limit(self.config))
             final = self.method.train(run)
             run.trained = True

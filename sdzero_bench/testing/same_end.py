@@ -1,4 +1,4 @@
-"""Whether a run that was cut and resumed ended as one that was not."""
+"""Whether a run that was disturbed ended as the same run did undisturbed."""
 
 from __future__ import annotations
 
@@ -7,34 +7,63 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sdzero_bench.records.record_files import LEDGER
+
+def differences(whole: Path, other: Path) -> list[str]:
+    """What differs in the ends of two runs of the same settings; nothing may, but for times and places."""
+    return [*_journals(whole, other), *_checkpoints(whole, other), *_figures(whole, other), *_leftovers(other)]
 
 
-def differences(whole: Path, resumed: Path) -> Iterator[str]:
-    """In words, what the resumed run folder has otherwise than the whole one: samples, weights, figures, the ledger's counts.
+def _journals(whole: Path, other: Path) -> Iterator[str]:
+    names = [sorted(path.name for path in folder.glob("journal/*.jsonl")) for folder in (whole, other)]
+    if names[0] != names[1]:
+        yield f"the journals are {names[1]} instead of {names[0]}"
+    for name in sorted({*names[0]} & {*names[1]}):
+        rows = [sorted((folder / "journal" / name).read_bytes().splitlines()) for folder in (whole, other)]
+        if rows[0] != rows[1]:
+            yield f"journal/{name} differs in {len(set(rows[0]) ^ set(rows[1]))} lines"
 
-    Times, and the order in which samples were journaled, may differ.
-    """
-    for kind, pattern in (("journal", "journal/*.jsonl"), ("checkpoint", "checkpoints/*/model.safetensors")):
-        names = [sorted(str(path.relative_to(folder)) for path in folder.glob(pattern)) for folder in (whole, resumed)]
-        if names[0] != names[1]:
-            yield f"the files {pattern} are {names[1]}, and were {names[0]}"
-            continue
-        for name in names[0]:
-            contents = [(folder / name).read_bytes() for folder in (whole, resumed)]
-            if kind == "journal":
-                contents = [b"\n".join(sorted(content.splitlines())) for content in contents]
-            if contents[0] != contents[1]:
-                yield f"{name} differs"
-    for name in ("evaluation.json", LEDGER):
-        figures = [_without_seconds(json.loads((folder / name).read_text())) for folder in (whole, resumed)]
-        if figures[0] != figures[1]:
+
+def _checkpoints(whole: Path, other: Path) -> Iterator[str]:
+    files = [_below(folder / "checkpoints") for folder in (whole, other)]
+    for name in sorted(files[0].keys() | files[1].keys()):
+        if files[0].get(name) != files[1].get(name):
+            yield f"checkpoints/{name} {'differs' if name in files[0] and name in files[1] else 'is in one of the two only'}"
+
+
+def _below(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.glob("[!.]*/**/*")
+        if path.is_file()
+    }  # fmt: skip
+
+
+def _figures(whole: Path, other: Path) -> Iterator[str]:
+    for name in ("evaluation.json", "ledger.json", "result.json"):
+        contents = [_counts(json.loads((folder / name).read_bytes())) for folder in (whole, other)]
+        if contents[0] != contents[1]:
             yield f"{name} differs"
-    if left := [str(p.relative_to(resumed)) for p in resumed.rglob("*") if ".trainer" in p.name or ".partial" in p.name]:
-        yield f"temporary files are left: {', '.join(sorted(left))}"
+    for path in sorted(whole.glob("training/*.jsonl")):
+        steps = [
+            [_counts(json.loads(line)) for line in file.read_text().splitlines()] if file.is_file() else None
+            for file in (path, other / "training" / path.name)
+        ]
+        if steps[0] != steps[1]:
+            yield f"training/{path.name} differs"
 
 
-def _without_seconds(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_seconds(inner) for key, inner in value.items() if not key.endswith("seconds")}
-    return [_without_seconds(inner) for inner in value] if isinstance(value, list) else value
+_OF_THE_SESSION = ("seconds", "run_id", "folder", "peak_memory", "runtime", "per_second", "step_time", "per_sec")
+"""Parts of the keys of what depends on when, where and how often a run was started."""
+
+
+def _counts(content: Any) -> Any:
+    """JSON data without what depends on the session."""
+    if isinstance(content, dict):
+        return {key: _counts(value) for key, value in content.items() if not any(part in key for part in _OF_THE_SESSION)}
+    return [_counts(item) for item in content] if isinstance(content, list) else content
+
+
+def _leftovers(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob(".*")):
+        if not path.name.endswith((".lock", ".sums", ".sha256")) or not path.is_file():
+            yield f"{path.relative_to(folder)} is left over"

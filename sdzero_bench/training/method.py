@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from sdzero_bench.training.run import Checkpoint, Run
 
 
+VERIFIER_REWARDS = "verifier rewards"
+"""What a method says that learns from nothing else (`Method.supervision`)."""
+
+
 class MethodOptions(Options):
     """Options of a method, set with `--set method.KEY=VALUE`."""
 
@@ -44,7 +48,7 @@ class Method(ABC):
     @property
     def supervision(self) -> str:
         """What the method learns from besides the text of its training questions."""
-        return "verifier rewards"
+        return VERIFIER_REWARDS
 
     @property
     def reviser(self) -> str | None:

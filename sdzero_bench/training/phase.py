@@ -34,6 +34,7 @@ from sdzero_bench.training.callbacks import (
     StopWhereNotFinite,
     last_complete_checkpoint,
     quieten,
+    read_steps,
 )
 from sdzero_bench.training.foreign_trainers import CountTokens, without_generation
 from sdzero_bench.training.micro_batches import MicroBatchLimits
@@ -264,7 +265,10 @@ class TrainingPhase:
             log = StepLog(self.run.folder.training / f"{self.name}.jsonl", book, self.run.ranks.first)
             stop = StopWhereNotFinite(self.name, self.run.folder.training, lambda: getattr(trainer, "batch", None) or {})
             quieten(trainer, *before, stop, log, MarkComplete(self.run.ranks), BarCallback(bar))
-            checkpoint = last_complete_checkpoint(self.work, resume_until) if self.run.ranks.first else None
+            # Nor from one whose steps the log has lost: what is booked of them is counted from it.
+            logged = max((step["step"] for step in read_steps(log.path)), default=0)
+            until = min(resume_until, logged)
+            checkpoint = last_complete_checkpoint(self.work, until) if self.run.ranks.first else None
             try:
                 trainer.train(resume_from_checkpoint=self.run.ranks.from_first(checkpoint))
             finally:

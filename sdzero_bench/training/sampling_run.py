@@ -24,7 +24,7 @@ from sdzero_bench.policies.loading import device, load_model, load_tokenizer, mo
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal, PrivateJournal, Sample
 from sdzero_bench.records.ledger import EVALUATION, Ledger, measures
-from sdzero_bench.records.record_files import LEDGER, read_ledger
+from sdzero_bench.records.record_files import LEDGER
 from sdzero_bench.records.rollouts import Prompt, Rollouts
 from sdzero_bench.records.schema import Budget
 from sdzero_bench.verifiers.pool import VerifierPool
@@ -75,7 +75,7 @@ class SamplingRun(Contexts):
         )
         with ranks.first_goes_first():  # it repairs what a crash left incomplete
             self.journal = Journal(folder.journal) if ranks.first else PrivateJournal(folder.journal)
-        self.saved = read_ledger(folder.path) if (folder.path / LEDGER).exists() else {}
+        self.saved = folder.ledger
         """The ledger of the session before."""
         self.ledger = Ledger.recount(self.budget, self.journal.phases, self.saved)
         self._booked_at = -math.inf
