@@ -87,7 +87,7 @@ class AntiSD(Method):
         entropy = known.total(float(entropies.median()) if len(entropies) else 0.0) / processes
         gate = self.gate(entropy, known)
         u = known.evidence
-        phi = ((u.exp() + 1).log() - math.log(2)) / 2
+        phi = (u.relu() + (-u.abs()).exp().log1p() - math.log(2)) / 2  # softplus without an overflow
         likelihood = known.advantage.unsqueeze(1) - gate * self.options.strength * phi * known.taught.unsqueeze(1)
         return TokenWeights(likelihood, figures={"teacher_entropy": entropy, "gate": gate})
 

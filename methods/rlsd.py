@@ -78,5 +78,9 @@ class RLSD(Method):
         """A_t of the objective."""
         strength = self.options.strength * max(0.0, 1 - known.step / self.options.decay_steps)
         advantage = known.advantage.unsqueeze(1)
-        factor = (advantage.sign() * known.evidence).exp().clamp(1 - self.options.clip, 1 + self.options.clip)
+        factor = (
+            (advantage.sign() * known.evidence * known.taught.unsqueeze(1))
+            .exp()
+            .clamp(1 - self.options.clip, 1 + self.options.clip)
+        )
         return TokenWeights(advantage * (1 - strength + strength * factor))

@@ -94,13 +94,20 @@ class RLTFSD(Method):
         """The policy after one pass over a round's revisions, each with its advantage."""
         from sdzero_bench.training.weighted import weighted_rows, weighted_trainer
 
-        if not any(weight for _, weight in weighted):
-            return policy  # no revision is better or worse than the first tries
         batch = run.config.optimizer.batch_size
-        order = order_of_training([len(example) for example, _ in weighted], 1, batch, run.config.seed)
+        order = order_of_training([len(example) for example, _ in weighted], 1, batch, run.config.seed) if weighted else []
         rows = [weighted[i] for i in full_batches(order, batch)]
-        build = partial(weighted_trainer, self.options.mask_below)
-        return run.train_with(name, policy, weighted_rows(rows), -(-len(rows) // batch), build, self.options.learning_rate)
+        if not any(weight for _, weight in rows):
+            return policy  # no revision is better or worse than the first tries
+        return run.train_with(
+            name,
+            policy,
+            weighted_rows(rows),
+            -(-len(rows) // batch),
+            partial(weighted_trainer, self.options.mask_below),
+            self.options.learning_rate,
+            may_teach_nothing=self.options.mask_below is not None,  # all of a round's tokens may be left out
+        )
 
 
 def _sizes(questions: int, rounds: int) -> list[int]:

@@ -84,7 +84,7 @@ class SDPG(Method):
         if known.reference is not None:
             likelihood = likelihood - self.options.kl_weight * (known.student - known.reference)
         beta = self.options.distill_weight * self.schedule(known.step, known.steps)
-        return TokenWeights(likelihood, beta * (advantage > 0).float())
+        return TokenWeights(likelihood, beta * ((advantage > 0) & known.taught.unsqueeze(1)).float())
 
     def schedule(self, step: int, steps: int) -> float:
         """Factor of beta: it rises from 0 over the first steps, and falls to 0 over the last ones."""

@@ -147,7 +147,7 @@ class TrainingPhase:
         self.use.backward_tokens = tokens
         return self._finish()
 
-    def with_trainer(self, rows: Dataset, steps: int, build: BuildAnyTrainer) -> str:
+    def with_trainer(self, rows: Dataset, steps: int, build: BuildAnyTrainer, may_teach_nothing: bool = False) -> str:
         """Train with the trainer that `build` makes, for `steps` optimiser steps; returns the checkpoint's path.
 
         What its model reads is counted as tokens. Raises `UserError` if the trainer generates text, which no budget would know
@@ -173,7 +173,7 @@ class TrainingPhase:
             if not isinstance(trainer, SteppedTrainer):  # no step has the learning rate 0
                 own: Any = trainer
                 own.create_scheduler = MethodType(SteppedTrainer.create_scheduler, trainer)
-            self._train(trainer, steps, before=[counting])
+            self._train(trainer, steps, before=[counting], may_teach_nothing=may_teach_nothing)
         return self._finish()
 
     def on_policy(self, plan: RolloutPlan, build: BuildTrainer, repeats: int, schedule: RolloutSchedule) -> str:

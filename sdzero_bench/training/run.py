@@ -73,6 +73,7 @@ class Run(SamplingRun):
         steps: int,
         build: BuildAnyTrainer,
         learning_rate: float | None = None,
+        may_teach_nothing: bool = False,
     ) -> Checkpoint:
         """Train `start` for `steps` optimiser steps with any trainer of transformers or TRL that does not generate.
 
@@ -82,8 +83,12 @@ class Run(SamplingRun):
             Called as build(model=..., arguments=..., train_dataset=rows, processing_class=...), it returns the trainer.
             `arguments` are keyword arguments of its configuration: the run's settings of the optimiser, batches, precision and
             checkpoints. The same settings and rows must give the same trainer, since a resumed run builds it again.
+        may_teach_nothing:
+            Whether the weights may stay as they are; otherwise that is an error.
         """
-        return self._trained(name, start, learning_rate, lambda phase: phase.with_trainer(rows, steps, build))
+        return self._trained(
+            name, start, learning_rate, lambda phase: phase.with_trainer(rows, steps, build, may_teach_nothing)
+        )
 
     def train_on_rollouts(
         self,

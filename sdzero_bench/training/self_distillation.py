@@ -21,7 +21,7 @@ from sdzero_bench.training.journaled_rollouts import JournaledRollouts
 from sdzero_bench.training.micro_batches import Batch
 from sdzero_bench.training.on_policy import Attempt, TrainerParts
 from sdzero_bench.training.options import DivergenceOptions, SelfDistillationOptions, TeacherOptions
-from sdzero_bench.training.signal import Evidence, Signal
+from sdzero_bench.training.signal import Contrast, Evidence, Signal
 from sdzero_bench.training.teacher_weights import TeacherWeights
 from sdzero_bench.training.trl_compat import OpenDistillationTrainer
 
@@ -49,6 +49,11 @@ def truncated_to_fit(completion: Sequence[int], prefix: Prefix, student_tokens: 
         # The input contains at most two copies of the completion: dropping half the excess never drops too much.
         ids = ids[: len(ids) - -(-excess // 2)]
     return ids
+
+
+def _same(context: Sequence[int], ids: Sequence[int]) -> Sequence[int]:
+    """A context that does not depend on the completion."""
+    return context
 
 
 class SelfDistillationTrainer(JournaledRollouts, OpenDistillationTrainer):
@@ -107,9 +112,12 @@ class SelfDistillationTrainer(JournaledRollouts, OpenDistillationTrainer):
             ids = drawn
             if teaches:
                 ids = truncated_to_fit(drawn, prefix, self.args.max_completion_length, self.max_teacher_tokens)
+                for context in self.signal.contrast(attempt) if self.signal and self.signal.contrast else ():
+                    ids = truncated_to_fit(ids, partial(_same, context), len(ids), self.max_teacher_tokens)
                 truncated += len(ids) < len(drawn)
-            # A teacher context that leaves no room keeps one token, left out below: TRL has no empty completions.
-            kept.append(ids or drawn[:1])
+            # A context that leaves no room is none. Without a signal one token is kept, and left out below: TRL has no empty
+            # completions.
+            kept.append(ids or (drawn[:1] if self.signal is None else drawn))
             self._prefixes.append(prefix if teaches and ids else None)
         self.log_step(cut=self.total(truncated), taught=self.total(sum(p is not None for p in self._prefixes)))
         return kept
@@ -145,17 +153,8 @@ class SelfDistillationTrainer(JournaledRollouts, OpenDistillationTrainer):
         teacher, entropy = self.read(self.teacher_model, batch, "teacher")
         contrast, contrasted = None, torch.zeros(len(mask), dtype=torch.bool)
         if signal.contrast is not None:
-            own = [[list(ids) for ids in signal.contrast(attempt)] for attempt in self.attempts]
-            most = int(max(self.everyones([float(len(each)) for each in own])))  # type: ignore[arg-type, type-var]
-            contrasted = torch.tensor([bool(each) for each in own])
-            found = []
-            for i in range(most):
-                other = self.with_teacher(
-                    batch, [each[i % len(each)] if each else prompts[row] for row, each in enumerate(own)]
-                )
-                found.append(self.read(self.teacher_model, other, "teacher")[0])
-                read += float(other["teacher_mask"].sum()) + completions
-            contrast = torch.stack(found).logsumexp(0) - math.log(most) if found else torch.zeros_like(teacher)
+            contrast, contrasted, more = self.contrast(batch, signal.contrast, prompts)
+            read += more
         reference = None
         if self.reference_model is not None:
             reference, _ = self.read(self.reference_model, batch, "prompt")
@@ -189,6 +188,23 @@ class SelfDistillationTrainer(JournaledRollouts, OpenDistillationTrainer):
         if weights.divergence is not None:
             batch["divergence_weights"] = weights.divergence * mask
         return batch, read
+
+    def contrast(self, batch: Batch, contexts: Contrast, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, float]:
+        """(`Evidence.contrast`, `Evidence.contrasted`, how many tokens were read for them)."""
+        own = [
+            contexts(attempt) if prefix is not None else ()
+            for attempt, prefix in zip(self.attempts, self._prefixes, strict=True)
+        ]
+        counts, read = torch.tensor([len(each) for each in own]), 0.0
+        result = torch.full(batch["completion_ids"].shape, -math.inf, device=batch["completion_ids"].device)
+        for i in range(int(max(self.everyones([float(count) for count in counts])))):  # type: ignore[arg-type, type-var]
+            # Every row is read, since processes have to read as many micro-batches, and counts where it has an i-th context.
+            other = self.with_teacher(batch, [each[i] if i < len(each) else prompts[row] for row, each in enumerate(own)])
+            found = self.read(self.teacher_model, other, "teacher")[0]
+            result = torch.where((counts > i).to(found.device).unsqueeze(1), torch.logaddexp(result, found), result)
+            read += float(other["teacher_mask"].sum() + batch["completion_mask"].sum())
+        mean = result - counts.clamp(min=1).log().to(result).unsqueeze(1)
+        return mean.where(mean.isfinite(), 0.0), counts > 0, read
 
     def compare(self, student_hidden: Tensor, student_head: Head, teacher_hidden: Tensor, teacher_head: Head) -> PerToken:
         """The divergence of the options."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+Contrast = Callable[[Attempt], Sequence[Sequence[int]]]
+"""attempt -> contrasting contexts as token ids: none, one or several."""
+
 GROUP_STANDARDISED = each_group(standardised)
 
 
@@ -35,13 +38,14 @@ class Evidence:
     teacher_entropy: Tensor
     """[B, C]: entropy of the teacher's distribution before the token."""
     contrast: Tensor | None
-    """[B, C]: log of the mean of teacher(y_t) over the contrasting contexts, if the signal has them."""
+    """[B, C]: log of the mean of teacher(y_t) over the rollout's contrasting contexts, 0 where it has none; None if the signal
+    has none."""
     reference: Tensor | None
     """[B, C]: log pi(y_t) at (x, y_<t) of the policy that training started from, if the signal asks for it."""
     taught: Tensor
     """[B], bool: whether there is a teacher context."""
     contrasted: Tensor
-    """[B], bool: whether there is a contrasting context."""
+    """[B], bool: whether there is a contrasting context; never without a teacher context."""
     reward: Tensor
     """[B]; 0 where there is none."""
     advantage: Tensor
@@ -82,7 +86,7 @@ class Signal:
     weigh: Callable[[Evidence], TokenWeights]
     advantage: Advantage = GROUP_STANDARDISED
     """What `Evidence.advantage` is."""
-    contrast: Callable[[Attempt], Sequence[Sequence[int]]] | None = None
-    """Contexts, as token ids, that the teacher also reads before a rollout: none, one or several."""
+    contrast: Contrast | None = None
+    """Contexts that the teacher also reads before a rollout with a teacher context."""
     reference: bool = False
     """Whether `Evidence.reference` is needed."""

@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     from trl import DPOConfig, KTOConfig
 
 
-class OpenSFTTrainer(SteppedTrainer, SFTTrainer):
-    """SFTTrainer, in micro-batches."""
+class _TokensKept:
+    """What TRL logs as `num_tokens`: kept in the state, as its on-policy trainers do, it goes on when a run is resumed."""
+
+    if TYPE_CHECKING:
+        state: TrainerState
 
     @property
     def _total_train_tokens(self) -> int:
-        """What TRL logs as `num_tokens`: kept in the state, as its on-policy trainers do, it goes on when a run is resumed."""
         return int(self.state.num_input_tokens_seen)
 
     @_total_train_tokens.setter
@@ -45,14 +47,18 @@ class OpenSFTTrainer(SteppedTrainer, SFTTrainer):
         self.state.num_input_tokens_seen = count
 
 
-class OpenDPOTrainer(DPOTrainer):
+class OpenSFTTrainer(_TokensKept, SteppedTrainer, SFTTrainer):
+    """SFTTrainer, in micro-batches."""
+
+
+class OpenDPOTrainer(_TokensKept, DPOTrainer):
     """DPOTrainer on token ids: the columns `prompt_ids`, `chosen_ids` and `rejected_ids`."""
 
     def _prepare_dataset(self, dataset: Dataset, processing_class: object, args: DPOConfig, dataset_name: str) -> Dataset:
         return dataset
 
 
-class OpenKTOTrainer(KTOTrainer):
+class OpenKTOTrainer(_TokensKept, KTOTrainer):
     """KTOTrainer on token ids: the columns `prompt_ids`, `completion_ids` and `label`."""
 
     def _prepare_dataset(self, dataset: Dataset, processing_class: object, args: KTOConfig, dataset_name: str) -> Dataset:

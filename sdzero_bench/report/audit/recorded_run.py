@@ -169,7 +169,14 @@ class RecordedRun(Run):
         return self._unfollowed(name, -(-len(order) // self.config.optimizer.batch_size), options.learning_rate)
 
     def train_with(
-        self, name: str, start: Checkpoint, rows: object, steps: int, build: object, learning_rate: float | None = None
+        self,
+        name: str,
+        start: Checkpoint,
+        rows: object,
+        steps: int,
+        build: object,
+        learning_rate: float | None = None,
+        may_teach_nothing: bool = False,
     ) -> Checkpoint:
         return self._unfollowed(name, steps, learning_rate)
 
