@@ -8,20 +8,16 @@ from statistics import fmean
 
 from pydantic import Field
 
-from sdzero_bench.training.cost import Passes, Typical, signalled
 from sdzero_bench.training.method import Method, MethodOptions
-from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.on_policy import Attempt
-from sdzero_bench.training.options import SelfDistillationOptions, TeacherOptions
-from sdzero_bench.training.recipe import Phase
+from sdzero_bench.training.options import GroupDistillationOptions, TeacherOptions
+from sdzero_bench.training.recipe import Phase, group_distillation
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.signal import Evidence, Signal, TokenWeights
 from sdzero_bench.training.teacher_templates import VerdictTemplate, sibling_of
 
 
-class AntiSDOptions(MethodOptions, SelfDistillationOptions):
-    group_size: int = Field(4, ge=2)
-    """Rollouts per question."""
+class AntiSDOptions(MethodOptions, GroupDistillationOptions):
     strength: float = Field(0.5, gt=0)
     """lambda: weight of the token term while the gate is open."""
     warmup_steps: int = Field(5, gt=0)
@@ -54,18 +50,7 @@ class AntiSD(Method):
     options: AntiSDOptions
 
     def phases(self, questions: int) -> list[Phase]:
-        options = self.options
-        rollouts = questions * options.group_size * options.epochs
-
-        def passes(typical: Typical) -> Passes:
-            student = typical.prompt + typical.completion
-            return signalled(rollouts, student, student + typical.completion, options)
-
-        def needs(lengths: Lengths) -> list[Need]:
-            tokens = lengths.rewritten(options.template) + 2 * lengths.response
-            return [taught("a teacher's prompt with two responses", tokens, options.max_teacher_tokens)]
-
-        return [Phase(self.name, "self_distill", rollouts, passes, needs=needs)]
+        return [group_distillation(self.name, questions, self.options, self.options.template, "sibling")]
 
     def train(self, run: Run) -> Checkpoint:
         options = self.options

@@ -6,20 +6,16 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from sdzero_bench.training.cost import Passes, Typical, signalled
 from sdzero_bench.training.method import Method, MethodOptions
-from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.on_policy import Attempt
-from sdzero_bench.training.options import SelfDistillationOptions, TeacherOptions
-from sdzero_bench.training.recipe import Phase
+from sdzero_bench.training.options import GroupDistillationOptions, TeacherOptions
+from sdzero_bench.training.recipe import Phase, group_distillation
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.signal import Evidence, Signal, TokenWeights
 from sdzero_bench.training.teacher_templates import SolutionTemplate, sibling_of
 
 
-class RLCSDOptions(MethodOptions, SelfDistillationOptions):
-    group_size: int = Field(4, ge=2)
-    """Rollouts per question."""
+class RLCSDOptions(MethodOptions, GroupDistillationOptions):
     negatives: int = Field(4, gt=0)
     """K: wrong siblings that the contrasting teacher reads, at most; their probabilities are averaged."""
     temperature: float = Field(0.02, gt=0)
@@ -55,19 +51,8 @@ class RLCSD(Method):
     options: RLCSDOptions
 
     def phases(self, questions: int) -> list[Phase]:
-        options = self.options
-        rollouts = questions * options.group_size * options.epochs
-
-        def passes(typical: Typical) -> Passes:
-            student = typical.prompt + typical.completion
-            contexts = 1 + min(options.negatives, options.group_size - 2)
-            return signalled(rollouts, student, student + typical.completion, options, contexts)
-
-        def needs(lengths: Lengths) -> list[Need]:
-            tokens = lengths.rewritten(options.template) + 2 * lengths.response
-            return [taught("a teacher's prompt with two responses", tokens, options.max_teacher_tokens)]
-
-        return [Phase(self.name, "self_distill", rollouts, passes, needs=needs)]
+        contexts = 1 + min(self.options.negatives, self.options.group_size - 2)
+        return [group_distillation(self.name, questions, self.options, self.options.template, "sibling", contexts)]
 
     def train(self, run: Run) -> Checkpoint:
         options = self.options

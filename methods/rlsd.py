@@ -6,20 +6,16 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from sdzero_bench.training.cost import Passes, Typical, signalled
 from sdzero_bench.training.method import Method, MethodOptions
-from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.on_policy import Attempt
-from sdzero_bench.training.options import SelfDistillationOptions, TeacherOptions
-from sdzero_bench.training.recipe import Phase
+from sdzero_bench.training.options import GroupDistillationOptions, TeacherOptions
+from sdzero_bench.training.recipe import Phase, group_distillation
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.signal import Evidence, Signal, TokenWeights
 from sdzero_bench.training.teacher_templates import SolutionTemplate, answer_alone
 
 
-class RLSDOptions(MethodOptions, SelfDistillationOptions):
-    group_size: int = Field(4, ge=2)
-    """Rollouts per question."""
+class RLSDOptions(MethodOptions, GroupDistillationOptions):
     strength: float = Field(0.5, ge=0, le=1)
     """How much of the advantage the teacher modulates at first; it falls linearly to 0."""
     decay_steps: int = Field(50, gt=0)
@@ -51,17 +47,7 @@ class RLSD(Method):
     options: RLSDOptions
 
     def phases(self, questions: int) -> list[Phase]:
-        rollouts = questions * self.options.group_size * self.options.epochs
-
-        def passes(typical: Typical) -> Passes:
-            student = typical.prompt + typical.completion
-            return signalled(rollouts, student, student, self.options)
-
-        def needs(lengths: Lengths) -> list[Need]:
-            tokens = lengths.rewritten(self.options.template, "answer") + lengths.response
-            return [taught("a prompt with its gold answer and a response", tokens, self.options.max_teacher_tokens)]
-
-        return [Phase(self.name, "self_distill", rollouts, passes, needs=needs)]
+        return [group_distillation(self.name, questions, self.options, self.options.template, "answer")]
 
     def train(self, run: Run) -> Checkpoint:
         shown = {q.id: answer_alone(q) if q.answer else run.demonstration(q) for q in run.questions}

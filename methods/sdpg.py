@@ -6,20 +6,16 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from sdzero_bench.training.cost import Passes, Typical, signalled
 from sdzero_bench.training.method import Method, MethodOptions
-from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.on_policy import Attempt
-from sdzero_bench.training.options import SelfDistillationOptions, TeacherOptions
-from sdzero_bench.training.recipe import Phase
+from sdzero_bench.training.options import GroupDistillationOptions, TeacherOptions
+from sdzero_bench.training.recipe import Phase, group_distillation
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.signal import Evidence, Signal, TokenWeights
 from sdzero_bench.training.teacher_templates import SolutionTemplate, answer_alone
 
 
-class SDPGOptions(MethodOptions, SelfDistillationOptions):
-    group_size: int = Field(4, ge=2)
-    """Rollouts per question."""
+class SDPGOptions(MethodOptions, GroupDistillationOptions):
     distill_weight: float = Field(1e-3, ge=0)
     """beta: weight of the divergence on rollouts with a positive advantage."""
     warmup: float = Field(0.125, ge=0, le=1)
@@ -54,17 +50,11 @@ class SDPG(Method):
 
     def phases(self, questions: int) -> list[Phase]:
         options = self.options
-        rollouts = questions * options.group_size * options.epochs
-
-        def passes(typical: Typical) -> Passes:
-            student = typical.prompt + typical.completion
-            return signalled(rollouts, student, student, options, reference=options.kl_weight > 0, distils=True)
-
-        def needs(lengths: Lengths) -> list[Need]:
-            tokens = lengths.rewritten(options.template, "answer") + lengths.response
-            return [taught("a prompt with its gold answer and a response", tokens, options.max_teacher_tokens)]
-
-        return [Phase(self.name, "self_distill", rollouts, passes, needs=needs)]
+        return [
+            group_distillation(
+                self.name, questions, options, options.template, "answer", 1, options.kl_weight > 0, distils=True
+            )
+        ]
 
     def train(self, run: Run) -> Checkpoint:
         options = self.options

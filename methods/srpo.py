@@ -7,20 +7,16 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from sdzero_bench.training.advantages import centred, each_group
-from sdzero_bench.training.cost import Passes, Typical, signalled
 from sdzero_bench.training.method import Method, MethodOptions
-from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.on_policy import Attempt
-from sdzero_bench.training.options import DivergenceOptions, SelfDistillationOptions, TeacherOptions
-from sdzero_bench.training.recipe import Phase
+from sdzero_bench.training.options import DivergenceOptions, GroupDistillationOptions, TeacherOptions
+from sdzero_bench.training.recipe import Phase, group_distillation
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.signal import Evidence, Signal, TokenWeights
 from sdzero_bench.training.teacher_templates import SolutionTemplate, sibling_of
 
 
-class SRPOOptions(MethodOptions, SelfDistillationOptions):
-    group_size: int = Field(4, ge=2)
-    """Rollouts per question."""
+class SRPOOptions(MethodOptions, GroupDistillationOptions):
     entropy_weight: float = Field(1.0, ge=0)
     """b: a token's divergence is weighted by exp(-b H), where H is the entropy of the teacher's distribution."""
     template: SolutionTemplate = "{prompt}\n\nA correct solution:\n\n{solution}\n\nNow solve the question correctly."
@@ -48,17 +44,7 @@ class SRPO(Method):
     options: SRPOOptions
 
     def phases(self, questions: int) -> list[Phase]:
-        rollouts = questions * self.options.group_size * self.options.epochs
-
-        def passes(typical: Typical) -> Passes:
-            student = typical.prompt + typical.completion
-            return signalled(rollouts, student, student + typical.completion, self.options, distils=True)
-
-        def needs(lengths: Lengths) -> list[Need]:
-            tokens = lengths.rewritten(self.options.template) + 2 * lengths.response
-            return [taught("a teacher's prompt with two responses", tokens, self.options.max_teacher_tokens)]
-
-        return [Phase(self.name, "self_distill", rollouts, passes, needs=needs)]
+        return [group_distillation(self.name, questions, self.options, self.options.template, "sibling", distils=True)]
 
     def train(self, run: Run) -> Checkpoint:
         options = self.options

@@ -70,6 +70,13 @@ class SelfDistillationOptions(Options):
     optimizer: OwnOptimizer = OwnOptimizer()
 
 
+class GroupDistillationOptions(SelfDistillationOptions):
+    """Self-distillation on groups of rollouts, whose rewards are compared."""
+
+    group_size: int = Field(4, ge=2)
+    """Rollouts per question."""
+
+
 class PolicyGradientOptions(Options):
     """A policy gradient on groups of verified rollouts, whatever its objective."""
 

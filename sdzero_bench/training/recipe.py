@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sdzero_bench.training.cost import Passes, Typical, TypicalSample, answer, reinforcing
-from sdzero_bench.training.needs import Lengths, Need
+from sdzero_bench.training.cost import Passes, Typical, TypicalSample, answer, reinforcing, signalled
+from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.needs import response as sampled_response
-from sdzero_bench.training.options import PolicyGradientOptions
+from sdzero_bench.training.options import GroupDistillationOptions, PolicyGradientOptions
 
 
 def _completion(typical: Typical) -> float:
@@ -76,3 +76,41 @@ def policy_gradient(name: str, questions: int, options: PolicyGradientOptions, u
         return reinforcing(rollouts, typical.prompt + typical.completion, updates, without_gradient, reference)
 
     return Phase(name, "policy_gradient", rollouts, passes)
+
+
+def group_distillation(
+    name: str,
+    questions: int,
+    options: GroupDistillationOptions,
+    template: str,
+    shown: Literal["sibling", "answer"],
+    contexts: int = 1,
+    reference: bool = False,
+    distils: bool = False,
+) -> Phase:
+    """The phase of self-distillation with a signal (signal.py) over all questions.
+
+    template:
+        What the teacher reads, with another rollout or the gold answer as the solution, as `shown` says.
+    contexts, reference, distils:
+        As for `cost.signalled`.
+    """
+    rollouts = questions * options.group_size * options.epochs
+    by_sibling = shown == "sibling"
+
+    def passes(typical: Typical) -> Passes:
+        student = typical.prompt + typical.completion
+        teacher = student + typical.completion * by_sibling
+        return signalled(rollouts, student, teacher, options, contexts, reference, distils)
+
+    def needs(lengths: Lengths) -> list[Need]:
+        if by_sibling:
+            what, tokens = "a teacher's prompt with two responses", lengths.rewritten(template) + 2 * lengths.response
+        else:
+            what, tokens = (
+                "a prompt with its gold answer and a response",
+                lengths.rewritten(template, "answer") + lengths.response,
+            )
+        return [taught(what, tokens, options.max_teacher_tokens)]
+
+    return Phase(name, "self_distill", rollouts, passes, needs=needs)
