@@ -72,7 +72,7 @@ lines = st.lists(st.one_of(right, tested, rows, values), max_size=8).map(_as_lin
 arrays = st.lists(right | rows, max_size=8).map(lambda those: json.dumps(those).encode())
 strange = st.one_of(
     st.sampled_from(
-        [b"[" * 100_000, b'{"question": ' * 30_000, b"1" * 5000, b"NaN\n", b"\xef\xbb\xbf{}\n", b"PAR1PAR1", b"\x1f\x8b\x08"]
+        [b"[" * 5_000, b'{"question": ' * 30_000, b"1" * 5000, b"NaN\n", b"\xef\xbb\xbf{}\n", b"PAR1PAR1", b"\x1f\x8b\x08"]
     ),
     st.binary(max_size=60),
     st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")),

@@ -71,7 +71,7 @@ documents = st.one_of(
     st.builds(
         lambda piece, times: piece * times,
         st.sampled_from(["[", "{a: ", "- ", "a:\n ", "? ", "&a [*a, "]),
-        st.integers(1, 3000),
+        st.integers(1, 1000),
     ),
     st.text(max_size=60),
     st.binary(max_size=40),
