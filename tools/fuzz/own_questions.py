@@ -15,7 +15,7 @@ from sdzero_bench.runs import registry
 from sdzero_bench.tasks.own.files import SPLITS
 from sdzero_bench.tasks.question_file import _task
 from sdzero_bench.verifiers.equip import require_readable
-from tools.fuzz.bounded import fault
+from tools.fuzz.bounded import BOUND, YAML_BOUND, fault
 from tools.fuzz.hunting import Target
 
 FIELDS = [
@@ -117,10 +117,10 @@ class QuestionFiles:
         name, content = case
         path = Path(self._folder.name) / name
         path.write_bytes(content)
+        own = name.endswith(("yaml", "yml"))
 
         def load() -> None:
             _task.cache_clear()  # every case is another file of the same name
-            own = name.endswith(("yaml", "yml"))
             cls = registry.task(str(path) if own else f"file:{path}")
             task = cls(cls.Options(**({"path": str(self._rows)} if own else {})))
             for split in SPLITS:
@@ -133,7 +133,7 @@ class QuestionFiles:
                     task.prompt(question)
                     task.demonstration(question)
 
-        return fault(load)
+        return fault(load, bound=YAML_BOUND if own else BOUND)
 
 
 def target() -> Target:
