@@ -81,6 +81,8 @@ def resolve(
     for layer in layers:
         section = layer.get("task")
         chosen = section.get("name", chosen) if isinstance(section, dict) else chosen
+    if not isinstance(chosen, str):
+        raise UserError(f"task.name: input should be a name (given: {chosen!r})")
     registry.task(chosen)
     # Options of another method or task than the preset's must not linger.
     if chosen != settings["task"]["name"]:

@@ -12,6 +12,8 @@ from sdzero_bench.core.errors import UserError
 
 BOUND = 2.0
 """Seconds of CPU time that a call may take."""
+YAML_BOUND = 10.0
+"""The same for YAML: PyYAML reads a thousand open brackets in seconds."""
 GIVEN_UP = 20.0
 """Seconds of CPU time after which it is interrupted."""
 

@@ -15,7 +15,7 @@ from sdzero_bench.runs import registry
 from sdzero_bench.tasks.own.files import SPLITS
 from sdzero_bench.tasks.question_file import _task
 from sdzero_bench.verifiers.equip import require_readable
-from tools.fuzz.bounded import fault
+from tools.fuzz.bounded import BOUND, YAML_BOUND, fault
 from tools.fuzz.hunting import Target
 
 FIELDS = [
@@ -72,7 +72,7 @@ lines = st.lists(st.one_of(right, tested, rows, values), max_size=8).map(_as_lin
 arrays = st.lists(right | rows, max_size=8).map(lambda those: json.dumps(those).encode())
 strange = st.one_of(
     st.sampled_from(
-        [b"[" * 100_000, b'{"question": ' * 30_000, b"1" * 5000, b"NaN\n", b"\xef\xbb\xbf{}\n", b"PAR1PAR1", b"\x1f\x8b\x08"]
+        [b"[" * 5_000, b'{"question": ' * 30_000, b"1" * 5000, b"NaN\n", b"\xef\xbb\xbf{}\n", b"PAR1PAR1", b"\x1f\x8b\x08"]
     ),
     st.binary(max_size=60),
     st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")),
@@ -117,10 +117,10 @@ class QuestionFiles:
         name, content = case
         path = Path(self._folder.name) / name
         path.write_bytes(content)
+        own = name.endswith(("yaml", "yml"))
 
         def load() -> None:
             _task.cache_clear()  # every case is another file of the same name
-            own = name.endswith(("yaml", "yml"))
             cls = registry.task(str(path) if own else f"file:{path}")
             task = cls(cls.Options(**({"path": str(self._rows)} if own else {})))
             for split in SPLITS:
@@ -133,7 +133,7 @@ class QuestionFiles:
                     task.prompt(question)
                     task.demonstration(question)
 
-        return fault(load)
+        return fault(load, bound=YAML_BOUND if own else BOUND)
 
 
 def target() -> Target:

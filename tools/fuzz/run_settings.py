@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.runs import registry
 from sdzero_bench.runs.config import resolve
-from tools.fuzz.bounded import fault
+from tools.fuzz.bounded import YAML_BOUND, fault
 from tools.fuzz.hunting import Target
 
 SECTIONS = {name: field.annotation for name, field in RunConfig.model_fields.items()}
@@ -71,7 +71,7 @@ documents = st.one_of(
     st.builds(
         lambda piece, times: piece * times,
         st.sampled_from(["[", "{a: ", "- ", "a:\n ", "? ", "&a [*a, "]),
-        st.integers(1, 3000),
+        st.integers(1, 1000),
     ),
     st.text(max_size=60),
     st.binary(max_size=40),
@@ -89,7 +89,7 @@ class ConfigFiles:
         method, document, assigned = case
         encoded = document if isinstance(document, bytes) else document.encode("utf-8", "surrogatepass")
         self._file.write_bytes(encoded)
-        return fault(lambda: resolve(method, "micro", self._file if encoded else None, assigned))
+        return fault(lambda: resolve(method, "micro", self._file if encoded else None, assigned), bound=YAML_BOUND)
 
 
 def target() -> Target:

@@ -42,7 +42,7 @@ def _came_of_it(process: Forked) -> str:
 def _wrong(reader: RecordReader, command: str, process: Forked, said: dict[str, Any], file: Path, digest: str) -> str | None:
     """What is wrong with how a command on a damaged record ended."""
     if process.returncode == 2:
-        return refusal(process, names=file.name)
+        return refusal(process, names=file.name.removesuffix(".xz"))
     if "Traceback" in process.stderr:
         return "a traceback was printed"
     if command == "validate" and process.returncode == 1:
