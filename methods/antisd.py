@@ -37,10 +37,11 @@ class AntiSD(Method):
     Algorithm 1. Objective: A_t log pi(y_t) with A_t = A - g lambda phi(u_t), phi(u) = (softplus(u) - log 2) / 2 and u_t =
     log teacher(y_t) - log pi(y_t), which ascends the Jensen-Shannon divergence of student and teacher; A = (r - mean(r)) /
     (std(r) + 1e-4) within a group. The gate g is 1 or 0 by the median over the batch of the teacher's entropy, compared
-    with that of the first steps.
-    Departures: where no other rollout of the group is correct, there is no token term, where the paper takes the gold
-    solution; with several processes, the median is the mean of theirs; groups of 4 to fit the budget, where the paper has
-    8.
+    with that of the first steps: their mean, and open after them unless it closes, neither of which the paper states.
+    Departures: where no other rollout of the group is correct, there is no token term, and the entropy is that of the policy
+    at the question alone, where the paper takes the gold solution; a program's verdict is correct or incorrect, where the
+    paper says how many tests it passes; with several processes, the median is the mean of theirs; groups of 4 to fit the
+    budget, where the paper has 8; the template has its own wording.
     """
 
     name = "antisd"

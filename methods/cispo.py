@@ -22,8 +22,8 @@ class CISPO(Method):
 
     Paper: MiniMax 2025, "MiniMax-M1", arXiv 2506.13585, equations 4 and 5. Objective: sg(min(w, max_ratio)) A log pi(y_t) of
     each token, where w is its importance ratio, A the advantage of `grpo` and sg stops the gradient. The loss is TRL's.
-    Departures: the mean is over the tokens of a batch, where the paper's is over those of a group; no dynamic sampling and no
-    length penalty, which a fixed budget of samples does not allow.
+    Departures: the mean is over the tokens of a batch, where the paper's is over those of a group; no dynamic sampling, which a
+    fixed budget of samples does not allow, and no length penalty.
     """
 
     name = "cispo"

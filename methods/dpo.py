@@ -32,8 +32,9 @@ class DPO(Method):
     Paper: Pang et al. 2024, "Iterative Reasoning Preference Optimization", arXiv 2404.19733. Objective of a round that
     starts from M: -log sigmoid(beta [log pi(w | x) / M(w | x) - log pi(l | x) / M(l | x)]) - nll_weight log pi(w | x) /
     |w|, over pairs of a correct response w and an incorrect one l by M. Both losses are TRL's DPOTrainer.
-    Departures: 2 samples per question and round to fit the budget; a question without a correct sample has no pair, where
-    the paper takes gold solutions on GSM8K and MATH; the second term is a mean over the tokens of a micro-batch.
+    Departures: 2 rounds of 2 samples per question to fit the budget, where the paper has 3 or 4 rounds and more samples; a
+    question without a correct sample has no pair, where the paper takes gold solutions on GSM8K and MATH; the second term is
+    a mean over the tokens of a micro-batch, where the paper's is over each response first.
     """
 
     name = "dpo"

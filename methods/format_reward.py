@@ -29,7 +29,8 @@ class FormatReward(Method):
 
     Source: the format reward of Shao et al. 2025, "Spurious Rewards: Rethinking Training Signals in RLVR", arXiv 2506.10947.
     Objective: that of `grpo` with its loss dapo, and the reward 1 for any final answer that can be extracted, and for any
-    program that compiles.
+    program that compiles, in a response that has come to its end.
+    Departure: the verifier looks for the answer as it does for every method, where the paper asks for a box that is not empty.
     """
 
     name = "format_reward"

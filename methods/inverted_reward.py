@@ -24,6 +24,7 @@ class InvertedReward(Method):
 
     Source: the incorrect rewards of Shao et al. 2025, "Spurious Rewards: Rethinking Training Signals in RLVR", arXiv
     2506.10947. Objective: that of `grpo` with its loss dapo, and the reward 1 - r.
+    Departure: any incorrect response is rewarded, where the paper's labels are incorrect answers.
     """
 
     name = "inverted_reward"

@@ -25,10 +25,12 @@ class KTO(Method):
 
     Paper: Ethayarajh et al. 2024, "KTO: Model Alignment as Prospect Theoretic Optimization", arXiv 2402.01306, equation 8.
     Objective, with R = log pi(y | x) / base(y | x): lambda_D (1 - sigmoid(beta (R - z))) for correct samples of the base policy
-    and lambda_U (1 - sigmoid(beta (z - R))) for incorrect ones, where z estimates kl(policy, base policy) from the completions
-    of other prompts in the micro-batch. The loss is TRL's KTOTrainer.
-    Departures: the weights lambda are set so that both kinds count alike, however many there are of each; the samples are the
-    base policy's own.
+    and lambda_U (1 - sigmoid(beta (z - R))) for incorrect ones, where z estimates kl(policy, base policy): the mean of R over
+    the rows of a micro-batch, each with the completion of the row before, and at least 0. The smaller kind weighs more, so
+    that lambda_D times the number of correct samples is lambda_U times that of incorrect ones, which is within equation 9.
+    The loss is TRL's KTOTrainer.
+    Departures: the samples are the base policy's own, and the verifier judges them, where the paper has given responses with
+    labels of people; a row's completion for z may answer the same question.
     """
 
     name = "kto"

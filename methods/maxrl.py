@@ -19,8 +19,9 @@ class MaxRL(Method):
     Paper: Tajwar et al. 2026, "Maximum Likelihood Reinforcement Learning", arXiv 2602.02710. Objective: A_i log pi(y_i | x) of
     each token, with the verifier's binary rewards r of a group A_i = (r_i - mean(r)) / mean(r), and 0 for a group without a
     correct rollout. In expectation over large groups the gradient is that of log p(correct | x).
-    Departures: groups of 4 to fit the budget, where the paper has 16; one update per batch, as in its own runs, so that no
-    ratio is clipped.
+    The mean is over the tokens of a batch, and there is one update per batch, as in the paper's runs, so that no ratio is
+    clipped.
+    Departure: groups of 4 to fit the budget, where the paper has 16 or more.
     """
 
     name = "maxrl"

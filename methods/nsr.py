@@ -25,7 +25,8 @@ class NSR(Method):
     Objective: the clipped importance-weighted advantage of each token (see `grpo`) with A = -1 for an incorrect response and
     A = `positive_weight` for a correct one, without a baseline.
     Departures: correct rollouts stay in the batch with the advantage 0, so that the loss is divided by their tokens too; no
-    entropy bonus; one update per batch by default, so that no ratio is clipped.
+    entropy bonus; groups of 4 to fit the budget, where the paper has 8; one update per batch by default, so that no ratio is
+    clipped.
     """
 
     name = "nsr"

@@ -21,7 +21,8 @@ class RAFTPlusPlus(Method):
 
     Paper: Xiong et al. 2025, "A Minimalist Approach to LLM Reasoning: from Rejection Sampling to Reinforce", arXiv
     2504.11343. Objective: min(w A, clip(w, 0.8, 1.2) A) of each token, where w is its importance ratio, A = 1 for a correct
-    response and 0 for an incorrect one; the mean is over all tokens of a batch.
+    response and 0 for an incorrect one. The mean is over all tokens of a batch, those of incorrect responses included, as in
+    the authors' code; the paper's formula is a mean over each response first.
     Departures: no KL penalty, where the authors' script has one of weight 0.001; no entropy bonus.
     """
 

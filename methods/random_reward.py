@@ -27,6 +27,7 @@ class RandomReward(Method):
 
     Source: Shao et al. 2025, "Spurious Rewards: Rethinking Training Signals in RLVR", arXiv 2506.10947. Objective: that of
     `grpo` with its loss dapo, and as the reward of each rollout a coin that is 1 or 0 with equal probability.
+    Departure: one update per batch, so that no ratio is clipped; the paper explains its gains by the bias of clipping.
     """
 
     name = "random_reward"

@@ -25,7 +25,8 @@ class ReinforcePlusPlus(Method):
     arXiv 2501.03262, equations 5 to 7. Objective: the clipped importance-weighted advantage of each token (see `grpo`), the
     mean over a response's tokens and then over responses, with A = (a - mean(a)) / (std(a) + 1e-4) over the batch, where a is
     the reward, less the group's mean with `group_baseline`.
-    Departure: no KL penalty by default, as in SD-Zero's GRPO baseline.
+    Departures: no KL penalty by default, as in SD-Zero's GRPO baseline; with `kl_weight` it is TRL's estimate (k3) in the
+    loss, where the paper has k2 in the loss, or k1 in the reward without a group's baseline.
     """
 
     name = "reinforcepp"

@@ -40,8 +40,10 @@ class RLCSD(Method):
     A, and 0 where A is 0; that of all others is A = (r - mean(r)) / (std(r) + 1e-4). The loss is the mean of -A_t log
     pi(y_t) over the others, plus eta times that over tokens with a token reward. Groups without both a correct and an
     incorrect response, and rollouts without both kinds of siblings, are left out.
-    Departures: groups of 4 to fit the budget, where the paper has 8, so that more are left out; an incorrect sibling counts
-    whether or not it states an answer; one update per batch, so that no ratio is clipped.
+    Departures: groups of 4 to fit the budget, where the paper has 8, so that more are left out; the right sibling is the first
+    one, where the authors' code draws one; an incorrect sibling counts whether or not it states an answer; both means are over
+    the tokens of a batch, where the code's are over those of a micro-batch; one update per batch, so that no ratio is clipped;
+    the template has its own wording.
     """
 
     name = "rlcsd"

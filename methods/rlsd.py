@@ -35,8 +35,10 @@ class RLSD(Method):
     clip(exp(sign(A) u_t), 1 - clip, 1 + clip)), where A = (r - mean(r)) / (std(r) + 1e-4) within a group, u_t = log
     teacher(y_t) - log pi(y_t), and s falls from `strength` to 0.
     Departures: the teacher reads the gold answer (the gold solution for tasks without answers), where the paper also has
-    verified reasoning traces; the mean is over the tokens of a batch; groups of 4 to fit the budget, where the paper's
-    followers have 8; one update per batch, so that no ratio is clipped.
+    verified reasoning traces; the mean is over the tokens of a batch, where the paper's is over each response first; one
+    update per batch, so that no ratio is clipped. The authors' code is not public: `strength`, `decay_steps`, `clip` and the
+    current policy as the teacher are those of later papers that compare with it, whose groups are of 8, and here of 4 to fit
+    the budget.
     """
 
     name = "rlsd"

@@ -39,7 +39,9 @@ class RLTFSD(Method):
     x, an incorrect y0 and the feedback on it.
     Departures: the feedback is the verifier's verdict in SD-Zero's words, where the paper has a judge's text, and reports
     that a verdict alone is worth less; the distillation term alone, without the policy gradient on both turns that the
-    paper adds; a round has several updates on samples of the same policy; the mean is over the tokens of a batch.
+    paper adds; a round has several updates on samples of the same policy; the loss is the mean over the tokens of a batch,
+    where the authors' code has a sum; 2 first tries per question to fit the budget, where the paper has 8. The mask of
+    unlikely tokens is in the authors' code alone; its baseline is another than the paper's, which is taken here.
     """
 
     name = "rltf_sd"

@@ -38,7 +38,8 @@ class SDPG(Method):
     teacher being the current policy with the answer in its prompt, and beta rising to its value and falling to 0.
     Departures: the teacher reads the gold answer alone (the gold solution for tasks without answers), as in the public code,
     where the paper has text of another model; groups of 4 to fit the budget, where the paper has 8; one update per batch, so
-    that no ratio is clipped. The public code has neither the gate on A nor the schedule of beta.
+    that no ratio is clipped; the template has its own wording. The gate on A and the schedule of beta are the paper's; the
+    authors' script switches both off.
     """
 
     name = "sdpg"

@@ -34,7 +34,8 @@ class SRPO(Method):
     tokens; for all others, the policy gradient A log pi(y_t) with A = r - mean(r) within the group. One mean over all
     tokens of a batch.
     Departures: the divergence is exact over the vocabulary, where the paper takes the top 100 and the rest; groups of 4 to
-    fit the budget, where the paper has 8; one update per batch, so that no ratio is clipped.
+    fit the budget, where the paper has 8; one update per batch, so that no ratio is clipped, and none weighs the divergence;
+    the template has its own wording.
     """
 
     name = "srpo"

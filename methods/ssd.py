@@ -29,8 +29,9 @@ class SSD(Method):
     -log pi(y | x) over samples y of the base policy, which are not verified. What can be learned comes from how they are drawn:
     the paper samples at temperature 1.6 with top-k 20 and top-p 0.8. At temperature 1 and top-p 1, the presets' defaults, the
     expected gradient at the base policy is 0, and this is the control of what fine-tuning does without any signal.
-    Departures: samples are drawn as for every other method (`sampling.temperature`, `sampling.top_p`; there is no top-k); the
-    shortest samples are kept, where the authors' code drops empty ones and the shortest tenth.
+    Departures: samples are drawn as for every other method (`sampling.temperature`, `sampling.top_p`; there is no top-k), 4 per
+    question, where the paper has 1; the shortest samples are kept, where the authors' code drops empty ones and the shortest
+    tenth.
     """
 
     name = "ssd"

@@ -35,8 +35,9 @@ class STaR(Method):
     Paper: Zelikman et al. 2022, "STaR: Bootstrapping Reasoning With Reasoning", arXiv 2203.14465. Objective of a round:
     -log pi(y | x) over correct y of the last round's policy, starting again from the base policy; a question without a
     correct one is asked again with its gold answer shown, and what is then correct is trained on without it.
-    Departures: the number of epochs per round is RFT's, where the paper's steps grow by a fifth each round; no few-shot
-    prompts; the hint has its own wording, and is the gold solution for tasks without answers, such as programs.
+    Departures: 2 rounds, where the paper goes on for as long as they help; the number of epochs per round is RFT's, where the
+    paper's steps grow by a fifth each round; no few-shot prompts; the hint has its own wording, and is the answer alone, where
+    the paper shows the worked solution on GSM8K; for tasks without answers, such as programs, it is the gold solution.
     """
 
     name = "star"

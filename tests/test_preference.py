@@ -207,6 +207,21 @@ def test_the_kl_of_kto_is_estimated_within_each_micro_batch(tokenizer: Any, tmp_
     assert list(dataset["KL_completion_ids"]) == [own[i] for i in (2, 0, 1, 5, 3, 4, 6)]
 
 
+@pytest.mark.parametrize(("batch", "expected"), [(6, (2, 3)), (9, (3, 3)), (5, (5, 1)), (1, None)])
+def test_kto_has_micro_batches_of_two_rows_where_one_is_set(
+    batch: int, expected: tuple[int, int] | None, tokenizer: Any, tmp_path: Path
+) -> None:
+    """As in the presets for large models: the KL could not be estimated, and TRL refuses."""
+    rows = [judged(tokenizer)[i % 4] for i in range(batch)]
+    settings = {"size": 1, "gradient_accumulation_steps": batch}
+    if expected is None:
+        with pytest.raises(UserError, match=r"raise optimizer\.batch_size"):
+            ours(tokenizer, tmp_path, rows, PreferenceOptions(), **settings)
+    else:
+        args = ours(tokenizer, tmp_path, rows, PreferenceOptions(), **settings).args
+        assert (args.per_device_train_batch_size, args.gradient_accumulation_steps) == expected
+
+
 @pytest.mark.parametrize("kind", ["pairs", "judged"])
 def test_tokens_of_every_pass_are_counted(kind: str, tokenizer: Any, tmp_path: Path) -> None:
     """DPO: two sequences a pair, with a gradient, and before the first step by the reference. KTO: a sequence with a gradient,

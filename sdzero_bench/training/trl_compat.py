@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -51,14 +52,38 @@ class OpenSFTTrainer(_TokensKept, SteppedTrainer, SFTTrainer):
     """SFTTrainer, in micro-batches."""
 
 
-class OpenDPOTrainer(_TokensKept, DPOTrainer):
+class _ReferenceInItsFolder:
+    """The log-probabilities of the reference policy are in a file of the trainer's folder, which all processes read.
+
+    TRL gives rows that are in memory a file with a random name in each process, and the first one writes its own alone. The
+    file of an earlier session is computed again, so that its tokens are counted.
+    """
+
+    if TYPE_CHECKING:
+        args: Any
+        accelerator: Any
+
+    def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
+        path = Path(self.args.output_dir) / f"reference.{name}.arrow"
+        if self.accelerator.is_main_process:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+        self.accelerator.wait_for_everyone()
+        rows: Any = dataset
+        rows._get_cache_file_path = lambda fingerprint: str(path)
+        parent: Any = super()
+        found: Dataset = parent._precompute_ref_logps(rows, name, batch_size)
+        return found
+
+
+class OpenDPOTrainer(_ReferenceInItsFolder, _TokensKept, DPOTrainer):
     """DPOTrainer on token ids: the columns `prompt_ids`, `chosen_ids` and `rejected_ids`."""
 
     def _prepare_dataset(self, dataset: Dataset, processing_class: object, args: DPOConfig, dataset_name: str) -> Dataset:
         return dataset
 
 
-class OpenKTOTrainer(_TokensKept, KTOTrainer):
+class OpenKTOTrainer(_ReferenceInItsFolder, _TokensKept, KTOTrainer):
     """KTOTrainer on token ids: the columns `prompt_ids`, `completion_ids` and `label`."""
 
     def _prepare_dataset(self, dataset: Dataset, processing_class: object, args: KTOConfig, dataset_name: str) -> Dataset:
