@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
 
-.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map micro-model leaderboard reproduce report readme
-.PHONY: screenshot math-verifiers clean
+.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page micro-model leaderboard reproduce report readme
+.PHONY: screenshot math-verifiers torture fuzz clean
 .DEFAULT_GOAL := run
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -69,14 +69,19 @@ lint: $(VENV)/installed
 map: $(VENV)/installed
 	$(BIN)/python -m tools.source_map CONTRIBUTING.md
 
+# docs/methods.md: the table of all methods.
+methods-page: $(VENV)/installed
+	$(BIN)/python -m tools.methods_table docs/methods.md
+
 # Rebuilds the embedded model from scratch, in place.
 micro-model: $(VENV)/installed
 	$(BIN)/python -m tools.micro_model.build --out tasks/micro_world/sums_and_programs $(EXTRA)
 
-# Every method on 5 seeds of both micro tasks, and on half of the questions of micro-arith, 3 seeds: about 3 hours on 2 cores.
+# The methods of the README's table on 5 seeds of both micro tasks, and on half of the questions of micro-arith, 3 seeds: about 3 hours on 2 cores.
 # If it is interrupted, the same command resumes it. Two runs at a time on one core each are faster than one run on two.
 JOBS ?= 2
-SWEEP := sdzero-bench sweep --methods all --set evaluation.revise=false --out runs/leaderboard
+BOARD := base,sft,rft,rest_em,grpo,rloo,srt,sdzero,sdpo,sdft,opsd
+SWEEP := sdzero-bench sweep --methods $(BOARD) --set evaluation.revise=false --out runs/leaderboard
 leaderboard: $(VENV)/installed
 	$(BIN)/$(SWEEP) --tasks micro-arith,micro-code --seeds 5 --jobs $(JOBS)
 	$(BIN)/$(SWEEP) --tasks micro-arith --seeds 3 --parts 0.5 --jobs $(JOBS)
@@ -108,6 +113,17 @@ screenshot: $(VENV)/installed
 # docs/math_verifiers.md: our math verifier compared with others, on the cases of docs/math_cases.yaml.
 math-verifiers: $(VENV)/installed
 	$(BIN)/python -m tools.math_agreement docs/math_cases.yaml docs/math_verifiers.md
+
+# Kills runs of every method and resumes them, damages every kind of file, runs 5,000 hostile programs and draws 100,000 samples:
+# about 40 minutes on 2 cores. Writes what came of it into results/torture, and fails if something did not hold.
+# One part alone, with its options: python -m tools.torture --help
+torture: $(VENV)/installed
+	$(BIN)/python tools/system_programs.py
+	$(BIN)/python -m tools.torture all $(EXTRA)
+
+# 100,000 random answers, programs, settings, question files and records: none may get anything but a verdict or a clear error.
+fuzz: $(VENV)/installed
+	$(BIN)/python -m tools.fuzz $(EXTRA)
 
 clean:
 	rm -rf $(VENV) .venv-vllm build dist *.egg-info

@@ -59,11 +59,15 @@ class TimedJournal(Journal):
         self.seconds += time.perf_counter() - started
 
 
+def _budget(n: int) -> Budget:
+    return Budget(question_set="0" * 16, questions=n, samples=n, new_tokens_per_sample=TOKENS)
+
+
 def draw(n: int) -> dict[str, Any]:
     """One phase of n samples, read once afterwards as a method reads it."""
     with tempfile.TemporaryDirectory() as folder:
         journal = TimedJournal(Path(folder))
-        ledger = Ledger.recount(Budget("f", n, n, TOKENS), journal.phases, {})
+        ledger = Ledger.recount(_budget(n), journal.phases, {})
         rollouts = Rollouts(journal, ledger, StubVerifier(), lambda ids: "x" * 4 * TOKENS)  # type: ignore[arg-type]
         # One object for all, so that what the caller holds does not count.
         question = Question("q", "text", "42")
@@ -112,8 +116,8 @@ def report(n: int) -> dict[str, Any]:
 
 def seconds_a_sample() -> float:
     """Of sampling and verifying, over the committed runs on real weights."""
-    uses = [use for run in load_runs(HERE / "results" / "smol") for use in run.result["ledger"].values() if use["samples"]]
-    return sum(use["wall_seconds"] for use in uses) / sum(use["samples"] for use in uses)
+    uses = [use for run in load_runs(HERE / "results" / "smol") for use in run.result.ledger.values() if use.samples]
+    return sum(use.wall_seconds for use in uses) / sum(use.samples for use in uses)
 
 
 def main() -> None:

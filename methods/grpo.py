@@ -6,10 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from sdzero_bench.training.cost import Passes, Typical, reinforcing
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import Objective, PolicyGradientOptions
-from sdzero_bench.training.recipe import Phase
+from sdzero_bench.training.recipe import Phase, policy_gradient
 from sdzero_bench.training.run import Checkpoint, Run
 
 CLIP = {"dapo": (0.2, 0.28), "grpo": (0.2, 0.2), "dr_grpo": (0.2, 0.2), "gspo": (3e-4, 4e-4)}
@@ -55,17 +54,7 @@ class GRPO(Method):
     options: GRPOOptions
 
     def phases(self, questions: int) -> list[Phase]:
-        options = self.options
-        rollouts = questions * options.group_size * options.epochs
-
-        def passes(typical: Typical) -> Passes:
-            # The old policy where a batch is used more than once, the reference policy if there is a KL penalty.
-            reference = int(options.kl_weight > 0)
-            without_gradient = (options.updates > 1) + reference
-            tokens = typical.prompt + typical.completion
-            return reinforcing(rollouts, tokens, options.updates, without_gradient, reference)
-
-        return [Phase(self.name, "policy_gradient", rollouts, passes)]
+        return [policy_gradient(self.name, questions, self.options, self.options.updates)]
 
     def train(self, run: Run) -> Checkpoint:
         return run.policy_gradient(self.name, run.base, run.questions, self.options.objective(), self.options)

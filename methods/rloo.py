@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sdzero_bench.training.cost import Passes, Typical, reinforcing
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import Objective, PolicyGradientOptions
-from sdzero_bench.training.recipe import Phase
+from sdzero_bench.training.recipe import Phase, policy_gradient
 from sdzero_bench.training.run import Checkpoint, Run
 
 
@@ -29,15 +28,7 @@ class RLOO(Method):
     options: RLOOOptions
 
     def phases(self, questions: int) -> list[Phase]:
-        options = self.options
-        rollouts = questions * options.group_size * options.epochs
-
-        def passes(typical: Typical) -> Passes:
-            # The old policy, and the reference policy if there is a KL penalty.
-            reference = int(options.kl_weight > 0)
-            return reinforcing(rollouts, typical.prompt + typical.completion, 1, 1 + reference, reference)
-
-        return [Phase(self.name, "policy_gradient", rollouts, passes)]
+        return [policy_gradient(self.name, questions, self.options, old_policy=1)]  # TRL's RLOOTrainer always computes it
 
     def train(self, run: Run) -> Checkpoint:
         return run.policy_gradient(self.name, run.base, run.questions, Objective("rloo"), self.options)

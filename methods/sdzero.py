@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.methods.srt import REVISER, SRTOptions, self_revision_training, srt_phases
@@ -24,9 +24,43 @@ SHORTENING = 0.15
 starts; as in the runs of results/micro."""
 
 
+class DistillationOptions(SelfDistillationOptions):
+    end_in_prefix: bool = False
+    """Keep the end-of-turn token of y in the teacher's context before P_r (probably so in the public code)."""
+    cut: Literal["wrong", "leave out"] = "wrong"
+    """What becomes of a response that was cut at its limit: its teacher is told that it was wrong (public code), or it is left
+    out of the loss."""
+
+
+PUBLIC_CODE: dict[str, Any] = {
+    "srt_share": 0.2,
+    "srt": {
+        "phrases": "code-qwen",
+        "responses": 3,
+        "tuples": "wrong_first",
+        "objective": "two_stage",
+        "revision_turn": "user",
+        "prompts": {
+            "collection": "Solve the problem step by step, and put the final answer in \\boxed{}.",
+            "training": "You solve mathematical problems. The final answer is in \\boxed{}.",
+        },
+    },
+    "distill": {
+        "divergence": {"kind": "mixed", "top_k": 64},
+        "end_in_prefix": True,
+        "learning_rate": 5e-6,
+        "optimizer": {"schedule": "constant_with_warmup", "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999},
+    },
+}
+"""What princeton-pli/Self-Distillation-Zero does at its commit fdaeb0b where it differs from the paper. The system messages are
+where the code has its own, in other words. Fewer questions are for SRT, so that 3 times 3 revisions of each fit the budget."""
+
+
 class SDZeroOptions(MethodOptions):
+    recipe: Literal["paper", "public-code"] = "paper"
+    """public-code sets the options below as the public code has them, but for those that are given besides."""
     srt: SRTOptions = SRTOptions()
-    distill: SelfDistillationOptions = SelfDistillationOptions()
+    distill: DistillationOptions = DistillationOptions()
     srt_share: float = Field(0.4, gt=0, lt=1)
     """Share of the questions for SRT; distillation has the rest. The paper's best split is 6K : 9K."""
     phases: Literal["both", "distill"] = "both"
@@ -34,6 +68,13 @@ class SDZeroOptions(MethodOptions):
     teacher_told: Literal["reward", "opposite", "right", "wrong"] = "reward"
     """Which P_r the teacher of phase 2 reads: that of the reward, that of the opposite reward, or always the same one. All but
     the first are controls: does the content of the phrase matter?"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recipe(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("recipe") == "public-code":
+            return _merged(PUBLIC_CODE, given)
+        return given
 
     def told(self, reward: float) -> float:
         """The reward whose phrase the teacher reads."""
@@ -107,9 +148,22 @@ class SDZero(Method):
             reviser = self_revision_training(run, for_srt, self.options.srt)
             run.keep(REVISER, reviser)
 
-        def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int]:
+        distill = self.options.distill
+
+        def teacher_context(attempt: Attempt, ids: Sequence[int]) -> list[int] | None:
             """x, y, P_r: what the teacher reads before the second copy of y."""
+            if distill.cut == "leave out" and attempt.sample.finish == "length":
+                return None
             reward = self.options.told(attempt.sample.verdict.reward or 0.0)
-            return run.reviser_context(attempt.question, ids, phrases.after(reward))
+            return run.reviser_context(attempt.question, ids, phrases.after(reward), keep_end=distill.end_in_prefix)
 
         return run.self_distill(DISTILLATION, reviser, for_distillation, teacher_context, self.options.distill)
+
+
+def _merged(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The given options over the defaults, section by section."""
+    result = {**defaults, **given}
+    for key in defaults.keys() & given.keys():
+        if isinstance(defaults[key], dict) and isinstance(given[key], dict):
+            result[key] = _merged(defaults[key], given[key])
+    return result

@@ -11,7 +11,9 @@ from pydantic import BeforeValidator, Field
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.settings import Options
 from sdzero_bench.records.journal import Sample
+from sdzero_bench.records.rollouts import Prompt
 from sdzero_bench.training.cost import Passes, Typical, TypicalSample, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.needs import Lengths, Need
@@ -45,9 +47,24 @@ PhrasesOption = Annotated[ControlPhrases, BeforeValidator(_by_name)]
 """An option that takes the name of a set, or `{right: ..., wrong: ...}`."""
 
 
+class SRTPrompts(Options):
+    """System messages of the phases. The public code has one for collection and another for training, and none afterwards."""
+
+    collection: str | None = None
+    """Where first responses and revisions are drawn; null: the task's own."""
+    training: str | None = None
+    """Where they are trained on; null: the task's own."""
+
+
 class SRTOptions(MethodOptions):
+    responses: int = Field(1, gt=0)
+    """Initial responses per question (public code: 3)."""
     revisions: int = Field(3, gt=0)
     """Revisions of each initial response."""
+    revision_turn: Literal["assistant", "user"] = "assistant"
+    """Whose turn holds y_init and P_r in the revision loss: the assistant's, as where revisions are drawn, or the user's
+    (public code)."""
+    prompts: SRTPrompts = SRTPrompts()
     phrases: PhrasesOption = PHRASES["paper"]
     """Wording of the control phrase: paper, code-qwen, code-olmo, or {right: ..., wrong: ...}."""
     tuples: Literal["both", "wrong_first"] = "both"
@@ -72,6 +89,8 @@ class Revision:
     """One tuple of D_revision, as token ids: x, y_init with P_r, y_revised with its end token."""
 
     question: tuple[int, ...]
+    asked_to_revise: tuple[int, ...] | None
+    """The chat that asks for a revision in the user's turn; None: it is asked for in the assistant's."""
     first: tuple[int, ...]
     phrase: tuple[int, ...]
     revised: tuple[int, ...]
@@ -83,7 +102,7 @@ class Revision:
 
     def revision(self) -> Example:
         """L_revision: -log pi(y_revised | x, y_init, P_r)."""
-        return Example(self.question + self.first + self.phrase, self.revised)
+        return Example(self.asked_to_revise or self.question + self.first + self.phrase, self.revised)
 
 
 class SRT(Method):
@@ -126,7 +145,9 @@ def srt_phases(options: SRTOptions, questions: int, kept_as: str | None = None) 
         """
 
         def of(typical: Typical) -> Passes:
-            tuples = questions * options.revisions * (1.0 if options.filter == "none" else typical.revised_right)
+            tuples = (
+                questions * options.responses * options.revisions * (1.0 if options.filter == "none" else typical.revised_right)
+            )
             right_first = 0.0 if options.tuples == "wrong_first" else tuples * typical.right
             tokens = typical.prompt + typical.completion + typical.phrase + typical.of_revision
             count = examples(right_first, tuples * (1 - typical.right))
@@ -142,8 +163,8 @@ def srt_phases(options: SRTOptions, questions: int, kept_as: str | None = None) 
         return TypicalSample(typical.prompt + typical.completion + typical.phrase, typical.of_revision)
 
     phases = [
-        Phase(INITIAL, "sample", questions),
-        Phase(REVISION, "sample", questions * options.revisions, needs=revised, drawn=revision),
+        Phase(INITIAL, "sample", questions * options.responses),
+        Phase(REVISION, "sample", questions * options.responses * options.revisions, needs=revised, drawn=revision),
     ]
     if options.objective == "joint":
         losses = 2 if options.losses == "both" else 1
@@ -184,8 +205,10 @@ def self_revision_training(run: Run, questions: QuestionSet, options: SRTOptions
 
 
 def collect(run: Run, questions: QuestionSet, options: SRTOptions) -> list[Revision]:
-    """One verified initial response per question, and verified revisions of each; the tuples that the options keep."""
-    initial = run.sample(INITIAL, run.base, run.ask(questions, 1))
+    """Verified initial responses per question, and verified revisions of each; the tuples that the options keep."""
+    system = options.prompts.collection
+    asked = [(question, tuple(run.prompt_ids(question, system=system))) for question in questions]
+    initial = run.sample(INITIAL, run.base, [Prompt(q, ids, str(i)) for q, ids in asked for i in range(options.responses)])
     by_id = {question.id: question for question in questions}
     prompts, origins = [], []
     for number, first in enumerate(initial):
@@ -193,7 +216,8 @@ def collect(run: Run, questions: QuestionSet, options: SRTOptions) -> list[Revis
             continue
         inserted = options.phrases.after(first.verdict.reward or 0.0)
         for i in range(options.revisions):
-            prompts.append(run.continue_after(by_id[first.question_id], first, inserted, str(i)))
+            index = str(i) if options.responses == 1 else f"{first.index}.{i}"
+            prompts.append(run.continue_after(by_id[first.question_id], first, inserted, index, system))
             origins.append(number)
     tuples = []
     for number, revised in zip(origins, run.sample(REVISION, run.base, prompts), strict=True):
@@ -215,7 +239,12 @@ def _tuple(run: Run, question: Question, first: Sample, revised: Sample, options
                 return None
             revised_ids = run.encode(text) + revised_ids[len(run.body(revised_ids)) :]
     phrase = run.encode(options.phrases.after(first.verdict.reward or 0.0))
-    return Revision(tuple(run.prompt_ids(question)), tuple(first_ids), tuple(phrase), tuple(revised_ids), first.right)
+    system, in_user_turn = options.prompts.training, None
+    if options.revision_turn == "user":
+        said = {"attempt": run.decode(first_ids), "phrase": options.phrases.after(first.verdict.reward or 0.0).strip()}
+        in_user_turn = tuple(run.prompt_ids(question, "{prompt}\n\n{attempt}\n\n{phrase}", system=system, **said))
+    prompt = tuple(run.prompt_ids(question, system=system))
+    return Revision(prompt, in_user_turn, tuple(first_ids), tuple(phrase), tuple(revised_ids), first.right)
 
 
 def _two_stages(run: Run, tuples: Sequence[Revision], options: SRTOptions) -> Checkpoint:

@@ -16,22 +16,9 @@ from typing import Any
 from unittest import mock
 
 from sdzero_bench.runs.launchers.processes import Layout, Sharding
+from tools.torture.small_settings import SAVING, SMALL, options
 
-SMALL = [
-    "task.train=16",
-    "task.validation=2",
-    "task.test=6",
-    "questions.train=null",
-    "evaluation.samples=2",
-    "evaluation.pass_at=2",
-    "optimizer.batch_size=8",
-    "optimizer.micro_batch_size=4",
-    "sampling.batch_size=16",
-]
-"""Settings of a run that ends within seconds."""
-
-SAVING = "optimizer.save_every=1"
-"""A checkpoint at every step, for runs that are cut off in training: it takes as long as the step."""
+__all__ = ["SAVING", "SMALL"]
 
 
 def finding_tests() -> list[str]:
@@ -46,8 +33,7 @@ def command(*arguments: str) -> list[str]:
 
 def small_run(method: str, out: Path, *assignments: str) -> list[str]:
     """The command of a run on a few questions."""
-    settings = [part for text in (*SMALL, *assignments) for part in ("--set", text)]
-    return command("run", "--method", method, "--out", str(out), "--json", *settings)
+    return command("run", "--method", method, "--out", str(out), "--json", *options(*SMALL, *assignments))
 
 
 def launched(sharding: Sharding, *options: str) -> list[str]:

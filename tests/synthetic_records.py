@@ -240,6 +240,7 @@ def _write(
         "origin": None,
         "harness": None,
         "left_out_tests": 0,
+        "control": config.method["name"] in methods() and methods()[config.method["name"]].control,
     }
     manifest = Manifest(
         format_version=FORMAT_VERSION,

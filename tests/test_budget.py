@@ -92,7 +92,7 @@ def test_an_optimiser_step_is_over_the_batch_that_was_asked_for(tmp_path: Path, 
 def run_on(*ids: str) -> Any:
     questions = QuestionSet("set", tuple(Question(i, f"text of {i}", "1") for i in ids))
     run: Any = Run.__new__(Run)
-    run.questions, run._drawn, run.trained = questions, [], False
+    run.questions, run._drawn, run._asked, run.trained = questions, [], set(), False
     run.config = SimpleNamespace(seed=0, sampling=SimpleNamespace(temperature=1.0, top_p=1.0, max_new_tokens=8))
     run._sample = lambda *arguments: run._drawn.append(arguments)
     return run
@@ -100,13 +100,16 @@ def run_on(*ids: str) -> Any:
 
 def test_a_method_trains_on_its_own_questions_alone() -> None:
     run = run_on("a", "b")
-    asked = SimpleNamespace(question=run.questions[0])
+    asked = SimpleNamespace(question=run.questions[0], key="a/0")
     run.sample("phase", None, [asked])
     assert len(run._drawn) == 1
     for strange in (Question("c", "text of c", "1"), Question("a", "another text", "1"), Question("a", "text of a", "2")):
         with pytest.raises(ValueError, match="not in the run's question set"):
             run.sample("phase", None, [SimpleNamespace(question=strange)])
     assert len(run._drawn) == 1
+    with pytest.raises(ValueError, match="the sample 'a/0' is asked for twice"):
+        run.sample("phase", None, [asked])
+    run.sample("another phase", None, [asked])
 
 
 def test_a_method_cannot_draw_samples_that_are_not_charged() -> None:

@@ -18,8 +18,8 @@ from synthetic_records import write_record
 
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.packing import pack
+from sdzero_bench.testing.forked import Forked
 from sdzero_bench.training.callbacks import read_steps
-from tools.forked import Forked
 
 
 def refused(arguments: list[str], cwd: Path | None = None) -> str:

@@ -56,6 +56,8 @@ def test_later_layers_override_earlier_ones(tmp_path: Path) -> None:
         ("optimizer={3: 1}", "the key 3 is not text"),
         ("preset=paper-qwen3-4b", "choose it with --preset paper-qwen3-4b"),
         ("task.name=micro-arit", "unknown task 'micro-arit'; did you mean 'micro-arith'"),
+        ("task.name=[micro-arith]", "task.name: input should be a name (given: ['micro-arith'])"),
+        ("task.name=3", "task.name: input should be a name (given: 3)"),
         ("method.name=srt", "is for method 'srt', not 'rft'"),
         ("method=rft", "name it with --method"),
         ("optimizer=3", "optimizer: input should be a valid dictionary"),

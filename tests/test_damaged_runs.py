@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import command, finished, run_json, small_run
+from small_runs import SAVING, command, finished, run_json, small_run
 
 import sdzero_bench
 from sdzero_bench.core.full_disk import means_full_disk
+from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.records.file_sums import damaged_file, sums_of
+from sdzero_bench.records.folder import RunFolder, write_atomic
+from sdzero_bench.records.journal import Journal, Sample
+from sdzero_bench.testing.forked import Forked
 from sdzero_bench.training.callbacks import COMPLETE, last_complete_checkpoint
 
 MICRO_MODEL = Path(sdzero_bench.__file__).parent / "tasks/micro_world/sums_and_programs"
@@ -126,7 +131,23 @@ def test_a_damaged_json_file(begun: Path, tmp_path: Path, file: str, damaged: Ca
     ],
 )
 def test_an_edited_json_file(begun: Path, tmp_path: Path, file: str, edit: Callable[[Any], object], said: str) -> None:
-    assert said in resumed(begun, tmp_path / "run", edited(file, edit))
+    sums = [without(".ledger.sums")] if file == LEDGER else []  # as if it came from before there were any
+    assert said in resumed(begun, tmp_path / "run", edited(file, edit), *sums)
+
+
+@pytest.mark.parametrize("file", [MANIFEST, CONFIG])
+def test_settings_that_are_none_are_named_with_their_file(begun: Path, tmp_path: Path, file: str) -> None:
+    refusal = resumed(begun, tmp_path / "run", content(file, lambda old: old.replace(b"rft", b"rfu")))
+    assert refusal.startswith(f"'RUN/{file}': unknown method 'rfu'; did you mean 'rft'")
+
+
+def test_an_edit_of_the_ledger_that_its_checksum_alone_knows(begun: Path, tmp_path: Path) -> None:
+    refusal = resumed(begun, tmp_path / "run", edited(LEDGER, lambda use: use["rft"].update(backward_tokens=7)))
+    assert refusal.startswith(f"'RUN/{LEDGER}' is damaged or was edited, as .ledger.sums says")
+    before = edited(LEDGER, lambda use: use["rft"].update(wall_seconds=7.0))
+    known = content(".ledger.sums", lambda old: b"00000000\n" + old)  # killed before the ledger that it announces was written
+    assert resumed(begun, tmp_path / "again", known) == ""
+    assert "is damaged" in resumed(begun, tmp_path / "both", known, before)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +188,18 @@ def test_a_damaged_line_of_a_journal(begun: Path, tmp_path: Path, damage: Damage
 def test_a_journal_without_checksums_is_held_against_the_run(begun: Path, tmp_path: Path, damage: Damage, said: str) -> None:
     """Such as one from before there were any, or a run whose seed was edited wherever it stands."""
     assert said in resumed(begun, tmp_path / "run", without(CONFIG), without("journal/rft.sample.crc"), damage)
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [Verdict(1.0, answer="7"), Verdict(0.0), Verdict.refused("unreadable"), *map(Verdict.failed, ("timeout", "error"), "ab")],
+)
+def test_a_sample_with_any_verdict_is_read_again(tmp_path: Path, verdict: Verdict) -> None:
+    drawn = Sample("rft.sample", "q", "0", 1, "base", "0" * 16, 3, (7, 8), "text", "stop", verdict, "engine 1")
+    journal = Journal(tmp_path)
+    journal.append([drawn])
+    journal.close()
+    assert Journal(tmp_path).phases["rft.sample"]["q/0"] == drawn
 
 
 def test_a_stray_file_among_the_journals(begun: Path, tmp_path: Path) -> None:
@@ -212,6 +245,42 @@ def test_a_damaged_training_log(begun: Path, tmp_path: Path) -> None:
     assert refusal.startswith(f"'RUN/{LOG}', line 2: not a step of training ('step')")
 
 
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            content(LOG, lambda old: old.replace(b'"step": 2', b'"step": 3')),
+            "line 2: not a step of training (it is not as it was",
+        ),
+        (content("training/rft.crc", lambda old: b"0" * 8 + old[8:]), "or rft.crc is not)"),
+        (content(LOG, lambda old: old[: old.index(b"\n") + 1]), "has lost lines"),
+        (without(LOG), "has lost lines, or is missing"),
+    ],
+)
+def test_the_training_log_of_a_finished_policy_is_held_against_its_checksums(
+    begun: Path, tmp_path: Path, damage: Damage, said: str
+) -> None:
+    refusal = resumed(begun, tmp_path / "run", damage)
+    assert refusal.startswith(f"'RUN/{LOG}'")
+    assert said in refusal
+
+
+def test_steps_that_the_log_of_a_killed_training_has_lost_are_trained_again(tmp_path: Path) -> None:
+    """What an on-policy phase has used is counted from the log."""
+    settings = ("evaluation.revise=false", "evaluation.base=false", SAVING)
+    whole = run_json(small_run("sdft", tmp_path / "whole", *settings))
+    cut = tmp_path / "cut"
+    process = Forked(small_run("sdft", cut, *settings)[len(command()) :], tmp_path / "said")
+    assert process.wait_for(lambda: any(path.read_bytes().count(b"\n") > 1 for path in cut.glob("*/training/sdft.jsonl")))
+    process.kill()
+    (folder,) = cut.iterdir()
+    content("training/sdft.jsonl", lambda old: old[: old.index(b"\n") + 9])(folder)
+    again = run_json(command("run", "--resume", str(folder), "--json"))
+    used = [{key: n for key, n in r["ledger"]["sdft"].items() if not key.endswith("seconds")} for r in (whole, again)]
+    assert used[0] == used[1]
+    assert again["evaluation"] == whole["evaluation"]
+
+
 def test_training_goes_on_from_the_last_checkpoint_that_is_whole(tmp_path: Path) -> None:
     for step in (1, 2, 3):
         folder = tmp_path / f"checkpoint-{step}"
@@ -225,6 +294,29 @@ def test_training_goes_on_from_the_last_checkpoint_that_is_whole(tmp_path: Path)
     assert last_complete_checkpoint(tmp_path) == str(tmp_path / "checkpoint-1")
     (tmp_path / "checkpoint-1/rng/state.pth").unlink()
     assert last_complete_checkpoint(tmp_path) is None
+
+
+def test_what_a_killed_process_had_not_written_to_its_end_is_removed(tmp_path: Path) -> None:
+    """By the next process that holds the folder."""
+    left = [tmp_path / ".ledger.json.x1.partial", tmp_path / "training/.rft.jsonl.x2.partial"]
+    kept = [tmp_path / "ledger.json", tmp_path / "checkpoints/.rft.sums"]
+    for path in (*left, *kept):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{")
+    folder = RunFolder(tmp_path)
+    folder.lock()
+    assert [path.exists() for path in (*left, *kept)] == [False, False, True, True]
+
+
+def test_a_write_that_is_cut_off_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_atomic(tmp_path / "ledger.json", "old")
+    monkeypatch.setattr(os, "replace", lambda *names: os._exit(9))
+    if (pid := os.fork()) == 0:
+        write_atomic(tmp_path / "ledger.json", "new")
+    os.waitpid(pid, 0)
+    assert sorted(path.name for path in tmp_path.glob("ledger*")) == ["ledger.json"]
+    assert (tmp_path / "ledger.json").read_text() == "old"
+    assert len(list(tmp_path.glob(".ledger.json.*.partial"))) == 1
 
 
 @pytest.mark.parametrize("sums", ["{", "[1]", "null", '"x"'])

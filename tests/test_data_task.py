@@ -67,7 +67,18 @@ def test_a_malformed_task_file_names_file_and_key(tmp_path: Path, keys: dict[str
     assert str(tmp_path / "sums.yaml") in str(error.value)
 
 
-@pytest.mark.parametrize(("text", "message"), [("a: [", "is not YAML"), ("- a", "is not a task file"), (None, "cannot read")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "is not YAML"),
+        ("[" * 100_000, "is not YAML"),
+        ("a: 2020-13-45", "is not YAML"),
+        ("?", "is not YAML: the key None is not text"),
+        ("name: a\nname: b", "is there twice"),
+        ("- a", "is not a task file"),
+        (None, "cannot read"),
+    ],
+)
 def test_what_is_no_task_file(tmp_path: Path, text: str | None, message: str) -> None:
     if text is not None:
         (tmp_path / "x.yaml").write_text(text)

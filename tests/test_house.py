@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from imports import PACKAGE, ROOT, imports, modules, room
 
 ORDER = (
+    "testing",
     "cli",
     "report",
     "runs",

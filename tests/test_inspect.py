@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import typer
+from small_runs import command, finished
 from synthetic_records import write_record
 from typer.testing import CliRunner
 
@@ -125,6 +126,17 @@ def test_what_is_not_there_is_said(run: Path, tmp_path: Path) -> None:
         with pytest.raises(UserError, match=message):
             shown(*arguments)
     assert "no sample matches" in shown(run, "--phase", FINAL, "--wrong", "--sample", "test-0/0")
+
+
+def test_samples_that_are_missing_are_said(run: Path) -> None:
+    journal = run / "journal/evaluation.final.jsonl"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
+    said = finished(command("inspect", str(run)))
+    assert said.returncode == 2
+    assert "evaluation.final.jsonl' has 19 samples, and manifest.json says 20" in said.stderr
+    journal.unlink()
+    assert "has 0 samples" in finished(command("inspect", str(run))).stderr
+    assert finished(command("inspect", str(run), "--phase", "rft.sample")).returncode == 0
 
 
 def test_a_damaged_journal_is_named(run: Path) -> None:

@@ -102,6 +102,22 @@ def test_threads_share_the_file(tmp_path: Path) -> None:
     assert KnownVerdicts(tmp_path / "verdicts.sqlite").get(["a"]) == {"a": Verdict(1.0)}
 
 
+@pytest.mark.parametrize(("old", "new"), [(b'"reward": 1.0', b'"reward": 0.0'), (b'"reward"', b'"reword"'), (b'{"', b'["')])
+def test_a_verdict_that_is_not_as_it_was_written_is_not_known(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = tmp_path / "verdicts.sqlite"
+    known = KnownVerdicts(path)
+    known.add({"a": Verdict(1.0)})
+    known.close()
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    known = KnownVerdicts(path)
+    assert known.get(["a"]) == {}
+    known.add({"a": Verdict(1.0)})
+    known.close()
+    assert KnownVerdicts(path).get(["a"]) == {"a": Verdict(1.0)}
+
+
 def test_a_file_that_cannot_be_used_costs_nothing_but_time(tmp_path: Path) -> None:
     (tmp_path / "verdicts.sqlite").write_text("no data base")
     for path in (tmp_path / "verdicts.sqlite", tmp_path / "no folder" / "verdicts.sqlite"):

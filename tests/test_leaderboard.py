@@ -86,6 +86,24 @@ def test_differences_can_be_taken_to_any_row(runs: Path) -> None:
         Report(runs, "ppo")
 
 
+def test_a_control_stands_below_the_line_and_changes_no_rank_and_no_verdict(runs: Path, tmp_path: Path) -> None:
+    before = only_table(runs)
+    shutil.copytree(runs, tmp_path / "with")
+    for seed in range(3):
+        write_record(tmp_path / "with" / f"random-s{seed}", "random_reward", seed, 0.9)
+    after = only_table(tmp_path / "with")
+    assert [s.label for s in after.standings] == [*(s.label for s in before.standings), "random_reward"]
+    assert [(s.rank, s.group) for s in after.standings[:-1]] == [(s.rank, s.group) for s in before.standings]
+    assert after.pairs == before.pairs
+    control = after.standing("random_reward")
+    assert (control.rank, control.group) == (None, "")
+    assert control.over_reference.difference.mean == pytest.approx(control.avg.mean - after.standing("base").avg.mean)
+    page = Report(tmp_path / "with").text("md")["README.md"]
+    assert "| control |  | random_reward |" in page
+    assert "Controls, which are not ranked: random_reward." in page
+    only_table(tmp_path / "with", "random_reward")
+
+
 def test_the_base_measured_within_runs_is_a_row_too(tmp_path: Path) -> None:
     for seed in range(2):
         rng = np.random.default_rng(0)  # the same base samples in both

@@ -23,6 +23,9 @@ from sdzero_bench.runs.config import resolve
 from sdzero_bench.runs.launchers.processes import Sharding
 from sdzero_bench.training.supervised import Example, supervised_trainer
 
+BRIEF = ("evaluation.revise=false",)
+TORN = (*BRIEF, "method.group_size=8", "budget.samples_per_question=8")
+"""Groups that are shared by the processes."""
 SHORT = ("evaluation.revise=false", "method.srt.epochs=1", "method.distill.epochs=1")
 
 
@@ -60,11 +63,13 @@ def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
     ("launcher", "method", "more"),
     [
         pytest.param("ddp", "sdzero", SHORT, marks=pytest.mark.slow),
-        (
-            "ddp",
-            "grpo",
-            ("evaluation.revise=false", "method.group_size=8", "budget.samples_per_question=8"),
-        ),  # groups are torn between the processes
+        ("ddp", "grpo", TORN),
+        # Pairs and their reference policy, advantages of examples, and figures of tokens over both processes.
+        pytest.param("ddp", "dpo", (*BRIEF, "optimizer.batch_size=2", "optimizer.micro_batch_size=1"), marks=pytest.mark.slow),
+        pytest.param("ddp", "rltf_sd", (*BRIEF, "method.rounds=2", "optimizer.batch_size=4"), marks=pytest.mark.slow),
+        pytest.param("ddp", "reinforcepp", (*TORN, "method.updates=2"), marks=pytest.mark.slow),
+        pytest.param("ddp", "rlcsd", TORN, marks=pytest.mark.slow),
+        pytest.param("ddp", "srpo", TORN, marks=pytest.mark.slow),
         ("fsdp2", "sdzero", (*SHORT, SAVING, "method.distill.teacher.weights=ema", "method.distill.teacher.decay=0.5")),
     ],
 )

@@ -15,6 +15,7 @@ from synthetic_records import write_record
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import CONFIG, RunFolder
 from sdzero_bench.records.migrations import MIGRATIONS, migrate
+from sdzero_bench.records.own_digests import record_digest
 from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.record_files import format_of, read_evaluation, read_ledger, read_manifest, read_result
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest
@@ -127,5 +128,15 @@ def test_a_run_starts_again_from_its_config_and_resumes_under_its_own_settings_a
     (folder / CONFIG).write_text(yaml.safe_dump(settings))
     edited = run("--resume", str(folder))
     assert edited.returncode == 2
-    assert "config.yaml has other settings than the run began with: evaluation.samples (began with 2, given 5)" in edited.stderr
+    assert (
+        "config.yaml, held against manifest.json, has other settings than the run began with: evaluation.samples"
+        in edited.stderr
+    )
     shutil.rmtree(folder)
+
+
+def test_a_record_with_a_line_that_is_no_sample_has_no_digest(tmp_path: Path) -> None:
+    record = write_record(tmp_path / "run", questions=4, train=2, intervals=False)
+    (record / "journal/rft.sample.jsonl").write_text("{}\n")
+    with pytest.raises(UserError, match=r"rft\.sample\.jsonl' has a line that is not a sample \(it lacks 'question_id'\)"):
+        record_digest(record)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from small_runs import command, finished, run_json
 
 from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError
@@ -15,6 +17,7 @@ from sdzero_bench.records.schema import QuestionFiles
 from sdzero_bench.runs.config import MAY_CHANGE, resolve
 from sdzero_bench.runs.resuming import resume_session
 from sdzero_bench.runs.session import Session
+from tools.torture.small_settings import FEW
 
 ON_VLLM = ["engine.name=vllm", "engine.max_model_len=800"]
 
@@ -70,6 +73,23 @@ def test_other_tests_of_the_same_questions_are_refused(tmp_path: Path) -> None:
     manifest.write_text(manifest.read_text().replace(files.test, f"{files.test[:16]}-00000000"))
     with pytest.raises(UserError, match="verified by has changed since the run began"):
         resume_session(tmp_path, ProgressDisplay())
+
+
+def test_other_gold_solutions_of_the_same_questions_are_refused(tmp_path: Path) -> None:
+    """They are in no fingerprint, and a method that learns from them would go on with others."""
+    rows = [{"question": f"{i} + {i} = ?", "answer": str(2 * i), "solution": f"It is {2 * i}."} for i in range(10, 40)]
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "runs"
+    few = [part for text in (*FEW, "evaluation.revise=false", "questions.train=8") for part in ("--set", text)]
+    run_json(command("run", "--method", "sft", "--task", f"file:{data}", "--out", str(out), "--json", *few))
+    (folder,) = out.iterdir()
+    again = command("run", "--resume", str(folder), "--json")
+    assert finished(again).returncode == 0
+    data.write_text(data.read_text().replace("It is", "It must be"))
+    refused = finished(again)
+    assert refused.returncode == 2
+    assert "gold solutions that" in refused.stderr.splitlines()[-1]
 
 
 def test_settings_that_may_change_exist() -> None:

@@ -67,6 +67,9 @@ def make_trainer(
         divergence=divergence or DivergenceOptions(),
         teacher=TeacherOptions(),
         max_teacher_tokens=256,
+        signal=None,
+        reference_model=None,
+        group=1,
     )
 
 

@@ -13,6 +13,7 @@ from sdzero_bench.cli.commands.inspect import inspect
 from sdzero_bench.cli.commands.launch import CONTEXT, launch
 from sdzero_bench.cli.commands.launchers import launchers
 from sdzero_bench.cli.commands.methods import methods
+from sdzero_bench.cli.commands.new import new
 from sdzero_bench.cli.commands.pack import pack
 from sdzero_bench.cli.commands.plan import plan
 from sdzero_bench.cli.commands.presets import presets
@@ -48,6 +49,7 @@ app.command()(plan)
 app.command()(methods)
 app.command()(presets)
 app.add_typer(tasks, name="tasks")
+app.add_typer(new, name="new")
 app.command()(verify)
 app.command()(pack)
 app.command()(validate)

@@ -28,13 +28,18 @@ class Contexts:
         """The text of token ids, without special tokens."""
         return cast("str", self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def prompt_ids(self, question: Question, template: str | None = None, **fields: str) -> list[int]:
+    def prompt_ids(
+        self, question: Question, template: str | None = None, system: str | None = None, **fields: str
+    ) -> list[int]:
         """Token ids of the chat up to the assistant's turn, in the model's own chat template. If the task has already begun
         that turn, they include its beginning.
 
-        `template` rewrites the user's turn: {prompt} stands for the original turn, the other fields for what is added.
+        `template` rewrites the user's turn: {prompt} stands for the original turn, the other fields for what is added. `system`
+        is the system message instead of the task's.
         """
         chat = self.task.prompt(question)
+        if system is not None:
+            chat = [{"role": "system", "content": system}, *(turn for turn in chat if turn["role"] != "system")]
         if template is not None:
             *before, last = chat
             chat = [*before, {**last, "content": template.format(prompt=last["content"], **fields)}]
@@ -48,14 +53,20 @@ class Contexts:
         """A completion without its end-of-turn token, to be continued within the same turn."""
         return list(ids[:-1]) if ids and ids[-1] in self.ends else list(ids)
 
-    def reviser_context(self, question: Question, ids: Sequence[int], inserted: str) -> list[int]:
-        """x, y, P_r: the context in which a reviser writes, where `ids` are y and `inserted` is the control phrase P_r."""
-        if question not in self._prompts:
-            self._prompts[question] = tuple(self.prompt_ids(question))
-        return [*self._prompts[question], *self.body(ids), *self.encode(inserted)]
+    def reviser_context(
+        self, question: Question, ids: Sequence[int], inserted: str, keep_end: bool = False, system: str | None = None
+    ) -> list[int]:
+        """x, y, P_r: the context in which a reviser writes, where `ids` are y and `inserted` is the control phrase P_r.
+
+        `keep_end` keeps the end-of-turn token of y. `system` is the system message instead of the task's.
+        """
+        key = (question, system)
+        if key not in self._prompts:
+            self._prompts[key] = tuple(self.prompt_ids(question, system=system))
+        return [*self._prompts[key], *(ids if keep_end else self.body(ids)), *self.encode(inserted)]
 
     @cached_property
-    def _prompts(self) -> dict[Question, tuple[int, ...]]:
+    def _prompts(self) -> dict[tuple[Question, str | None], tuple[int, ...]]:
         """Prompts of revised questions: a chat template takes longer than all else here, and a question has many responses."""
         return {}
 

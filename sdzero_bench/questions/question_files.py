@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,7 @@ def _json_lines(path: Path) -> list[tuple[int, object]]:
     if path.suffix == ".gz":
         try:
             content = gzip.decompress(content)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise UserError(f"{str(path)!r} cannot be decompressed ({error})") from error
     rows = []
     for number, line in enumerate(content.split(b"\n"), start=1):
@@ -140,7 +141,7 @@ def _json_lines(path: Path) -> list[tuple[int, object]]:
             continue
         try:
             rows.append((number, json.loads(line)))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{str(path)!r}, line {number}: not JSON ({error})") from error
     return rows
 
@@ -148,7 +149,7 @@ def _json_lines(path: Path) -> list[tuple[int, object]]:
 def _json_array(path: Path) -> list[tuple[int, object]]:
     try:
         rows = json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{str(path)!r} is not JSON ({error}); a file with one object per line must end in .jsonl") from error
     if not isinstance(rows, list):
         raise UserError(f"{str(path)!r} is not a JSON array of questions")

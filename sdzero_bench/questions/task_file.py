@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.task import Split
+from sdzero_bench.core.yaml_core import read_yaml
 
 ASK = "{question}\n\nThink step by step, and put the final answer in \\boxed{}."
 
@@ -113,7 +114,7 @@ class TaskFile(_Section):
 def read_task_file(path: Path) -> TaskFile:
     """Read and check a task YAML file. Raises `UserError`, which names the file and the key, if it is not valid."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read the task file {str(path)!r}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

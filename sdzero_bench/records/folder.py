@@ -2,11 +2,13 @@
 
 manifest.json           what was run: format version, resolved config, fingerprints, versions, hardware, state
 config.yaml             the resolved config alone; `sdzero-bench run --config` starts the same run again
-question_sets/          what was trained and measured on, each set named by its fingerprint
+question_sets/          what was trained and measured on, each set named by its fingerprint; .solutions.sha256 is of the gold
+                        solutions, if the method learns from them
 journal/PHASE.jsonl     every sample, before it was used; PHASE.crc has a checksum of each line
-ledger.json             what was used, by phase
+ledger.json             what was used, by phase; .ledger.sums has its checksum
 checkpoints/NAME/       policies; .NAME.sums has a checksum of each file
-training/NAME.jsonl     training logs, one line per step; NAME.step-N.json is the batch at which a run ended, if one did
+training/NAME.jsonl     training logs, one line per step; NAME.crc has a checksum of each line; NAME.step-N.json is the batch at
+                        which a run ended, if one did
 evaluation.json         the measured policies
 localisation.json       where the reviser disagrees, token by token (with evaluation.localise)
 summary.md, learning_curve.png, learning_curve.svg
@@ -30,12 +32,17 @@ from sdzero_bench.core.errors import DamagedError, UserError
 from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.file_sums import damaged_file, sums_of
+from sdzero_bench.records.line_sums import LineSums
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import file_name, lines_of
-from sdzero_bench.records.record_files import KINDS, MANIFEST, dump, read_manifest
-from sdzero_bench.records.schema import ChangedSetting, JournalOfPhase, Manifest, RecordDigests, SessionRecord
+from sdzero_bench.records.record_files import KINDS, LEDGER, MANIFEST, dump, read_ledger, read_manifest
+from sdzero_bench.records.schema import ChangedSetting, JournalOfPhase, Manifest, PhaseUse, RecordDigests, SessionRecord
 
 CONFIG = "config.yaml"
+LEDGER_SUMS = ".ledger.sums"
+SOLUTIONS = f"{QUESTION_SETS}/.solutions.sha256"
+PARTIAL = ".partial"
+"""Ends the names of hidden files and folders that are not written to their end yet."""
 
 
 class LockedError(UserError):
@@ -49,7 +56,7 @@ class NoRoomError(UserError):
 def write_atomic(path: Path, text: str) -> None:
     """Write a file so that a reader, or a crash, sees the old content or the new one and nothing between."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -117,6 +124,9 @@ class RunFolder:
             except OSError as error:
                 raise _unwritable(self.path.parent, error) from error
         self._lock = lock  # the system releases it once the object, or the process, is gone
+        for path in self.path.rglob(f".*{PARTIAL}"):  # of a process that was killed while it wrote
+            if path.is_file():
+                path.unlink(missing_ok=True)
 
     @property
     def run_id(self) -> str:
@@ -143,7 +153,32 @@ class RunFolder:
         """Write a JSON file. A name of `record_files.KINDS` takes its model, another one JSON data."""
         if self.writes:
             data = dump(content, name) if name in KINDS else content
-            write_atomic(self.path / name, json.dumps(data, indent=indent, ensure_ascii=False) + "\n")
+            text = json.dumps(data, indent=indent, ensure_ascii=False) + "\n"
+            if name == LEDGER:
+                self._keep_sum(text)
+            write_atomic(self.path / name, text)
+
+    def _keep_sum(self, text: str) -> None:
+        """Keep the checksum of the ledger that is to be written, and of the one before: a kill may come between the two."""
+        before = self._ledger_sums()[:1]
+        write_atomic(self.path / LEDGER_SUMS, "".join(f"{own}\n" for own in (LineSums.of(text.encode()), *before)))
+
+    def _ledger_sums(self) -> list[str]:
+        path = self.path / LEDGER_SUMS
+        return path.read_text(encoding="ascii", errors="replace").split() if path.is_file() else []
+
+    @property
+    def ledger(self) -> dict[str, PhaseUse]:
+        """Use by phase, as it was last written; nothing in a new run. Raises `DamagedError` if it is not as it was written."""
+        if not (self.path / LEDGER).is_file():
+            return {}
+        found, known = read_ledger(self.path), self._ledger_sums()
+        if known and LineSums.of((self.path / LEDGER).read_bytes()) not in known:
+            raise DamagedError(
+                f"{str(self.path / LEDGER)!r} is damaged or was edited, as {LEDGER_SUMS} says; get it back from a copy, or "
+                f"start a new run"
+            )
+        return found
 
     def write_config(self, config: RunConfig) -> None:
         """Write config.yaml, with which the same run can be started again."""
@@ -160,6 +195,17 @@ class RunFolder:
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             write_atomic(self.path / QUESTION_SETS / f"{name}.jsonl", text)
         return name
+
+    def keep_solutions(self, digest: str) -> None:
+        """Keep the digest of the gold solutions that the run began with."""
+        if self.writes and self.solutions is None:
+            write_atomic(self.path / SOLUTIONS, digest + "\n")
+
+    @property
+    def solutions(self) -> str | None:
+        """What `keep_solutions` has kept."""
+        path = self.path / SOLUTIONS
+        return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else None
 
     def require_space(self, needed: int) -> None:
         """Raise `NoRoomError` if the disk has fewer than `needed` bytes left."""
@@ -202,13 +248,13 @@ class RunFolder:
 
     def begin_checkpoint(self, name: str) -> Path:
         """An empty folder in which to write a checkpoint; `finish_checkpoint` moves it into place in one step."""
-        partial = self.checkpoints / f".{name}.partial"
+        partial = self.checkpoints / f".{name}{PARTIAL}"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         return partial
 
     def finish_checkpoint(self, name: str) -> Path:
-        final, partial = self.checkpoints / name, self.checkpoints / f".{name}.partial"
+        final, partial = self.checkpoints / name, self.checkpoints / f".{name}{PARTIAL}"
         write_atomic(self._sums(name), sums_of(partial))
         os.replace(partial, final)
         return final
@@ -225,8 +271,8 @@ class RunFolder:
             return None
         if damaged := damaged_file(path, self._sums(name)) if path.is_dir() else path:
             raise DamagedError(
-                f"{str(damaged)!r} is damaged or was edited; get it back from a copy, or delete {str(path)!r} and resume: the "
-                f"policy is then trained again"
+                f"{str(damaged)!r} is damaged or was edited, as {self._sums(name).name} says; get it back from a copy, or "
+                f"delete {str(path)!r} and resume: the policy is then trained again"
             )
         return path
 

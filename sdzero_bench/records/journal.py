@@ -80,11 +80,13 @@ class Sample:
             raise ValueError("seed, prompt_tokens and token_ids are not all numbers from 0")
         if sample.finish not in ("stop", "length"):
             raise ValueError(f"finish is {sample.finish!r}")
-        if sample.verdict.reward not in ((0.0, 1.0) if sample.verdict.status == "ok" else (None,)):
+        if sample.verdict.reward not in _REWARDS.get(sample.verdict.status, (None,)):
             raise ValueError(f"the reward is {sample.verdict.reward!r} where the status is {sample.verdict.status!r}")
         return sample
 
 
+_REWARDS: dict[str, tuple[float, ...]] = {"ok": (0.0, 1.0), "refused": (0.0,)}
+"""By status of the verdict; those with another one have none."""
 _TEXTS = ("phase", "question_id", "index", "policy", "prompt_sha256", "text", "engine")
 
 
@@ -120,7 +122,7 @@ class PhaseSamples(Mapping[str, Sample]):
                     if sample.key in self._starts:
                         raise ValueError(f"sample {sample.key} is there twice")
                     if number <= len(known) and LineSums.of(line) != known[number - 1]:
-                        raise ValueError("it is not as it was written")
+                        raise ValueError(f"it is not as it was written, or {self._sums.path.name} is not")
                 except ValueError as error:
                     raise damaged_line(self.path, number, str(error)) from error
                 self._starts[sample.key] = end

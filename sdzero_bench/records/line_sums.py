@@ -1,4 +1,4 @@
-"""A checksum of each line of a journal, in a file beside it: a resumed run refuses lines that are not as they were written.
+"""A checksum of each line of a journal or training log, in a file beside it: a resumed run refuses lines that differ from it.
 
 `PHASE.crc` has the CRC-32 of each line of `PHASE.jsonl` as 8 hex digits. It may end before the journal does, since it is
 written after it; a run from before there were checksums has none.
@@ -18,8 +18,10 @@ _SUM = re.compile(r"[0-9a-f]{8}\n")
 class LineSums:
     """The checksums of one file of lines."""
 
+    SUFFIX = ".crc"
+
     def __init__(self, lines: Path) -> None:
-        self.path = lines.with_suffix(".crc")
+        self.path = lines.with_suffix(self.SUFFIX)
         self._writer: IO[str] | None = None
 
     @staticmethod
@@ -39,6 +41,7 @@ class LineSums:
 
     def write(self, sums: Sequence[str]) -> None:
         """Replace all of them."""
+        self.close()
         self.path.write_text("".join(f"{own}\n" for own in sums), encoding="ascii")
 
     def add(self, line: bytes) -> None:

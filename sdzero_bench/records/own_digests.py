@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.packed_lines import LINES, read_lines
 from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST, RESULT, parsed
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, phases_in
@@ -52,8 +53,16 @@ def record_digest(folder: Path) -> str:
     A run and its packed record have the same. Raises `UserError` for a file that cannot be read.
     """
     journal = RecordedJournal(folder)
-    samples = {phase: journal_digest(journal.rows(phase)) for phase in journal.phases}
+    samples = {phase: _samples_digest(journal, phase) for phase in journal.phases}
     return _digest([parsed(folder / MANIFEST), file_digests(folder), samples])
+
+
+def _samples_digest(journal: RecordedJournal, phase: str) -> str:
+    try:
+        return journal_digest(journal.rows(phase))
+    except KeyError as error:
+        file = str(journal.folder / "journal" / f"{phase}{LINES}")
+        raise UserError(f"{file!r} has a line that is not a sample (it lacks {error}); validate the record") from error
 
 
 def joint_digest(digests: list[str]) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import EVALUATION
+from sdzero_bench.records.line_sums import LineSums
 from sdzero_bench.records.packed_lines import COMPRESSED, LINES, Stream, pack_lines, read_lines
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import find_question_set
@@ -93,7 +94,7 @@ def _packed_files(run: Path) -> Iterator[tuple[Path, bytes]]:
         name = path.relative_to(run)
         hidden = any(part.startswith(".") for part in name.parts)
         left_out = name.parts[0] in ("checkpoints", QUESTION_SETS, "journal") or name.parts[0].startswith("learning_curve.")
-        if hidden or left_out or not inner.isdisjoint(path.parents):
+        if hidden or left_out or path.suffix == LineSums.SUFFIX or not inner.isdisjoint(path.parents):
             continue
         if path.suffix == LINES:
             yield name.with_name(name.name + COMPRESSED), pack_lines(read_lines(path))

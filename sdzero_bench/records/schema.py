@@ -158,6 +158,8 @@ class Manifest(Part):
     journal: dict[str, JournalOfPhase] | None
     """By phase; None until the run is finished."""
     digests: RecordDigests | None = None
+    control: bool = False
+    """Whether the method is a control, which is not ranked."""
     """None until the run is finished, and in records from before there were any."""
     state: Literal["running", "finished"]
 
@@ -235,6 +237,7 @@ class RunResult(Part):
     budget: Budget
     ledger: Use
     evaluation: list[PolicyFigures]
+    control: bool = False
     peak_memory: Count | None = None
     """Bytes: on GPUs the most that torch has allocated on one, on CPUs the most that the process has held. Of the session that
     ended the run. None in records from before it was measured."""

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from sdzero_bench.core.dotted import flatten
-from sdzero_bench.core.errors import UserError, unknown
+from sdzero_bench.core.errors import DamagedError, UserError, unknown
 from sdzero_bench.core.settings import MIN_TEMPERATURE, RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.runs import registry
@@ -31,9 +31,12 @@ NOT_SETTINGS = ("summary", "deviations", "tune", "typical", "machine")
 
 
 def load_preset(name: str) -> dict[str, Any]:
+    """The preset, over the one that it extends."""
     if name not in preset_names():
         raise unknown("preset", name, preset_names())
-    return deepcopy(_parsed_preset(name))
+    preset = deepcopy(_parsed_preset(name))
+    extended = preset.pop("extends", None)
+    return preset if extended is None else _merge(load_preset(extended), preset)
 
 
 @cache
@@ -78,6 +81,8 @@ def resolve(
     for layer in layers:
         section = layer.get("task")
         chosen = section.get("name", chosen) if isinstance(section, dict) else chosen
+    if not isinstance(chosen, str):
+        raise UserError(f"task.name: input should be a name (given: {chosen!r})")
     registry.task(chosen)
     # Options of another method or task than the preset's must not linger.
     if chosen != settings["task"]["name"]:
@@ -131,8 +136,18 @@ def validate(given: RunConfig | dict[str, Any]) -> RunConfig:
 
 
 def config_in(file: Path) -> RunConfig | None:
-    """The settings in the config.yaml of a run, None if it has none. Raises `UserError` for what is not settings."""
-    return validate(_read(file)) if file.is_file() else None
+    """The settings in the config.yaml of a run, None if it has none. Raises `UserError`, which names it, for anything else."""
+    return recorded_settings(_read(file), file) if file.is_file() else None
+
+
+def recorded_settings(settings: RunConfig | dict[str, Any], file: Path) -> RunConfig:
+    """Settings that a run has written into a file, checked. Raises `DamagedError`, which names it."""
+    try:
+        return validate(settings)
+    except UserError as error:
+        raise DamagedError(
+            f"{str(file)!r}: {error}; the file is damaged, or is of a task or method that is not here"
+        ) from error
 
 
 def with_changes(config: RunConfig, file: Path | None, assignments: Sequence[str]) -> RunConfig:

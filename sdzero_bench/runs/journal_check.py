@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from pathlib import Path
 
 from sdzero_bench.core.errors import DamagedError
 from sdzero_bench.core.question import QuestionSet
+from sdzero_bench.records.folder import SOLUTIONS, RunFolder
 from sdzero_bench.records.ledger import EVALUATION, measures
+from sdzero_bench.records.line_sums import LineSums
 from sdzero_bench.records.record_files import LEDGER
-from sdzero_bench.training.recipe import Phase
+from sdzero_bench.training.method import VERIFIER_REWARDS, Method
 from sdzero_bench.training.run import Run
 
 
-def require_own(run: Run, phases: Sequence[Phase], test: QuestionSet) -> None:
+def require_own(run: Run, method: Method, test: QuestionSet) -> None:
     """Raise `DamagedError` for anything else; it names the file and, for a sample, its line."""
     folder, journal, saved = run.folder, run.journal, run.saved
+    phases = method.phases(len(run.questions))
     labels = ["base", "final", *(phase.kept_as for phase in phases if phase.kept_as is not None)]
     measured = [f"{EVALUATION}.{label}{kind}" for label in labels for kind in ("", ".revision")]
     known = {phase.name for phase in phases} | set(measured)
@@ -40,3 +45,30 @@ def require_own(run: Run, phases: Sequence[Phase], test: QuestionSet) -> None:
                 f"{file!r} has {found} samples of the {booked} that were drawn; get the file back from a copy, or delete "
                 f"{str(policy)!r} and resume: the policy is then trained again"
             )
+        _require_own_log(folder, name, policy)
+    if method.supervision != VERIFIER_REWARDS:
+        _require_own_solutions(run)
+
+
+def _require_own_log(folder: RunFolder, name: str, policy: Path) -> None:
+    """Raise `DamagedError` if the training log of a finished policy, which is not read otherwise, is damaged."""
+    from sdzero_bench.training.callbacks import read_steps
+
+    log = folder.training / f"{name}.jsonl"
+    if len(read_steps(log)) < len(LineSums(log).read()):
+        raise DamagedError(
+            f"{str(log)!r} has lost lines, or is missing; get it back from a copy, or delete {str(policy)!r} and resume: the "
+            f"policy is then trained again"
+        )
+
+
+def _require_own_solutions(run: Run) -> None:
+    """Raise `DamagedError` if gold solutions are not those that the run began with; no fingerprint of questions has them."""
+    solutions = [run.task.demonstration(question) for question in run.questions]
+    digest = hashlib.sha256(json.dumps(solutions).encode()).hexdigest()
+    if run.folder.solutions not in (None, digest):
+        raise DamagedError(
+            f"the gold solutions that {str(run.folder.path)!r} learns from have changed since the run began, or "
+            f"{SOLUTIONS!r} in it is damaged; start a new run"
+        )
+    run.folder.keep_solutions(digest)

@@ -11,9 +11,9 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.records.folder import CONFIG, RunFolder
 from sdzero_bench.records.question_sets import file_name, lines_of
-from sdzero_bench.records.record_files import read_manifest
+from sdzero_bench.records.record_files import MANIFEST, read_manifest
 from sdzero_bench.records.schema import ChangedSetting, Manifest
-from sdzero_bench.runs.config import config_in, differing_settings, require_same_settings, validate, with_changes
+from sdzero_bench.runs.config import config_in, differing_settings, recorded_settings, require_same_settings, with_changes
 from sdzero_bench.runs.session import Session
 
 
@@ -45,9 +45,9 @@ def session_in(
     change, in its config.yaml, `file` or `assignments`, of settings that may not change.
     """
     manifest = read_manifest(folder.path)
-    begun = validate(manifest.config)
+    begun = recorded_settings(manifest.config, folder.path / MANIFEST)
     own = config_in(folder.path / CONFIG) or begun
-    require_same_settings(begun, own, f"{folder.path / CONFIG}")
+    require_same_settings(begun, own, f"{folder.path / CONFIG}, held against {MANIFEST},")
     given = with_changes(own, file, assignments)
     require_same_settings(own, given, "the command line")
     session = Session(given, display, ranks)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
@@ -43,8 +44,7 @@ from sdzero_bench.records.schema import (
     TuningRecord,
 )
 from sdzero_bench.runs.config import make_method, make_task
-from sdzero_bench.runs.evaluation.localising import FILE as LOCALISATION
-from sdzero_bench.runs.evaluation.localising import localise
+from sdzero_bench.runs.evaluation.localising import LOCALISATION, localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 from sdzero_bench.runs.journal_check import require_own
 from sdzero_bench.runs.length_checks import MeasuredLengths, needs_of_evaluation, needs_of_training, require_fitting
@@ -168,9 +168,8 @@ class Session:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         kind = "eval" if self.config.questions.measure_only else self.method.name
         name = f"{kind}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}"
-        folder = None
-        if self.ranks.first:
-            folder = RunFolder.create(parent, name)
+        folder = RunFolder.create(parent, name) if self.ranks.first else None
+        if folder is not None:
             folder.lock()
         path = self.ranks.from_first(folder.path if folder else parent)
         return folder or RunFolder(path, writes=False)
@@ -178,9 +177,9 @@ class Session:
     def execute(self, folder: RunFolder) -> RunResult:
         """Train, measure, write everything; the result is the document of `--json`. Repeatable on its own folder."""
         folder.require_space(self._disk_needed())
-        details, train = self.task.record_details, self.train_questions
+        details = self.task.record_details
         files = QuestionFiles(
-            train=folder.write_question_set(train, details) if len(train) else None,
+            train=folder.write_question_set(self.train_questions, details) if len(self.train_questions) else None,
             test=folder.write_question_set(self.test_questions, details),
         )
         folder.write_config(self.config)
@@ -188,7 +187,7 @@ class Session:
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         run.ledger.plan = self.plan
         try:
-            require_own(run, self.method.phases(len(self.train_questions)), self.test_questions)
+            require_own(run, self.method, self.test_questions)
             require_fitting(self.needs, None, server_limit(self.config))
             final = self.method.train(run)
             run.trained = True
@@ -209,15 +208,8 @@ class Session:
             format_version=FORMAT_VERSION,
             run_id=folder.run_id,
             config=self.config,
-            question_set=self.train_questions.fingerprint,
-            test_set=self.test_questions.fingerprint,
             question_files=files,
-            supervision=self.method.supervision,
             decontamination=self.decontamination,
-            tuning=self.tuning,
-            origin=self.origin,
-            harness=self.task.harness,
-            left_out_tests=self._left_out(),
             versions=versions(),
             hardware=Hardware(**hardware(), processes=self.ranks.count),
             sampling_dtype=self.sampling_dtype,
@@ -225,7 +217,21 @@ class Session:
             sessions=[],
             journal=None,
             state="running",
+            **self._in_both(),
         )
+
+    def _in_both(self) -> dict[str, Any]:
+        """What manifest and result both say."""
+        return {
+            "question_set": self.train_questions.fingerprint,
+            "test_set": self.test_questions.fingerprint,
+            "supervision": self.method.supervision,
+            "control": self.method.control,
+            "tuning": self.tuning,
+            "origin": self.origin,
+            "harness": self.task.harness,
+            "left_out_tests": self._left_out(),
+        }
 
     def _disk_needed(self) -> int:
         """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB per sample."""
@@ -277,18 +283,12 @@ class Session:
             seed=self.config.seed,
             model=self.config.model.name,
             folder=str(folder.path),
-            question_set=self.train_questions.fingerprint,
-            test_set=self.test_questions.fingerprint,
-            supervision=self.method.supervision,
             sandbox=self.task.sandbox.name if self.task.sandbox else None,
-            tuning=self.tuning,
-            origin=self.origin,
-            harness=self.task.harness,
-            left_out_tests=self._left_out(),
             budget=run.budget,
             ledger=run.ledger.phases,
             evaluation=[PolicyFigures(**dict(entry)) for entry in evaluation],
             peak_memory=peak_memory(),
+            **self._in_both(),
         )
         if not self.ranks.first:
             return result

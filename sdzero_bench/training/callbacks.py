@@ -15,6 +15,7 @@ from sdzero_bench.core.errors import DamagedError, DivergedError
 from sdzero_bench.core.progress import PhaseBar
 from sdzero_bench.records.file_sums import damaged_file, sums_of
 from sdzero_bench.records.folder import write_atomic
+from sdzero_bench.records.line_sums import LineSums
 
 COMPLETE = "COMPLETE"
 """File that marks a checkpoint as written to its end, with the sums of its files."""
@@ -31,11 +32,14 @@ class StepLog(TrainerCallback):
         self.each = each
         self.writes = writes
         self.steps: list[Step] = []
+        self._sums = LineSums(path)
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         kept = [row for row in read_steps(self.path) if row["step"] <= state.global_step]
         if self.writes:
-            write_atomic(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+            lines = [_line(row) for row in kept]
+            write_atomic(self.path, b"".join(lines).decode())
+            self._sums.write([LineSums.of(line) for line in lines])
         self.steps = kept
         if kept:
             self.each(kept)  # an interrupted run may not have booked the last of them
@@ -52,8 +56,10 @@ class StepLog(TrainerCallback):
             # TRL logs None where a batch has no value, such as a mean reward if the verifier failed on all of it.
             row: Step = {"step": state.global_step, **{k: float(v) for k, v in logs.items() if v is not None}}
             if self.writes:
-                with self.path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
+                with self.path.open("ab") as file:
+                    file.write(_line(row))
+                self._sums.add(_line(row))  # last: there is never a sum without its line
+                self._sums.flush()
             self.steps.append(row)
             self.each(self.steps)
 
@@ -90,17 +96,25 @@ class StopWhereNotFinite(TrainerCallback):
         )
 
 
+def _line(row: Step) -> bytes:
+    return json.dumps(row).encode() + b"\n"
+
+
 def read_steps(path: Path) -> list[Step]:
     """The logged steps; a line left incomplete by a crash is skipped.
 
     Raises `DamagedError`, which names file and line, for any other line that is not a step.
     """
     steps: list[Step] = []
+    sums = LineSums(path)
+    known = sums.read()
     if path.exists():
         for number, line in enumerate(path.read_bytes().rpartition(b"\n")[0].splitlines(), start=1):
             try:
                 row = json.loads(line.decode("utf-8"))
                 steps.append({key: float(value) for key, value in row.items()} | {"step": int(row["step"])})
+                if number <= len(known) and LineSums.of(line + b"\n") != known[number - 1]:
+                    raise ValueError(f"it is not as it was written, or {sums.path.name} is not")
             except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
                 raise DamagedError(
                     f"{str(path)!r}, line {number}: not a step of training ({error}); the log is damaged: get it back from a "

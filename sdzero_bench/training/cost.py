@@ -102,6 +102,27 @@ def distilling(
     return Passes(rollouts * student, rollouts * teacher, student, teacher, 1, completions, averaged)
 
 
+def signalled(
+    rollouts: float,
+    student: float,
+    teacher: float,
+    options: SelfDistillationOptions,
+    contexts: int = 1,
+    reference: bool = False,
+    distils: bool = False,
+) -> Passes:
+    """Passes of self-distillation with a signal (signal.py): student and teachers read each batch before it is trained on.
+
+    contexts:
+        Teacher contexts per rollout, contrasting ones included.
+    distils:
+        Whether the loss has a divergence, for which the teacher reads the batch again.
+    """
+    read = student * (1 + reference) + teacher * (contexts + distils)
+    averaged = options.teacher.weights == "ema"
+    return Passes(rollouts * student, rollouts * read, student, teacher, 1, 2, averaged, int(reference))
+
+
 def reinforcing(rollouts: float, tokens: float, updates: int, without_gradient: int, references: int = 0) -> Passes:
     """Passes of `rollouts` sequences of `tokens` tokens: `updates` with a gradient, `without_gradient` without one."""
     return Passes(rollouts * tokens * updates, rollouts * tokens * without_gradient, tokens, tokens, references=references)

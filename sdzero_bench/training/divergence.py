@@ -92,6 +92,35 @@ class Head(NamedTuple):
         return logits.log_softmax(-1)
 
 
+class TokenFigures(NamedTuple):
+    """What a model says of each of N tokens, in nats."""
+
+    log_probability: Tensor
+    """[N], of the token, with a gradient where gradients are computed."""
+    entropy: Tensor
+    """[N], of the distribution before it, without a gradient."""
+
+
+def token_figures(hidden: Tensor, head: Head, tokens: Tensor) -> TokenFigures:
+    """Log-probability and entropy at each of N positions, of the hidden states [N, H] before the tokens [N].
+
+    At most CHUNK positions are projected to the vocabulary at a time, and projected again in the backward pass.
+    """
+    chunks = [
+        checkpoint(_token_chunk, h, head, t, use_reentrant=False, preserve_rng_state=False)
+        for h, t in zip(hidden.split(CHUNK), tokens.split(CHUNK), strict=True)
+    ]
+    log_probabilities, entropies = zip(*chunks, strict=True)
+    return TokenFigures(torch.cat(log_probabilities), torch.cat(entropies))
+
+
+def _token_chunk(hidden: Tensor, head: Head, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    log_p = head.log_probabilities(hidden)
+    with torch.no_grad():
+        entropy = -(log_p.exp() * log_p).sum(-1)
+    return log_p.gather(-1, tokens.unsqueeze(-1)).squeeze(-1), entropy
+
+
 class PerToken(NamedTuple):
     """What is known of each of N token positions, in nats."""
 

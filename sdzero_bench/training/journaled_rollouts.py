@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from sdzero_bench.training.advantages import Advantage
 from sdzero_bench.training.on_policy import Attempt, Rollout
 from sdzero_bench.training.trl_compat import OpenTrainer
 
@@ -28,3 +29,10 @@ class JournaledRollouts(OpenTrainer):
         if measured := self.total(len(ratios)):
             self.log_step(sampler_ratio=self.total(sum(ratios)) / measured)
         return self.attempts
+
+    def advantages(self, advantage: Advantage, own: list[float | None], group: int) -> list[float]:
+        """The advantages of the rows of this process, within groups of `group` rollouts. `own`: their rewards."""
+        rewards = self.everyones(own)
+        groups = [rewards[i : i + group] for i in range(0, len(rewards), group)]
+        first = self.accelerator.process_index * len(own)
+        return [value for each in advantage(groups) for value in each][first : first + len(own)]

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from sdzero_bench.training.run import Checkpoint, Run
 
 
+VERIFIER_REWARDS = "verifier rewards"
+"""What a method says that learns from nothing else (`Method.supervision`)."""
+
+
 class MethodOptions(Options):
     """Options of a method, set with `--set method.KEY=VALUE`."""
 
@@ -33,6 +37,8 @@ class Method(ABC):
     Options: ClassVar[type[MethodOptions]] = MethodOptions
     trains: ClassVar[bool] = True
     """Whether it needs training questions."""
+    control: ClassVar[bool] = False
+    """Whether it is a control, which leaderboards show below the line, without a rank."""
 
     options: MethodOptions
 
@@ -42,7 +48,7 @@ class Method(ABC):
     @property
     def supervision(self) -> str:
         """What the method learns from besides the text of its training questions."""
-        return "verifier rewards"
+        return VERIFIER_REWARDS
 
     @property
     def reviser(self) -> str | None:

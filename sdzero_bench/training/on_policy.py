@@ -120,6 +120,26 @@ class RolloutPlan:
         return result
 
 
+@dataclass(frozen=True)
+class RolloutSchedule:
+    """How often each question is asked, and each batch of rollouts used."""
+
+    epochs: int = 1
+    """Passes over the questions."""
+    group: int = 1
+    """Rollouts per question and epoch."""
+    updates: int = 1
+    """Optimiser steps per batch of rollouts."""
+    may_teach_nothing: bool = False
+    """Whether the weights may stay as they are, as with rewards that are all equal."""
+    repeated_by_trainer: bool = False
+    """Whether the trainer repeats the rows of its dataset for the groups, as TRL's GRPOTrainer does."""
+
+    def plan(self, questions: QuestionSet, batch: int) -> RolloutPlan:
+        """Raises `UserError` if a step of `batch` rollouts would split a group."""
+        return RolloutPlan.fitting(questions, self.epochs, self.group, batch)
+
+
 def attempts(questions: Sequence[Question], samples: Sequence[Sample], group: int) -> list[Attempt]:
     """Attempts of one batch, in order; every `group` consecutive ones answer the same question and are siblings.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
 
 from sdzero_bench.core.settings import Options
+from sdzero_bench.training.advantages import Advantage
+from sdzero_bench.training.on_policy import Attempt
 
 
 class DivergenceOptions(Options):
@@ -41,6 +44,18 @@ class TeacherOptions(Options):
     """`ema`: after each step, teacher = decay * teacher + (1 - decay) * student."""
 
 
+class OwnOptimizer(Options):
+    """Settings of this phase instead of those of the section `optimizer`; null: the same."""
+
+    schedule: Literal["cosine", "linear", "constant_with_warmup"] | None = None
+    weight_decay: float | None = Field(None, ge=0)
+    beta1: float | None = Field(None, ge=0, lt=1)
+    beta2: float | None = Field(None, ge=0, lt=1)
+
+    def changes(self) -> dict[str, str | float]:
+        return self.model_dump(exclude_none=True)
+
+
 class SelfDistillationOptions(Options):
     """On-policy self-distillation: the student learns from the same policy in a context that contains more."""
 
@@ -52,6 +67,14 @@ class SelfDistillationOptions(Options):
     """Longest teacher input; a response that would make it longer is truncated for student and teacher alike."""
     learning_rate: float | None = Field(None, gt=0)
     """Instead of optimizer.learning_rate."""
+    optimizer: OwnOptimizer = OwnOptimizer()
+
+
+class GroupDistillationOptions(SelfDistillationOptions):
+    """Self-distillation on groups of rollouts, whose rewards are compared."""
+
+    group_size: int = Field(4, ge=2)
+    """Rollouts per question."""
 
 
 class PolicyGradientOptions(Options):
@@ -67,14 +90,38 @@ class PolicyGradientOptions(Options):
     """Instead of optimizer.learning_rate."""
 
 
+class PreferenceOptions(Options):
+    """Right samples preferred to wrong ones, against the policy that training starts from."""
+
+    beta: float = Field(0.1, gt=0)
+    """How closely the policy is held to the reference policy."""
+    nll_weight: float = Field(0.0, ge=0)
+    """Weight of the chosen samples' negative log-likelihood per token, on pairs."""
+    epochs: float = Field(1, gt=0)
+    """Passes over the pairs or judged samples."""
+    learning_rate: float | None = Field(None, gt=0)
+    """Instead of optimizer.learning_rate."""
+
+
+def verified(attempt: Attempt) -> float | None:
+    """The verifier's reward."""
+    return attempt.sample.verdict.reward
+
+
 @dataclass(frozen=True)
 class Objective:
     """What a policy gradient maximises."""
 
-    name: Literal["dapo", "grpo", "dr_grpo", "gspo", "rloo"]
-    """dapo, grpo, dr_grpo, gspo: GRPO under four normalisations (methods/grpo.py). rloo: REINFORCE with a leave-one-out
-    baseline (methods/rloo.py)."""
+    name: Literal["dapo", "grpo", "dr_grpo", "gspo", "cispo", "rloo"]
+    """dapo, grpo, dr_grpo, gspo: GRPO under four normalisations (methods/grpo.py). cispo: its ratios are clipped, and not its
+    losses (methods/cispo.py). rloo: REINFORCE with a leave-one-out baseline (methods/rloo.py)."""
     updates: int = 1
     """Optimiser steps per batch of rollouts; with 1 the policy is the one that sampled, and nothing is ever clipped."""
     clip: tuple[float, float] = (0.2, 0.2)
-    """(low, high): the importance ratio is clipped to [1 - low, 1 + high]."""
+    """(low, high): the importance ratio is clipped to [1 - low, 1 + high]; cispo: to at most high."""
+    advantage: Advantage | None = None
+    """Instead of the advantage that belongs to the name (advantages.py). Not with rloo."""
+    reward: Callable[[Attempt], float | None] = verified
+    """What a rollout is rewarded with; None leaves it out. The verifier's reward, but for controls."""
+    may_teach_nothing: bool = False
+    """Whether rewards may be equal in all groups, so that no weight changes; otherwise that is an error."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
 from datasets import Dataset
@@ -33,22 +34,48 @@ from sdzero_bench.training.callbacks import (
     StopWhereNotFinite,
     last_complete_checkpoint,
     quieten,
+    read_steps,
 )
+from sdzero_bench.training.foreign_trainers import CountTokens, without_generation
 from sdzero_bench.training.micro_batches import MicroBatchLimits
-from sdzero_bench.training.on_policy import Attempt, Rollout, RolloutKey, RolloutPlan, RolloutRow, TrainerParts, attempts
+from sdzero_bench.training.on_policy import (
+    Attempt,
+    Rollout,
+    RolloutKey,
+    RolloutPlan,
+    RolloutRow,
+    RolloutSchedule,
+    TrainerParts,
+    attempts,
+)
+from sdzero_bench.training.options import OwnOptimizer
 from sdzero_bench.training.sampler_ratio import WatchedEngine, watched
 from sdzero_bench.training.sharding import fingerprint, whole_weights
+from sdzero_bench.training.steps import SteppedTrainer
 from sdzero_bench.training.supervised import Example, order_of_training, supervised_trainer
 from sdzero_bench.training.tracking import tracker_arguments
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback
 
 
 class BuildTrainer(Protocol):
     """Makes the trainer of an on-policy method."""
 
     def __call__(self, *, arguments: TrainerArguments, **parts: Unpack[TrainerParts]) -> Trainer: ...
+
+
+class BuildAnyTrainer(Protocol):
+    """Makes a trainer of transformers or TRL; `arguments` are keyword arguments of its configuration."""
+
+    def __call__(
+        self,
+        *,
+        model: PreTrainedModel,
+        arguments: TrainerArguments,
+        train_dataset: Dataset,
+        processing_class: PreTrainedTokenizerBase,
+    ) -> Trainer: ...
 
 
 class OptimizerChanges(TypedDict, total=False):
@@ -85,11 +112,19 @@ class OnBehalfOf(Protocol):
 class TrainingPhase:
     """The phase `name`, which trains `model` on behalf of a run; its checkpoint has the same name."""
 
-    def __init__(self, run: OnBehalfOf, name: str, model: PreTrainedModel, learning_rate: float | None) -> None:
+    def __init__(
+        self,
+        run: OnBehalfOf,
+        name: str,
+        model: PreTrainedModel,
+        learning_rate: float | None,
+        own: OwnOptimizer | None = None,
+    ) -> None:
         self.run = run
         self.name = name
         self.model = adapted(model, run.config.lora, run.config.seed)
         self.learning_rate = learning_rate
+        self.own = own.changes() if own is not None else {}
         self._start = fingerprint(self.model)
         self.work: Path = run.folder.checkpoints / f".{name}.trainer"
         self.use = run.ledger.phase(name)
@@ -112,11 +147,41 @@ class TrainingPhase:
         self.use.backward_tokens = tokens
         return self._finish()
 
-    def on_policy(self, plan: RolloutPlan, build: BuildTrainer, repeats: int = 1, updates: int = 1) -> str:
+    def with_trainer(self, rows: Dataset, steps: int, build: BuildAnyTrainer, may_teach_nothing: bool = False) -> str:
+        """Train with the trainer that `build` makes, for `steps` optimiser steps; returns the checkpoint's path.
+
+        What its model reads is counted as tokens. Raises `UserError` if the trainer generates text, which no budget would know
+        of.
+        """
+        optimizer, arguments = self.run.config.optimizer, self._arguments()
+        # Trainers that do not split a batch themselves (training/steps.py) accumulate gradients.
+        batch = arguments["per_device_train_batch_size"]
+        micro = max(size for size in range(1, min(batch, optimizer.micro_batch_size) + 1) if batch % size == 0)
+        counting = CountTokens(self.model)
+        with without_generation(self.model, self.name):
+            trainer = build(
+                model=self.model,
+                arguments={
+                    **arguments,
+                    "per_device_train_batch_size": micro,
+                    "gradient_accumulation_steps": batch // micro,
+                    "max_steps": steps,
+                },
+                train_dataset=rows,
+                processing_class=self.run.tokenizer,
+            )
+            if not isinstance(trainer, SteppedTrainer):  # no step has the learning rate 0
+                own: Any = trainer
+                own.create_scheduler = MethodType(SteppedTrainer.create_scheduler, trainer)
+            self._train(trainer, steps, before=[counting], may_teach_nothing=may_teach_nothing)
+        return self._finish()
+
+    def on_policy(self, plan: RolloutPlan, build: BuildTrainer, repeats: int, schedule: RolloutSchedule) -> str:
         """Train with the trainer that `build` makes, on rollouts of the policy of each step; returns the checkpoint's path.
 
-        Each row of the plan is in the dataset `repeats` times, and each batch is used for `updates` optimiser steps.
+        Each row of the plan is in the dataset `repeats` times.
         """
+        updates = schedule.updates
         steps = plan.steps * updates
         asked = list(plan.rows(self.run.config.seed, self.run.task.prompt))
         rows = [row for row in asked for _ in range(repeats)]
@@ -131,7 +196,7 @@ class TrainingPhase:
         )
         # Not from a checkpoint that has trained on samples which the journal has lost.
         covered = plan.covered(asked, lambda key: self.run.rollouts.journal.has(self.name, key))
-        self._train(trainer, steps, resume_until=covered * updates)
+        self._train(trainer, steps, resume_until=covered * updates, may_teach_nothing=schedule.may_teach_nothing)
         return self._finish()
 
     def _rollout(self, plan: RolloutPlan) -> Rollout:
@@ -161,21 +226,34 @@ class TrainingPhase:
 
     def _arguments(self, **optimizer: Unpack[OptimizerChanges]) -> TrainerArguments:
         config = self.run.config
-        shared = config.optimizer.model_copy(update=optimizer)
+        shared = config.optimizer.model_copy(update={**self.own, **optimizer})
         arguments = trainer_arguments(
             shared, self.run.ranks.count, self.work, config.seed, *self.run.precision, learning_rate=self.learning_rate
         )
         return {**arguments, **tracker_arguments(config.tracking.report_to, self.run.folder, self.name)}
 
-    def _train(self, trainer: Any, steps: int, resume_until: float = math.inf) -> None:
-        """Train with a trainer of trl_compat.py, from its last good checkpoint of step `resume_until` at most."""
+    def _train(
+        self,
+        trainer: Any,
+        steps: int,
+        resume_until: float = math.inf,
+        before: Sequence[TrainerCallback] = (),
+        may_teach_nothing: bool = False,
+    ) -> None:
+        """Train from the trainer's last good checkpoint of step `resume_until` at most.
+
+        before:
+            Callbacks that are called before our own.
+
+        Raises `UserError` if no weight has changed, unless it `may_teach_nothing`.
+        """
         optimizer = self.run.config.optimizer
         trainer.limits = MicroBatchLimits(optimizer.micro_batch_size, optimizer.micro_batch_tokens)
-        started, before = time.perf_counter(), self.use.wall_seconds
+        started, booked = time.perf_counter(), self.use.wall_seconds
 
         def tick() -> None:
             # Rollouts booked their own seconds meanwhile; the phase includes them.
-            self.use.wall_seconds = before + time.perf_counter() - started
+            self.use.wall_seconds = booked + time.perf_counter() - started
             self.use.accelerator_seconds = self.use.wall_seconds * self.run.accelerators
 
         def book(steps: Sequence[Step]) -> None:
@@ -185,14 +263,17 @@ class TrainingPhase:
 
         with self.run.display.phase(self.name, steps, unit="steps") as bar:
             log = StepLog(self.run.folder.training / f"{self.name}.jsonl", book, self.run.ranks.first)
-            stop = StopWhereNotFinite(self.name, self.run.folder.training, lambda: trainer.batch or {})
-            quieten(trainer, stop, log, MarkComplete(self.run.ranks), BarCallback(bar))
-            checkpoint = last_complete_checkpoint(self.work, resume_until) if self.run.ranks.first else None
+            stop = StopWhereNotFinite(self.name, self.run.folder.training, lambda: getattr(trainer, "batch", None) or {})
+            quieten(trainer, *before, stop, log, MarkComplete(self.run.ranks), BarCallback(bar))
+            # Nor from one whose steps the log has lost: what is booked of them is counted from it.
+            logged = max((step["step"] for step in read_steps(log.path)), default=0)
+            until = min(resume_until, logged)
+            checkpoint = last_complete_checkpoint(self.work, until) if self.run.ranks.first else None
             try:
                 trainer.train(resume_from_checkpoint=self.run.ranks.from_first(checkpoint))
             finally:
                 tick()
-        if fingerprint(self.model) == self._start:
+        if not may_teach_nothing and fingerprint(self.model) == self._start:
             raise UserError(
                 f"{self.name}: training changed no weight; either no batch had a gradient (no verdicts, or equal rewards in "
                 f"every group), or the learning rate is too small for weights in {self.run.config.model.dtype}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
+import torch
 from trl import GRPOConfig, RLOOConfig
 
 from sdzero_bench.core.completion import SamplingParameters
@@ -23,21 +24,30 @@ GRPO_LOSSES: dict[str, TrainerArguments] = {
     "grpo": {"loss_type": "grpo", "scale_rewards": "group"},
     "dr_grpo": {"loss_type": "dr_grpo", "scale_rewards": "none"},
     "gspo": {"loss_type": "grpo", "scale_rewards": "group", "importance_sampling_level": "sequence"},
+    "cispo": {"loss_type": "cispo", "scale_rewards": "group"},
 }
 """TRL's settings for each objective of GRPO; methods/grpo.py has the formulas."""
 
+OVER_TOKENS = ("dapo", "cispo")
+"""TRL's losses that are divided by the tokens of a step; the others are means over its rows."""
+
 
 class _Verified(JournaledRollouts):
+    policy_objective: Objective
     num_iterations: int
+    num_generations: int | None
 
     def rewards_of_batch(self, **_: object) -> list[float | None]:
-        """The verifier's rewards of the batch; None, where it failed, leaves a rollout without an advantage."""
-        return [attempt.sample.verdict.reward for attempt in self.attempts]
+        """The rewards of the batch; None, such as where the verifier failed, leaves a rollout without an advantage."""
+        return [self.policy_objective.reward(attempt) for attempt in self.attempts]
 
     def completions(self) -> list[list[int]]:
         return [list(attempt.sample.token_ids) for attempt in self.draw()]
 
     def generated(self, batch: Batch) -> Batch:
+        if self.policy_objective.advantage is not None:
+            own = self.advantages(self.policy_objective.advantage, self.rewards_of_batch(), self.num_generations or 1)
+            batch["advantages"] = torch.tensor(own).to(batch["advantages"])
         tokens = self.total(float(batch["prompt_mask"].sum() + batch["completion_mask"].sum()))
         # Logged once for a batch of rollouts, which is trained on `num_iterations` times.
         passes = self.forward_passes(batch)
@@ -52,10 +62,10 @@ class _Verified(JournaledRollouts):
 class VerifiedGRPOTrainer(_Verified, OpenGRPOTrainer):
     """GRPOTrainer on journaled rollouts."""
 
-    def __init__(self, config: GRPOConfig, **parts: Unpack[TrainerParts]) -> None:
+    def __init__(self, objective: Objective, config: GRPOConfig, **parts: Unpack[TrainerParts]) -> None:
+        self.policy_objective = objective
         self.rollout = parts["rollout"]
-        # dapo divides by the tokens of the step, the others by the rows.
-        self.mean_over_rows = config.loss_type != "dapo"
+        self.mean_over_rows = config.loss_type not in OVER_TOKENS
         super().__init__(
             model=parts["model"],
             reward_funcs=[self.rewards_of_batch],
@@ -74,7 +84,8 @@ class VerifiedRLOOTrainer(_Verified, OpenRLOOTrainer):
 
     mean_over_rows = True
 
-    def __init__(self, config: RLOOConfig, **parts: Unpack[TrainerParts]) -> None:
+    def __init__(self, objective: Objective, config: RLOOConfig, **parts: Unpack[TrainerParts]) -> None:
+        self.policy_objective = objective
         self.rollout = parts["rollout"]
         super().__init__(
             model=parts["model"],
@@ -116,5 +127,5 @@ def policy_gradient_trainer(
         "shuffle_dataset": False,
     }
     if objective.name == "rloo":
-        return VerifiedRLOOTrainer(RLOOConfig(**shared), **parts)
-    return VerifiedGRPOTrainer(GRPOConfig(**shared, **GRPO_LOSSES[objective.name]), **parts)
+        return VerifiedRLOOTrainer(objective, RLOOConfig(**shared), **parts)
+    return VerifiedGRPOTrainer(objective, GRPOConfig(**shared, **GRPO_LOSSES[objective.name]), **parts)

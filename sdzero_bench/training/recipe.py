@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sdzero_bench.training.cost import Passes, Typical, TypicalSample, answer
-from sdzero_bench.training.needs import Lengths, Need
+from sdzero_bench.training.cost import Passes, Typical, TypicalSample, answer, reinforcing, signalled
+from sdzero_bench.training.needs import Lengths, Need, taught
 from sdzero_bench.training.needs import response as sampled_response
+from sdzero_bench.training.options import GroupDistillationOptions, PolicyGradientOptions
 
 
 def _completion(typical: Typical) -> float:
@@ -24,7 +25,7 @@ class Phase:
     """One phase of a method. Its name is that of the ledger, the journal and, if it trains, of its checkpoint."""
 
     name: str
-    kind: Literal["sample", "finetune", "self_distill", "policy_gradient"]
+    kind: Literal["sample", "finetune", "preference", "train_with", "self_distill", "policy_gradient", "train_on_rollouts"]
     """The method of `Run` that carries it out."""
     samples: int = 0
     """Training samples that it draws, at most."""
@@ -47,7 +48,7 @@ class Phase:
 
     @property
     def draws(self) -> bool:
-        return self.kind != "finetune"
+        return self.samples > 0
 
     @property
     def trains(self) -> bool:
@@ -57,3 +58,59 @@ class Phase:
     def on_policy(self) -> bool:
         """Whether it samples and trains by turns."""
         return self.draws and self.trains
+
+
+def policy_gradient(name: str, questions: int, options: PolicyGradientOptions, updates: int = 1, old_policy: int = 0) -> Phase:
+    """The phase of a policy gradient over all questions.
+
+    updates:
+        Optimizer steps per batch of rollouts. With more than one, the old policy's probabilities are computed.
+    old_policy:
+        1 if they always are.
+    """
+    rollouts = questions * options.group_size * options.epochs
+
+    def passes(typical: Typical) -> Passes:
+        reference = int(options.kl_weight > 0)
+        without_gradient = max(old_policy, int(updates > 1)) + reference
+        return reinforcing(rollouts, typical.prompt + typical.completion, updates, without_gradient, reference)
+
+    return Phase(name, "policy_gradient", rollouts, passes)
+
+
+def group_distillation(
+    name: str,
+    questions: int,
+    options: GroupDistillationOptions,
+    template: str,
+    shown: Literal["sibling", "answer"],
+    contexts: int = 1,
+    reference: bool = False,
+    distils: bool = False,
+) -> Phase:
+    """The phase of self-distillation with a signal (signal.py) over all questions.
+
+    template:
+        What the teacher reads, with another rollout or the gold answer as the solution, as `shown` says.
+    contexts, reference, distils:
+        As for `cost.signalled`.
+    """
+    rollouts = questions * options.group_size * options.epochs
+    by_sibling = shown == "sibling"
+
+    def passes(typical: Typical) -> Passes:
+        student = typical.prompt + typical.completion
+        teacher = student + typical.completion * by_sibling
+        return signalled(rollouts, student, teacher, options, contexts, reference, distils)
+
+    def needs(lengths: Lengths) -> list[Need]:
+        if by_sibling:
+            what, tokens = "a teacher's prompt with two responses", lengths.rewritten(template) + 2 * lengths.response
+        else:
+            what, tokens = (
+                "a prompt with its gold answer and a response",
+                lengths.rewritten(template, "answer") + lengths.response,
+            )
+        return [taught(what, tokens, options.max_teacher_tokens)]
+
+    return Phase(name, "self_distill", rollouts, passes, needs=needs)

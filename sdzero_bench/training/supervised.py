@@ -48,6 +48,11 @@ def order_of_training(lengths: Sequence[int], epochs: float, batch: int, seed: i
     return order
 
 
+def full_batches(order: list[int], batch: int) -> list[int]:
+    """The order without an incomplete last batch, unless that is the only one."""
+    return order[: len(order) // batch * batch] or order
+
+
 def supervised_trainer(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,

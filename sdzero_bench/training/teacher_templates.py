@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from sdzero_bench.core.question import Question
+from sdzero_bench.records.journal import Sample
+from sdzero_bench.training.on_policy import Attempt
 
 
 def fields_of(template: str) -> set[str]:
@@ -38,6 +40,15 @@ FeedbackTemplate = Annotated[str, AfterValidator(with_fields("prompt", "attempt"
 """The same with {prompt}, {attempt}, a response judged wrong, and {feedback}, the verifier's message about it."""
 
 
+VerdictTemplate = Annotated[str, AfterValidator(with_fields("prompt", "solution", "verdict"))]
+"""The same with {prompt}, {solution} and {verdict}, "correct" or "incorrect", on the response that is taught."""
+
+
 def answer_alone(question: Question) -> str:
     """The gold answer in the place of a solution."""
     return f"The answer is {question.answer}."
+
+
+def sibling_of(attempt: Attempt, right: bool) -> Sample | None:
+    """The first other rollout of the group that is correct, or incorrect."""
+    return next((sample for sample in attempt.siblings if sample.verdict.reward == float(right)), None)

@@ -10,37 +10,88 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor
 from torch.distributed.tensor import DTensor
-from trl import DistillationTrainer, GRPOTrainer, RLOOTrainer, SFTTrainer
+from trl import DistillationTrainer, DPOTrainer, GRPOTrainer, KTOTrainer, RLOOTrainer, SFTTrainer
 from trl.models.utils import unwrap_model_for_generation
 from trl.trainer.utils import pad
 
-from sdzero_bench.training.divergence import Head, PerToken
+from sdzero_bench.training.divergence import Head, PerToken, TokenFigures, token_figures
 from sdzero_bench.training.micro_batches import Batch, trimmed
 from sdzero_bench.training.on_policy import RolloutRow
 from sdzero_bench.training.sharding import is_sharded, whole_copy
 from sdzero_bench.training.steps import SteppedTrainer
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from transformers import PreTrainedModel, TrainerState
+    from trl import DPOConfig, KTOConfig
 
 
-class OpenSFTTrainer(SteppedTrainer, SFTTrainer):
-    """SFTTrainer, in micro-batches."""
+class _TokensKept:
+    """What TRL logs as `num_tokens`: kept in the state, as its on-policy trainers do, it goes on when a run is resumed."""
+
+    if TYPE_CHECKING:
+        state: TrainerState
 
     @property
     def _total_train_tokens(self) -> int:
-        """What TRL logs as `num_tokens`: kept in the state, as its on-policy trainers do, it goes on when a run is resumed."""
         return int(self.state.num_input_tokens_seen)
 
     @_total_train_tokens.setter
     def _total_train_tokens(self, count: int) -> None:
         self.state.num_input_tokens_seen = count
+
+
+class OpenSFTTrainer(_TokensKept, SteppedTrainer, SFTTrainer):
+    """SFTTrainer, in micro-batches."""
+
+
+class _ReferenceInItsFolder:
+    """The log-probabilities of the reference policy are in a file of the trainer's folder, which all processes read.
+
+    TRL gives rows that are in memory a file with a random name in each process, and the first one writes its own alone. The
+    file of an earlier session is computed again, so that its tokens are counted.
+    """
+
+    if TYPE_CHECKING:
+        args: Any
+        accelerator: Any
+
+    def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
+        path = Path(self.args.output_dir) / f"reference.{name}.arrow"
+        if self.accelerator.is_main_process:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+        self.accelerator.wait_for_everyone()
+        rows: Any = dataset
+        rows._get_cache_file_path = lambda fingerprint: str(path)
+        parent: Any = super()
+        found: Dataset = parent._precompute_ref_logps(rows, name, batch_size)
+        return found
+
+
+class OpenDPOTrainer(_ReferenceInItsFolder, _TokensKept, DPOTrainer):
+    """DPOTrainer on token ids: the columns `prompt_ids`, `chosen_ids` and `rejected_ids`."""
+
+    def _prepare_dataset(self, dataset: Dataset, processing_class: object, args: DPOConfig, dataset_name: str) -> Dataset:
+        return dataset
+
+
+class OpenKTOTrainer(_ReferenceInItsFolder, _TokensKept, KTOTrainer):
+    """KTOTrainer on token ids: the columns `prompt_ids`, `completion_ids` and `label`."""
+
+    def _prepare_dataset(self, dataset: Dataset, processing_class: object, args: KTOConfig, dataset_name: str) -> Dataset:
+        """With the completions that estimate the KL: in each micro-batch, that of the row before, as TRL has it."""
+        given = list(dataset["completion_ids"])
+        size = args.per_device_train_batch_size
+        micro_batches = [given[i : i + size] for i in range(0, len(given), size)]
+        return dataset.add_column("KL_completion_ids", [ids for batch in micro_batches for ids in [batch[-1], *batch[:-1]]])
 
 
 class OpenTrainer(SteppedTrainer):
@@ -85,6 +136,11 @@ class OpenTrainer(SteppedTrainer):
     def total(of_this_process: float) -> float:
         """Sum over all processes; called by each of them."""
         return float(sum(gather_object([of_this_process])))
+
+    @staticmethod
+    def everyones(of_this_process: list[float | None]) -> list[float | None]:
+        """The values of all processes, in their order; called by each of them."""
+        return list(gather_object(of_this_process))
 
     def log_step(self, **figures: float) -> None:
         """Log figures of the batch of rollouts, which must be the same in every process."""
@@ -177,25 +233,63 @@ class OpenDistillationTrainer(OpenTrainer, DistillationTrainer):
     ) -> list[list[int]]:
         return self.completions()
 
+    @torch.no_grad()
+    def read(self, model: torch.nn.Module, batch: Batch, context: str) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of the completions' tokens, and entropies before them, [B, C] each and 0 at padding.
+
+        context:
+            "prompt" or "teacher": what the model, wrapped as for training, reads before a completion.
+        """
+        unwrapped = self.accelerator.unwrap_model(model)
+        log_probabilities, entropies = (
+            torch.zeros(batch["completion_ids"].shape, device=batch["completion_ids"].device) for _ in "12"
+        )
+        for rows in self.micro_batches(batch):
+            part = trimmed(batch, rows)
+            mask = part["completion_mask"].bool()
+            with self.accelerator.autocast():
+                hidden = self._forward_redirection(
+                    model, unwrapped, self._get_last_hidden_state, unwrapped, *_inputs(part, context)
+                )
+                found = token_figures(hidden[mask], head_of(unwrapped, hidden.dtype), part["completion_ids"][mask])
+            for whole, own in ((log_probabilities, found.log_probability), (entropies, found.entropy)):
+                placed = torch.zeros(mask.shape, device=whole.device)
+                placed[mask] = own.float()
+                whole[rows, : mask.shape[1]] = placed
+        return log_probabilities, entropies
+
     def _compute_loss(
         self, unwrapped_student: PreTrainedModel, inputs: Batch, num_items_in_batch: Tensor | float | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(sum of the divergences / `num_items_in_batch`, sum of the student's entropies, tokens), of this process."""
+        """(loss, sum of the student's entropies, tokens) of this process. The loss is the sum of the divergences, or that of
+        signal.py if the batch has `likelihood_weights` [B, C], divided by `num_items_in_batch`."""
         mask = inputs["completion_mask"].bool()  # [B, C]
-        teacher_model: PreTrainedModel = self.accelerator.unwrap_model(self.teacher_model.eval())
+        weights, likelihood = inputs.get("divergence_weights"), inputs.get("likelihood_weights")
+        losses: list[Tensor] = []
         # accelerate wraps `forward` with autocast, and TRL calls the backbone without it.
         with self.accelerator.autocast():
-            student = self._get_last_hidden_state(unwrapped_student, *_inputs(inputs, "prompt"))  # [B, C, H]
-            with torch.no_grad():
-                # Through the wrapper's forward, which gathers weights that are sharded.
-                teacher = self._forward_redirection(
-                    self.teacher_model, teacher_model, self._get_last_hidden_state, teacher_model, *_inputs(inputs, "teacher")
-                )
-            heads = head_of(unwrapped_student, student.dtype), head_of(teacher_model, teacher.dtype)
-            found = self.compare(student[mask], heads[0], teacher[mask], heads[1])
+            student = self._get_last_hidden_state(unwrapped_student, *_inputs(inputs, "prompt"))[mask]  # [N, H]
+            head = head_of(unwrapped_student, student.dtype)
+            found: PerToken | TokenFigures
+            if likelihood is None or weights is not None:
+                found = self._compared(student, head, inputs)
+                losses.append(found.divergence if weights is None else weights[mask] * found.divergence)
+            if likelihood is not None:
+                found = token_figures(student, head, inputs["completion_ids"][mask])
+                losses.append(-likelihood[mask] * found.log_probability)
         count = mask.sum()
         divisor = count.clamp(min=1) if num_items_in_batch is None else num_items_in_batch
-        return found.divergence.sum() / divisor, found.entropy.sum(), count
+        return sum(losses, torch.zeros((), device=mask.device)).sum() / divisor, found.entropy.sum(), count
+
+    def _compared(self, student: Tensor, head: Head, inputs: Batch) -> PerToken:
+        """`compare`, with the teacher's hidden states of the same tokens."""
+        teacher_model: PreTrainedModel = self.accelerator.unwrap_model(self.teacher_model.eval())
+        with torch.no_grad():
+            # Through the wrapper's forward, which gathers weights that are sharded.
+            teacher = self._forward_redirection(
+                self.teacher_model, teacher_model, self._get_last_hidden_state, teacher_model, *_inputs(inputs, "teacher")
+            )[inputs["completion_mask"].bool()]
+        return self.compare(student, head, teacher, head_of(teacher_model, teacher.dtype))
 
 
 def _inputs(batch: Batch, context: str) -> tuple[Tensor, Tensor, int]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,8 +36,8 @@ class KnownVerdicts:
             if key not in self._memory and self._file is not None:
                 with self._lock, contextlib.suppress(sqlite3.Error):
                     row = self._file.execute("SELECT verdict FROM verdicts WHERE key = ?", (key,)).fetchone()
-                    if row is not None:
-                        self._memory[key] = Verdict.from_dict(json.loads(row[0]))
+                    if row is not None and (verdict := _read(key, row[0])) is not None:
+                        self._memory[key] = verdict
             if key in self._memory:
                 found[key] = self._memory[key]
         return found
@@ -46,7 +47,7 @@ class KnownVerdicts:
         fresh = {key: verdict for key, verdict in verdicts.items() if verdict.status == "ok"}
         self._memory |= fresh
         if self._file is not None and fresh:
-            rows = [(key, json.dumps(verdict.as_dict())) for key, verdict in fresh.items()]
+            rows = [(key, _written(key, verdict)) for key, verdict in fresh.items()]
             with self._lock, contextlib.suppress(sqlite3.Error):
                 self._file.execute("BEGIN")
                 self._file.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", rows)
@@ -55,3 +56,19 @@ class KnownVerdicts:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _written(key: str, verdict: Verdict) -> str:
+    """A verdict as the file holds it: after a checksum of it and its key."""
+    text = json.dumps(verdict.as_dict())
+    return f"{_sum(key, text)} {text}"
+
+
+def _read(key: str, written: object) -> Verdict | None:
+    """The verdict, or None if it is not as it was written: SQLite does not notice every damaged byte."""
+    known, _, text = str(written).partition(" ")
+    return Verdict.from_dict(json.loads(text)) if known == _sum(key, text) else None
+
+
+def _sum(key: str, text: str) -> str:
+    return f"{zlib.crc32(f'{key} {text}'.encode()):08x}"

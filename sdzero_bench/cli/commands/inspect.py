@@ -63,6 +63,7 @@ def inspect(
     if phase is not None and phase not in phases:
         raise unknown("phase", phase, phases)
     by_phase = {name: list(journal.samples(name)) for name in ([phase] if phase else phases)}
+    _require_whole(run, by_phase, every=phase is None)
     chosen = [s for samples in by_phase.values() for s in samples if _is_chosen(s, sample, wrong)]
     _require(run, by_phase, sample, chosen)
     if tokens or html:
@@ -80,6 +81,20 @@ def inspect(
 
 def _is_chosen(sample: Sample, name: str | None, wrong: bool) -> bool:
     return name in (None, sample.key, sample.question_id) and not (wrong and sample.right)
+
+
+def _require_whole(run: Path, by_phase: Mapping[str, list[Sample]], every: bool) -> None:
+    """Raises `UserError` if a finished run has more samples, or fewer, than its manifest says."""
+    from sdzero_bench.core.errors import UserError
+    from sdzero_bench.records.record_files import MANIFEST, read_manifest
+
+    known = (read_manifest(run).journal if (run / MANIFEST).is_file() else None) or {}
+    for name in known if every else known.keys() & by_phase.keys():
+        if (found := len(by_phase.get(name, ()))) != known[name].samples:
+            file = str(run / "journal" / f"{name}.jsonl")
+            raise UserError(
+                f"{file!r} has {found} samples, and {MANIFEST} says {known[name].samples}; get the record again, or validate it"
+            )
 
 
 def _require(run: Path, by_phase: Mapping[str, list[Sample]], name: str | None, chosen: list[Sample]) -> None:

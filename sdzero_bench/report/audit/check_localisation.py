@@ -15,40 +15,40 @@ from sdzero_bench.records.measured import Localisation
 from sdzero_bench.records.part import as_json
 from sdzero_bench.report.audit.at_hand import NotAtHand, method_of
 from sdzero_bench.report.audit.audited_record import AuditedRecord, check_schema, journal_file, read_json
-from sdzero_bench.runs.evaluation.localising import FILE, first_responses, students
+from sdzero_bench.runs.evaluation.localising import LOCALISATION, first_responses, students
 
 
 def check_localisation(record: AuditedRecord) -> Iterator[Discrepancy]:
     """The file exists exactly if it was asked for, and has a value for each token of each response that it must cover."""
     if record.config is None:
         return
-    content, problem = read_json(record.folder, FILE)
+    content, problem = read_json(record.folder, LOCALISATION)
     if not record.config.evaluation.localise:
-        if (record.folder / FILE).exists():
-            yield Discrepancy(FILE, "exists, though config.evaluation.localise is 0")
+        if (record.folder / LOCALISATION).exists():
+            yield Discrepancy(LOCALISATION, "exists, though config.evaluation.localise is 0")
         return
-    problems = [problem] if problem else list(check_schema(FILE, content, TypeAdapter(Localisation)))
+    problems = [problem] if problem else list(check_schema(LOCALISATION, content, TypeAdapter(Localisation)))
     yield from problems
     if problems or record.evaluation is None or record.questions is None:
         return
     try:
         method = method_of(record.config)
     except NotAtHand as missing:
-        record.notes.append(f"{FILE} was not checked: {missing}")
+        record.notes.append(f"{LOCALISATION} was not checked: {missing}")
         return
     found = Localisation(**content)
     labels = students([entry.policy for entry in record.evaluation], method.reviser)
-    yield from compare(FILE, "reviser", found.reviser, labels[0], "evaluation.json has")
-    yield from compare(FILE, "phrases", as_json(found.phrases), method.phrases.model_dump(), "config has")
+    yield from compare(LOCALISATION, "reviser", found.reviser, labels[0], "evaluation.json has")
+    yield from compare(LOCALISATION, "phrases", as_json(found.phrases), method.phrases.model_dump(), "config has")
     for number, row in enumerate(found.responses):
         if not row.tokens == len(row.kl) == len(row.reward):
             counts = f"{len(row.kl)} divergences and {len(row.reward)} rewards"
-            yield Discrepancy(FILE, f"responses.{number}: has {row.tokens} tokens, but {counts}")
+            yield Discrepancy(LOCALISATION, f"responses.{number}: has {row.tokens} tokens, but {counts}")
     for label in labels:
         yield from _check_responses(record, label, found)
     if strange := sorted({row.policy for row in found.responses} - set(labels)):
         yield Discrepancy(
-            FILE, f"has responses of {strange[0]!r}, which is not among the policies to look at: {', '.join(labels)}"
+            LOCALISATION, f"has responses of {strange[0]!r}, which is not among the policies to look at: {', '.join(labels)}"
         )
 
 
@@ -64,10 +64,10 @@ def _check_responses(record: AuditedRecord, label: str, found: Localisation) -> 
         ids = [q.id for q in record.questions["test"]]
         chosen, unverified = first_responses(ids, journal, settings.samples, settings.localise)
     except KeyError as error:
-        yield Discrepancy(journal_file(phase), f"lacks the sample {error}, which {FILE} has to be about")
+        yield Discrepancy(journal_file(phase), f"lacks the sample {error}, which {LOCALISATION} has to be about")
         return
-    yield from compare(FILE, f"unverified.{label}", found.unverified.get(label), unverified, "the journal has")
+    yield from compare(LOCALISATION, f"unverified.{label}", found.unverified.get(label), unverified, "the journal has")
     names = ("question_id", "index", "right", "tokens")
     said = [{name: getattr(row, name) for name in names} for row in found.responses if row.policy == label]
     drawn = [{"question_id": s.question_id, "index": s.index, "right": s.right, "tokens": len(s.token_ids)} for s in chosen]
-    yield from compare(FILE, f"responses of {label}", said, drawn, "the journal has")
+    yield from compare(LOCALISATION, f"responses of {label}", said, drawn, "the journal has")

@@ -29,10 +29,7 @@ from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
 from sdzero_bench.report.audit.not_recorded import DetailsNotRecorded
 from sdzero_bench.report.audit.recorded_run import Asked, MissingSamples, RecordedRun, ask_to_measure
 from sdzero_bench.runs.method_source import source_digest
-from sdzero_bench.training.method import Method
-
-VERIFIER = "verifier rewards"
-"""What a method says that learns from nothing else (`Method.supervision`)."""
+from sdzero_bench.training.method import VERIFIER_REWARDS, Method
 
 OWN = "sdzero_bench.methods."
 """Where the methods of this distribution are. A plug-in may draw by a rule that cannot be followed from outside its run."""
@@ -141,8 +138,8 @@ def _check_training(record: AuditedRecord, method: Method, run: RecordedRun) -> 
                 return
             yield Discrepancy("journal", what)
             return
-        if run.read_gold and method.supervision == VERIFIER:
-            yield Discrepancy("manifest.json", f"supervision: the method reads gold solutions, and says {VERIFIER!r}")
+        if run.read_gold and method.supervision == VERIFIER_REWARDS:
+            yield Discrepancy("manifest.json", f"supervision: the method reads gold solutions, and says {VERIFIER_REWARDS!r}")
         kept = run.kept if config.evaluation.of_intermediate else {}
         policies = {"base": run.base.name, **{label: kept[label].name for label in kept}, "final": final.name}
         if final == run.base:

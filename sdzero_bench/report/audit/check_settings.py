@@ -27,8 +27,9 @@ def check_settings(record: AuditedRecord) -> Iterator[Discrepancy]:
         return
     yield from _check_config_file(record)
     try:
-        supervision = method_of(record.config).supervision
-        yield from compare(MANIFEST, "supervision", record.manifest.supervision, supervision, "the method has")
+        method = method_of(record.config)
+        yield from compare(MANIFEST, "supervision", record.manifest.supervision, method.supervision, "the method has")
+        yield from compare(MANIFEST, "control", record.manifest.control, method.control, "the method has")
     except NotAtHand as missing:
         record.notes.append(f"supervision was not held against the method: {missing}")
     if record.questions is not None:

@@ -23,9 +23,10 @@ from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.rollouts import Prompt
 from sdzero_bench.report.audit.at_hand import NotAtHand
 from sdzero_bench.report.audit.audited_record import AuditedRecord
-from sdzero_bench.training.on_policy import RolloutPlan
-from sdzero_bench.training.options import Objective, PolicyGradientOptions, SelfDistillationOptions
+from sdzero_bench.training.on_policy import RolloutSchedule
+from sdzero_bench.training.options import PreferenceOptions
 from sdzero_bench.training.phrases import STANDARD
+from sdzero_bench.training.preference_data import Judged, PreferencePair, order_of_preference
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.supervised import Example, order_of_training
 
@@ -83,6 +84,7 @@ class RecordedRun(Run):
         self.base = Checkpoint("base", model)
         self.tokenizer = tokenizer
         self.kept = {}
+        self._asked = set()
         self.trained = False
         self.expected = Expected()
         self.read_gold = False
@@ -99,9 +101,11 @@ class RecordedRun(Run):
     def ends(self) -> set[int]:  # type: ignore[override]
         return _ends(self.base.path, self.tokenizer)
 
-    def prompt_ids(self, question: Question, template: str | None = None, **fields: str) -> list[int]:
-        if template is not None:
-            return super().prompt_ids(question, template, **fields)
+    def prompt_ids(
+        self, question: Question, template: str | None = None, system: str | None = None, **fields: str
+    ) -> list[int]:
+        if template is not None or system is not None:
+            return super().prompt_ids(question, template, system, **fields)
         if question not in self._chats:  # a chat template takes longer than all else here
             self._chats[question] = super().prompt_ids(question)
         return list(self._chats[question])
@@ -158,42 +162,49 @@ class RecordedRun(Run):
             self.expected.training[name] = Training(steps, learning_rate or optimizer.learning_rate, tokens)
         return self._made(name)
 
-    def self_distill(
+    def preference(
+        self, name: str, start: Checkpoint, pairs: Sequence[PreferencePair] | Sequence[Judged], options: PreferenceOptions
+    ) -> Checkpoint:
+        order = order_of_preference(name, pairs, options.epochs, self.config)
+        return self._unfollowed(name, -(-len(order) // self.config.optimizer.batch_size), options.learning_rate)
+
+    def train_with(
+        self,
+        name: str,
+        start: Checkpoint,
+        rows: object,
+        steps: int,
+        build: object,
+        learning_rate: float | None = None,
+        may_teach_nothing: bool = False,
+    ) -> Checkpoint:
+        return self._unfollowed(name, steps, learning_rate)
+
+    def train_on_rollouts(
         self,
         name: str,
         start: Checkpoint,
         questions: QuestionSet,
-        context: Any,
-        options: SelfDistillationOptions,
-        group: int = 1,
+        schedule: RolloutSchedule,
+        build: object,
+        learning_rate: float | None = None,
+        own: object = None,
     ) -> Checkpoint:
-        plan = RolloutPlan.fitting(questions, options.epochs, group, self.config.optimizer.batch_size)
-        return self._on_policy(name, plan, options.learning_rate, repeats=group)
-
-    def policy_gradient(
-        self,
-        name: str,
-        start: Checkpoint,
-        questions: QuestionSet,
-        objective: Objective,
-        options: PolicyGradientOptions,
-    ) -> Checkpoint:
-        plan = RolloutPlan.fitting(questions, options.epochs, options.group_size, self.config.optimizer.batch_size)
-        return self._on_policy(name, plan, options.learning_rate, repeats=options.group_size, updates=objective.updates)
-
-    def _on_policy(
-        self, name: str, plan: RolloutPlan, learning_rate: float | None, repeats: int, updates: int = 1
-    ) -> Checkpoint:
-        self._require_own(plan.questions)
+        self._require_own(questions)
+        plan, updates = schedule.plan(questions, self.config.optimizer.batch_size), schedule.updates
         by_id = {q.id: q for q in plan.questions}
-        rows = [row for row in plan.rows(self.config.seed, lambda question: ()) for _ in range(repeats)]
+        rows = [row for row in plan.rows(self.config.seed, lambda question: ()) for _ in range(schedule.group)]
         for step in range(plan.steps):
             batch = rows[step * plan.batch : (step + 1) * plan.batch]
             asked = [by_id[row["question_id"]] for row in batch]
             prompts = [Prompt(q, tuple(self.prompt_ids(q)), i) for q, i in zip(asked, plan.indices(batch), strict=True)]
             self.ask_for(name, f"{name}@{step * updates}", prompts, self.sampling, self.config.seed, None)
-        rate = learning_rate or self.config.optimizer.learning_rate
-        self.expected.training[name] = Training(plan.steps * updates, rate, None)
+        return self._unfollowed(name, plan.steps * updates, learning_rate)
+
+    def _unfollowed(self, name: str, steps: int, learning_rate: float | None) -> Checkpoint:
+        """A phase whose tokens do not follow from the journal."""
+        if self._verified:
+            self.expected.training[name] = Training(steps, learning_rate or self.config.optimizer.learning_rate, None)
         return self._made(name)
 
     def weights(self, checkpoint: Checkpoint) -> PreTrainedModel:

@@ -93,7 +93,7 @@ def _standings(table: TaskTable) -> Table:
     headings = ["rank", "group", "method", *(column.heading for column in columns), "seeds", "supervision"]
     rows = [
         [
-            str(s.rank),
+            "control" if s.rank is None else str(s.rank),
             s.group,
             s.label,
             *(column.cells[s.label] for column in columns),

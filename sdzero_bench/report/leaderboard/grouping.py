@@ -45,6 +45,11 @@ class Row:
         return self.policy == BASE
 
     @property
+    def is_control(self) -> bool:
+        """Whether it stands below the line: compared with the reference, and not ranked."""
+        return any(run.result.control for run in self.runs)
+
+    @property
     def entries(self) -> list[PolicyEvaluation]:
         """The ranked policy as it was measured, one entry per seed."""
         return [entry for run in self.runs if (entry := run.entry(self.policy)) is not None]

@@ -13,7 +13,7 @@ from sdzero_bench.core.stats.letters import letters
 from sdzero_bench.report.leaderboard.columns import Beside, figure
 from sdzero_bench.report.leaderboard.costs import Cost, cost
 from sdzero_bench.report.leaderboard.grouping import BASE_LABEL, Group, Row
-from sdzero_bench.report.leaderboard.pairs import Pair, all_pairs, towards
+from sdzero_bench.report.leaderboard.pairs import Pair, all_pairs, compared, towards
 
 FAMILY = "all pairs of this table"
 """What p-values are corrected over."""
@@ -24,10 +24,10 @@ class Standing:
     """One row of a table."""
 
     row: Row
-    rank: int
-    """1 + the number of rows that are significantly better."""
+    rank: int | None
+    """1 + the number of rows that are significantly better; None for a control, which takes part in no ranking."""
     group: str
-    """Letters of a compact letter display: rows that share one do not differ significantly."""
+    """Letters of a compact letter display: rows that share one do not differ significantly. A control has none."""
     avg: Estimate
     best: Estimate
     """pass@k."""
@@ -64,7 +64,7 @@ class PartFigures:
 
 @dataclass(frozen=True)
 class TaskTable:
-    """One task under one set of conditions, highest mean first."""
+    """One task under one set of conditions, highest mean first; controls come last."""
 
     group: Group
     standings: tuple[Standing, ...]
@@ -104,21 +104,30 @@ def build(group: Group, reference: str | None = None) -> TaskTable:
     if reference is not None and group.row(reference) is None:
         raise UserError(f"no row {reference!r} to compare with; there are: {', '.join(row.label for row in rows)}")
     chosen = reference or next((row.label for row in rows if row.is_base), None)
-    pairs = all_pairs({row.label: row.avg for row in rows})
+    pairs = all_pairs({row.label: row.avg for row in rows if not row.is_control})
     averages = _averages(rows)
     base = averages.get(next((row.label for row in rows if row.is_base), BASE_LABEL))
-    order = sorted(rows, key=lambda row: (-averages[row.label].mean, row.label))
-    groups = letters([row.label for row in order], [(p.before, p.after) for p in pairs if p.significant])
+    order = sorted(rows, key=lambda row: (row.is_control, -averages[row.label].mean, row.label))
+    ranked = [row.label for row in order if not row.is_control]
+    groups = letters(ranked, [(p.before, p.after) for p in pairs if p.significant])
+    by_label = {row.label: row for row in rows}
+
+    def over_reference(row: Row) -> Pair | None:
+        if chosen is None or row.label == chosen or not (row.is_control or by_label[chosen].is_control):
+            return towards(pairs, chosen, row.label)
+        (pair,) = compared({label: by_label[label].avg for label in (chosen, row.label)}, [(chosen, row.label)])
+        return pair
+
     standings = [
         Standing(
             row=row,
-            rank=1 + sum(_beats(pair, row.label) for pair in pairs),
-            group=groups[row.label],
+            rank=None if row.is_control else 1 + sum(_beats(pair, row.label) for pair in pairs),
+            group=groups.get(row.label, ""),
             avg=averages[row.label],
             best=_required(row, "pass"),
             majority=figure(row, "maj"),
             tokens=_required(row, "tokens"),
-            over_reference=towards(pairs, chosen, row.label),
+            over_reference=over_reference(row),
             unverified=sum(entry.unverified for entry in row.entries),
             cost=cost(row, averages[row.label].mean, base.mean if base else None),
         )
@@ -133,8 +142,8 @@ def _beats(pair: Pair, label: str) -> bool:
 
 
 def overall(tables: Sequence[TaskTable]) -> dict[str, float | None]:
-    """Mean over the tasks of each method, None for a method that lacks one; highest first, incomplete ones last."""
-    labels = sorted({standing.label for table in tables for standing in table.standings})
+    """Mean over the tasks of each method, controls aside; None for a method that lacks one. Highest first, incomplete last."""
+    labels = sorted({s.label for table in tables for s in table.standings if s.rank is not None})
     means: dict[str, float | None] = {}
     for label in labels:
         found = [standing.avg.mean for table in tables if (standing := table.standing(label)) is not None]

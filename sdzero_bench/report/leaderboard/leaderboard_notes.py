@@ -142,6 +142,11 @@ def _ranks(table: TaskTable) -> list[str]:
         "rank: 1 + the number of methods that are significantly better. group: methods that share a letter do not differ "
         f"significantly. Significant: {rule(FAMILY)}, {significant} of {len(table.pairs)} here."
     ]
+    if controls := [s.label for s in table.standings if s.rank is None]:
+        lines.append(
+            f"Controls, which are not ranked: {_listed(controls)}. What they gain does not come from a verifier's rewards; "
+            f"each is compared with the reference alone."
+        )
     return [*lines, shown("over", table.rows, table.beside).note] if table.reference else lines
 
 

@@ -21,7 +21,7 @@ from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.record_files import EVALUATION_FILE, read_evaluation, read_manifest
 from sdzero_bench.report.tokens.token_view import Look, Token
 from sdzero_bench.runs.config import make_method, make_task, validate
-from sdzero_bench.runs.evaluation.localising import FILE, compared, students
+from sdzero_bench.runs.evaluation.localising import LOCALISATION, compared, students
 
 if TYPE_CHECKING:
     from sdzero_bench.records.journal import Sample
@@ -46,7 +46,7 @@ def look_at(run: Path, sample: Sample, revisions: Sequence[Sample]) -> Look:
     phrases, reviser = method.phrases, _reviser(folder, sample, method.reviser)
     paths = {name: base if name == "base" else folder.checkpoint(name) for name in (sample.policy, reviser)}
     if missing := [name for name, path in paths.items() if path is None]:
-        values, source = _recorded(folder, sample, missing), f"recorded in {FILE}"
+        values, source = _recorded(folder, sample, missing), f"recorded in {LOCALISATION}"
     else:
         settings = config.model.model_copy(update={"device": "auto"})  # the run may have used another machine's
         models = {name: load_model(str(path), settings) for name, path in paths.items()}
@@ -76,7 +76,7 @@ def _reviser(folder: RunFolder, sample: Sample, trained: str | None) -> str:
 
 
 def _recorded(folder: RunFolder, sample: Sample, missing: Sequence[str]) -> dict[str, list[float]]:
-    for row in (folder.read(FILE) or {}).get("responses", ()):
+    for row in (folder.read(LOCALISATION) or {}).get("responses", ()):
         if sample.phase == f"{EVALUATION}.{row['policy']}" and sample.key == f"{row['question_id']}/{row['index']}":
             return {"kl": row["kl"], "reward": row["reward"]}
     if "@" in missing[0]:
@@ -85,8 +85,8 @@ def _recorded(folder: RunFolder, sample: Sample, missing: Sequence[str]) -> dict
             f"a sample of an evaluation, such as --phase {EVALUATION}.final"
         )
     raise UserError(
-        f"the tokens of {sample.key} need the checkpoint {missing[0]!r}, which {str(folder.path)!r} lacks, and {FILE} does not "
-        f"have them; give the folder of the run itself, or the record of a run with evaluation.localise"
+        f"the tokens of {sample.key} need the checkpoint {missing[0]!r}, which {str(folder.path)!r} lacks, and {LOCALISATION} "
+        f"does not have them; give the folder of the run itself, or the record of a run with evaluation.localise"
     )
 
 

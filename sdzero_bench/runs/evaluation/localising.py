@@ -18,7 +18,7 @@ from sdzero_bench.training.phrases import ControlPhrases
 if TYPE_CHECKING:
     from sdzero_bench.training.run import Checkpoint, Run
 
-FILE = "localisation.json"
+LOCALISATION = "localisation.json"
 
 
 class Chosen(NamedTuple):

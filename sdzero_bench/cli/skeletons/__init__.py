@@ -1,0 +1,1 @@
+"""Packages that `sdzero-bench new` writes, as templates."""
