@@ -9,7 +9,7 @@ from pydantic import Field
 from sdzero_bench.training.cost import Passes, Typical
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import PreferenceOptions
-from sdzero_bench.training.preference_data import Pair
+from sdzero_bench.training.preference_data import PreferencePair
 from sdzero_bench.training.recipe import Phase
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.samples import by_question
@@ -67,7 +67,7 @@ class DPO(Method):
             for question, own in by_question(run.questions, samples):
                 prompt = tuple(run.prompt_ids(question))
                 right, wrong = ([s.token_ids for s in own if s.verdict.reward == reward] for reward in (1.0, 0.0))
-                every = [Pair(prompt, chosen, rejected) for chosen in right for rejected in wrong]
+                every = [PreferencePair(prompt, chosen, rejected) for chosen in right for rejected in wrong]
                 pairs += rng.sample(every, min(options.pairs, len(every)))
             policy = run.preference(f"round{i}", policy, pairs, options)
             if i < options.rounds:

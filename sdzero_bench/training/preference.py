@@ -11,18 +11,18 @@ from trl import DPOConfig, KTOConfig
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.training.arguments import TrainerArguments
 from sdzero_bench.training.options import PreferenceOptions
-from sdzero_bench.training.preference_data import Judged, Pair
-from sdzero_bench.training.trl_compat import OpenDPOTrainer, OpenKTOTrainer
+from sdzero_bench.training.preference_data import Judged, PreferencePair
+from sdzero_bench.training.trl_given_rows import OpenDPOTrainer, OpenKTOTrainer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def preference_rows(rows: Sequence[Pair] | Sequence[Judged], order: Sequence[int]) -> Dataset:
+def preference_rows(rows: Sequence[PreferencePair] | Sequence[Judged], order: Sequence[int]) -> Dataset:
     """The rows in this order, with the columns that TRL's collators read."""
     found: list[dict[str, object]] = []
     for row in (rows[i] for i in order):
-        if isinstance(row, Pair):
+        if isinstance(row, PreferencePair):
             found.append({"prompt_ids": row.prompt, "chosen_ids": row.chosen, "rejected_ids": row.rejected})
         else:
             found.append({"prompt_ids": row.prompt, "completion_ids": row.completion, "label": row.right})

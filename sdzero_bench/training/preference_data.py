@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
@@ -11,12 +12,14 @@ from sdzero_bench.training.supervised import full_batches, order_of_training
 
 
 @dataclass(frozen=True)
-class Pair:
+class PreferencePair:
     """Two responses to one prompt, as token ids."""
 
     prompt: tuple[int, ...]
     chosen: tuple[int, ...]
     rejected: tuple[int, ...]
+    passes: ClassVar[int] = 2
+    """How often its tokens are read: with a gradient, and by the reference policy."""
 
     @property
     def tokens(self) -> int:
@@ -31,13 +34,17 @@ class Judged:
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
     right: bool
+    passes: ClassVar[int] = 4
+    """As those of a pair, and once more each for the KL, with the completion of another row."""
 
     @property
     def tokens(self) -> int:
         return len(self.prompt) + len(self.completion)
 
 
-def order_of_preference(name: str, rows: Sequence[Pair] | Sequence[Judged], epochs: float, config: RunConfig) -> list[int]:
+def order_of_preference(
+    name: str, rows: Sequence[PreferencePair] | Sequence[Judged], epochs: float, config: RunConfig
+) -> list[int]:
     """Indices of the rows in training order, for all epochs. Raises `UserError` if there are none."""
     batch = config.optimizer.batch_size
     order = order_of_training([row.tokens for row in rows], epochs, batch, config.seed) if rows else []

@@ -29,7 +29,7 @@ from sdzero_bench.records.rollouts import Prompt, Rollouts
 from sdzero_bench.records.schema import Budget
 from sdzero_bench.training.on_policy import RolloutSchedule
 from sdzero_bench.training.options import Objective, PolicyGradientOptions, PreferenceOptions, SelfDistillationOptions
-from sdzero_bench.training.preference_data import Judged, Pair, order_of_preference
+from sdzero_bench.training.preference_data import Judged, PreferencePair, order_of_preference
 from sdzero_bench.training.signal import Signal
 from sdzero_bench.training.supervised import Example
 from sdzero_bench.verifiers.pool import VerifierPool
@@ -185,7 +185,7 @@ class Run(Contexts):
         return self._trained(name, start, learning_rate, lambda phase: phase.supervised(examples, epochs))
 
     def preference(
-        self, name: str, start: Checkpoint, pairs: Sequence[Pair] | Sequence[Judged], options: PreferenceOptions
+        self, name: str, start: Checkpoint, pairs: Sequence[PreferencePair] | Sequence[Judged], options: PreferenceOptions
     ) -> Checkpoint:
         """Prefer right to wrong samples, against `start` as the reference policy: DPO on pairs, KTO on judged samples.
 
@@ -196,7 +196,7 @@ class Run(Contexts):
         def train(phase: TrainingPhase) -> str:
             from sdzero_bench.training.preference import preference_rows, preference_trainer
 
-            self.ledger.require_tokens(name, sum(pairs[i].tokens for i in order))
+            self.ledger.require_tokens(name, sum(pairs[i].tokens * pairs[i].passes for i in order))
             rows = preference_rows(pairs, order)
             steps = -(-len(order) // self.config.optimizer.batch_size)
             return phase.with_trainer(rows, steps, partial(preference_trainer, options))

@@ -26,7 +26,7 @@ from sdzero_bench.report.audit.audited_record import AuditedRecord
 from sdzero_bench.training.on_policy import RolloutSchedule
 from sdzero_bench.training.options import PreferenceOptions
 from sdzero_bench.training.phrases import STANDARD
-from sdzero_bench.training.preference_data import Judged, Pair, order_of_preference
+from sdzero_bench.training.preference_data import Judged, PreferencePair, order_of_preference
 from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.supervised import Example, order_of_training
 
@@ -160,7 +160,7 @@ class RecordedRun(Run):
         return self._made(name)
 
     def preference(
-        self, name: str, start: Checkpoint, pairs: Sequence[Pair] | Sequence[Judged], options: PreferenceOptions
+        self, name: str, start: Checkpoint, pairs: Sequence[PreferencePair] | Sequence[Judged], options: PreferenceOptions
     ) -> Checkpoint:
         order = order_of_preference(name, pairs, options.epochs, self.config)
         return self._unfollowed(name, -(-len(order) // self.config.optimizer.batch_size), options.learning_rate)
