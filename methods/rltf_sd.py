@@ -113,7 +113,9 @@ class RLTFSD(Method):
 
 
 def _sizes(questions: int, rounds: int) -> list[int]:
-    """How many questions each round has."""
+    """How many questions each round has. Raises `UserError` if a round has none."""
+    if questions < rounds:
+        raise UserError(f"{questions} questions are too few for {rounds} rounds; use more questions or lower method.rounds")
     return [questions * (i + 1) // rounds - questions * i // rounds for i in range(rounds)]
 
 

@@ -22,7 +22,7 @@ from sdzero_bench.training.callbacks import StepLog, quieten, read_steps
 from sdzero_bench.training.foreign_trainers import CountTokens
 from sdzero_bench.training.options import PreferenceOptions
 from sdzero_bench.training.preference import preference_rows, preference_trainer
-from sdzero_bench.training.preference_data import Judged, Pair, order_of_preference
+from sdzero_bench.training.preference_data import Judged, PreferencePair, order_of_preference
 
 QUESTIONS = ["1 + 2", "What is 30 - 4 + 5?", "7 + 8 - 9", "1 + 1"]
 RIGHT = ["3", "it is 30 - 4 + 5 = 31", "so 15 - 9 = 6", "2"]
@@ -39,9 +39,9 @@ def ids(tokenizer: Any, text: str, end: bool = False) -> tuple[int, ...]:
     return (*tokenizer.encode(text, add_special_tokens=False), *([tokenizer.eos_token_id] if end else []))
 
 
-def pairs(tokenizer: Any) -> list[Pair]:
+def pairs(tokenizer: Any) -> list[PreferencePair]:
     return [
-        Pair(ids(tokenizer, asked(tokenizer, q)), ids(tokenizer, right, True), ids(tokenizer, wrong, True))
+        PreferencePair(ids(tokenizer, asked(tokenizer, q)), ids(tokenizer, right, True), ids(tokenizer, wrong, True))
         for q, right, wrong in zip(QUESTIONS, RIGHT, WRONG, strict=True)
     ]
 
@@ -251,6 +251,9 @@ def test_tokens_of_every_pass_are_counted(kind: str, tokenizer: Any, tmp_path: P
     forward = [sum(others[i] for i in step) for step in steps]
     assert [row["forward_tokens"] for row in logged] == [forward[0] + sum(own) + sum(others), *forward[1:]]
     assert sum(row["backward_tokens"] for row in logged) == sum(row.tokens for row in rows)
+    # What is held against the budget before the first step.
+    every = sum(row["backward_tokens"] + row["forward_tokens"] for row in logged)
+    assert every == sum(row.tokens * row.passes for row in rows)
 
 
 def test_rows_are_trained_on_in_full_batches_once_an_epoch(tokenizer: Any) -> None:

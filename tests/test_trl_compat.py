@@ -15,9 +15,9 @@ from trl.models.utils import unwrap_model_for_generation
 from trl.trainer.callbacks import SyncRefModelCallback
 from trl.trainer.utils import pad
 
-from sdzero_bench.training import trl_compat
+from sdzero_bench.training import trl_compat, trl_given_rows
 
-MOVED = f"TRL {trl.__version__} has changed {{}}: adapt sdzero_bench/training/trl_compat.py"
+MOVED = f"TRL {trl.__version__} has changed {{}}: adapt sdzero_bench/training/trl_compat.py or trl_given_rows.py"
 
 
 OUR_OWN = {"_compared"}
@@ -31,11 +31,11 @@ def overridden() -> list[tuple[type, type, str]]:
         trl_compat.OpenGRPOTrainer,
         trl_compat.OpenRLOOTrainer,
         trl_compat.OpenDistillationTrainer,
-        trl_compat.OpenDPOTrainer,
-        trl_compat.OpenKTOTrainer,
+        trl_given_rows.OpenDPOTrainer,
+        trl_given_rows.OpenKTOTrainer,
     ):
         (theirs,) = (base for base in own.__bases__ if base.__module__.startswith("trl."))
-        ours = [cls for cls in own.__mro__ if cls.__module__ == trl_compat.__name__]
+        ours = [cls for cls in own.__mro__ if cls.__module__ in (trl_compat.__name__, trl_given_rows.__name__)]
         names = {n for cls in ours for n in vars(cls) if n.startswith("_") and n[1] != "_"} - OUR_OWN
         found += [(own, theirs, name) for name in sorted(names) if callable(getattr(own, name))]
     return found
@@ -51,6 +51,7 @@ def test_the_seams_are_those_that_this_file_is_about() -> None:
         "_generate_and_score_completions",
         "_generate_single_turn",
         "_get_per_token_logps_and_entropies",
+        "_precompute_ref_logps",
         "_prepare_dataset",
     }
 
@@ -97,12 +98,12 @@ def columns(trainer: type) -> set[str]:
 
 def test_prepared_datasets_have_the_columns_that_trl_reads() -> None:
     from sdzero_bench.training.preference import preference_rows
-    from sdzero_bench.training.preference_data import Judged, Pair
+    from sdzero_bench.training.preference_data import Judged, PreferencePair
 
-    assert set(preference_rows([Pair((1,), (2,), (3,))], [0]).column_names) == columns(DPOTrainer)
+    assert set(preference_rows([PreferencePair((1,), (2,), (3,))], [0]).column_names) == columns(DPOTrainer)
     given = preference_rows([Judged((1,), (2,), True)], [0])
     args: Any = SimpleNamespace(per_device_train_batch_size=2)
-    prepared = trl_compat.OpenKTOTrainer._prepare_dataset(None, given, None, args, "train")  # type: ignore[arg-type]
+    prepared = trl_given_rows.OpenKTOTrainer._prepare_dataset(None, given, None, args, "train")  # type: ignore[arg-type]
     assert set(prepared.column_names) == columns(KTOTrainer)
 
 

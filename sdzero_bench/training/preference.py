@@ -12,7 +12,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.training.arguments import TrainerArguments
 from sdzero_bench.training.options import PreferenceOptions
 from sdzero_bench.training.preference_data import Judged, PreferencePair
-from sdzero_bench.training.trl_compat import OpenDPOTrainer, OpenKTOTrainer
+from sdzero_bench.training.trl_given_rows import OpenDPOTrainer, OpenKTOTrainer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

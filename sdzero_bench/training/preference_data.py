@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
@@ -17,6 +18,8 @@ class PreferencePair:
     prompt: tuple[int, ...]
     chosen: tuple[int, ...]
     rejected: tuple[int, ...]
+    passes: ClassVar[int] = 2
+    """How often its tokens are read: with a gradient, and by the reference policy."""
 
     @property
     def tokens(self) -> int:
@@ -31,6 +34,8 @@ class Judged:
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
     right: bool
+    passes: ClassVar[int] = 4
+    """As those of a pair, and once more each for the KL, with the completion of another row."""
 
     @property
     def tokens(self) -> int:

@@ -58,7 +58,7 @@ class Run(SamplingRun):
         def train(phase: TrainingPhase) -> str:
             from sdzero_bench.training.preference import preference_rows, preference_trainer
 
-            self.ledger.require_tokens(name, sum(pairs[i].tokens for i in order))
+            self.ledger.require_tokens(name, sum(pairs[i].tokens * pairs[i].passes for i in order))
             rows = preference_rows(pairs, order)
             steps = -(-len(order) // self.config.optimizer.batch_size)
             return phase.with_trainer(rows, steps, partial(preference_trainer, options))

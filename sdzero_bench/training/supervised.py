@@ -65,7 +65,7 @@ def supervised_trainer(
     from datasets import Dataset
     from trl import SFTConfig
 
-    from sdzero_bench.training.trl_compat import OpenSFTTrainer
+    from sdzero_bench.training.trl_given_rows import OpenSFTTrainer
 
     # The last batch is padded with an example without a target, so that each process has the same number: accelerate would
     # repeat examples of the first batch.
