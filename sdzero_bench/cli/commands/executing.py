@@ -149,6 +149,7 @@ def quiet_libraries() -> Iterator[None]:
     import warnings
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     logging.getLogger().setLevel(logging.ERROR)
     with warnings.catch_warnings():
