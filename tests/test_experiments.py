@@ -19,7 +19,7 @@ from sdzero_bench.runs.session import Session
 
 ALL = list(experiments().values())
 IN_THE_PAPER = {f"table{n}" for n in (1, 3, *range(7, 15))} | {"appendix-g"} | {f"figure{n}" for n in range(3, 7)}
-IN_DISPUTE = {"kl-direction", "top-k", "phrases", "lie", "stages", "tuples", "grpo-loss"}
+IN_DISPUTE = {"kl-direction", "top-k", "phrases", "lie", "stages", "tuples", "grpo-loss", "public-code"}
 
 
 def test_there_is_one_for_each_table_and_figure_and_dispute() -> None:

@@ -130,7 +130,8 @@ def test_between_phases_only_the_policy_that_is_needed_is_in_memory(
         loaded.append(weakref.ref(model))
         return model
 
-    monkeypatch.setattr("sdzero_bench.training.run.load_model", load)
+    for module in ("run", "sampling_run"):  # of teachers, and of all other models
+        monkeypatch.setattr(f"sdzero_bench.training.{module}.load_model", load)
     monkeypatch.setattr(sys, "argv", ["sdzero-bench", *small_run("sdzero", tmp_path, "evaluation.revise=false")[3:]])
     with pytest.raises(SystemExit, match=r"^0$"):
         main()

@@ -46,7 +46,7 @@ class FakeRun:
     def encode(self, text: str) -> list[str]:
         return [text]
 
-    def reviser_context(self, question: Question, ids: list[int], inserted: str) -> list[Any]:
+    def reviser_context(self, question: Question, ids: list[int], inserted: str, keep_end: bool = False) -> list[Any]:
         return [question.text, *ids, inserted]
 
     def self_distill(self, name: str, start: Any, questions: Any, context: Any, options: Any, group: int = 1) -> str:

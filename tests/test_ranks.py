@@ -39,8 +39,8 @@ def check_alike(one: Path, two: Path) -> None:
     journals = [Journal(run / "journal").phases for run in (one, two)]
     assert journals[0] == journals[1]
     assert [list(samples) for samples in journals[0].values()] == [list(samples) for samples in journals[1].values()]
-    logs = sorted(path.name for path in (one / "training").iterdir())
-    assert logs == sorted(path.name for path in (two / "training").iterdir())
+    logs = sorted(path.name for path in (one / "training").glob("*.jsonl"))
+    assert logs == sorted(path.name for path in (two / "training").glob("*.jsonl"))
     for name in logs:
         steps = [[json.loads(line) for line in (run / "training" / name).read_text().splitlines()] for run in (one, two)]
         assert len(steps[0]) == len(steps[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from accelerate.utils import gather_object
@@ -13,7 +13,23 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from sdzero_bench.core.errors import UserError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from datasets import Dataset
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+
+    from sdzero_bench.training.arguments import TrainerArguments
+
+
+class BuildAnyTrainer(Protocol):
+    """Makes a trainer of transformers or TRL; `arguments` are keyword arguments of its configuration."""
+
+    def __call__(
+        self,
+        *,
+        model: PreTrainedModel,
+        arguments: TrainerArguments,
+        train_dataset: Dataset,
+        processing_class: PreTrainedTokenizerBase,
+    ) -> Trainer: ...
 
 
 class CountTokens(TrainerCallback):

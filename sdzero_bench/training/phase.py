@@ -36,7 +36,7 @@ from sdzero_bench.training.callbacks import (
     quieten,
     read_steps,
 )
-from sdzero_bench.training.foreign_trainers import CountTokens, without_generation
+from sdzero_bench.training.foreign_trainers import BuildAnyTrainer, CountTokens, without_generation
 from sdzero_bench.training.micro_batches import MicroBatchLimits
 from sdzero_bench.training.on_policy import (
     Attempt,
@@ -63,19 +63,6 @@ class BuildTrainer(Protocol):
     """Makes the trainer of an on-policy method."""
 
     def __call__(self, *, arguments: TrainerArguments, **parts: Unpack[TrainerParts]) -> Trainer: ...
-
-
-class BuildAnyTrainer(Protocol):
-    """Makes a trainer of transformers or TRL; `arguments` are keyword arguments of its configuration."""
-
-    def __call__(
-        self,
-        *,
-        model: PreTrainedModel,
-        arguments: TrainerArguments,
-        train_dataset: Dataset,
-        processing_class: PreTrainedTokenizerBase,
-    ) -> Trainer: ...
 
 
 class OptimizerChanges(TypedDict, total=False):

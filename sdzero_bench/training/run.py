@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import Trainer
 
-    from sdzero_bench.training.phase import BuildAnyTrainer, BuildTrainer, TrainingPhase
+    from sdzero_bench.training.foreign_trainers import BuildAnyTrainer
+    from sdzero_bench.training.phase import BuildTrainer, TrainingPhase
     from sdzero_bench.training.self_distillation import TeacherContext
 
 __all__ = ["Checkpoint", "Run"]
