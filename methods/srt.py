@@ -89,12 +89,12 @@ class Revision:
     """One tuple of D_revision, as token ids: x, y_init with P_r, y_revised with its end token."""
 
     question: tuple[int, ...]
-    asked_to_revise: tuple[int, ...] | None
-    """The chat that asks for a revision in the user's turn; None: it is asked for in the assistant's."""
     first: tuple[int, ...]
     phrase: tuple[int, ...]
     revised: tuple[int, ...]
     right_first: bool
+    asked_to_revise: tuple[int, ...] | None = None
+    """The chat that asks for a revision in the user's turn; None: it is asked for in the assistant's."""
 
     def generation(self) -> Example:
         """L_generation: -log pi([y_init, P_r, y_revised] | x)."""
@@ -244,7 +244,7 @@ def _tuple(run: Run, question: Question, first: Sample, revised: Sample, options
         said = {"attempt": run.decode(first_ids), "phrase": options.phrases.after(first.verdict.reward or 0.0).strip()}
         in_user_turn = tuple(run.prompt_ids(question, "{prompt}\n\n{attempt}\n\n{phrase}", system=system, **said))
     prompt = tuple(run.prompt_ids(question, system=system))
-    return Revision(prompt, in_user_turn, tuple(first_ids), tuple(phrase), tuple(revised_ids), first.right)
+    return Revision(prompt, tuple(first_ids), tuple(phrase), tuple(revised_ids), first.right, in_user_turn)
 
 
 def _two_stages(run: Run, tuples: Sequence[Revision], options: SRTOptions) -> Checkpoint:

@@ -68,7 +68,7 @@ def asked(folder: Path, phases: str) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(registry.methods()))
 def test_every_method_runs_within_its_plan_and_budget(name: str, tmp_path: Path) -> None:
-    result = run_json(small_run(name, tmp_path))
+    result = run_json(small_run(name, tmp_path, "evaluation.revise=false"))
     planned = make_method(resolve(name, assignments=SMALL)).plan(16)
     drawn = {phase: use["samples"] for phase, use in result["ledger"].items() if not phase.startswith("evaluation")}
     assert all(drawn.get(phase, 0) <= count for phase, count in planned.items())
