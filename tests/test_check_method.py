@@ -77,7 +77,11 @@ def test_what_describes_a_method_may_not_be_missing() -> None:
         (Overspending, "a run of it fails: overspending needs 1600 samples"),
         (DrawingMore, "a run of it fails: phase 'more' needs 16 samples, but 0 of its plan are left"),
         (DrawingTwice, "is asked for twice"),
-        (Forgetful, "it draws or trains in the phase 'forgetful', which it does not declare"),
+        pytest.param(
+            Forgetful,
+            "it draws or trains in the phase 'forgetful', which it does not declare",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(Remembering, "ends otherwise: checkpoints/remembering/model.safetensors differs", marks=pytest.mark.slow),
     ],
 )

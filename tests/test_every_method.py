@@ -48,7 +48,7 @@ def figures(folder: Path) -> dict[str, list[dict[str, float]]]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("method", some_quick({"dpo", "rlsd"}))
+@pytest.mark.parametrize("method", some_quick({"dpo"}))
 def test_a_run_killed_in_the_middle_of_training_ends_as_it_would_have(method: str, tmp_path: Path) -> None:
     """The same weights, samples, figures of each step, tokens and accuracy, to the last bit; and an honest record."""
     settings = [SAVING, *settings_of(method)]
@@ -80,7 +80,7 @@ def test_a_run_killed_in_the_middle_of_training_ends_as_it_would_have(method: st
     assert says(run) == says(packed) == ""
 
 
-@pytest.mark.parametrize("method", some_quick({"kto", "star", "srpo"}))
+@pytest.mark.parametrize("method", some_quick({"star", "srpo"}))
 def test_validate_finds_nothing_in_a_run_or_its_packed_record(method: str, tmp_path: Path) -> None:
     run, packed = checked(run_json(small_run(method, tmp_path / "runs", *settings_of(method))), tmp_path)
     assert says(run) == says(packed) == ""

@@ -60,6 +60,7 @@ def _node_of(cluster: Any, run: Path) -> Any:
     return node
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_or_too_small_is_said(tmp_path: Path, cluster: Any) -> None:
     asked = ("sweep", "--methods", "rft", "--launcher", "ray", "--out", str(tmp_path))
     for more, said in (

@@ -70,7 +70,12 @@ def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
         pytest.param("ddp", "reinforcepp", (*TORN, "method.updates=2"), marks=pytest.mark.slow),
         pytest.param("ddp", "rlcsd", TORN, marks=pytest.mark.slow),
         pytest.param("ddp", "srpo", TORN, marks=pytest.mark.slow),
-        ("fsdp2", "sdzero", (*SHORT, SAVING, "method.distill.teacher.weights=ema", "method.distill.teacher.decay=0.5")),
+        pytest.param(
+            "fsdp2",
+            "sdzero",
+            (*SHORT, SAVING, "method.distill.teacher.weights=ema", "method.distill.teacher.decay=0.5"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_two_processes_do_what_one_does(launcher: Sharding, method: str, more: tuple[str, ...], tmp_path: Path) -> None:

@@ -286,6 +286,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return finished(command("reproduce", *arguments))
 
 
+@pytest.mark.slow
 def test_figure_4_and_table_12_from_nothing_and_again(tmp_path: Path) -> None:
     """Three small runs, of which both need one: reviser, KL and revisions are measured for real."""
     small = [part for text in SMALL for part in ("--set", text)]
