@@ -17,11 +17,13 @@ def judged() -> tuple[list[Case], list[Said]]:
     return cases, verdicts(cases)
 
 
+@pytest.mark.slow
 def test_the_page_is_up_to_date(judged: tuple[list[Case], list[Said]]) -> None:
     """And every case that is contested says why: `page` raises for one that does not."""
     assert (DOCS / "math_verifiers.md").read_text(encoding="utf-8") == page(*judged), "run: make math-verifiers"
 
 
+@pytest.mark.slow
 def test_our_verifier_never_takes_wrong_for_right_and_seldom_refuses_a_right_answer(
     judged: tuple[list[Case], list[Said]],
 ) -> None:

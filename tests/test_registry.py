@@ -66,7 +66,17 @@ def asked(folder: Path, phases: str) -> set[str]:
     return {json.loads(line)["question_id"] for file in files for line in file.read_text().splitlines()}
 
 
-@pytest.mark.parametrize("name", sorted(registry.methods()))
+ALIKE = {
+    *("cispo", "maxrl", "nsr", "raftpp", "reinforcepp", "format_reward", "inverted_reward", "random_reward"),  # as grpo
+    *("antisd", "rlcsd", "sdpg"),  # as rlsd
+}
+"""Methods that differ from another one in their formula alone, which is tested by itself: their runs are slow tests."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in sorted(registry.methods())],
+)
 def test_every_method_runs_within_its_plan_and_budget(name: str, tmp_path: Path) -> None:
     result = run_json(small_run(name, tmp_path, "evaluation.revise=false"))
     planned = make_method(resolve(name, assignments=SMALL)).plan(16)

@@ -80,6 +80,7 @@ print(remote.RemoteRun(out, url)(run).how)
 """
 
 
+@pytest.mark.slow
 def test_another_machine_goes_on_with_a_run_whose_machine_died(tmp_path: Path) -> None:
     """Each machine has a folder of its own; the second finds in storage what the first had drawn."""
     import pickle
