@@ -11,7 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_runs import command, small_run
+from datasets import Dataset
+from small_runs import command, run_json, small_run
+from trl import SFTConfig, SFTTrainer
+
+from sdzero_bench.runs import registry
+from sdzero_bench.training.method import Method
+from sdzero_bench.training.recipe import Phase
+from sdzero_bench.training.samples import by_question
 
 ROOT = Path(__file__).parent.parent
 
@@ -66,3 +73,24 @@ def test_the_walk_through_trains_within_its_budget(tmp_path: Path, install) -> N
     assert [entry["policy"] for entry in result["evaluation"]] == ["base", "final"]
     without = subprocess.run(command("methods"), capture_output=True, text=True, check=True).stdout
     assert "shortest" not in without
+
+
+def test_the_example_of_another_trainer_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## What a method is made of")[2]
+    example = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert example is not None
+    names = {"Dataset": Dataset, "SFTConfig": SFTConfig, "SFTTrainer": SFTTrainer, "by_question": by_question}
+    exec("from __future__ import annotations\n" + example[1], names)
+
+    class Mine(Method):
+        name, summary, paper = "mine", "the example", "none"
+        train = names["train"]
+
+        def phases(self, questions: int) -> list[Phase]:
+            return [Phase("mine.sample", "sample", 4 * questions), Phase("mine", "train_with")]
+
+    monkeypatch.setitem(registry.methods(), "mine", Mine)
+    result = run_json(small_run("mine", tmp_path, "evaluation.revise=false"))
+    assert result["ledger"]["mine.sample"]["samples"] == 64
+    use, samples = result["ledger"]["mine"], result["ledger"]["mine.sample"]
+    assert 0 < use["backward_tokens"] <= samples["prompt_tokens"] + samples["generated_tokens"]
