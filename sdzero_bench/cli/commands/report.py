@@ -26,6 +26,9 @@ def report(
         typer.Option("--experiments", help="Also include the paper's tables and figures that these runs are sufficient for."),
     ] = False,
     reference: Annotated[str | None, typer.Option(help="Row that differences are relative to. Default: base.")] = None,
+    margin: Annotated[
+        float, typer.Option(min=0.1, max=50, help="Points of avg@k within which two rows count as equivalent.")
+    ] = 2.0,
 ) -> None:
     """Rank the methods of all finished runs below a folder, with intervals over questions and seeds, and their cost.
 
@@ -49,7 +52,7 @@ def report(
         if name not in FORMATS:
             raise unknown("format", name, FORMATS)
     formats = [known for name in names for known in FORMATS if known == name]
-    made = Report(folder, reference)
+    made = Report(folder, reference, margin / 100)
     if experiments:
         from sdzero_bench.report.reproduce.complete import complete
 

@@ -14,6 +14,9 @@ from sdzero_bench.report.rendering.blocks import DASH, Bars, Block, Figure, Head
 
 Board = Sequence[TaskTable]
 
+AS_WELL: tuple[ColumnName, ...] = ("pass", "maj", "tokens")
+"""Columns of a leaderboard beside avg@k and its differences."""
+
 EFFICIENCY = "efficiency"
 """Name of the figure that efficiency.py draws."""
 
@@ -67,6 +70,7 @@ def _board(board: Board, boards: Sequence[Board]) -> Iterator[Block]:
         if table.pairs:
             yield Heading(4, "Differences between all pairs of methods")
             yield _pairs(table)
+            yield Notes(words.of_the_pairs(table))
         yield Heading(4, "Cost of training")
         yield _costs(table)
         yield Notes(words.of_the_costs(table))
@@ -88,8 +92,12 @@ def _overview(board: Board) -> Table:
 
 
 def _standings(table: TaskTable) -> Table:
-    names: tuple[ColumnName, ...] = ("avg", "over", "pass", "maj", "tokens")
-    columns = [shown(name, table.rows, table.beside) for name in names if table.reference or name != "over"]
+    names: list[ColumnName] = ["avg"]
+    if table.reference:
+        names.append("over")
+    if table.base and table.base != table.reference:
+        names.append("over_base")
+    columns = [shown(name, table.rows, table.beside) for name in (*names, *AS_WELL)]
     headings = ["rank", "group", "method", *(column.heading for column in columns), "seeds", "supervision"]
     rows = [
         [
@@ -109,18 +117,19 @@ def _pairs(table: TaskTable) -> Table:
     rows = [
         [
             f"{pair.after} - {pair.before}",
-            with_interval(pair.difference.mean, pair.difference.interval) + ("*" if pair.significant else ""),
-            words.probability(pair.p_holm),
+            with_interval(pair.difference.mean, pair.difference.interval) + pair.mark,
             words.probability(pair.p),
+            words.probability(pair.p_equivalent),
+            pair.seeds,
         ]
         for pair in reversed(table.pairs)
     ]
     bars = Bars([1], mark=0.0, marked="no difference")
-    return Table(["pair", "difference (pts)", "p (Holm)", "p (raw)"], rows, bars=bars)
+    return Table(["pair", "difference (pts)", "p", "p of equivalence", "seeds"], rows, bars=bars)
 
 
 def _costs(table: TaskTable) -> Table:
-    names: list[ColumnName] = ["samples", "generated", "trained", "hours", "gain"]
+    names: list[ColumnName] = ["samples", "share", "generated", "trained", "hours", "gain"]
     if any(standing.cost.tuning_samples for standing in table.standings):
         names.append("tuning")
     columns = [shown(name, table.rows, table.beside) for name in names]

@@ -62,8 +62,9 @@ def _table(table: TaskTable) -> dict[str, Any]:
         "task": table.group.task,
         "conditions": table.group.conditions,
         "reference": table.reference,
+        "margin": table.margin,
         "methods": [_standing(table, standing) for standing in table.standings],
-        "pairs": [asdict(pair) for pair in table.pairs],
+        "pairs": [_pair(pair) for pair in table.pairs],
         "parts": [
             {"questions": p.questions, "samples": p.samples, "avg": {label: e.as_dict() for label, e in p.avg.items()}}
             for p in table.parts
@@ -80,7 +81,8 @@ def _standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
         "method": standing.label,
         "policy": standing.row.policy,
         "avg": standing.avg.as_dict(),
-        "over_reference": asdict(standing.over_reference) if standing.over_reference else None,
+        "over_reference": _pair(standing.over_reference),
+        "over_base": _pair(standing.over_base),
         "pass": standing.best.as_dict(),
         "maj": standing.majority.as_dict() if standing.majority else None,
         "tokens": standing.tokens.as_dict(),
@@ -93,6 +95,10 @@ def _standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
     }
 
 
+def _pair(pair: Pair | None) -> dict[str, Any] | None:
+    return {**asdict(pair), "decision": pair.decision} if pair else None
+
+
 def _flat_standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
     figures = {"avg": standing.avg, "pass": standing.best, "maj": standing.majority, "tokens": standing.tokens}
     pair = standing.over_reference
@@ -103,6 +109,7 @@ def _flat_standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
         if name == "avg":
             flat |= {"reference": table.reference, **_flat("difference", pair.difference if pair else None)}
             flat |= {"p": pair.p if pair else None, "p_holm": pair.p_holm if pair else None}
+            flat |= {"decision": pair.decision if pair else None}
     seeds = " ".join(str(run.seed) for run in standing.row.runs)
     c = table.group.conditions
     sets = {"question_set": c["question set"], "test_set": c["test set"]}
@@ -111,7 +118,8 @@ def _flat_standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
 
 def _flat_pair(pair: Pair) -> dict[str, Any]:
     sides = {"before": pair.before, "after": pair.after}
-    return sides | _flat("difference", pair.difference) | {"p": pair.p, "p_holm": pair.p_holm}
+    figures = {"p": pair.p, "p_equivalent": pair.p_equivalent, "decision": pair.decision, "seeds": pair.seeds}
+    return sides | _flat("difference", pair.difference) | figures
 
 
 def _flat(name: str, figure: Estimate | None) -> dict[str, float | None]:

@@ -6,12 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from sdzero_bench.core.provenance import CHANGED
-from sdzero_bench.core.stats.footnotes import INTERVALS, rule
+from sdzero_bench.core.stats.footnotes import EXPLORED, INTERVALS, marks
 from sdzero_bench.core.text import percent
-from sdzero_bench.report.leaderboard.columns import COLUMNS, shown
+from sdzero_bench.report.leaderboard import families
+from sdzero_bench.report.leaderboard.columns import COLUMNS
+from sdzero_bench.report.leaderboard.comparison_notes import detectable, far_seeds, pairing
 from sdzero_bench.report.leaderboard.conditions import value_in_words
 from sdzero_bench.report.leaderboard.grouping import Collection
-from sdzero_bench.report.leaderboard.leaderboard import FAMILY, Standing, TaskTable
+from sdzero_bench.report.leaderboard.leaderboard import Standing, TaskTable
 
 
 def of_the_table(table: TaskTable) -> list[str]:
@@ -19,10 +21,16 @@ def of_the_table(table: TaskTable) -> list[str]:
         _questions(table),
         _settings(table),
         *_seeds(table),
+        *far_seeds(table.rows),
         INTERVALS,
+        *_families(table),
         *_ranks(table),
         *_failures(table),
     ]
+
+
+def of_the_pairs(table: TaskTable) -> list[str]:
+    return [EXPLORED, *pairing(table.pairs)]
 
 
 def of_the_costs(table: TaskTable) -> list[str]:
@@ -31,7 +39,7 @@ def of_the_costs(table: TaskTable) -> list[str]:
     tokens = sum(s.cost.evaluation_tokens * len(s.row.runs) for s in table.standings)
     lines = [
         "What training used; means over seeds.",
-        *(COLUMNS[name].note for name in ("trained", "hours", "gain")),
+        *(COLUMNS[name].note for name in ("share", "trained", "hours", "gain")),
         f"Evaluation is not charged and not included: {samples:,.0f} samples and {tokens:,.0f} tokens in {runs} runs.",
     ]
     if not any(s.row.is_base for s in table.standings):
@@ -134,20 +142,28 @@ def _seeds(table: TaskTable) -> list[str]:
     return lines
 
 
+def _families(table: TaskTable) -> list[str]:
+    """Of the comparisons with the reference, and with the base."""
+    lines = []
+    for label in dict.fromkeys(name for name in (table.reference, table.base) if name):
+        pairs = [p for s in table.standings for p in (s.over_reference, s.over_base) if p and p.before == label]
+        pairs = list({pair.after: pair for pair in pairs}.values())
+        lines += [f"Δ vs {label}: {marks(families.in_words(label), table.margin)}", *pairing(pairs), *detectable(pairs)]
+    return lines
+
+
 def _ranks(table: TaskTable) -> list[str]:
     if not table.pairs:
         return []
-    significant = sum(pair.significant for pair in table.pairs)
     lines = [
-        "rank: 1 + the number of methods that are significantly better. group: methods that share a letter do not differ "
-        f"significantly. Significant: {rule(FAMILY)}, {significant} of {len(table.pairs)} here."
+        "rank: 1 + the number of methods that are better. group: methods that share a letter do not differ. Both are of all "
+        f"pairs, which are in no family. {EXPLORED}"
     ]
     if controls := [s.label for s in table.standings if s.rank is None]:
         lines.append(
-            f"Controls, which are not ranked: {_listed(controls)}. What they gain does not come from a verifier's rewards; "
-            f"each is compared with the reference alone."
+            f"Controls, which are not ranked: {_listed(controls)}. What they gain does not come from a verifier's rewards."
         )
-    return [*lines, shown("over", table.rows, table.beside).note] if table.reference else lines
+    return lines
 
 
 def _failures(table: TaskTable) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.records.folder import write_atomic
 from sdzero_bench.records.reader import load_runs
 from sdzero_bench.report.leaderboard import evaluations
@@ -29,14 +30,14 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 class Report:
     """Raises `UserError` for records that cannot be read, and for a reference that has no row in any table."""
 
-    def __init__(self, folder: Path, reference: str | None = None) -> None:
+    def __init__(self, folder: Path, reference: str | None = None, margin: float = MARGIN) -> None:
         self.collection = collect(load_runs(folder))
         groups = [group for board in self.collection.boards for group in board]
         labels = sorted({row.label for group in groups for row in group.rows})
         if reference is not None and reference not in labels:
             raise UserError(f"--reference {reference!r} is not a row of any table; there are: {', '.join(labels)}")
         self.boards: list[list[TaskTable]] = [
-            [build(group, reference if reference and group.row(reference) else None) for group in board]
+            [build(group, reference if reference and group.row(reference) else None, margin) for group in board]
             for board in self.collection.boards
         ]
         self.blocks = [*document(self.collection, self.boards), *evaluations.blocks(self.collection.evaluations)]

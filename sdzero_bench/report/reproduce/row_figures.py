@@ -10,10 +10,11 @@ from typing import Literal
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import Estimate
+from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.records.reader import BASE, RunRecord
 from sdzero_bench.report.leaderboard.columns import Beside, figure
 from sdzero_bench.report.leaderboard.grouping import Row
-from sdzero_bench.report.leaderboard.pairs import Pair, compared
+from sdzero_bench.report.leaderboard.pairs import Pair, against
 from sdzero_bench.report.reproduce.cells import Cell
 from sdzero_bench.report.reproduce.experiment import Experiment
 from sdzero_bench.report.reproduce.shelf import Shelf
@@ -42,6 +43,8 @@ class TaskFigures:
     """Variants that lack seeds."""
     trained_on: str | None = None
     """The task that the policies were trained on, if it is a different one."""
+    margin: float = MARGIN
+    """Differences of avg@k within it count as equivalent."""
 
     def row(self, label: str) -> Measured | None:
         return next((row for row in self.rows if row.label == label), None)
@@ -56,14 +59,14 @@ class TaskFigures:
         reference = self.experiment.reference
         if self.row(reference) is None:
             return {}
-        scores = {row.label: row.row.avg for row in self.rows}
-        return {pair.after: pair for pair in compared(scores, [(reference, label) for label in scores if label != reference])}
+        rows = {row.label: row.row for row in self.rows}
+        return against(rows, reference, set(self.experiment.variants) - {reference}, self.margin)
 
     @property
     def beside(self) -> Beside:
         """What the columns compare rows with."""
         base = next((float(row.row.avg.mean()) for row in self.rows if row.row.is_base), None)
-        return Beside(self.experiment.reference, "the rows of this table", self.differences, base)
+        return Beside(self.experiment.reference, self.differences, base=base, margin=self.margin)
 
 
 Found = Sequence[tuple[Cell, RunRecord | None]]
