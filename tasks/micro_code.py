@@ -20,7 +20,7 @@ class MicroCodeOptions(CodeOptions):
     train: int = Field(2000, gt=0)
     """Number of questions in each split."""
     validation: int = Field(200, gt=0)
-    test: int = Field(300, gt=0)
+    test: int = Field(600, gt=0)
 
 
 SPLIT_SEED = 1

@@ -56,7 +56,7 @@ def test_its_variants_differ_and_only_in_what_they_say(experiment: Experiment) -
 
 
 def test_figures_are_all_used_and_columns_exist() -> None:
-    of_leaderboards = {"maj", "gain", "tuning"}
+    of_leaderboards = {"maj", "gain", "tuning", "over_base"}
     assert {column for e in ALL for column in e.columns} == set(COLUMNS) - of_leaderboards
     assert {e.figure for e in ALL} - {None} == set(CURVES)
 

@@ -39,6 +39,14 @@ def load_preset(name: str) -> dict[str, Any]:
     return preset if extended is None else _merge(load_preset(extended), preset)
 
 
+def lineage(name: str) -> list[str]:
+    """The preset and those that it extends, the nearest first. Raises `UserError` for an unknown name."""
+    if name not in preset_names():
+        raise unknown("preset", name, preset_names())
+    extended = _parsed_preset(name).get("extends")
+    return [name, *(lineage(extended) if extended else [])]
+
+
 @cache
 def _parsed_preset(name: str) -> dict[str, Any]:
     parsed: dict[str, Any] = read_yaml(resources.files("sdzero_bench.core.presets").joinpath(f"{name}.yaml").read_text())

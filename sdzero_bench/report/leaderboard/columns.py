@@ -125,10 +125,8 @@ def _over_base(row: Row, beside: Beside) -> Value:
 
 
 def _share(row: Row, _: Beside) -> Value:
-    """Per cent of the sample budget; the base and policies on the way have none of their own."""
-    if row.policy != FINAL:
-        return None
-    return 100 * samples_drawn(row) / row.runs[0].result.budget.samples
+    """Per cent of the sample budget."""
+    return None if row.is_base else 100 * samples_drawn(row) / row.runs[0].result.budget.samples
 
 
 def _charged(value: Callable[[Cost], float]) -> Callable[[Row, Beside], Value]:
