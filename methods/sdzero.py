@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -46,6 +46,7 @@ PUBLIC_CODE: dict[str, Any] = {
         },
     },
     "distill": {
+        "epochs": 2,
         "divergence": {"kind": "mixed", "top_k": 64},
         "end_in_prefix": True,
         "learning_rate": 5e-6,
@@ -53,10 +54,13 @@ PUBLIC_CODE: dict[str, Any] = {
     },
 }
 """What princeton-pli/Self-Distillation-Zero does at its commit fdaeb0b where it differs from the paper. The system messages are
-where the code has its own, in other words. Fewer questions are for SRT, so that 3 times 3 revisions of each fit the budget."""
+where the code has its own, in other words. Fewer questions are for SRT, so that 3 times 3 revisions of each fit the budget; the
+epochs of distillation use the rest of it."""
 
 
 class SDZeroOptions(MethodOptions):
+    RECIPES: ClassVar[Mapping[str, dict[str, Any]]] = {"public-code": PUBLIC_CODE}
+
     recipe: Literal["paper", "public-code"] = "paper"
     """public-code sets the options below as the public code has them, but for those that are given besides."""
     srt: SRTOptions = SRTOptions()

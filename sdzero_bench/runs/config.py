@@ -97,13 +97,19 @@ def resolve(
         settings["task"] = {"name": chosen}
     merged = _merge(settings, per_task.get(chosen, {}))
     merged = _merge(merged, {"preset": preset, "method": {"name": method, **per_method.get(method, {})}})
-    for layer in layers:
+    for layer in [{"method": _recipe(method, layers)}, *layers]:
         merged = _merge(merged, layer)
     if not isinstance(merged["method"], dict):
         raise UserError(f"method: input should be options of the method (given: {merged['method']!r}); name it with --method")
     if merged["method"]["name"] != method:
         raise UserError(f"the config file is for method {merged['method']['name']!r}, not {method!r}")
     return validate(merged)
+
+
+def _recipe(method: str, layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The options of the recipe that one of the layers names, if any."""
+    named = [section["recipe"] for layer in layers if isinstance(section := layer.get("method"), dict) and "recipe" in section]
+    return registry.method(method).Options.RECIPES.get(str(named[-1]), {}) if named else {}
 
 
 def _named_method(given: dict[str, Any]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import Options
@@ -22,6 +22,9 @@ VERIFIER_REWARDS = "verifier rewards"
 
 class MethodOptions(Options):
     """Options of a method, set with `--set method.KEY=VALUE`."""
+
+    RECIPES: ClassVar[Mapping[str, dict[str, Any]]] = {}
+    """Named sets of options, chosen with `--set method.recipe=NAME`; they override a preset and are overridden by `--set`."""
 
 
 class Method(ABC):
