@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.search_space import between, one_of, space
 from sdzero_bench.methods.srt import REVISER, SRTOptions, self_revision_training, srt_phases
 from sdzero_bench.training.cost import Passes, Typical, TypicalSample, distilling
 from sdzero_bench.training.method import Method, MethodOptions
@@ -100,6 +101,13 @@ class SDZero(Method):
     summary = "self-revision training, then on-policy self-distillation from the reviser"
     paper = "arXiv 2604.12002"
     Options = SDZeroOptions
+    search = space(
+        {
+            "srt.epochs": one_of(1, 2, 3, 4),
+            "srt_share": between(0.2, 0.6),
+            "distill.divergence.kind": one_of("reverse", "mixed", "jsd"),
+        }
+    )
     options: SDZeroOptions
 
     @property

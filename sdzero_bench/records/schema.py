@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from sdzero_bench.core.search_space import OneOf, Range
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.measured import PolicyFigures
 from sdzero_bench.records.part import Count, Digest, Fingerprint, Part, Seconds, Share
@@ -47,6 +48,9 @@ class TuningRecord(Part):
     """How settings were chosen: the best of `trials` by avg@k on `split`."""
 
     grid: dict[str, list[JsonValue]]
+    """The values tried, by key. Without a space, the trials are all points of this grid."""
+    space: dict[str, Range | OneOf] | None = None
+    """The method's own search space, of which the trials are quasi-random points."""
     split: str
     trials: list[TuningTrial]
     chosen: dict[str, JsonValue]

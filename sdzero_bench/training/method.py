@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.search_space import SearchSpace
 from sdzero_bench.core.settings import Options
 from sdzero_bench.training.phrases import STANDARD, ControlPhrases
 from sdzero_bench.training.recipe import Phase
@@ -42,6 +43,9 @@ class Method(ABC):
     """Whether it needs training questions."""
     control: ClassVar[bool] = False
     """Whether it is a control, which leaderboards show below the line, without a rank."""
+
+    search: ClassVar[SearchSpace] = {}
+    """Options that a tuned leaderboard tries besides the learning rate, three at most; none changes how much is sampled."""
 
     options: MethodOptions
 

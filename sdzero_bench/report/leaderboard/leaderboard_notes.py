@@ -113,12 +113,13 @@ def _questions(table: TaskTable) -> str:
 def _settings(table: TaskTable) -> str:
     grid = table.group.conditions["tuning"]
     if grid is None:
-        return "Settings: shared by all methods, tuned for none."
+        return "Settings: those that each method declares, and the optimiser that all share; tuned for none."
     trained = [standing for standing in table.standings if not standing.row.is_base and standing.row.runs[0].tuning]
     trials = sorted({len(tuning.trials) for standing in trained if (tuning := standing.row.runs[0].tuning)})
     chosen = "; ".join(f"{s.label} " + ", ".join(_chosen(s)) for s in trained)
     count = " or ".join(map(str, trials))
-    return f"Settings: tuned {value_in_words(grid)}, {count} trials per method on validation questions. Chosen: {chosen}."
+    over = "over the search space that each method declares" if isinstance(grid, int) else value_in_words(grid)
+    return f"Settings: tuned {over}, {count} trials per method on validation questions. Chosen: {chosen}."
 
 
 def _chosen(standing: Standing) -> list[str]:
