@@ -16,7 +16,7 @@ from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.report.leaderboard.columns import ColumnName
 from sdzero_bench.runs.config import lineage
 
-Figure = Literal["length", "localisation", "steps", "words"]
+Figure = Literal["length", "localisation", "rollouts", "steps", "words"]
 
 
 class Variant(Section):
