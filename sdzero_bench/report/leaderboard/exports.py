@@ -35,9 +35,16 @@ def as_data(collection: Collection, boards: Sequence[Board]) -> dict[str, Any]:
             "unfinished": [{"run_id": run.run_id, "state": run.state} for run in collection.unfinished],
             "repeated": [{"counted": kept.run_id, "again": again.run_id} for kept, again in collection.repeated],
             "validation": [run.run_id for run in collection.trials],
+            **_outdated(collection),
         },
         **({"evaluations": measured} if measured else {}),
     }
+
+
+def _outdated(collection: Collection) -> dict[str, Any]:
+    """Only where there are some: boards from before there was a version do not mention them."""
+    runs = [{"run_id": run.run_id, "bench_version": run.manifest.bench_version} for run in collection.outdated]
+    return {"outdated": runs} if runs else {}
 
 
 def as_csv(collection: Collection, boards: Sequence[Board]) -> dict[str, str]:

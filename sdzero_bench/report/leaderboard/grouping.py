@@ -111,6 +111,8 @@ class Collection:
     """Runs on validation questions, by which settings were chosen, beside runs on test questions."""
     repeated: tuple[tuple[RunRecord, RunRecord], ...]
     """The same run found twice: the one that counts and the one that does not."""
+    outdated: tuple[RunRecord, ...] = ()
+    """Of another major bench version than the newest among the runs that were measured alike."""
     evaluations: tuple[RunRecord, ...] = ()
     """Policies that were measured by themselves."""
 
@@ -125,10 +127,19 @@ def collect(records: Sequence[RunRecord]) -> Collection:
     trials = [run for run in finished if run.config.evaluation.split == "validation"]
     if len(trials) == len(finished):
         trials = []
-    runs, repeated = _distinct([run for run in finished if run not in trials])
+    current, outdated = _of_newest_version([run for run in finished if run not in trials])
+    runs, repeated = _distinct(current)
     groups = _groups(runs)
     unfinished = tuple(run for run in records if not run.finished)
-    return Collection(_boards(_with_parts(groups)), unfinished, tuple(trials), repeated, evaluations)
+    return Collection(_boards(_with_parts(groups)), unfinished, tuple(trials), repeated, outdated, evaluations)
+
+
+def _of_newest_version(runs: list[RunRecord]) -> tuple[list[RunRecord], tuple[RunRecord, ...]]:
+    """Of runs that were measured alike, those of the newest major version, which are ranked; and all others."""
+    alike = [measured_alike(conditions(run)) for run in runs]
+    newest = {k: max(run.major for run, own in zip(runs, alike, strict=True) if own == k) for k in set(alike)}
+    outdated = [run for run, own in zip(runs, alike, strict=True) if run.major < newest[own]]
+    return [run for run in runs if run not in outdated], tuple(outdated)
 
 
 def _distinct(runs: list[RunRecord]) -> tuple[list[RunRecord], tuple[tuple[RunRecord, RunRecord], ...]]:

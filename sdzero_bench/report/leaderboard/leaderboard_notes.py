@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from sdzero_bench.core.bench_version import UNVERSIONED, in_order
 from sdzero_bench.core.provenance import CHANGED
 from sdzero_bench.core.stats.footnotes import INTERVALS, rule
 from sdzero_bench.core.text import percent
+from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.report.leaderboard.columns import COLUMNS, shown
 from sdzero_bench.report.leaderboard.conditions import value_in_words
 from sdzero_bench.report.leaderboard.grouping import Collection
@@ -18,6 +20,7 @@ def of_the_table(table: TaskTable) -> list[str]:
     return [
         _questions(table),
         _settings(table),
+        *_version(table),
         *_seeds(table),
         INTERVALS,
         *_ranks(table),
@@ -60,9 +63,25 @@ def of_the_runs(collection: Collection) -> list[str]:
         for run_id, folders in by_id.items()
         if len(folders) > 1
     ]
+    lines += _outdated(collection)
     lines += _sources(collection)
     if collection.trials:
         lines.append(f"{len(collection.trials)} runs on validation questions, used to choose settings, are not ranked.")
+    return lines
+
+
+def _outdated(collection: Collection) -> list[str]:
+    """A line for each method whose runs are of another major bench version than those that are ranked."""
+    found: dict[tuple[str, str, str], list[RunRecord]] = defaultdict(list)
+    for run in collection.outdated:
+        found[run.method, run.task, run.manifest.bench_version].append(run)
+    lines = []
+    for (method, task, version), runs in sorted(found.items()):
+        averages = ", ".join(f"{percent(run.evaluation[-1].avg_at_k)} ({run.seed})" for run in runs)
+        lines.append(
+            f"bench version {version}, not ranked: {method} on {task}, avg@{runs[0].evaluation[-1].samples_per_question} (%) "
+            f"by seed, seed in brackets: {averages}. Figures of different major versions are not comparable."
+        )
     return lines
 
 
@@ -111,6 +130,13 @@ def _settings(table: TaskTable) -> str:
     chosen = "; ".join(f"{s.label} " + ", ".join(_chosen(s)) for s in trained)
     count = " or ".join(map(str, trials))
     return f"Settings: tuned {value_in_words(grid)}, {count} trials per method on validation questions. Chosen: {chosen}."
+
+
+def _version(table: TaskTable) -> list[str]:
+    """Nothing for records from before there was a version."""
+    found = {run.manifest.bench_version for row in table.rows for run in row.runs}
+    listed = _listed(sorted(found, key=in_order))
+    return [] if found == {UNVERSIONED} else [f"Bench version: {listed}."]
 
 
 def _chosen(standing: Standing) -> list[str]:

@@ -52,9 +52,10 @@ class Shelf:
         return sorted({run.config.preset for runs in self._runs.values() for run, _ in runs})
 
     def find(self, config: RunConfig) -> RunRecord | None:
-        """A finished run whose figures are those of `config`, and that measured all that it asks for."""
+        """A finished run whose figures are those of `config`, and that measured all that it asks for; the newest version's."""
         wants = measured_besides(config)
-        return next((run for run, has in self._runs.get(identity(config), ()) if covers(has, wants)), None)
+        found = [run for run, has in self._runs.get(identity(config), ()) if covers(has, wants)]
+        return max(found, key=lambda run: run.major, default=None)  # the first of equal ones
 
     def measured(self, run: RunRecord, checkpoint: str, task: str) -> RunRecord | None:
         """That checkpoint of the run, measured on another task in the way in which the run measured its own."""
