@@ -77,6 +77,8 @@ class SandboxInForce(Part):
 class Hardware(Part):
     machine: str
     system: str
+    cpu: str | None = None
+    """Its model; None in records from before it was recorded, and where the system does not say it."""
     cpu_count: int | None
     torch_threads: int
     accelerators: list[str]

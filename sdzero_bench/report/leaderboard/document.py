@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from sdzero_bench.core.text import percent, with_interval
 from sdzero_bench.report.leaderboard import leaderboard_notes as words
 from sdzero_bench.report.leaderboard.columns import ColumnName, shown
+from sdzero_bench.report.leaderboard.commit_marks import marked
 from sdzero_bench.report.leaderboard.conditions import differing, in_words
 from sdzero_bench.report.leaderboard.grouping import Collection, Group
 from sdzero_bench.report.leaderboard.leaderboard import Standing, TaskTable, overall
@@ -90,12 +91,13 @@ def _overview(board: Board) -> Table:
 def _standings(table: TaskTable) -> Table:
     names: tuple[ColumnName, ...] = ("avg", "over", "pass", "maj", "tokens")
     columns = [shown(name, table.rows, table.beside) for name in names if table.reference or name != "over"]
+    labels = marked(table)
     headings = ["rank", "group", "method", *(column.heading for column in columns), "seeds", "supervision"]
     rows = [
         [
-            "control" if s.rank is None else str(s.rank),
+            words.rank(s),
             s.group,
-            s.label,
+            labels[s.label],
             *(column.cells[s.label] for column in columns),
             str(len(s.row.runs)),
             s.supervision,

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.report.leaderboard import evaluations
+from sdzero_bench.report.leaderboard import evaluations, submission_notes
 from sdzero_bench.report.leaderboard.document import Board, heading
 from sdzero_bench.report.leaderboard.efficiency import curve
 from sdzero_bench.report.leaderboard.grouping import Collection
@@ -96,6 +96,7 @@ def _standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
         "runs": [{"run_id": run.run_id, "seed": run.seed, "avg": avg} for run, avg in runs],
         "tuned": tuning.chosen if tuning else None,
         "cost": asdict(standing.cost),
+        **submission_notes.as_data(standing),
         "curve": [asdict(point) for point in curve(table, standing.label)],
     }
 

@@ -28,6 +28,7 @@ from sdzero_bench.report.leaderboard.conditions import (
     value_in_words,
 )
 from sdzero_bench.report.leaderboard.revisions import Revisions, revisions
+from sdzero_bench.report.submissions.card import Submission, submission_of
 
 BASE_LABEL = "base"
 
@@ -48,6 +49,15 @@ class Row:
     def is_control(self) -> bool:
         """Whether it stands below the line: compared with the reference, and not ranked."""
         return any(run.result.control for run in self.runs)
+
+    @property
+    def submission(self) -> Submission | None:
+        """The entry that the row is of, if somebody has submitted it."""
+        return submission_of(self.runs[0].folder)
+
+    @property
+    def is_ranked(self) -> bool:
+        return not self.is_control and (self.submission is None or self.submission.is_verified)
 
     @property
     def entries(self) -> list[PolicyEvaluation]:
@@ -146,7 +156,7 @@ def _distinct(runs: list[RunRecord]) -> tuple[list[RunRecord], tuple[tuple[RunRe
     known: dict[str, RunRecord] = {}
     repeated = []
     for run in runs:
-        identity = json.dumps([key(conditions(run)), _variant(run), run.seed])
+        identity = json.dumps([key(conditions(run)), _variant(run), run.seed, _submitted_as(run)])
         if identity in known:
             repeated.append((known[identity], run))
         else:
@@ -177,7 +187,8 @@ def _groups(runs: list[RunRecord]) -> list[Group]:
 def _rows(runs: list[RunRecord], labels: dict[str, str]) -> tuple[Row, ...]:
     by_label: dict[str, list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.seed):
-        by_label[labels[_variant(run)]].append(run)
+        name = _submitted_as(run)
+        by_label[labels[_variant(run)] + (f" [{name}]" if name else "")].append(run)
     rows = [Row(label, BASE if members[0].is_base else FINAL, tuple(members)) for label, members in sorted(by_label.items())]
     for row in rows:
         for run in row.runs:
@@ -186,8 +197,14 @@ def _rows(runs: list[RunRecord], labels: dict[str, str]) -> tuple[Row, ...]:
     measured = [run for run in runs if run.entry(BASE) is not None]
     if measured and not any(row.is_base for row in rows):
         # Every run measured the same base on the same random numbers: one of them will do.
-        rows.insert(0, Row(BASE_LABEL, BASE, (min(measured, key=lambda run: str(run.folder)),)))
+        first = min(measured, key=lambda run: (_submitted_as(run) is not None, str(run.folder)))
+        rows.insert(0, Row(BASE_LABEL, BASE, (first,)))
     return tuple(rows)
+
+
+def _submitted_as(run: RunRecord) -> str | None:
+    submission = submission_of(run.folder)
+    return submission.card.name if submission else None
 
 
 def _labels(runs: Sequence[RunRecord]) -> dict[str, str]:

@@ -25,7 +25,9 @@ class Standing:
 
     row: Row
     rank: int | None
-    """1 + the number of rows that are significantly better; None for a control, which takes part in no ranking."""
+    """1 + the number of rows that are significantly better; None for a control or an unverified submission."""
+    place: int | None
+    """The rank that an unverified submission would have; that of no other row counts it."""
     group: str
     """Letters of a compact letter display: rows that share one do not differ significantly. A control has none."""
     avg: Estimate
@@ -104,16 +106,16 @@ def build(group: Group, reference: str | None = None) -> TaskTable:
     if reference is not None and group.row(reference) is None:
         raise UserError(f"no row {reference!r} to compare with; there are: {', '.join(row.label for row in rows)}")
     chosen = reference or next((row.label for row in rows if row.is_base), None)
-    pairs = all_pairs({row.label: row.avg for row in rows if not row.is_control})
+    pairs = all_pairs({row.label: row.avg for row in rows if row.is_ranked})
     averages = _averages(rows)
     base = averages.get(next((row.label for row in rows if row.is_base), BASE_LABEL))
     order = sorted(rows, key=lambda row: (row.is_control, -averages[row.label].mean, row.label))
-    ranked = [row.label for row in order if not row.is_control]
+    ranked = [row.label for row in order if row.is_ranked]
     groups = letters(ranked, [(p.before, p.after) for p in pairs if p.significant])
     by_label = {row.label: row for row in rows}
 
     def over_reference(row: Row) -> Pair | None:
-        if chosen is None or row.label == chosen or not (row.is_control or by_label[chosen].is_control):
+        if chosen is None or row.label == chosen or (row.is_ranked and by_label[chosen].is_ranked):
             return towards(pairs, chosen, row.label)
         (pair,) = compared({label: by_label[label].avg for label in (chosen, row.label)}, [(chosen, row.label)])
         return pair
@@ -121,7 +123,8 @@ def build(group: Group, reference: str | None = None) -> TaskTable:
     standings = [
         Standing(
             row=row,
-            rank=None if row.is_control else 1 + sum(_beats(pair, row.label) for pair in pairs),
+            rank=1 + sum(_beats(pair, row.label) for pair in pairs) if row.is_ranked else None,
+            place=None if row.is_ranked or row.is_control else _place(row, [by_label[label] for label in ranked]),
             group=groups.get(row.label, ""),
             avg=averages[row.label],
             best=_required(row, "pass"),
@@ -141,8 +144,14 @@ def _beats(pair: Pair, label: str) -> bool:
     return (label, pair.decision) in ((pair.before, "higher"), (pair.after, "lower"))
 
 
+def _place(row: Row, ranked: Sequence[Row]) -> int:
+    """The rank of a row if it were among the ranked ones, and no other one were added."""
+    pairs = all_pairs({one.label: one.avg for one in (*ranked, row)})
+    return 1 + sum(_beats(pair, row.label) for pair in pairs)
+
+
 def overall(tables: Sequence[TaskTable]) -> dict[str, float | None]:
-    """Mean over the tasks of each method, controls aside; None for a method that lacks one. Highest first, incomplete last."""
+    """Mean over the tasks of each ranked method; None for a method that lacks one. Highest first, incomplete last."""
     labels = sorted({s.label for table in tables for s in table.standings if s.rank is not None})
     means: dict[str, float | None] = {}
     for label in labels:

@@ -10,7 +10,9 @@ from sdzero_bench.core.provenance import CHANGED
 from sdzero_bench.core.stats.footnotes import INTERVALS, rule
 from sdzero_bench.core.text import percent
 from sdzero_bench.records.reader import RunRecord
+from sdzero_bench.report.leaderboard import submission_notes
 from sdzero_bench.report.leaderboard.columns import COLUMNS, shown
+from sdzero_bench.report.leaderboard.commit_marks import commits, footnotes
 from sdzero_bench.report.leaderboard.conditions import value_in_words
 from sdzero_bench.report.leaderboard.grouping import Collection
 from sdzero_bench.report.leaderboard.leaderboard import FAMILY, Standing, TaskTable
@@ -24,6 +26,8 @@ def of_the_table(table: TaskTable) -> list[str]:
         *_seeds(table),
         INTERVALS,
         *_ranks(table),
+        *footnotes(table),
+        *submission_notes.of_the_table(table),
         *_failures(table),
     ]
 
@@ -87,22 +91,28 @@ def _outdated(collection: Collection) -> list[str]:
 
 def _sources(collection: Collection) -> list[str]:
     """Whether all runs were made by the same code; nothing where they were."""
-    commits: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     for run in (run for board in collection.boards for group in board for row in group.rows for run in row.runs):
-        made_by = [run.manifest.versions, *(session.versions for session in run.manifest.sessions)]
-        commits.update({commit for versions in made_by if (commit := versions.get("commit"))})
-    if len(commits) <= 1 and not any(commit.endswith(CHANGED) for commit in commits):
+        counted.update(set(commits(run)))
+    if len(counted) <= 1 and not any(commit.endswith(CHANGED) for commit in counted):
         return []
     listed = [
         f"{commit[:7]}{' with uncommitted changes' if commit.endswith(CHANGED) else ''} ({_runs(count)})"
-        for commit, count in sorted(commits.items(), key=lambda item: (-item[1], item[0]))
+        for commit, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     ]
-    several = f"different commits of this project: {', '.join(listed)}" if len(commits) > 1 else f"commit {listed[0]}"
+    several = f"different commits of this project: {', '.join(listed)}" if len(counted) > 1 else f"commit {listed[0]}"
     return [f"The runs come from {several}."]
 
 
 def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count} runs"
+
+
+def rank(standing: Standing) -> str:
+    """The cell of a table: the rank, or why there is none."""
+    if standing.rank is not None:
+        return str(standing.rank)
+    return "control" if standing.row.is_control else submission_notes.rank(standing)
 
 
 def probability(p: float) -> str:
@@ -168,7 +178,7 @@ def _ranks(table: TaskTable) -> list[str]:
         "rank: 1 + the number of methods that are significantly better. group: methods that share a letter do not differ "
         f"significantly. Significant: {rule(FAMILY)}, {significant} of {len(table.pairs)} here."
     ]
-    if controls := [s.label for s in table.standings if s.rank is None]:
+    if controls := [s.label for s in table.standings if s.row.is_control]:
         lines.append(
             f"Controls, which are not ranked: {_listed(controls)}. What they gain does not come from a verifier's rewards; "
             f"each is compared with the reference alone."

@@ -11,6 +11,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.reader import RunRecord, load_runs
 from sdzero_bench.report.reproduce.cells import Cell, covers, identity, measured_besides, needed
+from sdzero_bench.report.submissions.card import submission_of
 from sdzero_bench.runs.config import validate
 
 
@@ -29,7 +30,7 @@ class Shelf:
         self._runs: dict[str, list[tuple[RunRecord, dict[str, int]]]] = defaultdict(list)
         self._measured: dict[tuple[str, str, str], list[RunRecord]] = defaultdict(list)
         self.strange: list[str] = []
-        """Records that this version cannot read the settings of, such as those of a plug-in that is not installed."""
+        """Records of submissions that are not verified, and those that this version cannot read the settings of."""
         for folder in folders:
             if folder.is_dir() and any(folder.rglob("manifest.json")):
                 for run in load_runs(folder):
@@ -39,6 +40,9 @@ class Shelf:
                         self._put(run)
 
     def _put(self, run: RunRecord) -> None:
+        if (submission := submission_of(run.folder)) is not None and not submission.is_verified:
+            self.strange.append(f"{run.folder}: of the submission {submission.card.name}, which is {submission.status}")
+            return
         try:
             config = validate(run.config)
         except UserError as error:
