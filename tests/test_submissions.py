@@ -291,6 +291,12 @@ def test_an_unverified_entry_has_its_place_and_takes_none(board: Path, tmp_path:
     assert after.standing("rft [great]").over_reference is not None
     assert "counted once" not in text
     assert text.count("No other row's rank or group counts it.") == 1
+    # Nor does it decide what the others are called, or which version is the newest.
+    for run in (place / "poor" / RECORDS).iterdir():
+        value("manifest.json", "config/method/epochs", 7)(run)
+        value("manifest.json", "bench_version", "99.0")(run)
+    others = [(s.label, s.rank) for s in only_table(tmp_path).standings if s.rank is not None]
+    assert others == [(s.label, s.rank) for s in before.standings]
     (data,) = json.loads(report.text("json")["leaderboard.json"])["boards"]
     submissions = {m["method"]: m.get("submission") for m in data["tables"][0]["methods"]}
     assert submissions["rft [great]"] == {"status": "unverified", "place": 1}

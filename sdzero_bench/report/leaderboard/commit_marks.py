@@ -18,8 +18,9 @@ def commits(run: RunRecord) -> list[str]:
 
 
 def usual(table: TaskTable) -> str | None:
-    """The commit that made most runs of a table; of equally many the first one. None if no commit is known."""
-    found = Counter(commit.removesuffix(CHANGED) for row in table.rows for run in row.runs for commit in set(commits(run)))
+    """The commit that made most runs of the ranked rows; of equally many the first one. None if no commit is known."""
+    rows = [row for row in table.rows if row.is_ranked] or table.rows
+    found = Counter(commit.removesuffix(CHANGED) for row in rows for run in row.runs for commit in set(commits(run)))
     return min(found, key=lambda commit: (-found[commit], commit), default=None)
 
 

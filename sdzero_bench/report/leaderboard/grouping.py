@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -145,10 +145,17 @@ def collect(records: Sequence[RunRecord]) -> Collection:
 
 
 def _of_newest_version(runs: list[RunRecord]) -> tuple[list[RunRecord], tuple[RunRecord, ...]]:
-    """Of runs that were measured alike, those of the newest major version, which are ranked; and all others."""
-    alike = [measured_alike(conditions(run)) for run in runs]
-    newest = {k: max(run.major for run, own in zip(runs, alike, strict=True) if own == k) for k in set(alike)}
-    outdated = [run for run, own in zip(runs, alike, strict=True) if run.major < newest[own]]
+    """Of runs that were measured alike, those of the newest major version, which are ranked; and all others.
+
+    What others submit does not decide which version that is, unless there is nothing else.
+    """
+    alike: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in runs:
+        alike[measured_alike(conditions(run))].append(run)
+    outdated = []
+    for members in alike.values():
+        newest = max(run.major for run in [r for r in members if _submitted_as(r) is None] or members)
+        outdated += [run for run in members if run.major != newest]
     return [run for run in runs if run not in outdated], tuple(outdated)
 
 
@@ -169,7 +176,11 @@ def _groups(runs: list[RunRecord]) -> list[Group]:
 
     It draws nothing and trains on nothing, so that questions, budget and optimiser mean nothing to it.
     """
-    labels = _labels(runs)
+    # Each submission by itself, so that none decides what another row is called.
+    by_entry: dict[str | None, list[RunRecord]] = defaultdict(list)
+    for run in runs:
+        by_entry[_submitted_as(run)].append(run)
+    labels = {entry: _labels(members) for entry, members in by_entry.items()}
     found = {key(c): c for run in runs if not run.is_base for c in [conditions(run)]}
     by_key: dict[str, list[RunRecord]] = defaultdict(list)
     for run in runs:
@@ -184,11 +195,11 @@ def _groups(runs: list[RunRecord]) -> list[Group]:
     return [Group(found[k], _rows(members, labels)) for k, members in by_key.items()]
 
 
-def _rows(runs: list[RunRecord], labels: dict[str, str]) -> tuple[Row, ...]:
+def _rows(runs: list[RunRecord], labels: Mapping[str | None, dict[str, str]]) -> tuple[Row, ...]:
     by_label: dict[str, list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.seed):
-        name = _submitted_as(run)
-        by_label[labels[_variant(run)] + (f" [{name}]" if name else "")].append(run)
+        entry = _submitted_as(run)
+        by_label[labels[entry][_variant(run)] + (f" [{entry}]" if entry else "")].append(run)
     rows = [Row(label, BASE if members[0].is_base else FINAL, tuple(members)) for label, members in sorted(by_label.items())]
     for row in rows:
         for run in row.runs:
@@ -203,6 +214,7 @@ def _rows(runs: list[RunRecord], labels: dict[str, str]) -> tuple[Row, ...]:
 
 
 def _submitted_as(run: RunRecord) -> str | None:
+    """The name of the entry that a run belongs to; None for a run of nobody's entry."""
     submission = submission_of(run.folder)
     return submission.card.name if submission else None
 
