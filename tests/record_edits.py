@@ -106,6 +106,11 @@ def lines(name: str | Callable[[Path], str], change: Callable[[list[Any]], Any])
     return edit
 
 
+def every(name: str | Callable[[Path], str], change: Callable[[Any], object]) -> Edit:
+    """Change each row of a file."""
+    return lines(name, lambda rows: [change(row) for row in rows])
+
+
 def row(name: str | Callable[[Path], str], number: int, **new: Any) -> Edit:
     return lines(name, lambda rows: rows[number].update(new))
 

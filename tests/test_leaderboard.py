@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -222,3 +223,30 @@ def test_runs_of_different_commits_or_of_uncommitted_code_are_said_to_be(tmp_pat
             versions(record, commit)
         text = Report(tmp_path).text("md")["README.md"]
         assert (note or "The runs come from") in text if note else "The runs come from" not in text
+
+
+def test_rows_of_another_commit_or_of_uncommitted_code_are_marked(tmp_path: Path) -> None:
+    """The commit is that of most runs of the table; a session that resumed a run counts as well."""
+    for method in ("rft", "srt", "sdzero"):
+        for seed in range(2):
+            versions(write_record(tmp_path / f"{method}-s{seed}", method, seed, intervals=False), "a" * 40)
+    assert set(named(tmp_path)) == {"rft", "srt", "sdzero"}
+    versions(tmp_path / "srt-s0", "b" * 40)
+    assert set(named(tmp_path)) == {"rft", "srt †", "sdzero"}
+    versions(tmp_path / "srt-s0", f"{'b' * 40}+changes")
+    versions(tmp_path / "rft-s0", f"{'a' * 40}+changes")
+    manifest = json.loads((tmp_path / "sdzero-s0" / "manifest.json").read_text())
+    manifest["sessions"].append({**manifest["sessions"][0], "versions": {"commit": "c" * 40}})
+    (tmp_path / "sdzero-s0" / "manifest.json").write_text(json.dumps(manifest))
+    assert set(named(tmp_path)) == {"rft ‡", "srt †‡", "sdzero †"}
+    text = Report(tmp_path).text("md")["README.md"]
+    assert "- †: with runs of another commit of this project than aaaaaaa, which made most of this table." in text
+    assert "- ‡: with runs of code that was not committed." in text
+    assert "\\dag{}\\ddag{}" in Report(tmp_path).text("latex")["leaderboard.tex"]
+
+
+def named(folder: Path) -> list[str]:
+    """The methods as the table of the page names them."""
+    lines = Report(folder).text("md")["README.md"].splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("| rank |"))
+    return [line.split(" | ")[2] for line in itertools.takewhile(lambda line: line.startswith("|"), lines[start + 2 :])]

@@ -22,6 +22,7 @@ from sdzero_bench.cli.commands.report import report
 from sdzero_bench.cli.commands.reproduce import reproduce
 from sdzero_bench.cli.commands.run import run
 from sdzero_bench.cli.commands.serve import serve
+from sdzero_bench.cli.commands.submit import submit
 from sdzero_bench.cli.commands.sweep import sweep
 from sdzero_bench.cli.commands.tasks import tasks
 from sdzero_bench.cli.commands.validate import validate
@@ -53,6 +54,7 @@ app.add_typer(new, name="new")
 app.command()(verify)
 app.command()(pack)
 app.command()(validate)
+app.command()(submit)
 app.command()(push)
 app.add_typer(export)
 app.command()(launchers)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from sdzero_bench.core.bench_version import major
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.ledger import measures
@@ -65,6 +66,11 @@ class RunRecord:
     @property
     def tuning(self) -> TuningRecord | None:
         return self.manifest.tuning
+
+    @property
+    def major(self) -> int:
+        """Of its bench version: figures are comparable where it is the same."""
+        return major(self.manifest.bench_version)
 
     @property
     def is_base(self) -> bool:

@@ -9,10 +9,11 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from sdzero_bench.core.bench_version import UNVERSIONED
 from sdzero_bench.core.search_space import OneOf, Range
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.measured import PolicyFigures
-from sdzero_bench.records.part import Count, Digest, Fingerprint, Part, Seconds, Share
+from sdzero_bench.records.part import BenchVersion, Count, Digest, Fingerprint, Part, Seconds, Share
 
 FORMAT_VERSION: Literal[2] = 2
 """Of all files of a record together. Older ones are read through sdzero_bench/records/migrations.py."""
@@ -80,6 +81,8 @@ class SandboxInForce(Part):
 class Hardware(Part):
     machine: str
     system: str
+    cpu: str | None = None
+    """Its model; None in records from before it was recorded, and where the system does not say it."""
     cpu_count: int | None
     torch_threads: int
     accelerators: list[str]
@@ -141,6 +144,7 @@ class Manifest(Part):
     """manifest.json: what was run, and on what."""
 
     format_version: Literal[2]
+    bench_version: BenchVersion = UNVERSIONED
     run_id: str
     config: RunConfig
     question_set: Fingerprint
@@ -162,9 +166,9 @@ class Manifest(Part):
     journal: dict[str, JournalOfPhase] | None
     """By phase; None until the run is finished."""
     digests: RecordDigests | None = None
+    """None until the run is finished, and in records from before there were any."""
     control: bool = False
     """Whether the method is a control, which is not ranked."""
-    """None until the run is finished, and in records from before there were any."""
     state: Literal["running", "finished"]
 
     @property
@@ -223,6 +227,7 @@ Use = dict[str, PhaseUse]
 class RunResult(Part):
     """result.json, which is also what `--json` prints."""
 
+    bench_version: BenchVersion = UNVERSIONED
     run_id: str
     method: str
     task: str

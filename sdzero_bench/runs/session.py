@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sdzero_bench.core.bench_version import BENCH_VERSION
 from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
 from sdzero_bench.core.errors import BudgetError, UserError
@@ -79,12 +80,11 @@ class Session:
         require_optimizer(config.optimizer)
         if config.lora.rank is not None:
             architecture(config.model.name, config.lora)  # whether it has the layers, said before anything is drawn
+        # For the record: how settings were chosen, which run is measured, the version it began under, what was changed since.
         self.tuning: TuningRecord | None = None
-        """How settings were chosen, where they were; for the record."""
         self.origin: Origin | None = None
-        """The run that the measured policy comes from, where it comes from one; for the record."""
+        self.bench_version = BENCH_VERSION
         self.changed: list[ChangedSetting] = []
-        """Settings that a resumed run has changed; for the record."""
         self.train_questions, self.test_questions, self.decontamination = self._load()
         require_readable(self.task, self.train_questions, self.test_questions)
         self.plan = self.method.plan(len(self.train_questions))
@@ -165,9 +165,8 @@ class Session:
         return f"in processes killed after {limit:g} s"
 
     def new_folder(self, parent: Path) -> RunFolder:
-        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         kind = "eval" if self.config.questions.measure_only else self.method.name
-        name = f"{kind}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}"
+        name = f"{kind}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         folder = RunFolder.create(parent, name) if self.ranks.first else None
         if folder is not None:
             folder.lock()
@@ -223,6 +222,7 @@ class Session:
     def _in_both(self) -> dict[str, Any]:
         """What manifest and result both say."""
         return {
+            "bench_version": self.bench_version,
             "question_set": self.train_questions.fingerprint,
             "test_set": self.test_questions.fingerprint,
             "supervision": self.method.supervision,

@@ -127,7 +127,8 @@ def _check_result(record: AuditedRecord) -> Iterator[Discrepancy]:
     if record.manifest is not None:
         manifest = as_json(record.manifest)
         manifest["sandbox"] = manifest["sandbox"] and manifest["sandbox"]["name"]
-        for name in ("run_id", "supervision", "control", "tuning", "origin", "harness", "left_out_tests", "sandbox"):
+        of_the_run = ("bench_version", "run_id", "supervision", "control", "tuning", "origin")
+        for name in (*of_the_run, "harness", "left_out_tests", "sandbox"):
             yield from compare(RESULT, name, result[name], manifest[name], "manifest.json has")
     if record.config is not None:
         config = record.config

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import yaml
 
+from sdzero_bench.core.bench_version import BENCH_VERSION, in_order
 from sdzero_bench.core.question import normalised
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.questions.decontamination import RULE, words
@@ -26,6 +27,8 @@ def check_settings(record: AuditedRecord) -> Iterator[Discrepancy]:
     if record.config is None or record.manifest is None:
         return
     yield from _check_config_file(record)
+    if in_order(said := record.manifest.bench_version) > in_order(BENCH_VERSION):
+        yield Discrepancy(MANIFEST, f"bench_version: {said} is later than {BENCH_VERSION}, which is here; upgrade to check it")
     try:
         method = method_of(record.config)
         yield from compare(MANIFEST, "supervision", record.manifest.supervision, method.supervision, "the method has")

@@ -115,6 +115,9 @@ def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None)
 
 
 def _require_measured_alike(before: RunRecord, after: RunRecord) -> None:
+    if before.major != after.major:
+        versions = f"{before.manifest.bench_version} and {after.manifest.bench_version}"
+        raise UserError(f"the runs were made under bench versions {versions}; those of two major versions do not compare")
     if before.manifest.test_set != after.manifest.test_set:
         sets = f"{before.manifest.test_set} and {after.manifest.test_set}"
         raise UserError(f"the runs answered different test questions (test sets {sets}); only equal ones can be compared")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from sdzero_bench.core.text import percent, with_interval
 from sdzero_bench.report.leaderboard import leaderboard_notes as words
 from sdzero_bench.report.leaderboard.columns import ColumnName, shown
+from sdzero_bench.report.leaderboard.commit_marks import marked
 from sdzero_bench.report.leaderboard.conditions import differing, in_words
 from sdzero_bench.report.leaderboard.grouping import Collection, Group
 from sdzero_bench.report.leaderboard.leaderboard import Standing, TaskTable, overall
@@ -98,12 +99,13 @@ def _standings(table: TaskTable) -> Table:
     if table.base and table.base != table.reference:
         names.append("over_base")
     columns = [shown(name, table.rows, table.beside) for name in (*names, *AS_WELL)]
+    labels = marked(table)
     headings = ["rank", "group", "method", *(column.heading for column in columns), "seeds", "supervision"]
     rows = [
         [
-            "control" if s.rank is None else str(s.rank),
+            words.rank(s),
             s.group,
-            s.label,
+            labels[s.label],
             *(column.cells[s.label] for column in columns),
             str(len(s.row.runs)),
             s.supervision,

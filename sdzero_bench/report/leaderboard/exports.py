@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.report.leaderboard import evaluations
+from sdzero_bench.report.leaderboard import evaluations, submission_notes
 from sdzero_bench.report.leaderboard.document import Board, heading
 from sdzero_bench.report.leaderboard.efficiency import curve
 from sdzero_bench.report.leaderboard.grouping import Collection
@@ -35,9 +35,16 @@ def as_data(collection: Collection, boards: Sequence[Board]) -> dict[str, Any]:
             "unfinished": [{"run_id": run.run_id, "state": run.state} for run in collection.unfinished],
             "repeated": [{"counted": kept.run_id, "again": again.run_id} for kept, again in collection.repeated],
             "validation": [run.run_id for run in collection.trials],
+            **_outdated(collection),
         },
         **({"evaluations": measured} if measured else {}),
     }
+
+
+def _outdated(collection: Collection) -> dict[str, Any]:
+    """Only where there are some: boards from before there was a version do not mention them."""
+    runs = [{"run_id": run.run_id, "bench_version": run.manifest.bench_version} for run in collection.outdated]
+    return {"outdated": runs} if runs else {}
 
 
 def as_csv(collection: Collection, boards: Sequence[Board]) -> dict[str, str]:
@@ -91,6 +98,7 @@ def _standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
         "runs": [{"run_id": run.run_id, "seed": run.seed, "avg": avg} for run, avg in runs],
         "tuned": tuning.chosen if tuning else None,
         "cost": asdict(standing.cost),
+        **submission_notes.as_data(standing),
         "curve": [asdict(point) for point in curve(table, standing.label)],
     }
 

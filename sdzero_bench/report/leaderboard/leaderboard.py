@@ -24,7 +24,9 @@ class Standing:
 
     row: Row
     rank: int | None
-    """1 + the number of rows that are better in an exploratory comparison; None for a control, which is not ranked."""
+    """1 + the number of rows that are better in an exploratory comparison; None for a control or an unverified submission."""
+    place: int | None
+    """The rank that an unverified submission would have; that of no other row counts it."""
     group: str
     """Letters of a compact letter display: rows that share one do not differ in exploratory comparisons. A control has none."""
     avg: Estimate
@@ -113,18 +115,19 @@ def build(group: Group, reference: str | None = None, margin: float = MARGIN) ->
     base_label = next((row.label for row in rows if row.is_base), None)
     chosen = reference or base_label
     by_label = {row.label: row for row in rows}
-    pairs = exploratory({label: row for label, row in by_label.items() if not row.is_control}, margin)
+    pairs = exploratory({label: row for label, row in by_label.items() if row.is_ranked}, margin)
     over = {label: against(by_label, label, families.family(label), margin) for label in {chosen, base_label} if label}
     averages = _averages(rows)
     base = averages.get(base_label or BASE_LABEL)
     order = sorted(rows, key=lambda row: (row.is_control, -averages[row.label].mean, row.label))
-    ranked = [row.label for row in order if not row.is_control]
+    ranked = [row.label for row in order if row.is_ranked]
     groups = letters(ranked, [(p.before, p.after) for p in pairs if p.significant])
 
     standings = [
         Standing(
             row=row,
-            rank=None if row.is_control else 1 + sum(_beats(pair, row.label) for pair in pairs),
+            rank=1 + sum(_beats(pair, row.label) for pair in pairs) if row.is_ranked else None,
+            place=None if row.is_ranked or row.is_control else _place(row, [by_label[label] for label in ranked]),
             group=groups.get(row.label, ""),
             avg=averages[row.label],
             best=_required(row, "pass"),
@@ -145,8 +148,14 @@ def _beats(pair: Pair, label: str) -> bool:
     return (label, pair.decision) in ((pair.before, "higher"), (pair.after, "lower"))
 
 
+def _place(row: Row, ranked: Sequence[Row]) -> int:
+    """The rank of a row if it were among the ranked ones, and no other one were added."""
+    pairs = (pair for one in ranked for pair in exploratory({one.label: one, row.label: row}))
+    return 1 + sum(_beats(pair, row.label) for pair in pairs)
+
+
 def overall(tables: Sequence[TaskTable]) -> dict[str, float | None]:
-    """Mean over the tasks of each method, controls aside; None for a method that lacks one. Highest first, incomplete last."""
+    """Mean over the tasks of each ranked method; None for a method that lacks one. Highest first, incomplete last."""
     labels = sorted({s.label for table in tables for s in table.standings if s.rank is not None})
     means: dict[str, float | None] = {}
     for label in labels:

@@ -28,10 +28,15 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 class Report:
-    """Raises `UserError` for records that cannot be read, and for a reference that has no row in any table."""
+    """Of all runs below one folder or several; one that is below two of them is read once.
 
-    def __init__(self, folder: Path, reference: str | None = None, margin: float = MARGIN) -> None:
-        self.collection = collect(load_runs(folder))
+    Raises `UserError` for records that cannot be read, and for a reference that has no row in any table.
+    """
+
+    def __init__(self, folders: Path | Sequence[Path], reference: str | None = None, margin: float = MARGIN) -> None:
+        below = [folders] if isinstance(folders, Path) else folders
+        runs = {run.folder.resolve(): run for folder in below for run in load_runs(folder)}
+        self.collection = collect(list(runs.values()))
         groups = [group for board in self.collection.boards for group in board]
         labels = sorted({row.label for group in groups for row in group.rows})
         if reference is not None and reference not in labels:

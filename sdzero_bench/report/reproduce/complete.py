@@ -1,7 +1,8 @@
-"""The experiments that the runs of a folder are enough for, to stand beside its leaderboard."""
+"""The experiments that the runs of some folders are enough for, to stand beside its leaderboard."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sdzero_bench.report.reproduce.cells import Setting, cells
@@ -10,9 +11,9 @@ from sdzero_bench.report.reproduce.section import ExperimentSection, section
 from sdzero_bench.report.reproduce.shelf import Shelf
 
 
-def complete(folder: Path) -> list[ExperimentSection]:
+def complete(folders: Sequence[Path]) -> list[ExperimentSection]:
     """Those of which every row has all its seeds there, under the presets that the runs were made with."""
-    shelf = Shelf([folder])
+    shelf = Shelf(folders)
     made = []
     for preset in shelf.presets:
         for experiment in experiments().values():

@@ -41,6 +41,11 @@ def said(figures: TaskFigures, columns: Sequence[Shown]) -> list[str]:
         lines.append(
             f"The verifier failed on {failures:,} evaluation samples, which count neither as correct nor as incorrect."
         )
+    lines += [
+        f"bench version {run.manifest.bench_version}, not in the table: {run.run_id}. Figures of different major versions are "
+        f"not comparable; move the record away to have it run again."
+        for run in figures.outdated
+    ]
     lines += [f"{label}: no run has finished yet." for label in figures.absent]
     lines += [f"{label}: not all seeds have finished yet." for label in figures.incomplete]
     return lines

@@ -41,6 +41,8 @@ class TaskFigures:
     """Variants without a finished run."""
     incomplete: tuple[str, ...]
     """Variants that lack seeds."""
+    outdated: tuple[RunRecord, ...] = ()
+    """Runs of another major bench version than the newest of the table; they are not in it."""
     trained_on: str | None = None
     """The task that the policies were trained on, if it is a different one."""
     margin: float = MARGIN
@@ -84,15 +86,19 @@ def measure(experiment: Experiment, cells: Sequence[Cell], shelf: Shelf) -> list
 def of_task(experiment: Experiment, task: str, found: Found, benchmark: bool = False) -> TaskFigures:
     """On one task; `benchmark`: the records measured a policy and nothing else. Raises `UserError` as `measure` does."""
     rows, absent, incomplete = [], [], []
+    newest = max((run.major for _, run in found if run is not None), default=0)
+    outdated = tuple({run.folder: run for _, run in found if run is not None and run.major < newest}.values())
     for label, variant in experiment.variants.items():
         wanted = [(cell.seed, run) for cell, run in found if cell.variant == label]
-        there = [(seed, run) for seed, run in wanted if run is not None]
+        there = [(seed, run) for seed, run in wanted if run is not None and run.major == newest]
         runs = tuple(run for _, run in there)
-        if not runs:
+        lacking = sum(run is None for _, run in wanted)
+        if lacking == len(wanted):
             absent.append(label)
-            continue
-        if len(runs) < len(wanted):
+        elif lacking:
             incomplete.append(label)
+        if not runs:
+            continue
         policy = BASE if benchmark or variant.method == BASE else variant.policy
         for run in runs:
             if run.entry(policy) is None:
@@ -104,4 +110,4 @@ def of_task(experiment: Experiment, task: str, found: Found, benchmark: bool = F
         one, other, *_ = map(str, sets.values())
         raise UserError(f"{one!r} and {other!r} were measured on different questions; run one of them again")
     trained_on = found[0][0].task if benchmark else None
-    return TaskFigures(experiment, task, tuple(rows), tuple(absent), tuple(incomplete), trained_on)
+    return TaskFigures(experiment, task, tuple(rows), tuple(absent), tuple(incomplete), outdated, trained_on)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from sdzero_bench.core.bench_version import BENCH_VERSION, major
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.folder import RunFolder
@@ -45,6 +46,11 @@ class PlannedRun:
         if changed := differing_settings(validate(manifest.config), self.config):
             names = ", ".join(key for key, _, _ in changed)
             raise UserError(f"{str(self.folder)!r} holds a run with other settings ({names}) than its name says; move it away")
+        if major(manifest.bench_version) != major(BENCH_VERSION):
+            raise UserError(
+                f"{str(self.folder)!r} holds a run of bench version {manifest.bench_version}, whose figures are not comparable "
+                f"with those of this one, {BENCH_VERSION}; move it away, or choose another folder with --out"
+            )
         return manifest.state == "finished"
 
 
