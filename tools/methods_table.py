@@ -37,8 +37,8 @@ the objective and every departure from either.
 `samples per question`: the most that a run draws under the preset `{preset}`, whose budget has {budget}. `policy`: whether
 training samples come from the policy as it is being trained (on), from that of the round before (rounds), or from the base
 policy (off).
-`teacher`: the weights of a self-teacher. `tuned over`: options that `sweep --tune` tries besides the learning rate. `lines`: those
-of the file; the median is {median:g}.
+`teacher`: the weights of a self-teacher. `tuned over`: options that `sweep --tune` tries besides the learning rate.
+`lines`: those of the file; the median is {median:g}.
 
 ## Controls
 
