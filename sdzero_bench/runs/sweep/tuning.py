@@ -13,7 +13,7 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.record_files import read_evaluation, read_ledger
 from sdzero_bench.records.schema import TuningRecord, TuningTrial
-from sdzero_bench.runs.config import load_preset
+from sdzero_bench.runs.config import NOTHING_MORE, load_preset
 from sdzero_bench.runs.sweep.grid import Grid, PlannedRun, Tuned, changed, planned
 
 SPLIT = "validation"
@@ -93,8 +93,8 @@ def _trial(grid: Grid, method: str, task: str | None, point: tuple[str, ...], ke
     for key in keys:
         if bypass := list(_overrides(config.method, key.rpartition(".")[2], "method", key)):
             raise UserError(f"{bypass[0]} of {method} would bypass the grid of {key}; leave it out")
-    # Trials are not judged by their revisions.
-    config = changed(config, {"evaluation.split": SPLIT, "evaluation.base": False, "evaluation.revise": False})
+    # Trials are judged by their accuracy alone.
+    config = changed(config, {"evaluation.split": SPLIT, "evaluation.base": False, "evaluation.revise": False, **NOTHING_MORE})
     note = " ".join(text.rpartition(".")[2] for text in point)
     return Trial(planned(config, out, note=note), point, {key: _value(config, key) for key in keys})
 
