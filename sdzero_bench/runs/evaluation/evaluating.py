@@ -23,7 +23,7 @@ from sdzero_bench.runs.evaluation.curve_points import RunSoFar, reached
 from sdzero_bench.runs.evaluation.kl_to_base import kl_figures, kl_to_base
 from sdzero_bench.runs.evaluation.localising import LOCALISATION, localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
-from sdzero_bench.runs.evaluation.other_tasks import TaskAsked, load_other_tasks, measure_other_task
+from sdzero_bench.runs.evaluation.other_tasks import TaskAsked, load_other_tasks, measure_other_tasks
 from sdzero_bench.training.method import Method
 from sdzero_bench.training.needs import Need
 from sdzero_bench.training.phrases import STANDARD
@@ -100,12 +100,14 @@ class Evaluation:
         if count := self.config.evaluation.localise:
             run.folder.write(LOCALISATION, localise(run, self.test, policies, method, count), indent=None)
         curve = self._curve(run, method, policies, final)
-        for label in ("base", "final"):
-            if label in policies:
-                self._other_tasks(run, label, policies[label], entries)
+        if self.other_tasks:
+            measured = {label: policies[label] for label in ("base", "final") if label in policies}
+            for label, found in measure_other_tasks(run, measured, self.other_tasks).items():
+                entries[label].other_tasks = [figures for figures, _ in found.values()]
+                entries[label].other_by_question = {name: values for name, (_, values) in found.items()}
         if "final" in policies and (count := self.config.evaluation.of_kl):
-            found = kl_to_base(run, "final", final, self.test, count)
-            entries["final"].kl_by_question, entries["final"].kl_to_base = found, kl_figures(list(found.values()))
+            kl = kl_to_base(run, "final", final, self.test, count)
+            entries["final"].kl_by_question, entries["final"].kl_to_base = kl, kl_figures(list(kl.values()))
         if "base" in entries:
             for label in entries.keys() - {"base"}:
                 _over_base(entries["base"], entries[label])
@@ -153,12 +155,6 @@ class Evaluation:
         run.folder.write(CURVE_FILE, as_json(curve))
         delete_checkpoints(run, points)
         return curve
-
-    def _other_tasks(self, run: Run, label: str, policy: Checkpoint, entries: Mapping[str, PolicyEvaluation]) -> None:
-        found = {asked.name: measure_other_task(run, label, policy, asked) for asked in self.other_tasks}
-        if found:
-            entries[label].other_tasks = [figures for figures, _ in found.values()]
-            entries[label].other_by_question = {name: values for name, (_, values) in found.items()}
 
 
 def _over_base(base: PolicyEvaluation, entry: PolicyEvaluation) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -105,23 +107,40 @@ def _parameters(config: RunConfig, usual: dict[str, float]) -> SamplingParameter
     return SamplingParameters(usual.get("temperature", settings.temperature), settings.top_p, limit)
 
 
-def measure_other_task(run: Run, label: str, policy: Checkpoint, asked: TaskAsked) -> tuple[OtherTask, dict[str, float]]:
-    """A policy on another task, and its accuracy by question. Samples are journaled and verified as all others are."""
+def measure_other_tasks(
+    run: Run, policies: Mapping[str, Checkpoint], others: Sequence[TaskAsked]
+) -> dict[str, dict[str, tuple[OtherTask, dict[str, float]]]]:
+    """By policy and task: the figures, and the accuracy by question. Samples are journaled and verified as all others are."""
+    config = run.config.verifying
+    with ExitStack() as stack:
+        verifiers = {
+            asked.name: stack.enter_context(VerifierPool(asked.task, config.workers, config.timeout_seconds))
+            for asked in others
+            if asked.task is not None
+        }
+        return {
+            label: {asked.name: _measured(run, label, policy, asked, verifiers.get(asked.name)) for asked in others}
+            for label, policy in policies.items()
+        }
+
+
+def _measured(
+    run: Run, label: str, policy: Checkpoint, asked: TaskAsked, verifier: VerifierPool | None
+) -> tuple[OtherTask, dict[str, float]]:
     if asked.choices is not None:
-        values = run.ranks.from_first(_compared(run, policy, asked.choices) if run.ranks.first else {})
-        return other_task_figures(asked.name, 0, 0, values, 0), values
+        compared = run.ranks.from_first(_compared(run, policy, asked.choices) if run.ranks.first else {})
+        return other_task_figures(asked.name, 0, 0, compared, 0), compared
     assert asked.task is not None
-    contexts = PolicyContexts(run.tokenizer, asked.task, ends=())
-    phase, prompts = f"{EVALUATION}.{label}.{asked.on}", asked.prompts(contexts)
-    config = run.config
-    with VerifierPool(asked.task, config.verifying.workers, config.verifying.timeout_seconds) as verifier:
-        parts = (run.journal, run.ledger, verifier, run.decode, run.accelerators, run.ranks, run.book)
-        engine = run.engines.of(run.weights(policy), policy.path)
-        with run.display.phase(phase, len(prompts)) as bar:
-            seed = config.evaluation.seed
-            samples = Rollouts(*parts).draw(phase, policy.name, engine, prompts, asked.parameters, seed, bar, stream=EVALUATION)
-        run.engines.rest()
-        run.save_ledger()
+    assert verifier is not None
+    phase = f"{EVALUATION}.{label}.{asked.on}"
+    prompts = asked.prompts(PolicyContexts(run.tokenizer, asked.task, ends=()))
+    rollouts = Rollouts(run.journal, run.ledger, verifier, run.decode, run.accelerators, run.ranks, run.book)
+    engine = run.engines.of(run.weights(policy), policy.path)
+    with run.display.phase(phase, len(prompts)) as bar:
+        seed = run.config.evaluation.seed
+        samples = rollouts.draw(phase, policy.name, engine, prompts, asked.parameters, seed, bar, stream=EVALUATION)
+    run.engines.rest()
+    run.save_ledger()
     found = measure(samples, 1)
     limit, values = asked.parameters.max_new_tokens, found.per_question.avg
     return other_task_figures(asked.name, asked.samples, limit, values, found.unverified), values
