@@ -18,12 +18,13 @@ from test_command_line import forked_until, lines_in
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.policies.loading import load_model
+from sdzero_bench.questions.harness import lm_eval_tasks
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.record_files import read_curve, read_evaluation, read_manifest
 from sdzero_bench.report.audit.audit import check_record
-from sdzero_bench.report.leaderboard.curves_of_rows import curves_of
 from sdzero_bench.report.leaderboard.report_files import Report
 from sdzero_bench.runs.config import resolve
+from sdzero_bench.runs.evaluation.other_tasks import load_other_tasks
 from sdzero_bench.runs.session import Session
 from sdzero_bench.testing.same_end import differences
 
@@ -172,7 +173,7 @@ def test_a_report_has_selection_curves_and_what_was_forgotten(run: Path, tmp_pat
 
     report = Report(tmp_path)
     ((table,),) = report.boards
-    found = curves_of(table)
+    found = table.curves
     assert found is not None
     first = read_curve(run).per_question
     assert found.points["grpo"][-1].avg.mean == pytest.approx(0.5)  # right in one seed where wrong in the other
@@ -230,3 +231,50 @@ def test_a_run_killed_anywhere_ends_as_it_would_have(phase: str, run: Path, tmp_
     again = finished(command("run", "--resume", str(cut), "--json"))  # finished, and its policies are gone
     assert again.returncode == 0, again.stderr[-2000:]
     assert differences(run, cut) == []
+
+
+PICK = """
+task: pick
+custom_dataset: !function pick.documents
+test_split: test
+output_type: multiple_choice
+doc_to_text: "Question: {{question}} Answer:"
+doc_to_choice: "{{options}}"
+doc_to_target: "{{answer}}"
+metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
+"""
+DOCUMENTS = """
+from datasets import Dataset
+
+def documents(**_):
+    rows = [{"question": f"{i} + {i}?", "options": [str(2 * i), str(2 * i + 1)], "answer": i % 2} for i in range(1, 6)]
+    return {"test": Dataset.from_list(rows)}
+"""
+
+
+def test_a_task_of_given_answers_is_right_where_the_right_one_is_likeliest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, micro: Any, tokenizer: Any
+) -> None:
+    """Against the likelihood of each answer, token by token."""
+    from lm_eval.tasks import TaskManager
+
+    (tmp_path / "pick.yaml").write_text(PICK)
+    (tmp_path / "pick.py").write_text(DOCUMENTS)
+    manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
+    monkeypatch.setattr(lm_eval_tasks, "task_manager", lambda include_path: manager)
+    settings = ["evaluation.forgetting=[lm-eval:pick]", "evaluation.forgetting_questions=4"]
+    (asked,) = load_other_tasks(resolve("base", "tiny", assignments=settings))
+    assert asked.choices is not None
+    assert asked.samples == 0
+
+    def likelihood(context: str, answer: str) -> float:
+        before, whole = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (context, context + answer))
+        with torch.no_grad():
+            log_p = micro(torch.tensor([whole])).logits[0].log_softmax(-1)
+        return sum(float(log_p[i - 1, whole[i]]) for i in range(len(before), len(whole)))
+
+    expected = {}
+    for i in range(1, 5):
+        found = [likelihood(f"Question: {i} + {i}? Answer:", f" {answer}") for answer in (2 * i, 2 * i + 1)]
+        expected[f"pick/{i - 1}"] = float(found.index(max(found)) == i % 2)
+    assert asked.choices.accuracy(micro, tokenizer, 4) == expected

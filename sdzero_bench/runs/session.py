@@ -128,12 +128,15 @@ class Session:
             "task": f"{self.task.name}, {trained_on}{len(self.test_questions)} {config.evaluation.split} questions",
             "shown": self.method.supervision,
             "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
+            "besides": self.evaluation.besides,
             "sampler": f"{sampler}, temperature {drawn.temperature:g}, top-p {drawn.top_p:g}",
             "verifier": f"{self.task.verifier}; {self._kept_in()}{self._less_tests()}",
             "folder": str(folder.path),
         }
         if config.model.dtype == "bfloat16" and config.lora.rank is None and self.method.trains:
             lines["warning"] = LOST_UPDATES
+        if not lines["besides"]:
+            del lines["besides"]
         if not trains:
             del lines["method"], lines["shown"], lines["budget"]
         return "\n".join(f"{name:>9}  {text}" for name, text in lines.items())

@@ -18,7 +18,6 @@ from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.records.schema import PhaseUse
 from sdzero_bench.report.leaderboard.costs import hours
 from sdzero_bench.report.leaderboard.grouping import Row
-from sdzero_bench.report.leaderboard.leaderboard import TaskTable
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,9 @@ class CurvesOfTable:
     """Rows with a curve on other questions, shares or samples."""
 
 
-def curves_of(table: TaskTable) -> CurvesOfTable | None:
+def curves_of(table_rows: Sequence[Row]) -> CurvesOfTable | None:
     """None if no row has a curve of each of its seeds."""
-    found = {row.label: curves for row in table.rows if not row.is_base and (curves := _of_runs(row.runs))}
+    found = {row.label: curves for row in table_rows if not row.is_base and (curves := _of_runs(row.runs))}
     if not found:
         return None
     shapes = {label: {_shape(curve) for curve in curves} for label, curves in found.items()}
@@ -62,13 +61,13 @@ def curves_of(table: TaskTable) -> CurvesOfTable | None:
     alike = [label for label in found if shapes[label] == usual and len(usual) == 1]
     if not alike:
         return None
-    rows = {row.label: row for row in table.rows if row.label in alike}
+    rows = {row.label: row for row in table_rows if row.label in alike}
     any_curve = found[alike[0]][0]
     return CurvesOfTable(
         samples_per_question=any_curve.samples_per_question,
         test_questions=any_curve.test_questions,
         validation_questions=any_curve.validation_questions,
-        base=_base(table, any_curve),
+        base=_base(table_rows, any_curve),
         points={label: _points(row, found[label]) for label, row in rows.items()},
         rows=rows,
         left_out=tuple(label for label in found if label not in alike),
@@ -123,9 +122,9 @@ def _points(row: Row, curves: Sequence[LearningCurveFile]) -> list[PointOfRow]:
     return found
 
 
-def _base(table: TaskTable, curve: LearningCurveFile) -> PointOfRow | None:
+def _base(rows: Sequence[Row], curve: LearningCurveFile) -> PointOfRow | None:
     """The base's samples on all test questions, of which the curve's are the first."""
-    row = next((row for row in table.rows if row.is_base), None)
+    row = next((row for row in rows if row.is_base), None)
     asked = next(iter(curve.per_question.values())).test
     if row is None or any(asked.keys() - entry.per_question.avg.keys() for entry in row.entries):
         return None

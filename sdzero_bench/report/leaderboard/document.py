@@ -10,7 +10,6 @@ from sdzero_bench.report.leaderboard import leaderboard_notes as words
 from sdzero_bench.report.leaderboard.columns import ColumnName, shown
 from sdzero_bench.report.leaderboard.conditions import differing, in_words
 from sdzero_bench.report.leaderboard.curve_views import CURVES, NOTES
-from sdzero_bench.report.leaderboard.curves_of_rows import curves_of
 from sdzero_bench.report.leaderboard.grouping import Collection, Group
 from sdzero_bench.report.leaderboard.leaderboard import Standing, TaskTable, overall
 from sdzero_bench.report.rendering.blocks import DASH, Bars, Block, Figure, Heading, Notes, RecordLink, Table
@@ -32,7 +31,7 @@ def document(collection: Collection, boards: Sequence[Board]) -> list[Block]:
     if boards:
         figure = Figure(EFFICIENCY, "avg@k against training samples drawn")
         blocks += [Heading(2, "Sample efficiency"), figure, Notes(words.of_the_curve())]
-    if any(curves_of(table) for board in boards for table in board):
+    if any(table.curves for board in boards for table in board):
         views = Figure(CURVES, "avg@k against samples, generated tokens, FLOPs and hours")
         blocks += [Heading(2, "Learning curves"), views, Notes(NOTES)]
     if lines := words.of_the_runs(collection):

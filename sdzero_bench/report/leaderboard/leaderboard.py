@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from sdzero_bench.core.errors import UserError
@@ -12,6 +13,7 @@ from sdzero_bench.core.stats.intervals import mean
 from sdzero_bench.core.stats.letters import letters
 from sdzero_bench.report.leaderboard.columns import Beside, figure
 from sdzero_bench.report.leaderboard.costs import Cost, cost
+from sdzero_bench.report.leaderboard.curves_of_rows import CurvesOfTable, curves_of
 from sdzero_bench.report.leaderboard.grouping import BASE_LABEL, Group, Row
 from sdzero_bench.report.leaderboard.pairs import Pair, all_pairs, compared, towards
 
@@ -90,6 +92,11 @@ class TaskTable:
         pairs = {s.label: s.over_reference for s in self.standings if s.over_reference}
         base = next((s.avg.mean for s in self.standings if s.row.is_base), None)
         return Beside(self.reference, FAMILY, pairs, base)
+
+    @cached_property
+    def curves(self) -> CurvesOfTable | None:
+        """The learning curves of its rows, if they have any."""
+        return curves_of(self.rows)
 
     def standing(self, label: str) -> Standing | None:
         return next((standing for standing in self.standings if standing.label == label), None)

@@ -15,7 +15,6 @@ from sdzero_bench.records.folder import write_atomic
 from sdzero_bench.records.reader import load_runs
 from sdzero_bench.report.leaderboard import evaluations
 from sdzero_bench.report.leaderboard.curve_views import CURVES, draw_curves
-from sdzero_bench.report.leaderboard.curves_of_rows import curves_of
 from sdzero_bench.report.leaderboard.document import EFFICIENCY, document, heading
 from sdzero_bench.report.leaderboard.efficiency import draw
 from sdzero_bench.report.leaderboard.exports import as_csv, as_data
@@ -50,7 +49,7 @@ class Report:
         if not tables:
             return {}
         found = {EFFICIENCY: draw(tables)}
-        if curves := [(title, own) for title, table in tables if (own := curves_of(table)) is not None]:
+        if curves := [(title, own) for title, table in tables if (own := table.curves) is not None]:
             found[CURVES] = draw_curves(curves)
         return {f"{name}.{ending}": image for name, both in found.items() for ending, image in both.items()}
 

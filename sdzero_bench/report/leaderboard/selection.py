@@ -9,7 +9,7 @@ from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import mean
 from sdzero_bench.core.text import with_interval
 from sdzero_bench.records.curve_record import SelectedPolicy
-from sdzero_bench.report.leaderboard.curves_of_rows import CurvesOfTable, curves_of, scores_of
+from sdzero_bench.report.leaderboard.curves_of_rows import CurvesOfTable, scores_of
 from sdzero_bench.report.leaderboard.grouping import Row
 from sdzero_bench.report.leaderboard.leaderboard import TaskTable
 from sdzero_bench.report.rendering.blocks import DASH, Bars, Block, Heading, Notes, Table
@@ -20,7 +20,7 @@ WAYS: tuple[Way, ...] = ("last", "best_by_validation", "best_by_test")
 
 def blocks(table: TaskTable) -> Iterator[Block]:
     """Nothing where no row has a learning curve."""
-    if (curves := curves_of(table)) is None:
+    if (curves := table.curves) is None:
         return
     yield Heading(4, "Selection")
     n = curves.samples_per_question
@@ -56,7 +56,7 @@ def added(row: Row) -> Estimate:
 
 def as_data(table: TaskTable) -> dict[str, Any]:
     """The keys `selection` and `learning_curves` of leaderboard.json, where there are curves."""
-    if (curves := curves_of(table)) is None:
+    if (curves := table.curves) is None:
         return {}
     return {
         "selection": {

@@ -41,12 +41,13 @@ class Evaluation:
     test: QuestionSet
     curve: CurveQuestions | None
     other_tasks: Sequence[TaskAsked]
+    trains: bool = True
 
     @classmethod
     def of(cls, config: RunConfig, task: Task, test: QuestionSet, method: Method) -> Evaluation:
         """Raises `UserError` for questions that cannot be loaded, of the curve or of another task."""
         curve = CurveQuestions.of(config, task, test) if method.trains else None
-        return cls(config, task, test, curve, load_other_tasks(config))
+        return cls(config, task, test, curve, load_other_tasks(config), method.trains)
 
     @property
     def other_questions(self) -> dict[str, tuple[QuestionSet, bool]]:
@@ -55,6 +56,18 @@ class Evaluation:
         if self.curve is not None and self.curve.validation is not None:
             found[VALIDATION] = self.curve.validation, self.task.record_details
         return found
+
+    @property
+    def besides(self) -> str:
+        """In words, what is measured besides the test questions; may be empty."""
+        said = []
+        if self.curve is not None:
+            validation = f" and {len(self.curve.validation)} validation" if self.curve.validation else ""
+            said.append(f"a learning curve on {len(self.curve.test)} test{validation} questions")
+        said += [f"{len(asked.questions)} questions of {asked.name}" for asked in self.other_tasks]
+        if self.config.evaluation.of_kl and self.trains:
+            said.append(f"kl(trained, base) at {min(self.config.evaluation.of_kl, len(self.test))} responses")
+        return "; ".join(said)
 
     @property
     def phases(self) -> dict[str, set[str]]:
