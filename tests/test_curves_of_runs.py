@@ -191,6 +191,21 @@ def test_a_report_has_selection_curves_and_what_was_forgotten(run: Path, tmp_pat
     assert "learning_curves" in text
 
 
+def test_a_method_that_trains_after_sampling_has_the_base_until_then(tmp_path: Path) -> None:
+    """As in a sweep, where the base has a run of its own: it is measured once here, on the questions of the curve."""
+    settings = ["evaluation.base=false", *MORE, "evaluation.forgetting=[]"]
+    done = Path(run_json(small_run("rft", tmp_path, *settings))["folder"])
+    curve = read_curve(done)
+    assert [point.policy for point in curve.points] == ["base", "base", "base", "final"]
+    assert [point.used.samples for point in curve.points] == [16, 32, 48, 64]
+    assert [point.used.backward_tokens > 0 for point in curve.points] == [False, False, False, True]
+    assert len(samples_of(done, "evaluation.base.curve")) == 4
+    assert not (done / "journal" / "evaluation.base.jsonl").exists()
+    report = check_record(done)
+    assert says(report) == ""
+    assert report.notes == []
+
+
 def test_flops_are_six_per_parameter_trained_and_two_per_parameter_generated(run: Path) -> None:
     curve = read_curve(run)
     used = curve.points[-1].used

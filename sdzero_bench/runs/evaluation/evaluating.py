@@ -114,7 +114,7 @@ class Evaluation:
             run.folder.write(LOCALISATION, localise(run, self.test, policies, method, count), indent=None)
         curve = self._curve(run, method, policies, final)
         if self.other_tasks:
-            measured = {label: policies[label] for label in ("base", "final") if label in policies}
+            measured = {label: policy for label, policy in policies.items() if label in ("base", "final")}
             for label, found in measure_other_tasks(run, measured, self.other_tasks).items():
                 entries[label].other_tasks = [figures for figures, _ in found.values()]
                 entries[label].other_by_question = {name: values for name, (_, values) in found.items()}
