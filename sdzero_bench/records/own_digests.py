@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.curve_record import CURVE_FILE
 from sdzero_bench.records.packed_lines import LINES, read_lines
 from sdzero_bench.records.packing import is_finished
 from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST, RESULT, parsed
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, phases_in
 
-JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, "localisation.json")
+JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, "localisation.json", CURVE_FILE)
 TEXT_FILES = ("config.yaml", "summary.md")
 
 

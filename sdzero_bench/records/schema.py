@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from sdzero_bench.core.bench_version import UNVERSIONED
 from sdzero_bench.core.search_space import OneOf, Range
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.curve_record import LearningCurve
 from sdzero_bench.records.measured import PolicyFigures
 from sdzero_bench.records.part import BenchVersion, Count, Digest, Fingerprint, Part, Seconds, Share
 
@@ -125,6 +126,8 @@ class QuestionFiles(Part):
     train: str | None
     """None for a run that trains nothing."""
     test: str
+    others: dict[str, str] = Field(default_factory=dict)
+    """By what they are for (`measured_on`): the validation questions of the learning curve, and those of other tasks."""
 
 
 class RecordDigests(Part):
@@ -246,6 +249,7 @@ class RunResult(Part):
     budget: Budget
     ledger: Use
     evaluation: list[PolicyFigures]
+    curve: LearningCurve | None = None
     control: bool = False
     peak_memory: Count | None = None
     """Bytes: on GPUs the most that torch has allocated on one, on CPUs the most that the process has held. Of the session that

@@ -179,6 +179,9 @@ def differing_settings(one: RunConfig, other: RunConfig) -> list[tuple[str, Any,
     return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
 
 
+NOTHING_MORE: dict[str, Any] = {"evaluation.curve_questions": 0, "evaluation.forgetting": [], "evaluation.kl": 0}
+"""Settings without a learning curve and without a measurement of what was forgotten, by dotted key."""
+
 MAY_CHANGE = (
     "engine.exchange",
     "engine.gpu_memory",

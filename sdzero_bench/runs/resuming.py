@@ -86,12 +86,15 @@ def _require_same_details(folder: RunFolder, manifest: Manifest, session: Sessio
     """Details, such as tests, are not part of a fingerprint, but of the names of the recorded files."""
     if manifest.question_files is None:
         return
-    recorded = {manifest.question_files.train: session.train_questions, manifest.question_files.test: session.test_questions}
-    for name, questions in recorded.items():
-        if name is not None and name != file_name(questions.fingerprint, lines_of(questions, session.task.record_details)):
+    files, details = manifest.question_files, session.task.record_details
+    sets = [(files.train, session.train_questions, details), (files.test, session.test_questions, details)]
+    others = session.evaluation.other_questions.items()
+    more = [(files.others.get(use), questions, own_details) for use, (questions, own_details) in others]
+    for name, questions, with_details in (*sets, *more):
+        if name is not None and name != file_name(questions.fingerprint, lines_of(questions, with_details)):
             raise UserError(
-                f"what the questions of {str(folder.path)!r} are verified by has changed since the run began, though their "
-                f"texts and answers are the same; start a new run"
+                f"the question set {questions.name!r} of {str(folder.path)!r}, or what it is verified by, has changed since "
+                f"the run began; start a new run"
             )
 
 

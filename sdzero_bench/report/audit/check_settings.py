@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 import yaml
+from pydantic import ValidationError
 
 from sdzero_bench.core.bench_version import BENCH_VERSION, in_order
 from sdzero_bench.core.question import normalised
+from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.questions.decontamination import RULE, words
 from sdzero_bench.records.discrepancy import Discrepancy, compare
@@ -53,6 +56,8 @@ def _check_config_file(record: AuditedRecord) -> Iterator[Discrepancy]:
         yield Discrepancy(CONFIG, f"cannot be read ({error})")
         return
     if record.manifest is not None:
+        with contextlib.suppress(ValidationError, TypeError):  # settings that came after the run have their defaults
+            said = RunConfig(**said).model_dump(mode="json")
         yield from compare(CONFIG, "config", said, record.manifest.config.model_dump(mode="json"), "manifest.json has")
 
 

@@ -1,7 +1,8 @@
 """Under which conditions a run was made: runs stand in one table only where these are the same.
 
 A condition is a dotted name and its value, such as `optimizer.learning_rate`. What does not decide a figure is left out:
-devices, whether revision or localisation was measured too, whether the base was measured in the same run.
+devices, whether revision, localisation, a learning curve or other tasks were measured too, whether the base was measured in the
+same run.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ NOT_CONDITIONS = {
     "evaluation.base",
     "evaluation.intermediate",
     "evaluation.localise",
+    "evaluation.curve_questions",
+    "evaluation.curve_at",
+    "evaluation.curve_samples",
+    "evaluation.curve_keep",
+    "evaluation.forgetting",
+    "evaluation.forgetting_questions",
+    "evaluation.forgetting_samples",
+    "evaluation.kl",
     "model.device",
 }
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sdzero_bench.core.text import percent, with_interval
+from sdzero_bench.report.leaderboard import forgetting, selection
 from sdzero_bench.report.leaderboard import leaderboard_notes as words
 from sdzero_bench.report.leaderboard.columns import ColumnName, shown
 from sdzero_bench.report.leaderboard.commit_marks import marked
 from sdzero_bench.report.leaderboard.conditions import differing, in_words
+from sdzero_bench.report.leaderboard.curve_views import CURVES, NOTES
 from sdzero_bench.report.leaderboard.grouping import Collection, Group
 from sdzero_bench.report.leaderboard.leaderboard import Standing, TaskTable, overall
 from sdzero_bench.report.rendering.blocks import DASH, Bars, Block, Figure, Heading, Notes, RecordLink, Table
@@ -33,6 +35,9 @@ def document(collection: Collection, boards: Sequence[Board]) -> list[Block]:
     if boards:
         figure = Figure(EFFICIENCY, "avg@k against training samples drawn")
         blocks += [Heading(2, "Sample efficiency"), figure, Notes(words.of_the_curve())]
+    if any(table.curves for board in boards for table in board):
+        views = Figure(CURVES, "avg@k against samples, generated tokens, FLOPs and hours")
+        blocks += [Heading(2, "Learning curves"), views, Notes(NOTES)]
     if lines := words.of_the_runs(collection):
         blocks += [Heading(2, "Not ranked, and warnings"), Notes(lines)]
     return blocks
@@ -67,7 +72,7 @@ def _board(board: Board, boards: Sequence[Board]) -> Iterator[Block]:
         if len(board) > 1:
             yield Heading(3, table.group.task)
         yield _standings(table)
-        yield Notes(words.of_the_table(table))
+        yield Notes([*words.of_the_table(table), *(column.note for column in forgetting.columns(table.rows))])
         if table.pairs:
             yield Heading(4, "Differences between all pairs of methods")
             yield _pairs(table)
@@ -75,6 +80,7 @@ def _board(board: Board, boards: Sequence[Board]) -> Iterator[Block]:
         yield Heading(4, "Cost of training")
         yield _costs(table)
         yield Notes(words.of_the_costs(table))
+        yield from selection.blocks(table)
         if table.parts:
             yield Heading(4, "avg@k (%) by part of the training questions")
             yield _parts(table)
@@ -98,7 +104,7 @@ def _standings(table: TaskTable) -> Table:
         names.append("over")
     if table.base and table.base != table.reference:
         names.append("over_base")
-    columns = [shown(name, table.rows, table.beside) for name in (*names, *AS_WELL)]
+    columns = [shown(name, table.rows, table.beside) for name in (*names, *AS_WELL)] + forgetting.columns(table.rows)
     labels = marked(table)
     headings = ["rank", "group", "method", *(column.heading for column in columns), "seeds", "supervision"]
     rows = [

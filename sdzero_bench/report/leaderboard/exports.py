@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.report.leaderboard import evaluations, submission_notes
+from sdzero_bench.report.leaderboard import evaluations, forgetting, selection, submission_notes
 from sdzero_bench.report.leaderboard.document import Board, heading
 from sdzero_bench.report.leaderboard.efficiency import curve
 from sdzero_bench.report.leaderboard.grouping import Collection
@@ -76,6 +76,8 @@ def _table(table: TaskTable) -> dict[str, Any]:
             {"questions": p.questions, "samples": p.samples, "avg": {label: e.as_dict() for label, e in p.avg.items()}}
             for p in table.parts
         ],
+        **selection.as_data(table),
+        **forgetting.as_data(table.rows),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from sdzero_bench.core.errors import UserError
@@ -14,6 +15,7 @@ from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.report.leaderboard import families
 from sdzero_bench.report.leaderboard.columns import Beside, figure
 from sdzero_bench.report.leaderboard.costs import Cost, cost
+from sdzero_bench.report.leaderboard.curves_of_rows import CurvesOfTable, curves_of
 from sdzero_bench.report.leaderboard.grouping import BASE_LABEL, Group, Row
 from sdzero_bench.report.leaderboard.pairs import Pair, against, exploratory
 
@@ -98,6 +100,11 @@ class TaskTable:
         over_base = {s.label: s.over_base for s in self.standings if s.over_base}
         base = next((s.avg.mean for s in self.standings if s.row.is_base), None)
         return Beside(self.reference, pairs, self.base, over_base, base, self.margin)
+
+    @cached_property
+    def curves(self) -> CurvesOfTable | None:
+        """The learning curves of its rows, if they have any."""
+        return curves_of(self.rows)
 
     def standing(self, label: str) -> Standing | None:
         return next((standing for standing in self.standings if standing.label == label), None)

@@ -15,6 +15,7 @@ from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.records.folder import write_atomic
 from sdzero_bench.records.reader import load_runs
 from sdzero_bench.report.leaderboard import evaluations
+from sdzero_bench.report.leaderboard.curve_views import CURVES, draw_curves
 from sdzero_bench.report.leaderboard.document import EFFICIENCY, document, heading
 from sdzero_bench.report.leaderboard.efficiency import draw
 from sdzero_bench.report.leaderboard.exports import as_csv, as_data
@@ -51,7 +52,12 @@ class Report:
     def images(self) -> dict[str, bytes]:
         """The figures by the names of their files, each as PNG and SVG; none where nothing was trained."""
         tables = [(self._title(board, table), table) for board in self.boards for table in board]
-        return {f"{EFFICIENCY}.{ending}": image for ending, image in draw(tables).items()} if tables else {}
+        if not tables:
+            return {}
+        found = {EFFICIENCY: draw(tables)}
+        if curves := [(title, own) for title, table in tables if (own := table.curves) is not None]:
+            found[CURVES] = draw_curves(curves)
+        return {f"{name}.{ending}": image for name, both in found.items() for ending, image in both.items()}
 
     def text(self, format: Format, out: Path | None = None) -> dict[str, str]:
         """The files of one format: name to content. In a page that will lie in `out`, rows link to their records near it."""

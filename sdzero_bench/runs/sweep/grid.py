@@ -77,7 +77,18 @@ def digest(config: RunConfig, tuning: TuningRecord | None = None) -> str:
 
 LATER: dict[str, dict[str, object]] = {
     "engine": {"dtype": "auto", "sleep": False},
-    "evaluation": {"localise": 0, "revision_tokens": None},
+    "evaluation": {
+        "localise": 0,
+        "revision_tokens": None,
+        "curve_questions": 0,
+        "curve_at": [0.25, 0.5, 0.75, 1.0],
+        "curve_samples": 4,
+        "curve_keep": False,
+        "forgetting": [],
+        "forgetting_questions": 100,
+        "forgetting_samples": 4,
+        "kl": 0,
+    },
     "model": {"attention": "auto", "thinking": None},
     "optimizer": {"name": "adamw", "micro_batch_tokens": None},
     "method": {"phases": "both", "teacher_told": "reward"},

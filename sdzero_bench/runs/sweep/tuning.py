@@ -16,7 +16,7 @@ from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.record_files import read_evaluation, read_ledger
 from sdzero_bench.records.schema import TuningRecord, TuningTrial
 from sdzero_bench.runs import registry
-from sdzero_bench.runs.config import load_preset
+from sdzero_bench.runs.config import NOTHING_MORE, load_preset
 from sdzero_bench.runs.sweep.grid import Grid, PlannedRun, Tuned, changed, planned
 
 SPLIT = "validation"
@@ -134,8 +134,8 @@ def _trial(grid: Grid, method: str, task: str | None, point: Point, out: Path) -
     for key in (key for key in point if key.startswith("optimizer.")):
         if bypass := list(_overrides(config.method, key.rpartition(".")[2], "method", key)):
             raise UserError(f"{bypass[0]} of {method} would bypass tuning of {key}; leave it out")
-    # Trials are not judged by their revisions.
-    config = changed(config, {"evaluation.split": SPLIT, "evaluation.base": False, "evaluation.revise": False})
+    # Trials are judged by their accuracy alone.
+    config = changed(config, {"evaluation.split": SPLIT, "evaluation.base": False, "evaluation.revise": False, **NOTHING_MORE})
     note = " ".join(text.rpartition(".")[2] for text in assignments)
     return Trial(planned(config, out, note=note), assignments, {key: _value(config, key) for key in point})
 
