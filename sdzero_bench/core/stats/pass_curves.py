@@ -80,7 +80,7 @@ def pass_curves(counts: Mapping[str, Counts], ks: Sequence[int], base: str | Non
     corrected = iter(holm([p for tests in tested.values() for _, p in tests]))
     over = {name: tuple(OverBase(found, next(corrected)) for found, _ in tests) for name, tests in tested.items()}
     return {
-        name: PassCurve(tuple(ks), tuple(mean_over_questions(list(column)) for column in own.T), over.get(name, ()))
+        name: PassCurve(tuple(ks), tuple(mean_over_questions(column) for column in own.T), over.get(name, ()))
         for name, own in scores.items()
     }
 
