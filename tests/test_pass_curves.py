@@ -134,6 +134,7 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
         ([str(one), str(other)], "have other tasks or task options"),
         ([str(one), str(elsewhere)], "say which is the --base"),
         ([str(one), str(one)], "the same name"),
+        ([str(trained(tmp_path / "base"))], "would be taken for the base"),
     ):
         with pytest.raises(UserError, match=said):
             compared_policies(names, None, "micro", None, [], 4, 8)

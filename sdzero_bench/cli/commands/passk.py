@@ -61,7 +61,7 @@ def passk(
 
     sdzero-bench passk ./trained --base Qwen/Qwen3-0.6B --task gsm8k
     """
-    with measuring(as_json) as (display, output_stream):
+    with measuring(as_json) as (display, standard_output):
         from sdzero_bench.core.distributed import ALONE
         from sdzero_bench.core.stats.pass_curves import pass_curves, powers_of_two
         from sdzero_bench.policies.devices import take_one_gpu
@@ -101,7 +101,7 @@ def passk(
         for ending, content in draw_pass_curves(measured).items():
             (output / f"{FIGURE}.{ending}").write_bytes(content)
         if as_json:
-            print(json.dumps(document(measured)), file=output_stream, flush=True)
+            print(json.dumps(document(measured)), file=standard_output, flush=True)
             return
         for headings, rows in tables(measured):
             print_table(headings, rows)

@@ -34,7 +34,7 @@ def probe(
     ] = None,
     control: Annotated[
         str | None,
-        typer.Option(metavar="TASK_OR_FILE", help="Comparable questions that the model cannot have seen. Default: see below."),
+        typer.Option(metavar="TASK_OR_FILE", help="Similar questions that the model cannot have seen. Default: as said above."),
     ] = None,
     only: Annotated[ProbePart | None, typer.Option(help="Leave the other part out.")] = None,
     questions: Annotated[int, typer.Option(min=2, help="Use the first QUESTIONS test questions, or all if fewer.")] = 100,

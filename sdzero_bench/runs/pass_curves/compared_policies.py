@@ -57,6 +57,8 @@ def compared_policies(
     if base is not None or models:
         own_base = Subject(base or models.pop(), first.config)
         same = {label: own for label, own in found.items() if own.model != own_base.model}  # a run that trained nothing
+        if BASE in same:
+            raise UserError(f"a policy named {BASE!r} would be taken for the base; rename its folder")
         found = {BASE: own_base, **same}
 
     def settings(model: str, limit: int | None) -> RunConfig:
