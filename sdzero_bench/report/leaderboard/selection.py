@@ -24,7 +24,8 @@ def blocks(table: TaskTable) -> Iterator[Block]:
         return
     yield Heading(4, "Selection")
     n = curves.samples_per_question
-    headings = ["method", *(f"{way.replace('_', ' ')} (%)" for way in WAYS), "best by test - last (pts)", "chosen at"]
+    ways = [f"{way.replace('_', ' ')} (%)" for way in WAYS]
+    headings = ["method", *ways, "best by test - last (pts)", "chosen at (validation; test)"]
     rows = [_row(curves.rows[label]) for label in curves.points]
     yield Table(headings, rows, bars=Bars([1, 2, 3]))
     yield Notes(
@@ -32,7 +33,7 @@ def blocks(table: TaskTable) -> Iterator[Block]:
             f"Three policies of each run, all measured on the first {curves.test_questions:,} test questions with {n} samples "
             f"each: last is the one that is ranked; best by validation is chosen on {curves.validation_questions:,} validation "
             "questions; best by test on the very questions that it is shown on, so that it is too high and is never ranked.",
-            "chosen at: share of the training samples after which the policies that were best by validation, and by test, "
+            "chosen at: share of the training samples at which the policies that were best by validation, and by test, "
             "existed; one of each seed.",
         ]
     )
