@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
@@ -147,12 +148,19 @@ def test_what_is_absent_from_a_family_counts_as_undecided() -> None:
     assert holm([], absent=3) == []
 
 
+def test_holms_correction_is_that_of_statsmodels() -> None:
+    rng = np.random.default_rng(11)
+    for count in (1, 2, 7, 30):
+        p = list(rng.random(count) ** 3)
+        assert holm(p) == pytest.approx(list(multipletests(p, method="holm")[1]))
+
+
 FAMILY = ("a", "b", "c", "d", "e")
 
 
 def test_dropping_a_row_that_does_not_differ_changes_no_verdict_of_the_others() -> None:
     rng = np.random.default_rng(7)
-    for _ in range(6):
+    for _ in range(300):
         p = dict(zip(FAMILY, rng.choice([0.001, 0.009, 0.0124, 0.012, 0.03, 0.3, 0.9], 5), strict=True))
         whole = {name: value < 0.05 for name, value in holm_in_family(p, FAMILY).items()}
         for dropped in (name for name in FAMILY if not whole[name]):

@@ -78,13 +78,14 @@ def independent_p_value(first: Values, second: Values, threshold: float = 0.0) -
 def holm(p_values: Sequence[float], absent: int = 0) -> list[float]:
     """p-values corrected for their number (Holm 1979, "A simple sequentially rejective multiple test procedure").
 
-    `absent` is the number of comparisons of the family that could not be made; they count as if their p-value were 1.
+    `absent` is the number of comparisons of the family that could not be made; they count as if their p-value were 1. The same
+    as statsmodels' `multipletests`, which collects garbage at every call: 0.1 s each.
     """
-    from statsmodels.stats.multitest import multipletests
-
-    if not len(p_values):
-        return []
-    return [float(p) for p in multipletests([*p_values, *[1.0] * absent], method="holm")[1]][: len(p_values)]
+    corrected, least = [1.0] * len(p_values), 0.0
+    for rank, i in enumerate(np.argsort(p_values, kind="stable")):
+        least = min(1.0, max(least, (len(p_values) + absent - rank) * p_values[i]))
+        corrected[i] = least
+    return corrected
 
 
 def holm_in_family(p_values: Mapping[str, float], family: Collection[str]) -> dict[str, float]:
