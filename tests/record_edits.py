@@ -60,7 +60,8 @@ def questions(split: str) -> Callable[[Path], str]:
 def with_details(folder: Path, details: Callable[[str], dict[str, Any]]) -> None:
     """Give all questions of a record the details that `details` makes of their ids, as a run would have written them."""
     names = read(folder, "manifest.json")["question_files"]
-    for split, name in names.items():
+    for split in ("train", "test"):
+        name = names[split]
         lines(questions(split), lambda rows: [row.update(details=details(row["id"])) for row in rows])(folder)
         rows = [json.loads(line) for line in (folder / questions(split)(folder)).read_text().splitlines()]
         names[split] = file_name(name.partition("-")[0], rows)
