@@ -12,10 +12,15 @@ from small_runs import command, finished, run_json
 from tiny import attempt
 
 from sdzero_bench.core.completion import SamplingParameters
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.question import Question
 from sdzero_bench.policies.chat import PolicyContexts
+from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.report.probe.probe_page import sensitivity_verdict
+from sdzero_bench.runs.config import resolve
 from sdzero_bench.runs.evaluation.measures import PolicyMeasures, measure
+from sdzero_bench.runs.probe.base_probe import BaseProbe
 from sdzero_bench.runs.probe.probed_task import ProbedTask, stopped_at
 from sdzero_bench.runs.probe.prompt_sensitivity import PromptSensitivity, PromptVariant, prompt_sensitivity
 from sdzero_bench.runs.probe.prompt_templates import OWN, NotApplicableError, PromptTemplate, prompts_under, templates
@@ -171,8 +176,25 @@ def test_a_probe_is_drawn_once_goes_on_and_agrees_with_eval(tmp_path: Path) -> N
     assert "evaluation.temperature (1.0 there, 0.5 now)" in other.stderr
 
 
-def test_the_prompts_of_a_harness_are_not_probed(tmp_path: Path) -> None:
-    pytest.importorskip("lm_eval")
-    done = finished(command("probe", MICRO, "--task", "evalplus:humanval", "--output", str(tmp_path / "probe")))
-    assert done.returncode == 2
-    assert "did you mean 'humaneval'?" in done.stderr
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--task", "micro-arith", "--set", "evaluation.max_new_tokens=1020"], "lower evaluation.max_new_tokens"),
+        (["--task", "micro-arith", "--k", "2", "--set", "evaluation.temperature=0"], "would be identical"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_anything_is_drawn(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = finished(command("probe", MICRO, *arguments, "--questions", "4", "--output", str(tmp_path / "probe")))
+    assert (done.returncode, said in done.stderr) == (2, True)
+    assert not list(tmp_path.rglob("*.jsonl"))
+    assert not list(tmp_path.rglob("settings.json"))  # the corrected command may use the same folder
+
+
+def test_the_prompts_of_a_harness_are_not_probed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    unused = ("load_test", "usual_evaluation", "harness_figures", "prompt", "verify")
+    task = type("Own", (HarnessTask,), {"name": "own", **dict.fromkeys(unused, lambda *_: None)})
+    monkeypatch.setattr("sdzero_bench.runs.probe.base_probe.make_task", lambda config: task())
+    config = resolve("base")
+    with pytest.raises(UserError, match="has the prompts of its harness"):
+        BaseProbe(config, tmp_path / "probe", ProgressDisplay(quiet=True))
+    assert not (tmp_path / "probe").exists()

@@ -93,7 +93,8 @@ def probe(
         config = settings_for(measured, preset, task, assignments, k, limit)
         take_one_gpu(config.model, ALONE)
         folder = output or Path(f"probe-{Path(policy).name}-{config.task['name']}".replace("/", "-").replace(":", "-"))
-        probed = BaseProbe(config, folder, display, only != ProbePart.PROMPTS, control)
+        wanted = {"complete": only != ProbePart.PROMPTS, "ask": only != ProbePart.CONTAMINATION}
+        probed = BaseProbe(config, folder, display, control, **wanted)
         try:
             report = ProbeReport(
                 model=config.model.name,
@@ -101,7 +102,7 @@ def probe(
                 question_set=probed.questions.fingerprint,
                 questions=limit,
                 contamination=probed.contamination(),
-                sensitivity=probed.prompt_sensitivity() if only != ProbePart.CONTAMINATION else None,
+                sensitivity=probed.prompt_sensitivity(),
             )
         finally:
             probed.close()

@@ -34,7 +34,7 @@ from sdzero_bench.runs.probe.prompt_templates import (
     templates,
 )
 from sdzero_bench.runs.probe.vendor_sampling import VendorSampling, vendor_sampling
-from sdzero_bench.training.run import Run
+from sdzero_bench.training.sampling_run import SamplingRun
 from sdzero_bench.verifiers.equip import equip, require_readable
 
 SETTINGS = "settings.json"
@@ -44,12 +44,20 @@ class BaseProbe:
     """Questions are loaded, and the folder is this probe's; nothing is drawn before that."""
 
     def __init__(
-        self, config: RunConfig, folder: Path, display: ProgressDisplay, complete: bool = True, control: str | None = None
+        self,
+        config: RunConfig,
+        folder: Path,
+        display: ProgressDisplay,
+        control: str | None = None,
+        *,
+        complete: bool = True,
+        ask: bool = True,
     ) -> None:
-        """`complete`: whether partial questions will be completed; `control` is then as in `control_set`.
+        """`complete`: whether partial questions will be completed, with a control as in `control_set`; `ask`: whether the base
+        will be measured under several prompts.
 
-        Raises `UserError` if the questions or the control cannot be had, the task is a harness's, or the folder holds another
-        probe.
+        Raises `UserError` if the questions or the control cannot be had, the task is a harness's, a prompt of the task does not
+        fit the model's context, or the folder holds another probe.
         """
         self.config = config
         self.task = equip(make_task(config), config.verifying)
@@ -60,23 +68,26 @@ class BaseProbe:
         self.control = control_set(self.task, self.questions, control) if complete else None
         self.folder = RunFolder(folder)
         self.folder.lock()
-        self._require_own_folder()
-        self.run = Run(config, ProbedTask(self.task), NO_QUESTIONS, self.folder, display)
+        settings = self._own_settings()
+        self.run = SamplingRun(config, ProbedTask(self.task), NO_QUESTIONS, self.folder, display)
         self.run.trained = True
+        self.prompts, self.skipped = self._prompts() if ask else ({}, {})
+        self.folder.write(SETTINGS, settings)
 
     def close(self) -> None:
         self.run.close()
 
-    def _require_own_folder(self) -> None:
+    def _own_settings(self) -> dict[str, Any]:
+        """Of this probe. Raises `UserError` if those in its folder are others."""
         asked: dict[str, Any] = {**self.config.model_dump(mode="json"), "test_set": self.questions.fingerprint}
         begun = self.folder.read(SETTINGS)
         if begun is None:
-            self.folder.write(SETTINGS, asked)
-            return
+            return asked
         before, now = flatten(begun, keep_empty=True), flatten(asked, keep_empty=True)
         if changed := [key for key in {**before, **now} if before.get(key) != now.get(key)]:
             said = ", ".join(f"{key} ({before.get(key)!r} there, {now.get(key)!r} now)" for key in changed)
             raise UserError(f"{str(self.folder.path)!r} holds a probe with other settings: {said}; give another --output")
+        return asked
 
     # The test set in the base
 
@@ -104,14 +115,13 @@ class BaseProbe:
 
     # The base under other prompts
 
-    def prompt_sensitivity(self) -> PromptSensitivity:
-        """Measure the base under each template that fits task and model, and under the vendor's sampling parameters.
-
-        Raises `UserError` if a prompt of the task itself does not fit the model's context.
-        """
+    def prompt_sensitivity(self) -> PromptSensitivity | None:
+        """Measure the base under each template that fits, and with the vendor's sampling; None if not asked for."""
+        if not self.prompts:
+            return None
         settings = self.config.evaluation
         ours = SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
-        prompts, skipped = self._prompts()
+        prompts, skipped = self.prompts, self.skipped
         figures = {PromptVariant(name, "ours"): self._avg(name, "ours", own, ours) for name, own in prompts.items()}
         vendor = vendor_sampling(self.run.base.path, settings.max_new_tokens)
         if (why := self._no_vendor(vendor, ours)) is not None or vendor is None:
@@ -129,7 +139,10 @@ class BaseProbe:
         return "the same as ours" if vendor.parameters == ours else None
 
     def _prompts(self) -> tuple[dict[str, list[Prompt]], dict[str, str]]:
-        """Prompts by name of the template, and the reason for each template that is left out."""
+        """Prompts by name of the template, and the reason for each template that is left out.
+
+        Raises `UserError` if a prompt of the task itself does not fit the model's context.
+        """
         found: dict[str, list[tuple[int, ...]]] = {}
         skipped: dict[str, str] = {}
         prompts = {}
