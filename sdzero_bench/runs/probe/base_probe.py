@@ -116,10 +116,7 @@ class BaseProbe:
     # The base under other prompts
 
     def prompt_sensitivity(self) -> PromptSensitivity | None:
-        """Measure the base under each template that fits, and under the vendor's sampling parameters.
-
-        None if the probe was made without.
-        """
+        """Measure the base under each template that fits, and with the vendor's sampling; None if not asked for."""
         if not self.prompts:
             return None
         settings = self.config.evaluation
