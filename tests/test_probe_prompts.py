@@ -140,7 +140,8 @@ def figures(right: int, of: int) -> PolicyMeasures:
         (40, 30, 100, "No other prompt scores higher"),
         (40, 70, 100, "The base is measured low by the task's own prompt: avg@1 plain 70.0"),
         (40, 41, 400, "No other prompt does better by 5 points"),
-        (4, 5, 10, "Inconclusive"),
+        (4, 5, 10, "Inconclusive: avg@1 plain 50.0"),
+        (0, 0, 100, "Inconclusive: no response was right under any prompt"),
     ],
 )
 def test_the_verdict(own: int, other: int, questions: int, said: str) -> None:

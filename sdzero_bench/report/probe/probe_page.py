@@ -16,6 +16,8 @@ from sdzero_bench.runs.probe.prompt_templates import templates
 from sdzero_bench.runs.probe.verdict_words import MATERIAL, TestedDifference
 
 WRITTEN_BY = "<!-- Written by `sdzero-bench probe`; what is edited here is lost. -->"
+TRUNCATED = 0.05
+"""Share of truncated responses from which a note says that they may decide."""
 LONGEST = 160
 """Characters of a text in the list of suspicious questions."""
 
@@ -83,6 +85,8 @@ def sensitivity_verdict(found: PromptSensitivity) -> str:
     base, best = found.figures[found.default], found.figures[found.best]
     k = base.samples_per_question
     default = f"{found.default} {with_interval(base.avg_at_k, base.interval)}"
+    if best.avg_at_k == 0:
+        return "Inconclusive: no response was right under any prompt."
     if found.best == found.default:
         return f"No other prompt scores higher than the task's own: avg@{k} {default}."
     over = found.over_default[found.best]
@@ -107,8 +111,18 @@ def prompt_notes(found: PromptSensitivity) -> list[str]:
         *(f"{name}: {about[name]}." for name in measured),
         *(f"{name} was not measured: {why}." for name, why in found.skipped.items()),
         *([f"vendor's sampling: {found.vendor}."] if found.vendor else []),
+        *_of_truncation(found),
         "Samples share their random numbers; differences are paired by question, p-values Holm-corrected. The best of several "
         "figures is too high by chance: measure it again, on other questions, before you report it.",
+    ]
+
+
+def _of_truncation(found: PromptSensitivity) -> list[str]:
+    if found.truncated <= TRUNCATED:
+        return []
+    return [
+        f"Under some prompts, up to {percent(found.truncated)} % of the responses were truncated: what they lack may be the "
+        f"answer. Raise evaluation.max_new_tokens before you compare prompts."
     ]
 
 

@@ -45,8 +45,15 @@ class PromptSensitivity:
         return max(self.figures, key=lambda variant: self.figures[variant].avg_at_k)
 
     @property
+    def truncated(self) -> float:
+        """The largest share of truncated responses under any prompt."""
+        return max(own.truncated for own in self.figures.values())
+
+    @property
     def finding(self) -> Finding:
-        """Whether the base is measured low by the default."""
+        """Whether the base is measured low by the default. Zeros alone do not tell: their bootstrap has no width."""
+        if self.figures[self.best].avg_at_k == 0:
+            return "inconclusive"
         return finding(list(self.over_default.values()))
 
 
