@@ -63,8 +63,7 @@ def test_every_preset_has_room_for_every_method(method: str, preset: str) -> Non
     ],
 )
 def test_run_sweep_and_plan_refuse_what_will_not_fit(method: str, settings: list[str], said: str, asks: Any) -> None:
-    alone = "evaluation.forgetting=[]"  # prompts of the other task are longer
-    config = resolve(method, assignments=["engine.name=vllm", "engine.gpu_memory=0.01", alone, *settings])
+    config = resolve(method, assignments=["engine.name=vllm", "engine.gpu_memory=0.01", *settings])
     with pytest.raises(UserError, match=said):
         asks(config)
 
