@@ -9,13 +9,14 @@ from sdzero_bench.report.reproduce.cells import Setting, cells
 from sdzero_bench.report.reproduce.experiment import experiments
 from sdzero_bench.report.reproduce.section import ExperimentSection, section
 from sdzero_bench.report.reproduce.shelf import Shelf
+from sdzero_bench.runs.config import lineage, preset_names
 
 
 def complete(folders: Sequence[Path]) -> list[ExperimentSection]:
-    """Those of which every row has all its seeds there, under the presets that the runs were made with."""
+    """Those of which every row has all its seeds there, under the presets of the runs and those that extend them."""
     shelf = Shelf(folders)
     made = []
-    for preset in shelf.presets:
+    for preset in (name for name in preset_names() if set(lineage(name)) & set(shelf.presets)):
         for experiment in experiments().values():
             setting = Setting(preset)
             found = cells(experiment, setting)
