@@ -125,21 +125,8 @@ def forget_files() -> None:
 def test_a_sweep_with_tuning(tmp_path: Path) -> None:
     """Two methods, each with two trials of its own search space: equal numbers, on validation questions, and recorded."""
     settings = [part for text in ("task.train=40", "task.validation=2", "task.test=6", *FEW) for part in ("--set", text)]
-    sweep = [
-        "sweep",
-        "--methods",
-        "rft,grpo",
-        "--tasks",
-        "micro-arith",
-        "--seeds",
-        "3,",
-        "--jobs",
-        "1",
-        "--tune",
-        "--trials",
-        "2",
-    ]
-    finished(command(*sweep, "--out", str(tmp_path / "runs"), *settings), check=True)
+    sweep = ["sweep", "--methods", "rft,grpo", "--tasks", "micro-arith", "--seeds", "3,", "--jobs", "1"]
+    finished(command(*sweep, "--tune", "--trials", "2", "--out", str(tmp_path / "runs"), *settings), check=True)
     for run in load_runs(tmp_path / "runs"):
         if run.config.evaluation.split == "validation":
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from synthetic_records import write_finished
 from sdzero_bench.cli.commands.sweep import sweep
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
-from sdzero_bench.core.search_space import points
+from sdzero_bench.core.search_space import one_of, points
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.record_files import read_evaluation, read_manifest
 from sdzero_bench.records.schema import PhaseUse, QuestionFiles, TuningRecord, TuningTrial
+from sdzero_bench.report.audit.check_tuning import check_tuning
 from sdzero_bench.runs.config import make_method, resolve
 from sdzero_bench.runs.registry import methods
 from sdzero_bench.runs.resuming import session_in
@@ -199,6 +201,16 @@ def test_a_choice_from_a_search_space_is_recorded_and_audited(tmp_path: Path) ->
     assert record.chosen == tuning.trials["rft", None][2].values
     assert set(record.space) == {"optimizer.learning_rate", "method.epochs"}
     assert [trial.values for trial in record.trials] == points(record.space, 4)
+    audited: Any = SimpleNamespace(
+        manifest=SimpleNamespace(tuning=record), config=wanted.runs(tmp_path, tuning.choose)[1].config
+    )
+    assert list(check_tuning(audited)) == []  # a trial's 3.0 epochs are the 3 of its point
+    tried = record.trials[0].model_copy(update={"values": {**record.trials[0].values, "method.epochs": 7}})
+    audited.manifest.tuning = record.model_copy(update={"trials": [tried, *record.trials[1:]]})
+    assert ["which are not the 4 quasi-random points" in str(finding) for finding in check_tuning(audited)] == [True]
+    narrower = {**record.space, "method.epochs": one_of(3, 4)}
+    audited.manifest.tuning = record.model_copy(update={"space": narrower})
+    assert any("is not the search space that rft declares" in str(finding) for finding in check_tuning(audited))
 
 
 def test_a_preset_without_learning_rates_is_not_tuned(monkeypatch: pytest.MonkeyPatch) -> None:

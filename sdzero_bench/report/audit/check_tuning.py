@@ -68,4 +68,6 @@ def _own_space(record: AuditedRecord, space: SearchSpace) -> Iterator[Discrepanc
 
 
 def _key(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, sort_keys=True)
+    """As text; 3 and 3.0 are one value, which a setting may have either way."""
+    numbers = {key: float(value) for key, value in values.items() if isinstance(value, int) and not isinstance(value, bool)}
+    return json.dumps({**values, **numbers}, sort_keys=True)
