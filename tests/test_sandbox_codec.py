@@ -151,3 +151,13 @@ def test_keys_that_collide_and_members_that_fill_the_memory_are_refused() -> Non
 def there_and_back_quickly(code: bytes, count: int, member: Any) -> Any:
     items = b"".join(encode(member(k)) for k in range(count))
     return decode(code + count.to_bytes(4, "little") + items, lambda number, name: None)
+
+
+def test_a_value_that_is_too_large_is_given_up_early() -> None:
+    """A trillion bytes, if it were written whole."""
+    large: object = b"x" * 1000
+    for _ in range(3):
+        large = [large] * 1000
+    with pytest.raises(Unreadable, match="a value of more than 64 KB"):
+        encode(large, most=64 << 10)
+    assert decode(encode([1, "two"], most=64 << 10), lambda *_: None) == [1, "two"]

@@ -31,9 +31,20 @@ class Unreadable(ValueError):
     """The bytes are not a value, or the value cannot be written."""
 
 
-def encode(value: object, number: _Number = lambda _: 0) -> bytes:
-    """`number` returns the number for a value that is not plain. Raises `Unreadable` if the nesting is too deep."""
-    out = bytearray()
+class _Out(bytearray):
+    """What has been written, and how much that may be."""
+
+    most: float = float("inf")
+
+
+def encode(value: object, number: _Number = lambda _: 0, most: int | None = None) -> bytes:
+    """`number` returns the number for a value that is not plain.
+
+    Raises `Unreadable` if the nesting is too deep, and as soon as there are more than `most` bytes.
+    """
+    out = _Out()
+    if most is not None:
+        out.most = most
     _put(out, value, number, DEEPEST)
     return bytes(out)
 
@@ -52,9 +63,11 @@ def decode(data: bytes, other: _Object) -> Any:
     return value
 
 
-def _put(out: bytearray, value: object, number: _Number, deeper: int) -> None:
+def _put(out: _Out, value: object, number: _Number, deeper: int) -> None:
     if deeper == 0:
         raise Unreadable(f"nested more than {DEEPEST} deep")
+    if len(out) > out.most:
+        raise Unreadable(f"a value of more than {int(out.most) >> 10} KB")
     deeper -= 1
     if value is None or value is True or value is False:
         out += b"N" if value is None else b"T" if value else b"F"
