@@ -161,3 +161,13 @@ def test_a_value_that_is_too_large_is_given_up_early() -> None:
     with pytest.raises(Unreadable, match="a value of more than 64 KB"):
         encode(large, most=64 << 10)
     assert decode(encode([1, "two"], most=64 << 10), lambda *_: None) == [1, "two"]
+
+
+def test_bytes_take_what_they_have_and_members_more() -> None:
+    """A report carries an answer as bytes: it is read whatever the answer would take, which is found out later."""
+    answer = encode([[]] * 5_000_000)
+    assert len(decode(encode(("test", answer)), lambda *_: None)[1]) == len(answer) > 20_000_000
+    with pytest.raises(Unreadable, match="more than 256 MB"):
+        decode(answer, lambda *_: None)
+    with pytest.raises(Unreadable, match="more than 256 MB"):
+        decode(encode("x" * (70 << 20)), lambda *_: None)
