@@ -100,16 +100,6 @@ def exploratory(rows: Mapping[str, Row], margin: float = MARGIN) -> list[Pair]:
     return found
 
 
-def towards(pairs: Sequence[Pair], reference: str | None, label: str) -> Pair | None:
-    """The pair of a row and the reference, as `label` - `reference`."""
-    for pair in pairs:
-        if (pair.before, pair.after) == (reference, label):
-            return pair
-        if (pair.before, pair.after) == (label, reference):
-            return -pair
-    return None
-
-
 def share_samples(before: Row, after: Row) -> bool:
     """Whether both rows have the same seeds, several, and the two runs of each have drawn the same samples in some phase.
 
