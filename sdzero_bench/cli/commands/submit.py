@@ -80,11 +80,14 @@ def submit(
     if (records is None) == (verify is None):
         raise UserError("give either RECORDS and --name to submit, or --verify NAME")
     if verify is not None:
+        if name is not None or paper is not None or link is not None or source or unused_budget is not None:
+            raise UserError("--name, --paper, --link, --source and --unused-budget are for a new entry, not for --verify")
         _verify(verify, place, seed, by or getpass.getuser(), out, replay, jobs)
         return
-    if name is None or by is None:
+    if name is None or not (by or "").strip():
         raise UserError("give the entry a name with --name, and say with --by who submits it")
     assert records is not None
+    assert by is not None
     if seed is not None:
         raise UserError("--seed is for --verify: a submission has all seeds")
     _submit(records, name, place, by, paper, link, source or [], unused_budget, replay, jobs)
