@@ -330,7 +330,7 @@ def test_records_of_a_submission_are_found_however_deep_they_lie(board: Path, tm
     write_card(entry, read_card(entry).model_copy(update={"digest": digest_of(entry)}))
     assert "| (1) unverified |" in page(tmp_path)
     (entry / CARD).unlink()
-    with pytest.raises(UserError, match="below a folder of submissions and has no submission.json"):
+    with pytest.raises(UserError, match=r"below a folder of submissions and has no submission.json"):
         Report(tmp_path)
     (entry / CARD).mkdir()
     with pytest.raises(UserError, match="cannot be read"):

@@ -124,13 +124,14 @@ class _Made:
     def __init__(self, before: Row, after: Row) -> None:
         self.scores: tuple[Scores, Scores] = (before.avg, after.avg)
         self.paired = share_samples(before, after)
-        self.contrast: Contrast = contrast(*self.scores, self.paired)
+        self.trained = not before.is_base and not after.is_base
+        self.contrast: Contrast = contrast(*self.scores, self.paired, borrow=self.trained)
 
     def pair(self, before: str, after: str, p_holm: float | None, p_equivalent: float, level: float) -> Pair:
         return Pair(
             before=before,
             after=after,
-            difference=difference(*self.scores, paired_seeds=self.paired),
+            difference=difference(*self.scores, paired_seeds=self.paired, borrow=self.trained),
             seeds="paired" if self.paired else "independent",
             p=self.contrast.p_value(),
             p_holm=p_holm,
