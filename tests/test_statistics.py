@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.special import expit
 
 from sdzero_bench.core.stats.estimators import Estimate, mean_over_questions
-from sdzero_bench.core.stats.intervals import difference, independent_difference, mean, ratio
+from sdzero_bench.core.stats.intervals import ANY, COUNT, difference, independent_difference, mean, ratio
 from sdzero_bench.core.stats.letters import letters
 from sdzero_bench.core.stats.resampling import bca
 from sdzero_bench.core.stats.significance import decide, holm, independent_p_value, p_value
@@ -139,9 +139,11 @@ def test_with_seeds_that_differ_much_p_nears_the_t_test_over_seeds() -> None:
 
 def test_intervals_of_shares_stay_between_0_and_1_and_others_need_not() -> None:
     scores = np.array([[1.0, 1.0, 0.9, 1.0], [0.7, 0.8, 0.7, 0.6], [1.0, 0.9, 1.0, 1.0]])
-    within, beyond = mean(scores), mean(scores, share=False)
+    within, beyond = mean(scores), mean(scores, ANY)
     assert beyond.high > 1 == within.high
     assert within.low == beyond.low
+    lengths = np.array([[30.0, 31.0, 29.0], [2.0, 1.0, 3.0], [1.0, 2.0, 1.0]])
+    assert mean(lengths, ANY).low < 0 == mean(lengths, COUNT).low
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

@@ -39,7 +39,7 @@ def submit(
         typer.Option(metavar="NAME", help="Run a seed of this entry again, and put down on its card whether it agrees."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="With --verify: the seed to run again. Default: the smallest.")] = None,
-    place: Annotated[Path, typer.Option(help="Folder of all submissions.")] = PLACE,
+    place: Annotated[Path, typer.Option(file_okay=False, help="Folder of all submissions.")] = PLACE,
     out: Annotated[Path, typer.Option(help="With --verify: folder in which the run is repeated.")] = Path("runs/verification"),
     replay: Annotated[
         int, typer.Option(min=0, metavar="N", help="Draw N random samples of each record again, from policies at hand.")

@@ -17,6 +17,7 @@ tests/test_statistics.py measures the coverage of these intervals.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,15 +27,20 @@ from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.resampling import DIGITS, LEVEL, RESAMPLES, Values, bca, fingerprint, seed_draws, unit_draws
 from sdzero_bench.core.stats.two_way import Scores, TwoWay
 
+SHARE = (0.0, 1.0)
+COUNT = (0.0, math.inf)
+ANY = (-math.inf, math.inf)
 
-def mean(scores: Scores, share: bool = True, resamples: int = RESAMPLES) -> Estimate:
+
+def mean(scores: Scores, bounds: tuple[float, float] = SHARE, resamples: int = RESAMPLES) -> Estimate:
     """Mean over questions and seeds of one method: avg@k, pass@k, maj@k, response tokens.
 
-    `share` says that scores lie between 0 and 1: the interval is clipped to that, which few seeds far apart would otherwise
-    stretch it beyond. With one question, or where nothing varies, the interval is the mean itself.
+    The interval is clipped to `bounds`, between which scores lie: few seeds far apart would otherwise stretch it beyond them.
+    With one question, or where nothing varies, the interval is the mean itself.
     """
     found = _over_questions_and_seeds([(1.0, TwoWay(scores))], resamples)
-    return Estimate(*(min(max(v, 0.0), 1.0) for v in (found.mean, found.low, found.high))) if share else found
+    low, high = bounds
+    return Estimate(*(min(max(v, low), high) for v in (found.mean, found.low, found.high)))
 
 
 def difference(
