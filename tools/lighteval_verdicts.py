@@ -1,8 +1,8 @@
 """lighteval's verdicts on the cases of docs/math_cases.yaml: `python -m tools.lighteval_verdicts docs/math_cases.yaml OUT`.
 
 lighteval requires an older latex2sympy2_extended than math-verify does, so that its verdicts are computed in an environment of
-its own, and kept in docs/lighteval_verdicts.json for the page of `make math-verifiers`. The scorer is that of its task MATH-500:
-the answers that can be extracted are compared with the one in the gold solution.
+its own, and kept in docs/lighteval_verdicts.json for the page of `make math-verifiers`. The scorer is that of its MATH-500: the
+answers that can be extracted are compared with the one in the gold solution.
 """
 
 from __future__ import annotations
