@@ -49,14 +49,15 @@ class Nursery:
         except BaseException:
             self.close()
             raise
-        if not (talk.complete and self._ready()):
-            self.close()
-        return words
+        if talk.complete and self._ready():
+            return words
+        own = self._last_words()
+        return words or own
 
     def close(self) -> None:
         """Idempotent."""
         self._control.close()
-        if self._owner == os.getpid():
+        if self._owner == os.getpid() and self._process.returncode is None:  # else its number may be another process's by now
             kill(self._process)
         if self._process.stderr is not None:
             self._process.stderr.close()
@@ -81,15 +82,23 @@ class Nursery:
 
     def _ready(self) -> bool:
         readable, _, _ = select.select([self._control], [], [], _PATIENCE)
-        return bool(readable) and bool(self._control.recv(1))
+        try:
+            return bool(readable) and bool(self._control.recv(1))
+        except ConnectionError:  # it has ended, and had not read everything
+            return False
 
     def _ended(self) -> OSError:
-        """With the last line of what it said."""
+        said = self._last_words()
+        return OSError(f"it did not start: {said.splitlines()[-1] if said else 'it said nothing'}")
+
+    def _last_words(self) -> str:
+        """End it; returns the end of what it said on standard error."""
         assert self._process.stderr is not None
-        kill(self._process)
+        if self._process.returncode is None:
+            kill(self._process)
         said = self._process.stderr.read(4000).decode("utf-8", "replace").strip()
         self.close()
-        return OSError(f"it did not start: {said.splitlines()[-1] if said else 'it said nothing'}")
+        return said
 
 
 _own = threading.local()
