@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 from dataclasses import replace
 
@@ -129,6 +130,32 @@ def test_what_goes_wrong_ends_the_process_and_the_next_program_has_a_new_one(san
     first.wait(10)
     assert value(sandbox, "def f(): return 1") == 1
     assert pid() != first.pid
+
+
+def test_many_open_files_of_the_host_are_no_hindrance(sandbox: Sandbox) -> None:
+    nurseries.close_nursery()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2000, before[1]), before[1]))
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert value(sandbox, "def f(): return 1") == 1
+    finally:
+        for fd in taken:
+            os.close(fd)
+        nurseries.close_nursery()
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_an_interrupt_after_a_job_ends_the_process(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nurseries.Nursery, "_ready", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            value(sandbox, "def f(): return 1")
+    assert not nurseries._own.nursery.usable
+    assert value(sandbox, "def f(): return 2") == 2
 
 
 def test_a_thread_takes_its_process_with_it(sandbox: Sandbox) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import subprocess
 import threading
@@ -46,11 +45,11 @@ class Nursery:
         try:
             with self._handed_over() as talk:
                 words = talk.hold(job, seconds, most, hear)
+            if talk.complete and self._ready():
+                return words
         except BaseException:
             self.close()
             raise
-        if talk.complete and self._ready():
-            return words
         own = self._last_words()
         return words or own
 
@@ -81,11 +80,13 @@ class Nursery:
         return Talk(*streams)
 
     def _ready(self) -> bool:
-        readable, _, _ = select.select([self._control], [], [], _PATIENCE)
+        self._control.settimeout(_PATIENCE)
         try:
-            return bool(readable) and bool(self._control.recv(1))
-        except ConnectionError:  # it has ended, and had not read everything
+            return bool(self._control.recv(1))
+        except (TimeoutError, ConnectionError):  # the latter if it has ended, and had not read everything
             return False
+        finally:
+            self._control.settimeout(None)
 
     def _ended(self) -> OSError:
         said = self._last_words()
