@@ -24,7 +24,7 @@ from tools.micro_model.build import asked, build, encode, problems
 from tools.micro_model.corpus import text
 from tools.micro_model.measure import first_wrong_line
 from tools.micro_model.references import Reader, worth
-from tools.micro_model.worlds import SLIPS
+from tools.micro_model.worlds import HABITS, SLIPS, World
 
 
 @pytest.fixture(scope="module")
