@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
 
-.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page micro-model leaderboard reproduce report readme
+.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page micro-model canary leaderboard reproduce report readme
 .PHONY: screenshot math-verifiers torture fuzz clean
 .DEFAULT_GOAL := run
 
@@ -77,11 +77,20 @@ methods-page: $(VENV)/installed
 micro-model: $(VENV)/installed
 	$(BIN)/python -m tools.micro_model.build --out tasks/micro_world/sums_and_programs $(EXTRA)
 
+# Rewrites what `sdzero-bench doctor --canary` compares with: after the embedded model was rebuilt, or after an upgrade whose
+# differences are understood.
+canary: $(VENV)/installed
+	$(BIN)/sdzero-bench doctor --canary --write sdzero_bench/runs/canary/canary.json
+
+# The settings of the committed results.
+PRESET := micro-1
+REPRODUCE := sdzero-bench reproduce all --preset $(PRESET)
+
 # The methods of the README's table on 5 seeds of both micro tasks, and on half of the questions of micro-arith, 3 seeds: about 3 hours on 2 cores.
 # If it is interrupted, the same command resumes it. Two runs at a time on one core each are faster than one run on two.
 JOBS ?= 2
 BOARD := base,sft,rft,rest_em,grpo,rloo,srt,sdzero,sdpo,sdft,opsd
-SWEEP := sdzero-bench sweep --methods $(BOARD) --set evaluation.revise=false --out runs/leaderboard
+SWEEP := sdzero-bench sweep --preset $(PRESET) --methods $(BOARD) --set evaluation.revise=false --out runs/leaderboard
 leaderboard: $(VENV)/installed
 	$(BIN)/$(SWEEP) --tasks micro-arith,micro-code --seeds 5 --jobs $(JOBS)
 	$(BIN)/$(SWEEP) --tasks micro-arith --seeds 3 --parts 0.5 --jobs $(JOBS)
@@ -92,9 +101,9 @@ leaderboard: $(VENV)/installed
 # The paper's tables and figures, and the verdicts on its claims. Reuses the runs of results/ and executes those that are missing:
 # about 3 hours on 2 cores if all are. If it is interrupted, the same command resumes it.
 reproduce: $(VENV)/installed
-	$(BIN)/sdzero-bench reproduce all --reuse results/micro --reuse results/records --jobs $(JOBS) --out results
+	$(BIN)/$(REPRODUCE) --reuse results/micro --reuse results/records --jobs $(JOBS) --out results
 	$(BIN)/sdzero-bench pack runs/reproduce --out results/records
-	$(BIN)/sdzero-bench reproduce all --no-runs --runs results/records --reuse results/micro --out results
+	$(BIN)/$(REPRODUCE) --no-runs --runs results/records --reuse results/micro --out results
 
 # Regenerates the tables and figures of the committed records in seconds.
 report: $(VENV)/installed

@@ -8,6 +8,7 @@ from statistics import fmean
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import between, space
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import GroupDistillationOptions, TeacherOptions
@@ -48,6 +49,7 @@ class AntiSD(Method):
     summary = "GRPO that moves away from a self-teacher with a right sibling, behind an entropy gate"
     paper = "arXiv 2605.11609"
     Options = AntiSDOptions
+    search = space({"strength": between(0.1, 1.0), "floor": between(0.8, 0.99)})
     options: AntiSDOptions
 
     def phases(self, questions: int) -> list[Phase]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import between, one_of, space
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import Objective, PolicyGradientOptions
 from sdzero_bench.training.recipe import Phase, policy_gradient
@@ -30,6 +31,7 @@ class CISPO(Method):
     summary = "policy gradient with clipped importance weights instead of clipped losses"
     paper = "arXiv 2506.13585"
     Options = CISPOOptions
+    search = space({"updates": one_of(1, 2, 4), "max_ratio": between(2.0, 8.0)})
     options: CISPOOptions
 
     def phases(self, questions: int) -> list[Phase]:

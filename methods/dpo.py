@@ -6,6 +6,7 @@ import random
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import between, one_of, space
 from sdzero_bench.training.cost import Passes, Typical
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import PreferenceOptions
@@ -41,6 +42,13 @@ class DPO(Method):
     summary = "DPO on right against wrong samples of the same question, in rounds"
     paper = "arXiv 2404.19733"
     Options = DPOOptions
+    search = space(
+        {
+            "beta": between(0.03, 0.3, log=True),
+            "nll_weight": one_of(0.0, 0.2, 1.0),
+            "epochs": one_of(1, 2),
+        }
+    )
     options: DPOOptions
 
     def phases(self, questions: int) -> list[Phase]:

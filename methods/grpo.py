@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import Objective, PolicyGradientOptions
 from sdzero_bench.training.recipe import Phase, policy_gradient
@@ -51,6 +52,13 @@ class GRPO(Method):
     summary = "policy gradient on groups of rollouts with the verifier's reward (dapo, grpo, dr_grpo, gspo)"
     paper = "arXiv 2402.03300"
     Options = GRPOOptions
+    search = space(
+        {
+            "kl_weight": one_of(0.0, 0.001, 0.01),
+            "updates": one_of(1, 2, 4),
+            "loss": one_of("dapo", "grpo", "dr_grpo"),
+        }
+    )
     options: GRPOOptions
 
     def phases(self, questions: int) -> list[Phase]:

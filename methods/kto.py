@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import between, one_of, space
 from sdzero_bench.training.cost import Passes, Typical
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import PreferenceOptions
@@ -37,6 +38,7 @@ class KTO(Method):
     summary = "KTO on the base policy's own right and wrong samples, unpaired"
     paper = "arXiv 2402.01306"
     Options = KTOOptions
+    search = space({"beta": between(0.03, 0.3, log=True), "epochs": one_of(1, 2, 3)})
     options: KTOOptions
 
     def phases(self, questions: int) -> list[Phase]:

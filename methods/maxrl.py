@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.advantages import each_group, over_mean
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import Objective, PolicyGradientOptions
@@ -28,6 +29,7 @@ class MaxRL(Method):
     summary = "policy gradient whose advantage is divided by the group's mean reward"
     paper = "arXiv 2602.02710"
     Options = MaxRLOptions
+    search = space({"kl_weight": one_of(0.0, 0.001, 0.01)})
     options: MaxRLOptions
 
     def phases(self, questions: int) -> list[Phase]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.advantages import each_rollout
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import Objective, PolicyGradientOptions
@@ -33,6 +34,7 @@ class NSR(Method):
     summary = "policy gradient on wrong samples alone, pushed down"
     paper = "arXiv 2506.01347"
     Options = NSROptions
+    search = space({"positive_weight": one_of(0.0, 0.1, 0.5), "updates": one_of(1, 2, 4)})
     options: NSROptions
 
     def phases(self, questions: int) -> list[Phase]:

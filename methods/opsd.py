@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sdzero_bench.core.search_space import between, space
 from sdzero_bench.training.cost import Passes, Typical, distilling
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.needs import Lengths, Need, taught
@@ -38,6 +39,7 @@ class OPSD(Method):
     paper = "arXiv 2601.18734"
     supervision = "gold solutions"
     Options = OPSDOptions
+    search = space({"divergence.beta": between(0.1, 0.9)})
     options: OPSDOptions
 
     def phases(self, questions: int) -> list[Phase]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.advantages import each_rollout
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import Objective, PolicyGradientOptions
@@ -30,6 +31,7 @@ class RAFTPlusPlus(Method):
     summary = "policy gradient on right samples alone, with clipped ratios"
     paper = "arXiv 2504.11343"
     Options = RAFTPlusPlusOptions
+    search = space({"updates": one_of(1, 2, 4), "kl_weight": one_of(0.0, 0.001, 0.01)})
     options: RAFTPlusPlusOptions
 
     def phases(self, questions: int) -> list[Phase]:

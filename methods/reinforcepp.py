@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.advantages import over_batch
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import Objective, PolicyGradientOptions
@@ -33,6 +34,7 @@ class ReinforcePlusPlus(Method):
     summary = "policy gradient with advantages normalised over the batch"
     paper = "arXiv 2501.03262"
     Options = ReinforcePlusPlusOptions
+    search = space({"kl_weight": one_of(0.0, 0.001, 0.01), "updates": one_of(1, 2, 4)})
     options: ReinforcePlusPlusOptions
 
     def phases(self, questions: int) -> list[Phase]:

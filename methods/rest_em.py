@@ -6,6 +6,7 @@ from functools import partial
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.cost import Passes, Typical, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.recipe import Phase
@@ -38,6 +39,7 @@ class ReSTEM(Method):
     summary = "fine-tune the base on the last round's own right samples, round after round"
     paper = "arXiv 2312.06585"
     Options = ReSTEMOptions
+    search = space({"epochs": one_of(1, 2, 3, 4)})
     options: ReSTEMOptions
 
     def phases(self, questions: int) -> list[Phase]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.cost import Passes, Typical, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.recipe import Phase
@@ -37,6 +38,7 @@ class RFT(Method):
     summary = "fine-tune on the base policy's own right samples"
     paper = "arXiv 2308.01825"
     Options = RFTOptions
+    search = space({"epochs": one_of(1, 2, 3, 4)})
     options: RFTOptions
 
     def phases(self, questions: int) -> list[Phase]:

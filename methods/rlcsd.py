@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import between, space
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import GroupDistillationOptions, TeacherOptions
@@ -50,6 +51,7 @@ class RLCSD(Method):
     summary = "GRPO with a token reward from teachers that read a right and a wrong sibling"
     paper = "arXiv 2606.11709"
     Options = RLCSDOptions
+    search = space({"strength": between(0.1, 1.0), "temperature": between(0.01, 0.1, log=True)})
     options: RLCSDOptions
 
     def phases(self, questions: int) -> list[Phase]:

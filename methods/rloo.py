@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.options import Objective, PolicyGradientOptions
 from sdzero_bench.training.recipe import Phase, policy_gradient
@@ -25,6 +26,7 @@ class RLOO(Method):
     summary = "policy gradient with a leave-one-out baseline and the verifier's reward"
     paper = "arXiv 2402.14740"
     Options = RLOOOptions
+    search = space({"kl_weight": one_of(0.0, 0.001, 0.01, 0.05)})
     options: RLOOOptions
 
     def phases(self, questions: int) -> list[Phase]:

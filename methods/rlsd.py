@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import between, space
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import GroupDistillationOptions, TeacherOptions
@@ -46,6 +47,7 @@ class RLSD(Method):
     paper = "arXiv 2604.03128"
     supervision = "verifier rewards and gold answers"
     Options = RLSDOptions
+    search = space({"strength": between(0.1, 1.0), "clip": between(0.1, 0.5)})
     options: RLSDOptions
 
     def phases(self, questions: int) -> list[Phase]:

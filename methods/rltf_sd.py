@@ -9,6 +9,7 @@ from pydantic import Field
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import QuestionSet
+from sdzero_bench.core.search_space import between, space
 from sdzero_bench.training.cost import Passes, Typical, TypicalSample, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.needs import Lengths, Need
@@ -48,6 +49,7 @@ class RLTFSD(Method):
     summary = "learn to write the revision at once, against the first tries' mean reward"
     paper = "arXiv 2602.02482"
     Options = RLTFSDOptions
+    search = space({"mask_below": between(-10.0, -2.0)})
     options: RLTFSDOptions
 
     def phases(self, questions: int) -> list[Phase]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.cost import Passes, Typical, distilling
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.needs import Lengths, Need, taught
@@ -39,6 +40,12 @@ class SDFT(Method):
     summary = "on-policy self-distillation, the teacher reads the gold solution"
     paper = "arXiv 2601.19897"
     Options = SDFTOptions
+    search = space(
+        {
+            "divergence.kind": one_of("reverse", "forward", "jsd"),
+            "teacher.decay": one_of(0.95, 0.99, 0.999),
+        }
+    )
     options: SDFTOptions
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import between, one_of, space
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.on_policy import Attempt
 from sdzero_bench.training.options import GroupDistillationOptions, TeacherOptions
@@ -47,6 +48,7 @@ class SDPG(Method):
     paper = "arXiv 2606.04036"
     supervision = "verifier rewards and gold answers"
     Options = SDPGOptions
+    search = space({"distill_weight": between(0.0001, 0.1, log=True), "kl_weight": one_of(0.0, 0.001, 0.01)})
     options: SDPGOptions
 
     def phases(self, questions: int) -> list[Phase]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.cost import Passes, Typical, distilling
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.needs import Lengths, Need, taught
@@ -48,6 +49,7 @@ class SDPO(Method):
     summary = "on-policy self-distillation, the teacher reads a right rollout of the same group"
     paper = "arXiv 2601.20802"
     Options = SDPOOptions
+    search = space({"divergence.kind": one_of("reverse", "forward", "jsd"), "teacher.decay": one_of(0.9, 0.95, 0.99)})
     options: SDPOOptions
 
     def phases(self, questions: int) -> list[Phase]:

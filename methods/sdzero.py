@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.search_space import between, one_of, space
 from sdzero_bench.methods.srt import REVISER, SRTOptions, self_revision_training, srt_phases
 from sdzero_bench.training.cost import Passes, Typical, TypicalSample, distilling
 from sdzero_bench.training.method import Method, MethodOptions
@@ -46,6 +47,7 @@ PUBLIC_CODE: dict[str, Any] = {
         },
     },
     "distill": {
+        "epochs": 2,
         "divergence": {"kind": "mixed", "top_k": 64},
         "end_in_prefix": True,
         "learning_rate": 5e-6,
@@ -53,10 +55,13 @@ PUBLIC_CODE: dict[str, Any] = {
     },
 }
 """What princeton-pli/Self-Distillation-Zero does at its commit fdaeb0b where it differs from the paper. The system messages are
-where the code has its own, in other words. Fewer questions are for SRT, so that 3 times 3 revisions of each fit the budget."""
+where the code has its own, in other words. Fewer questions are for SRT, so that 3 times 3 revisions of each fit the budget; the
+epochs of distillation use the rest of it."""
 
 
 class SDZeroOptions(MethodOptions):
+    RECIPES: ClassVar[Mapping[str, dict[str, Any]]] = {"public-code": PUBLIC_CODE}
+
     recipe: Literal["paper", "public-code"] = "paper"
     """public-code sets the options below as the public code has them, but for those that are given besides."""
     srt: SRTOptions = SRTOptions()
@@ -96,6 +101,13 @@ class SDZero(Method):
     summary = "self-revision training, then on-policy self-distillation from the reviser"
     paper = "arXiv 2604.12002"
     Options = SDZeroOptions
+    search = space(
+        {
+            "srt.epochs": one_of(1, 2, 3, 4),
+            "srt_share": between(0.2, 0.6),
+            "distill.divergence.kind": one_of("reverse", "mixed", "jsd"),
+        }
+    )
     options: SDZeroOptions
 
     @property

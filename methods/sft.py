@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.cost import Passes, Typical, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.needs import Need
@@ -34,6 +35,7 @@ class SFT(Method):
     paper = "arXiv 2604.12002"
     supervision = "gold solutions"
     Options = SFTOptions
+    search = space({"epochs": one_of(1, 2, 3, 4)})
     options: SFTOptions
 
     def phases(self, questions: int) -> list[Phase]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import between, one_of, space
 from sdzero_bench.training.advantages import centred, each_group
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.on_policy import Attempt
@@ -42,6 +43,7 @@ class SRPO(Method):
     summary = "GRPO on right rollouts, distillation from a right sibling on wrong ones"
     paper = "arXiv 2604.02288"
     Options = SRPOOptions
+    search = space({"entropy_weight": between(0.0, 2.0), "teacher.decay": one_of(0.9, 0.95, 0.99)})
     options: SRPOOptions
 
     def phases(self, questions: int) -> list[Phase]:

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.core.settings import Options
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.rollouts import Prompt
@@ -118,6 +119,7 @@ class SRT(Method):
     summary = "fine-tune on the policy's own verified revisions (phase 1 of SD-Zero)"
     paper = "arXiv 2604.12002"
     Options = SRTOptions
+    search = space({"epochs": one_of(1, 2, 3, 4), "tuples": one_of("both", "wrong_first")})
     options: SRTOptions
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.training.cost import Passes, Typical, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
 from sdzero_bench.training.recipe import Phase
@@ -39,6 +40,7 @@ class SSD(Method):
     paper = "arXiv 2604.01193"
     supervision = "nothing"
     Options = SSDOptions
+    search = space({"epochs": one_of(1, 2, 3, 4)})
     options: SSDOptions
 
     def phases(self, questions: int) -> list[Phase]:

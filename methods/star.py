@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sdzero_bench.core.question import Question
+from sdzero_bench.core.search_space import one_of, space
 from sdzero_bench.records.rollouts import Prompt
 from sdzero_bench.training.cost import Passes, Typical, fine_tuning
 from sdzero_bench.training.method import Method, MethodOptions
@@ -45,6 +46,7 @@ class STaR(Method):
     paper = "arXiv 2203.14465"
     supervision = "gold answers"
     Options = STaROptions
+    search = space({"epochs": one_of(1, 2, 3, 4)})
     options: STaROptions
 
     def phases(self, questions: int) -> list[Phase]:

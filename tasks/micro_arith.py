@@ -20,7 +20,7 @@ class MicroArithOptions(TaskOptions):
     train: int = Field(2000, gt=0)
     """Number of questions in each split."""
     validation: int = Field(200, gt=0)
-    test: int = Field(300, gt=0)
+    test: int = Field(600, gt=0)
     min_terms: int = Field(3, ge=2)
     """Terms of the shortest sums; the default suits the embedded model."""
     max_terms: int = Field(5, ge=2)
@@ -29,6 +29,8 @@ class MicroArithOptions(TaskOptions):
 SPLIT_SEED = 1
 """Seed of the stream of questions. The splits are drawn in the order test, validation, train, so that a larger training set
 changes no other split."""
+FRESH_SEED = 2
+"""Seed of `fresh`; that of the embedded model's training texts is another."""
 
 
 class MicroArith(Task):
@@ -57,11 +59,14 @@ class MicroArith(Task):
         items = _items(sum(sizes.values()), self.options.min_terms, self.options.max_terms)[start : start + sizes[split]]
         return QuestionSet(
             f"{self.name}/{split}",
-            tuple(
-                Question(f"{split}-{i}", item["question"], item["answer"], {"expression": item["metadata"]["expression"]})
-                for i, item in enumerate(items)
-            ),
+            tuple(_question(f"{split}-{i}", item) for i, item in enumerate(items)),
         )
+
+    def fresh(self, count: int) -> QuestionSet:
+        tested = {question.text for question in self.load("test")}
+        drawn = arithmetic.chain_sums(FRESH_SEED, self.options.min_terms, self.options.max_terms)
+        items = itertools.islice((item for item in drawn if item["question"] not in tested), count)
+        return QuestionSet(f"{self.name}/fresh", tuple(_question(f"fresh-{i}", item) for i, item in enumerate(items)))
 
     def prompt(self, question: Question) -> Messages:
         return [{"role": "user", "content": arithmetic.prompt(question.text)}]
@@ -74,6 +79,10 @@ class MicroArith(Task):
 
     def demonstration(self, question: Question) -> str:
         return arithmetic.demonstration(question.details["expression"])
+
+
+def _question(id: str, item: arithmetic.ChainSum) -> Question:
+    return Question(id, item["question"], item["answer"], {"expression": item["metadata"]["expression"]})
 
 
 @cache

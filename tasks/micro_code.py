@@ -20,12 +20,14 @@ class MicroCodeOptions(CodeOptions):
     train: int = Field(2000, gt=0)
     """Number of questions in each split."""
     validation: int = Field(200, gt=0)
-    test: int = Field(300, gt=0)
+    test: int = Field(600, gt=0)
 
 
 SPLIT_SEED = 1
 """Seed of the stream of questions. The splits are drawn in the order test, validation, train, so that a larger training set
 changes no other split."""
+FRESH_SEED = 2
+"""Seed of `fresh`; that of the embedded model's training texts is another."""
 
 
 class MicroCode(CodeTask):
@@ -48,6 +50,12 @@ class MicroCode(CodeTask):
         found = _found(sum(sizes.values()))[start : start + sizes[split]]
         questions = tuple(_question(f"{split}-{i}", *pipeline) for i, pipeline in enumerate(found))
         return self.checked(QuestionSet(f"{self.name}/{split}", questions))
+
+    def fresh(self, count: int) -> QuestionSet:
+        tested = {question.text for question in self.load("test")}
+        drawn = (_question(f"fresh-{i}", *pipeline) for i, pipeline in enumerate(programs.pipelines(FRESH_SEED)))
+        new = itertools.islice((question for question in drawn if question.text not in tested), count)
+        return self.checked(QuestionSet(f"{self.name}/fresh", tuple(new)))
 
     def prompt(self, question: Question) -> Messages:
         return [{"role": "user", "content": programs.prompt(question.text)}]

@@ -60,7 +60,8 @@ def questions(split: str) -> Callable[[Path], str]:
 def with_details(folder: Path, details: Callable[[str], dict[str, Any]]) -> None:
     """Give all questions of a record the details that `details` makes of their ids, as a run would have written them."""
     names = read(folder, "manifest.json")["question_files"]
-    for split, name in names.items():
+    for split in ("train", "test"):
+        name = names[split]
         lines(questions(split), lambda rows: [row.update(details=details(row["id"])) for row in rows])(folder)
         rows = [json.loads(line) for line in (folder / questions(split)(folder)).read_text().splitlines()]
         names[split] = file_name(name.partition("-")[0], rows)
@@ -104,6 +105,11 @@ def lines(name: str | Callable[[Path], str], change: Callable[[list[Any]], Any])
         path.with_suffix(".crc").unlink(missing_ok=True)  # checksums are made anew
 
     return edit
+
+
+def every(name: str | Callable[[Path], str], change: Callable[[Any], object]) -> Edit:
+    """Change each row of a file."""
+    return lines(name, lambda rows: [change(row) for row in rows])
 
 
 def row(name: str | Callable[[Path], str], number: int, **new: Any) -> Edit:

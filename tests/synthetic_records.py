@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from sdzero_bench.core.bench_version import BENCH_VERSION
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.settings import RunConfig
@@ -233,6 +234,7 @@ def _write(
     hardware = Hardware(machine="x86_64", system="Linux", cpu_count=2, torch_threads=2, accelerators=[])
     record = TuningRecord(**tuning) if tuning else None
     shared: dict[str, Any] = {
+        "bench_version": BENCH_VERSION,
         "question_set": training.fingerprint,
         "test_set": measured.fingerprint,
         "supervision": supervision,

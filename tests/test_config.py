@@ -9,7 +9,7 @@ import pytest
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.policies.loading import model_path
-from sdzero_bench.runs.config import load_preset, preset_names, resolve, validate
+from sdzero_bench.runs.config import load_preset, make_method, preset_names, resolve, validate
 from sdzero_bench.runs.registry import methods
 
 
@@ -160,3 +160,19 @@ def test_settings_are_read_as_yaml_1_2(text: str, value: object) -> None:
 
 def test_a_word_that_older_yaml_takes_for_false_is_a_word() -> None:
     assert resolve("rft", assignments=["questions.decontaminate=off"]).questions.decontaminate == "off"
+
+
+SAMPLING = sorted(name for name, cls in methods().items() if cls().plan(100))
+"""Methods that draw training samples; the base and SFT draw none."""
+
+CURRENT = [name for name in preset_names() if name != "micro-1"]
+"""Without the preset of results that were made when SD-Zero drew 70 % of its samples."""
+
+
+@pytest.mark.parametrize("preset", CURRENT)
+@pytest.mark.parametrize("method", SAMPLING)
+def test_by_default_every_method_uses_its_whole_sample_budget(method: str, preset: str) -> None:
+    config = resolve(method, preset)
+    questions = config.questions.train or config.task["train"]
+    share = sum(make_method(config).plan(questions).values()) / (questions * config.budget.samples_per_question)
+    assert 0.95 <= share <= 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_edits import lines, questions, read, replaced, says, value, write
+from record_edits import every, lines, questions, read, replaced, says, value, write
 from small_runs import command, finished, run_json, small_run
 
 from sdzero_bench.core.completion import sample_seed
@@ -53,8 +53,8 @@ def remade(folder: Path) -> None:
     entries: list[PolicyEvaluation] = []
     for label in ("base", "final"):
         first = sorted(journal[f"evaluation.{label}"].values(), key=lambda s: (order.index(s.question_id), int(s.index)))
-        revised = journal[f"evaluation.{label}.revision"]
-        revision = measure_revision(first, [revised[s.key] for s in first])
+        revised = journal.get(f"evaluation.{label}.revision")
+        revision = measure_revision(first, [revised[s.key] for s in first]) if revised else None
         figures = dict(measure(first, manifest.config.evaluation.pass_at))
         entries.append(PolicyEvaluation(policy=label, checkpoint=first[0].policy, revision=revision, **figures))
     entries[1].over_base = paired_difference(entries[0].per_question.avg, entries[1].per_question.avg)
@@ -92,22 +92,18 @@ def test_what_the_forger_makes_of_an_honest_run_passes(record: Path) -> None:
     assert report.notes == []
 
 
-def every(name: str, change: Callable[[Any], object]) -> Callable[[Path], None]:
-    return lines(name, lambda rows: [change(row) for row in rows])  # type: ignore[return-value]
-
-
 def better_text(row: Any) -> None:
     row.update(text=row["text"].replace("boxed{", "boxed{0"))
 
 
-def another_seed(folder: Path) -> None:
+def another_seed(folder: Path, seed: int = 7) -> None:
     """Seed 0 as seed 7."""
-    value("manifest.json", "config/seed", 7)(folder)
+    value("manifest.json", "config/seed", seed)(folder)
 
 
-def another_seed_throughout(folder: Path) -> None:
-    another_seed(folder)
-    every(TRAINING, lambda row: row.update(seed=sample_seed(7, "rft.sample", row["question_id"], row["index"])))(folder)
+def another_seed_throughout(folder: Path, seed: int = 7) -> None:
+    another_seed(folder, seed)
+    every(TRAINING, lambda row: row.update(seed=sample_seed(seed, "rft.sample", row["question_id"], row["index"])))(folder)
 
 
 def wrong_ones_deleted(folder: Path) -> None:

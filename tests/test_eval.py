@@ -90,7 +90,7 @@ def test_only_the_set_that_is_meant_to_be_may_be_empty() -> None:
         (["--harness", "lm-eval", "--tasks", ","], "--tasks is empty"),
         (["--task", "micro-arth"], "did you mean 'micro-arith'?"),
         (["--task", "micro-arith", "--set", "method.x=1"], "unknown key 'method.x'"),
-        (["--task", "micro-arith", "--limit", "1000"], "which has 300"),
+        (["--task", "micro-arith", "--limit", "1000"], "which has 600"),
         (["--task", "evalplus:humanval"], "did you mean 'humaneval'?"),
     ],
 )

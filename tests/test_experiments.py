@@ -21,9 +21,11 @@ ALL = list(experiments().values())
 IN_THE_PAPER = {f"table{n}" for n in (1, 3, *range(7, 15))} | {"appendix-g"} | {f"figure{n}" for n in range(3, 7)}
 IN_DISPUTE = {"kl-direction", "top-k", "phrases", "lie", "stages", "tuples", "grpo-loss", "public-code"}
 
+OF_THE_SUITE = {"controls"}
+
 
 def test_there_is_one_for_each_table_and_figure_and_dispute() -> None:
-    assert {e.name for e in ALL} == IN_THE_PAPER | IN_DISPUTE
+    assert {e.name for e in ALL} == IN_THE_PAPER | IN_DISPUTE | OF_THE_SUITE
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -56,7 +58,7 @@ def test_its_variants_differ_and_only_in_what_they_say(experiment: Experiment) -
 
 
 def test_figures_are_all_used_and_columns_exist() -> None:
-    of_leaderboards = {"maj", "gain", "tuning"}
+    of_leaderboards = {"maj", "gain", "tuning", "over_base"}
     assert {column for e in ALL for column in e.columns} == set(COLUMNS) - of_leaderboards
     assert {e.figure for e in ALL} - {None} == set(CURVES)
 

@@ -12,6 +12,7 @@ from record_edits import says
 from small_runs import SMALL, command, finished, run_json
 
 from sdzero_bench.records.packing import pack
+from sdzero_bench.records.reader import load_runs
 from sdzero_bench.report.audit import at_hand
 from sdzero_bench.report.audit.audit import AuditReport, check_record
 from sdzero_bench.runs import registry
@@ -122,12 +123,19 @@ def forget_files() -> None:
 
 @pytest.mark.slow
 def test_a_sweep_with_tuning(tmp_path: Path) -> None:
+    """Two methods, each with two trials of its own search space: equal numbers, on validation questions, and recorded."""
     settings = [part for text in ("task.train=40", "task.validation=2", "task.test=6", *FEW) for part in ("--set", text)]
-    grid = ["--grid", "optimizer.learning_rate=1e-5,1e-3"]
-    sweep = ["sweep", "--methods", "base,rft", "--tasks", "micro-arith", "--seeds", "3,", "--jobs", "1", "--tune", *grid]
-    finished(command(*sweep, "--out", str(tmp_path / "runs"), *settings), check=True)
+    sweep = ["sweep", "--methods", "rft,grpo", "--tasks", "micro-arith", "--seeds", "3,", "--jobs", "1"]
+    finished(command(*sweep, "--tune", "--trials", "2", "--out", str(tmp_path / "runs"), *settings), check=True)
+    for run in load_runs(tmp_path / "runs"):
+        if run.config.evaluation.split == "validation":
+            continue
+        assert (run.tuning is None) == run.is_base
+        assert run.tuning is None or (run.tuning.split, len(run.tuning.trials)) == ("validation", 2)
+    page = finished(command("report", str(tmp_path / "runs")), check=True).stdout
+    assert "2 trials per method on validation questions" in page
     finished(command("pack", str(tmp_path / "runs"), "--out", str(tmp_path / "packed")), check=True)
     for place in ("runs", "packed"):
         done = finished(command("validate", str(tmp_path / place), "--json"))
         found = json.loads(done.stdout)
-        assert [record["findings"] + record["notes"] for record in found["records"]] == [[]] * 4
+        assert [record["findings"] + record["notes"] for record in found["records"]] == [[]] * 7

@@ -47,6 +47,7 @@ def journaled(run: Path, phase: str, key: str) -> dict[str, Any]:
     return next(s for s in read_lines(run / "journal" / f"{phase}.jsonl") if f"{s['question_id']}/{s['index']}" == key)
 
 
+@pytest.mark.slow
 def test_a_reviser_that_was_not_measured_is_held_against_all_the_same(run: Path, tmp_path: Path) -> None:
     without = Path(run_json(small_run("sdzero", tmp_path, "method.srt.epochs=1", "evaluation.intermediate=false"))["folder"])
     assert [entry["policy"] for entry in json.loads((without / "evaluation.json").read_text())] == ["base", "final"]

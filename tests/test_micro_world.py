@@ -188,7 +188,7 @@ def test_the_base_was_not_trained_on_any_question_of_the_tasks() -> None:
     """`asked` is what the recipe leaves out of its texts: a problem among them is not drawn."""
     split = {q.text for task in (MicroArith(), MicroCode()) for s in ("train", "validation", "test") for q in task.load(s)}  # type: ignore[arg-type]
     assert asked() == split
-    assert len(split) == 5000
+    assert len(split) == 5600
     drawn = problems(400, set(), 0.3)
     some: set[str] = {problem.prompt.splitlines()[0] for found in drawn.values() for problem in found[:10]}
     again = [problem.prompt.splitlines()[0] for found in problems(400, some, 0.3).values() for problem in found]

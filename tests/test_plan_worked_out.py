@@ -10,7 +10,7 @@ import pytest
 
 from sdzero_bench.runs.config import resolve
 from sdzero_bench.runs.plan.assumptions import assumptions
-from sdzero_bench.runs.plan.estimate import Plan, estimate
+from sdzero_bench.runs.plan.estimate import JOURNAL_BYTES, Plan, estimate
 
 PAGE = Path(__file__).parent.parent / "docs" / "plan.md"
 
@@ -81,17 +81,26 @@ def test_weights_travel_as_often_as_the_page_says(by_hand: dict[str, Any]) -> No
     assert planned("grpo").exchange is None
 
 
+def test_the_learning_curve_takes_what_the_page_says(by_hand: dict[str, Any]) -> None:
+    with_curve, without = planned("grpo"), planned("grpo", "evaluation.curve_questions=0")
+    more = [phase for phase in with_curve.phases if phase.name not in {other.name for other in without.phases}]
+    assert sum(phase.samples for phase in more) == by_hand["curve_samples"]
+    journal = JOURNAL_BYTES * sum(phase.generated for phase in more)
+    assert with_curve.disk - without.disk == pytest.approx(by_hand["curve_disk"] + journal)
+
+
 def test_the_page_states_the_figures_it_computes(by_hand: dict[str, Any]) -> None:
     stated = {
         "4.02e9": by_hand["parameters"] / 1e9,
         "91.8M": by_hand["revised"] / 1e6,
         "195M": by_hand["srt_backward"] / 1e6,
-        "41.5M": by_hand["distill_backward"] / 1e6,
-        "81.4M": by_hand["distill_forward"] / 1e6,
+        "166M": by_hand["distill_backward"] / 1e6,
+        "325M": by_hand["distill_forward"] / 1e6,
         "131 GB": by_hand["peak"] / 1e9,
         "18.3 of 42.3 GB": by_hand["engine_needs"] / 1e9,
-        "470 times": by_hand["grpo_times"],
-        "3.78 TB": by_hand["grpo_travels"] / 1e12,
+        "473 times": by_hand["grpo_times"],
+        "3.80 TB": by_hand["grpo_travels"] / 1e12,
+        "48.3 GB": by_hand["curve_disk"] / 1e9,
     }
     for text, value in stated.items():
         assert text in PAGE.read_text()

@@ -75,10 +75,11 @@ def test_policies_that_are_not_measured_are_not_planned_for() -> None:
 def test_the_papers_budgets_come_out_of_its_preset() -> None:
     """Its section on budgets: 60K samples for RFT; for SD-Zero 6K questions once and revised, 9K in distillation."""
     assert planned("rft", "paper-qwen3-4b").samples == 60_000
-    plan = planned("sdzero", "paper-qwen3-4b")
+    plan = planned("sdzero", "paper-qwen3-4b", ["method.distill.epochs=1"])
     samples = {phase.name: phase.samples for phase in plan.phases}
     assert (samples["srt.initial"], samples["srt.revision"], samples["distill"]) == (6_000, 18_000, 9_000)
     assert plan.samples <= plan.allowed == 60_000
+    assert planned("sdzero", "paper-qwen3-4b").samples == 60_000  # by default, four epochs of distillation
 
 
 @pytest.mark.parametrize(

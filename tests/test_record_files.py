@@ -103,6 +103,7 @@ def test_settings_that_differ_are_named() -> None:
     assert differing_settings(one, with_changes(one, None, ["seed=0"])) == []
 
 
+@pytest.mark.slow
 def test_a_run_starts_again_from_its_config_and_resumes_under_its_own_settings_alone(tmp_path: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return finished(command("run", *arguments))

@@ -18,6 +18,7 @@ from synthetic_records import only_table, write_record
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.stats.intervals import mean, ratio
+from sdzero_bench.core.stats.significance import holm, p_value
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.reader import load_run
 from sdzero_bench.report.leaderboard.columns import ColumnName, Shown, shown
@@ -256,7 +257,7 @@ def test_claims_of_one_page_are_corrected_together_and_tested_against_what_they_
     assert (alone.verdict, together.verdict, refuted.verdict) == ("holds", "holds", "does not hold")
     first, second = (figures_of(records).row(label).row.avg for label in ("rft", "sdzero"))
     assert sorted([together.p_holm, refuted.p_holm]) == pytest.approx(
-        sorted(claims.holm([claims.p_value(first, second), claims.p_value(first, second, 0.9)]))
+        sorted(holm([p_value(first, second), p_value(first, second, 0.9)]))
     )
 
 

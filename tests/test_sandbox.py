@@ -121,7 +121,7 @@ def test_after_its_death_a_program_passes_nothing(sandbox: Sandbox) -> None:
 def test_all_tests_together_have_a_limit_too() -> None:
     limits = Limits(cpu_seconds=0.6, total_cpu_seconds=1.0, wall_multiple=5)
     program = "import time\ndef f():\n    end = time.process_time() + 0.4\n    while time.process_time() < end: pass"
-    result = best().calls(program, "f", [[]] * 6, limits)
+    result = best().calls(program, "f", [[]] * 20, limits)  # many, as a crowded machine stretches limits
     assert outcomes(result)[0] == "ok"
     assert outcomes(result)[-1] == "time"
     assert "together" in result.executions[-1].detail

@@ -26,6 +26,7 @@ def test_tier_1_holds_all_of_it() -> None:
 
 @pytest.mark.cpp
 @pytest.mark.parametrize("sandbox", [s for s in working() if s.tier > 1], ids=lambda sandbox: f"tier {sandbox.tier}")
+@pytest.mark.slow
 def test_weaker_tiers_hold_what_they_promise(sandbox: Sandbox) -> None:
     findings = run_conformance(sandbox)
     assert {finding.probe: finding.found for finding in findings if finding.held is False} == {}

@@ -147,6 +147,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_the_run_that_meets_it_and_once_there_is_room_the_sweep_goes_on(small_disk: Path) -> None:
     out, ballast = small_disk / "sweep", small_disk / "ballast"
     process = start(sweep(out))

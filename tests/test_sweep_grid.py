@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,15 +13,17 @@ from synthetic_records import write_finished
 from sdzero_bench.cli.commands.sweep import sweep
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.core.search_space import one_of, points
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.record_files import read_evaluation, read_manifest
 from sdzero_bench.records.schema import PhaseUse, QuestionFiles, TuningRecord, TuningTrial
-from sdzero_bench.runs.config import resolve
+from sdzero_bench.report.audit.check_tuning import check_tuning
+from sdzero_bench.runs.config import make_method, resolve
 from sdzero_bench.runs.registry import methods
 from sdzero_bench.runs.resuming import session_in
 from sdzero_bench.runs.session import Session
 from sdzero_bench.runs.sweep.grid import Grid, changed, digest, planned
-from sdzero_bench.runs.sweep.tuning import Tuning, grid_values
+from sdzero_bench.runs.sweep.tuning import SharedGrid, Tuning, own_spaces
 
 RATES = {"optimizer.learning_rate": ["1e-4", "2e-4", "4e-4"]}
 
@@ -110,13 +114,13 @@ def test_names_of_plug_in_tasks_are_no_paths() -> None:
 def test_every_method_can_be_swept_and_tuned() -> None:
     everything = grid(*methods(), seeds=(0,))
     assert len(everything.runs(Path("out"))) == len(methods())
-    tuning = Tuning(everything, RATES, Path("out/tuning"))
+    tuning = Tuning(everything, SharedGrid(RATES), Path("out/tuning"))
     assert {len(trials) for trials in tuning.trials.values()} == {3}
     assert set(tuning.trials) == {(name, None) for name in methods() if name != "base"}
 
 
 def test_trials_are_measured_on_validation_and_differ_in_nothing_but_the_grid() -> None:
-    trials = Tuning(grid("rft", "srt"), {**RATES, "optimizer.batch_size": ["16", "32"]}, Path("out")).runs
+    trials = Tuning(grid("rft", "srt"), SharedGrid({**RATES, "optimizer.batch_size": ["16", "32"]}), Path("out")).runs
     assert len(trials) == 2 * 3 * 2
     assert {(run.config.evaluation.split, run.config.seed) for run in trials} == {("validation", 0)}
     for name in ("rft", "srt"):
@@ -138,7 +142,7 @@ def finish(run: Any, score: float, samples: int = 160) -> None:
 @pytest.mark.parametrize(("scores", "best"), [((0.1, 0.3, 0.2), 2e-4), ((0.5, 0.5, 0.4), 1e-4), ((0.1, 0.1, 0.2), 4e-4)])
 def test_the_best_trial_wins_and_the_first_of_equals(tmp_path: Path, scores: tuple[float, ...], best: float) -> None:
     wanted = grid("rft")
-    tuning = Tuning(wanted, RATES, tmp_path / "tuning")
+    tuning = Tuning(wanted, SharedGrid(RATES), tmp_path / "tuning")
     assert tuning.choose("rft", None) is None  # not before every trial is there
     for run, score in zip(tuning.runs, scores, strict=True):
         assert tuning.choose("rft", None) is None
@@ -158,14 +162,61 @@ def test_the_best_trial_wins_and_the_first_of_equals(tmp_path: Path, scores: tup
 
 def test_a_method_without_all_its_trials_is_left_out(tmp_path: Path) -> None:
     wanted = grid("rft", "srt", seeds=(0,))
-    tuning = Tuning(wanted, RATES, tmp_path / "tuning")
+    tuning = Tuning(wanted, SharedGrid(RATES), tmp_path / "tuning")
     for run in tuning.runs[:-1]:
         finish(run, 0.5)
     assert [run.config.method["name"] for run in wanted.runs(tmp_path, tuning.choose)] == ["base", "rft"]
 
 
-def test_the_grid_of_the_preset() -> None:
-    assert grid_values([], "micro") == {"optimizer.learning_rate": ["0.0001", "0.0002", "0.0004"]}
+def test_every_method_has_as_many_trials_of_its_own_space_and_the_same_learning_rates() -> None:
+    tuning = Tuning(grid(*methods(), seeds=(0,)), own_spaces("micro", 8), Path("out"))
+    rates = {tuple(t.values["optimizer.learning_rate"] for t in trials) for trials in tuning.trials.values()}
+    assert len(rates) == 1
+    (tried,) = rates
+    assert len(set(tried)) == 8
+    assert all(5e-5 <= rate <= 8e-4 for rate in tried)
+    eighths = [math.floor(8 * math.log(rate / 5e-5) / math.log(16)) for rate in tried]
+    assert sorted(eighths) == list(range(8))  # quasi-random: one in each eighth of the range
+    assert all(len({run.folder for run in (t.run for t in trials)}) == 8 for trials in tuning.trials.values())
+
+
+@pytest.mark.parametrize("name", sorted(name for name in methods() if name != "base"))
+def test_a_search_space_has_at_most_three_options_which_change_no_number_of_samples(name: str) -> None:
+    cls = methods()[name]
+    assert len(cls.search) <= 3
+    config = resolve(name, "micro")
+    drawn = {sum(make_method(config).plan(1000).values())}
+    for trial in Tuning(grid(name), own_spaces("micro", 16), Path("out")).trials[name, None]:
+        drawn.add(sum(make_method(trial.run.config).plan(1000).values()))
+    assert len(drawn) == 1
+
+
+def test_a_choice_from_a_search_space_is_recorded_and_audited(tmp_path: Path) -> None:
+    wanted = grid("rft")
+    tuning = Tuning(wanted, own_spaces("micro", 4), tmp_path / "tuning")
+    for number, run in enumerate(tuning.runs):
+        finish(run, 0.1 + 0.1 * (number == 2))
+    record = wanted.runs(tmp_path, tuning.choose)[1].tuning
+    assert record is not None
+    assert record.chosen == tuning.trials["rft", None][2].values
+    assert set(record.space) == {"optimizer.learning_rate", "method.epochs"}
+    assert [trial.values for trial in record.trials] == points(record.space, 4)
+    audited: Any = SimpleNamespace(
+        manifest=SimpleNamespace(tuning=record), config=wanted.runs(tmp_path, tuning.choose)[1].config
+    )
+    assert list(check_tuning(audited)) == []  # a trial's 3.0 epochs are the 3 of its point
+    tried = record.trials[0].model_copy(update={"values": {**record.trials[0].values, "method.epochs": 7}})
+    audited.manifest.tuning = record.model_copy(update={"trials": [tried, *record.trials[1:]]})
+    assert ["which are not the 4 quasi-random points" in str(finding) for finding in check_tuning(audited)] == [True]
+    narrower = {**record.space, "method.epochs": one_of(3, 4)}
+    audited.manifest.tuning = record.model_copy(update={"space": narrower})
+    assert any("is not the search space that rft declares" in str(finding) for finding in check_tuning(audited))
+
+
+def test_a_preset_without_learning_rates_is_not_tuned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sdzero_bench.runs.sweep.tuning.load_preset", lambda name: {})
+    with pytest.raises(UserError, match="has no range of learning rates"):
+        own_spaces("micro", 8)
 
 
 def test_a_folder_with_another_run_is_refused(tmp_path: Path) -> None:
@@ -202,7 +253,7 @@ def test_a_folder_with_another_run_is_refused(tmp_path: Path) -> None:
         ({"tune": True, "grid": ["optimizer.learning_rate=1e-4"]}, "only one value"),
         ({"tune": True, "grid": ["optimizer.learning_rate=1e-4,2"]}, "less than 1"),
         ({"tune": True, "grid": ["budget.samples_per_question=4,8"]}, "cannot be tuned"),
-        ({"tune": True, "assign": ["optimizer.learning_rate=1e-3"]}, "would bypass the grid"),
+        ({"tune": True, "assign": ["optimizer.learning_rate=1e-3"]}, "would bypass tuning"),
         ({"tune": True, "assign": ["method.learning_rate=1e-3"]}, "method.learning_rate=0.001 of rft would bypass"),
         (
             {"methods": "sdzero", "tune": True, "assign": ["method.distill.learning_rate=1e-3"]},

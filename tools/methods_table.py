@@ -15,7 +15,17 @@ from sdzero_bench.training.options import TeacherOptions
 
 PRESET = "micro"
 QUESTIONS = 1000
-HEADINGS = ["method", "what it does", "paper", "supervision", "samples per question", "policy", "teacher", "lines"]
+HEADINGS = [
+    "method",
+    "what it does",
+    "paper",
+    "supervision",
+    "samples per question",
+    "policy",
+    "teacher",
+    "tuned over",
+    "lines",
+]
 
 PAGE = """# Methods
 
@@ -27,7 +37,8 @@ the objective and every departure from either.
 `samples per question`: the most that a run draws under the preset `{preset}`, whose budget has {budget}. `policy`: whether
 training samples come from the policy as it is being trained (on), from that of the round before (rounds), or from the base
 policy (off).
-`teacher`: the weights of a self-teacher. `lines`: those of the file; the median is {median:g}.
+`teacher`: the weights of a self-teacher. `tuned over`: options that `sweep --tune` tries besides the learning rate.
+`lines`: those of the file; the median is {median:g}.
 
 ## Controls
 
@@ -44,8 +55,8 @@ def page() -> str:
         (controls if cls.control else ranked).append(_row(name, cls))
     budget = resolve("base", PRESET).budget.samples_per_question
     return PAGE.format(
-        methods=markdown_table(HEADINGS, ranked, left=7),
-        controls=markdown_table(HEADINGS, controls, left=7),
+        methods=markdown_table(HEADINGS, ranked, left=8),
+        controls=markdown_table(HEADINGS, controls, left=8),
         preset=PRESET,
         budget=budget,
         median=median(int(row[-1]) for row in [*ranked, *controls]),
@@ -63,6 +74,7 @@ def _row(name: str, cls: type[Method]) -> list[str]:
         f"{drawn:g}",
         _policy(method),
         _teacher(method),
+        ", ".join(cls.search) or "-",
         str(len(inspect.getsource(sys.modules[cls.__module__]).splitlines())),
     ]
 

@@ -17,6 +17,7 @@ from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
+from sdzero_bench.report.leaderboard.commit_marks import OTHER, UNCOMMITTED
 from sdzero_bench.report.rendering.formats import markdown
 from sdzero_bench.report.reproduce.cells import Setting
 from sdzero_bench.report.reproduce.experiment import named
@@ -56,18 +57,19 @@ def shared_notes(headings: tuple[str, ...], notes: tuple[str, ...]) -> str:
 
 def full_budget() -> str:
     (experiment,) = named([str(RESULTS / "full_budget.yaml")])
-    blocks = section(experiment, Setting(), Shelf([RESULTS / "records", RESULTS / "micro"])).blocks
+    blocks = section(experiment, Setting("micro-1"), Shelf([RESULTS / "records", RESULTS / "micro"])).blocks
     _, _, text = markdown(blocks).partition(f"- {experiment.question}\n\n")
     return text.strip()
 
 
 ARITH, CODE = "## micro-arith", "## micro-code"
+MARKS = (OTHER, UNCOMMITTED)
 LEADERBOARD_NOTES = ("Intervals:", "rank:", "Δ vs base:")
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "run": partial(quoted, RUN, "", "| policy |"),
-    "leaderboard-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| rank |"),
-    "leaderboard-micro-code": partial(quoted, LEADERBOARD, CODE, "| rank |"),
+    "leaderboard-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| rank |", MARKS),
+    "leaderboard-micro-code": partial(quoted, LEADERBOARD, CODE, "| rank |", MARKS),
     "leaderboard-notes": lambda: shared_notes((ARITH, CODE), LEADERBOARD_NOTES),
     "cost-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| method | samples |"),
     "cost-micro-code": partial(quoted, LEADERBOARD, CODE, "| method | samples |"),

@@ -15,13 +15,16 @@ from sdzero_bench.cli.commands.launchers import launchers
 from sdzero_bench.cli.commands.methods import methods
 from sdzero_bench.cli.commands.new import new
 from sdzero_bench.cli.commands.pack import pack
+from sdzero_bench.cli.commands.passk import passk
 from sdzero_bench.cli.commands.plan import plan
 from sdzero_bench.cli.commands.presets import presets
+from sdzero_bench.cli.commands.probe import probe
 from sdzero_bench.cli.commands.push import push
 from sdzero_bench.cli.commands.report import report
 from sdzero_bench.cli.commands.reproduce import reproduce
 from sdzero_bench.cli.commands.run import run
 from sdzero_bench.cli.commands.serve import serve
+from sdzero_bench.cli.commands.submit import submit
 from sdzero_bench.cli.commands.sweep import sweep
 from sdzero_bench.cli.commands.tasks import tasks
 from sdzero_bench.cli.commands.validate import validate
@@ -40,6 +43,8 @@ app = typer.Typer(
 app.command()(run)
 app.command(context_settings=CONTEXT)(launch)
 app.command("eval")(evaluate)
+app.command()(passk)
+app.command()(probe)
 app.command()(sweep)
 app.command()(report)
 app.command()(compare)
@@ -53,6 +58,7 @@ app.add_typer(new, name="new")
 app.command()(verify)
 app.command()(pack)
 app.command()(validate)
+app.command()(submit)
 app.command()(push)
 app.add_typer(export)
 app.command()(launchers)

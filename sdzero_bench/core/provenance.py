@@ -43,10 +43,11 @@ def versions() -> dict[str, str | None]:
 
 
 class HardwareFacts(TypedDict):
-    """The machine, its CPUs, the number of threads that torch uses, and the names of its GPUs."""
+    """The machine, its CPUs and their model, the number of threads that torch uses, and the names of its GPUs."""
 
     machine: str
     system: str
+    cpu: str | None
     cpu_count: int | None
     torch_threads: int
     accelerators: list[str]
@@ -60,10 +61,34 @@ def hardware() -> HardwareFacts:
     return {
         "machine": platform.machine(),
         "system": platform.system(),
+        "cpu": _cpu(),
         "cpu_count": os.cpu_count(),
         "torch_threads": torch.get_num_threads(),
         "accelerators": devices,
     }
+
+
+def _cpu() -> str | None:
+    """The model of the CPU: another one may add in another order, and round differently."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
+
+
+def in_history(commit: str) -> bool | None:
+    """Whether a commit is the checkout's own or one before it; None where the package does not run from a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        _git(here, "rev-parse", "HEAD")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    try:
+        _git(here, "merge-base", "--is-ancestor", commit, "HEAD")
+        return True
+    except subprocess.CalledProcessError:
+        return False
 
 
 def peak_memory() -> int:

@@ -133,6 +133,44 @@ class EvaluationConfig(Section):
     localise: int = Field(0, ge=0)
     """Number of responses per policy whose divergence from the reviser is measured token by token (the paper's Figure 4), for
     the policy that was taught to revise, if the method keeps one, and for the final policy. 0: none."""
+    curve_questions: int = Field(0, ge=0)
+    """Learning curve: the run's policies at the shares `curve_at` of its training samples are measured, once training is over,
+    on the first of the test questions and on as many validation questions. 0: no curve. A run that is measured on validation
+    questions, as tuning trials are, draws none."""
+    curve_at: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+    """Shares of the training samples that the method's plan draws, rising to 1, the final policy."""
+    curve_samples: int = Field(4, gt=0)
+    """Samples per question of the curve; at most `samples` are used. A policy that is measured anyway needs no new ones on the
+    test questions."""
+    curve_keep: bool = False
+    """Keep the checkpoints of the curve, checkpoints/PHASE@STEP, which are otherwise deleted once they are measured."""
+    forgetting: tuple[str, ...] = ()
+    """Other tasks, on which base and final policy are measured to see what was forgotten, such as [micro-code] or
+    [lm-eval:ifeval]; forgetting-short: ifeval, mmlu, hellaswag and winogrande of lm-eval. The run's own task is left out."""
+    forgetting_questions: int = Field(100, gt=0)
+    """Test questions of each of these tasks, at most; their options are the defaults."""
+    forgetting_samples: int = Field(4, gt=0)
+    """Samples per question of these tasks; at most `samples` are used, and 1 for tasks of a harness."""
+    kl: int = Field(0, ge=0)
+    """Number of test questions on the first responses to which kl(trained, base) is measured, exactly, token by token. 0:
+    none."""
+
+    @field_validator("curve_at")
+    @classmethod
+    def _rising(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if list(shares) != sorted({share for share in shares if 0 < share <= 1}) or shares[-1:] != (1.0,):
+            raise PydanticCustomError("shares", "Input should be shares above 0 that rise to 1, such as [0.25, 0.5, 0.75, 1]")
+        return shares
+
+    @property
+    def of_curve(self) -> int:
+        """Questions of the learning curve. Where settings are chosen, on validation questions, there is none."""
+        return self.curve_questions if self.split == "test" else 0
+
+    @property
+    def of_kl(self) -> int:
+        """Questions on whose responses KL is measured; none where settings are chosen."""
+        return self.kl if self.split == "test" else 0
 
     @property
     def of_revision(self) -> int:

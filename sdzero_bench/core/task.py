@@ -68,6 +68,14 @@ class Task(ABC):
     def verify(self, question: Question, response: str) -> Verdict:
         """Whether the response is right. The caller catches and counts exceptions and timeouts."""
 
+    def fresh(self, count: int) -> QuestionSet | None:
+        """`count` questions like those of `load`, drawn with another seed, none of which is a test question; None: the task has
+        a fixed set of questions.
+
+        `sdzero-bench probe` compares them with the test questions, which a model may have been trained on.
+        """
+        return None
+
     @property
     def data(self) -> Literal["generated", "file", "download"]:
         """Where the questions come from: made by the task itself, so that they are the same everywhere; a user's file; or

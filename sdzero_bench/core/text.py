@@ -13,9 +13,10 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def with_interval(value: float, interval: list[float], scale: float = 100) -> str:
+def with_interval(value: float, interval: list[float], scale: float = 100, digits: int = 1) -> str:
     """A value and its [low, high], multiplied by `scale`, such as `27.3 [24.8, 30.1]`."""
-    return f"{scale * value:.1f} [{scale * interval[0]:.1f}, {scale * interval[1]:.1f}]"
+    middle, low, high = (f"{scale * number:.{digits}f}" for number in (value, *interval))
+    return f"{middle} [{low}, {high}]"
 
 
 def markdown_table(headings: list[str], rows: list[list[str]], left: int = 1) -> str:

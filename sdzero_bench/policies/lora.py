@@ -51,7 +51,7 @@ def adapted(model: PreTrainedModel, options: LoraConfig, seed: int) -> Any:
 
 def merged(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
     """A plain model, with the adapters added to the weights they adapt, in place."""
-    return cast("PreTrainedModel", model.merge_and_unload() if _has_adapters(model) else model)
+    return cast("PreTrainedModel", model.merge_and_unload() if has_adapters(model) else model)
 
 
 def weights_of(model: PreTrainedModel | PeftModel) -> Iterator[tuple[str, torch.Tensor]]:
@@ -59,7 +59,7 @@ def weights_of(model: PreTrainedModel | PeftModel) -> Iterator[tuple[str, torch.
 
     Merging and unmerging would give the same, but round the weights each time.
     """
-    if not _has_adapters(model):
+    if not has_adapters(model):
         yield from model.state_dict().items()
         return
     from peft.tuners.lora import LoraLayer
@@ -74,7 +74,7 @@ def weights_of(model: PreTrainedModel | PeftModel) -> Iterator[tuple[str, torch.
             yield name, weight + layers[name].get_delta_weight("default").to(weight.dtype) if name in layers else weight
 
 
-def _has_adapters(model: PreTrainedModel | PeftModel) -> TypeGuard[PeftModel]:
+def has_adapters(model: PreTrainedModel | PeftModel) -> TypeGuard[PeftModel]:
     from accelerate.utils import is_peft_model
 
     return bool(is_peft_model(model))

@@ -11,6 +11,7 @@ training/NAME.jsonl     training logs, one line per step; NAME.crc has a checksu
                         which a run ended, if one did
 evaluation.json         the measured policies
 localisation.json       where the reviser disagrees, token by token (with evaluation.localise)
+curve.json              the learning curve (with evaluation.curve_questions)
 summary.md, learning_curve.png, learning_curve.svg
 """
 
@@ -258,6 +259,12 @@ class RunFolder:
         write_atomic(self._sums(name), sums_of(partial))
         os.replace(partial, final)
         return final
+
+    def delete_checkpoint(self, name: str) -> None:
+        """Remove a checkpoint, if it is there; its sums last, so that nothing is left that they do not cover."""
+        if self.writes:
+            shutil.rmtree(self.checkpoints / name, ignore_errors=True)
+            self._sums(name).unlink(missing_ok=True)
 
     @property
     def finished_checkpoints(self) -> list[Path]:

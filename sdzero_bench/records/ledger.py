@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from sdzero_bench.core.errors import BudgetError
 from sdzero_bench.records.journal import Sample
@@ -16,6 +18,28 @@ EVALUATION = "evaluation"
 def measures(phase: str) -> bool:
     """Whether a phase measures a policy, and is not charged."""
     return phase.startswith(f"{EVALUATION}.")
+
+
+TRAIN: Final = "train"
+TEST: Final = "test"
+VALIDATION: Final = "validation"
+ON_TASK = "on-"
+
+
+def measured_on(phase: str) -> str:
+    """Which questions a phase asks: `train`; `test`, which most measurements do; `validation`; `on-TASK` for another task's.
+
+    The name of the last two ends that of the phase, after the policy's label: `evaluation.final.validation`.
+    """
+    if not measures(phase):
+        return TRAIN
+    *before, ending = phase.split(".")
+    return ending if len(before) > 1 and (ending == VALIDATION or ending.startswith(ON_TASK)) else TEST
+
+
+def other_task(name: str) -> str:
+    """What the questions of another task go by: `on-lm-eval-ifeval`."""
+    return ON_TASK + re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
 
 
 @dataclass

@@ -59,6 +59,34 @@ class Figures(Part):
     unverified: Count
 
 
+class KLFigures(Part):
+    """kl(policy, base) at the policy's own responses, exact over the vocabulary, in nats."""
+
+    responses: Count
+    """One to a question."""
+    tokens: Count
+    per_token: float
+    """Sum over all tokens of the responses, by their number."""
+    per_token_interval: Interval
+    per_response: float
+    """Mean over responses of the sum over their tokens."""
+    per_response_interval: Interval
+
+
+class OtherTask(Part):
+    """A policy on a task that the run has not trained on."""
+
+    task: str
+    questions: Count
+    samples_per_question: Count
+    """0 where the task compares likelihoods of given answers, and nothing is sampled."""
+    max_new_tokens: Count
+    avg_at_k: Share
+    interval: Interval
+    unverified: Count
+    over_base: PairedDifference | None = None
+
+
 class PolicyFigures(Figures):
     """One measured policy, as result.json has it."""
 
@@ -67,6 +95,14 @@ class PolicyFigures(Figures):
     revision: RevisionFigures | None = None
     over_base: PairedDifference | None = None
     harness: HarnessFigures | None = None
+    kl_to_base: KLFigures | None = None
+    other_tasks: list[OtherTask] | None = None
+
+
+class KLOfResponse(Part):
+    tokens: Count
+    kl: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Sum over the tokens."""
 
 
 class PerQuestion(Part):
@@ -87,6 +123,9 @@ class PolicyEvaluation(PolicyFigures):
     """One measured policy, as evaluation.json has it."""
 
     per_question: PerQuestion
+    kl_by_question: dict[str, KLOfResponse] | None = None
+    other_by_question: dict[str, dict[str, Share]] | None = None
+    """Accuracy by task, and in it by question."""
 
 
 Nats = Annotated[float, Field(allow_inf_nan=False)]

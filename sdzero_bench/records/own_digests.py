@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.curve_record import CURVE_FILE
 from sdzero_bench.records.packed_lines import LINES, read_lines
+from sdzero_bench.records.packing import is_finished
 from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST, RESULT, parsed
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, phases_in
 
-JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, "localisation.json")
+JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, "localisation.json", CURVE_FILE)
 TEXT_FILES = ("config.yaml", "summary.md")
 
 
@@ -69,6 +71,17 @@ def joint_digest(digests: list[str]) -> str:
     """One digest of several records, whatever their order and however often each occurs; that of one record is its own."""
     different = sorted(set(digests))
     return different[0] if len(different) == 1 else hashlib.sha256("\n".join(different).encode()).hexdigest()
+
+
+def digest_line(folders: Sequence[Path]) -> str:
+    """The line of `validate --digest` on the finished runs among these.
+
+    Raises `UserError` if there are none, and for a file that cannot be read.
+    """
+    found = [record_digest(folder) for folder in folders if is_finished(folder)]
+    if not found:
+        raise UserError("no run is finished, so there is no record to make a digest of")
+    return f"sha256:{joint_digest(found)} {len(set(found))} records"
 
 
 def _digest(contents: Iterator[Any] | list[Any]) -> str:

@@ -124,7 +124,7 @@ def _packed_journals(run: Path, manifest: Manifest) -> dict[str, list[dict[str, 
 def _packed_questions(run: Path) -> Iterator[tuple[str, bytes]]:
     if (files := read_manifest(run).question_files) is None:
         return  # format 1, whose one file is packed with the others
-    for name in filter(None, (files.train, files.test)):
+    for name in dict.fromkeys(filter(None, (files.train, files.test, *files.others.values()))):
         yield f"{name}{LINES}{COMPRESSED}", pack_lines(read_lines(find_question_set(run, name)))
 
 

@@ -7,11 +7,15 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sdzero_bench.core.bench_version import PATTERN
+
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+BenchVersion = Annotated[str, Field(pattern=PATTERN)]
+"""`BENCH_VERSION` where the run began."""
 Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
 """The two ends of a 95 % interval."""
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.records.ledger import measured_on
 from sdzero_bench.records.packed_lines import COMPRESSED, read_lines
 from sdzero_bench.records.schema import Manifest, QuestionLine, SplitQuestionLine
 
@@ -34,10 +35,18 @@ class RecordedQuestions:
     train: tuple[QuestionLine, ...]
     test: tuple[QuestionLine, ...]
     """Those that were measured on, of whichever split."""
+    others: Mapping[str, tuple[QuestionLine, ...]] = field(default_factory=dict)
+    """By what they are for: those of `QuestionFiles.others`."""
 
     @property
     def by_id(self) -> dict[str, QuestionLine]:
+        """Of training and test."""
         return {line.id: line for line in (*self.train, *self.test)}
+
+    def of(self, phase: str) -> dict[str, QuestionLine]:
+        """Those that a phase asks, by id."""
+        lines = self.others.get(measured_on(phase))
+        return self.by_id if lines is None else {line.id: line for line in lines}
 
 
 def lines_of(questions: QuestionSet, with_details: bool) -> list[dict[str, object]]:
@@ -73,10 +82,13 @@ def read_questions(record: Path, manifest: Manifest) -> RecordedQuestions:
     """What a run was trained and measured on. Raises `UserError` for files that are missing or damaged."""
     if manifest.question_files is None:
         old = _checked(record / OLD_FILE, SplitQuestionLine)
-        return RecordedQuestions(*(tuple(line for line in old if line.split == split) for split in ("train", "test")))
+        train_lines, test_lines = (tuple(line for line in old if line.split == split) for split in ("train", "test"))
+        return RecordedQuestions(train_lines, test_lines)
     names = manifest.question_files
     train = _checked(find_question_set(record, names.train), QuestionLine) if names.train else []
-    return RecordedQuestions(tuple(train), tuple(_checked(find_question_set(record, names.test), QuestionLine)))
+    test = _checked(find_question_set(record, names.test), QuestionLine)
+    others = {use: tuple(_checked(find_question_set(record, file), QuestionLine)) for use, file in names.others.items()}
+    return RecordedQuestions(tuple(train), tuple(test), others)
 
 
 def _checked(path: Path, kind: type[Line]) -> list[Line]:

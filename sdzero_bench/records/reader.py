@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from sdzero_bench.core.bench_version import major
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.curve_record import LearningCurveFile
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.measured import Figure, PolicyEvaluation
-from sdzero_bench.records.record_files import MANIFEST, read_evaluation, read_manifest, read_result
+from sdzero_bench.records.record_files import MANIFEST, read_curve, read_evaluation, read_manifest, read_result
 from sdzero_bench.records.schema import Manifest, RunResult, TuningRecord, Use
 
 FINAL, BASE = "final", "base"
@@ -67,6 +69,11 @@ class RunRecord:
         return self.manifest.tuning
 
     @property
+    def major(self) -> int:
+        """Of its bench version: figures are comparable where it is the same."""
+        return major(self.manifest.bench_version)
+
+    @property
     def is_base(self) -> bool:
         """Whether it only measures the base policy: nothing was drawn and nothing trained."""
         return [entry.policy for entry in self.evaluation] == [BASE]
@@ -84,6 +91,11 @@ class RunRecord:
     @property
     def training_samples(self) -> int:
         return sum(use.samples for use in self.training.values())
+
+    @cached_property
+    def curve(self) -> LearningCurveFile | None:
+        """None for a run that measured none. Raises `UserError` for a damaged file."""
+        return read_curve(self.folder) if self.result.curve is not None else None
 
     def entry(self, policy: str) -> PolicyEvaluation | None:
         """The measured policy of that name."""

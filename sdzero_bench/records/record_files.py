@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from sdzero_bench.core.errors import DamagedError, UserError
+from sdzero_bench.records.curve_record import CURVE_FILE, LearningCurveFile
 from sdzero_bench.records.measured import PolicyEvaluation
 from sdzero_bench.records.migrations import migrate, version_of
 from sdzero_bench.records.schema import FORMAT_VERSION, Manifest, PhaseUse, RunResult
@@ -51,6 +52,14 @@ def read_result(folder: Path) -> RunResult:
     return _typed(folder, RESULT, RunResult)
 
 
+def read_curve(folder: Path) -> LearningCurveFile:
+    """The learning curve. Raises `UserError` as `read_manifest` does."""
+    try:
+        return LearningCurveFile.model_validate(parsed(folder / CURVE_FILE))
+    except ValidationError as error:
+        raise _damaged(folder / CURVE_FILE, error) from error
+
+
 def dump(content: Any, kind: str | None = None) -> Any:
     """JSON data of a model, or of a list or mapping of models."""
     return TypeAdapter(KINDS[kind] if kind else type(content)).dump_python(content, mode="json", by_alias=True)
@@ -85,7 +94,11 @@ def _typed(folder: Path, file: str, kind: type[Model]) -> Model:
         typed: Model = adapter(file).validate_python(content)
         return typed
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole file"
-        message = first["msg"][:1].lower() + first["msg"][1:]
-        raise DamagedError(f"{str(folder / file)!r}: {where}: {message}; the record is damaged") from error
+        raise _damaged(folder / file, error) from error
+
+
+def _damaged(path: Path, error: ValidationError) -> DamagedError:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or "the whole file"
+    message = first["msg"][:1].lower() + first["msg"][1:]
+    return DamagedError(f"{str(path)!r}: {where}: {message}; the record is damaged")

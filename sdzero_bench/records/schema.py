@@ -9,9 +9,12 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from sdzero_bench.core.bench_version import UNVERSIONED
+from sdzero_bench.core.search_space import OneOf, Range
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.curve_record import LearningCurve
 from sdzero_bench.records.measured import PolicyFigures
-from sdzero_bench.records.part import Count, Digest, Fingerprint, Part, Seconds, Share
+from sdzero_bench.records.part import BenchVersion, Count, Digest, Fingerprint, Part, Seconds, Share
 
 FORMAT_VERSION: Literal[2] = 2
 """Of all files of a record together. Older ones are read through sdzero_bench/records/migrations.py."""
@@ -47,6 +50,9 @@ class TuningRecord(Part):
     """How settings were chosen: the best of `trials` by avg@k on `split`."""
 
     grid: dict[str, list[JsonValue]]
+    """The values tried, by key. Without a space, the trials are all points of this grid."""
+    space: dict[str, Range | OneOf] | None = None
+    """The method's own search space, of which the trials are quasi-random points."""
     split: str
     trials: list[TuningTrial]
     chosen: dict[str, JsonValue]
@@ -76,6 +82,8 @@ class SandboxInForce(Part):
 class Hardware(Part):
     machine: str
     system: str
+    cpu: str | None = None
+    """Its model; None in records from before it was recorded, and where the system does not say it."""
     cpu_count: int | None
     torch_threads: int
     accelerators: list[str]
@@ -118,6 +126,8 @@ class QuestionFiles(Part):
     train: str | None
     """None for a run that trains nothing."""
     test: str
+    others: dict[str, str] = Field(default_factory=dict)
+    """By what they are for (`measured_on`): the validation questions of the learning curve, and those of other tasks."""
 
 
 class RecordDigests(Part):
@@ -137,6 +147,7 @@ class Manifest(Part):
     """manifest.json: what was run, and on what."""
 
     format_version: Literal[2]
+    bench_version: BenchVersion = UNVERSIONED
     run_id: str
     config: RunConfig
     question_set: Fingerprint
@@ -158,9 +169,9 @@ class Manifest(Part):
     journal: dict[str, JournalOfPhase] | None
     """By phase; None until the run is finished."""
     digests: RecordDigests | None = None
+    """None until the run is finished, and in records from before there were any."""
     control: bool = False
     """Whether the method is a control, which is not ranked."""
-    """None until the run is finished, and in records from before there were any."""
     state: Literal["running", "finished"]
 
     @property
@@ -219,6 +230,7 @@ Use = dict[str, PhaseUse]
 class RunResult(Part):
     """result.json, which is also what `--json` prints."""
 
+    bench_version: BenchVersion = UNVERSIONED
     run_id: str
     method: str
     task: str
@@ -237,6 +249,7 @@ class RunResult(Part):
     budget: Budget
     ledger: Use
     evaluation: list[PolicyFigures]
+    curve: LearningCurve | None = None
     control: bool = False
     peak_memory: Count | None = None
     """Bytes: on GPUs the most that torch has allocated on one, on CPUs the most that the process has held. Of the session that

@@ -39,6 +39,14 @@ def load_preset(name: str) -> dict[str, Any]:
     return preset if extended is None else _merge(load_preset(extended), preset)
 
 
+def lineage(name: str) -> list[str]:
+    """The preset and those that it extends, the nearest first. Raises `UserError` for an unknown name."""
+    if name not in preset_names():
+        raise unknown("preset", name, preset_names())
+    extended = _parsed_preset(name).get("extends")
+    return [name, *(lineage(extended) if extended else [])]
+
+
 @cache
 def _parsed_preset(name: str) -> dict[str, Any]:
     parsed: dict[str, Any] = read_yaml(resources.files("sdzero_bench.core.presets").joinpath(f"{name}.yaml").read_text())
@@ -89,13 +97,19 @@ def resolve(
         settings["task"] = {"name": chosen}
     merged = _merge(settings, per_task.get(chosen, {}))
     merged = _merge(merged, {"preset": preset, "method": {"name": method, **per_method.get(method, {})}})
-    for layer in layers:
+    for layer in [{"method": _recipe(method, layers)}, *layers]:
         merged = _merge(merged, layer)
     if not isinstance(merged["method"], dict):
         raise UserError(f"method: input should be options of the method (given: {merged['method']!r}); name it with --method")
     if merged["method"]["name"] != method:
         raise UserError(f"the config file is for method {merged['method']['name']!r}, not {method!r}")
     return validate(merged)
+
+
+def _recipe(method: str, layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The options of the recipe that one of the layers names, if any."""
+    named = [section["recipe"] for layer in layers if isinstance(section := layer.get("method"), dict) and "recipe" in section]
+    return registry.method(method).Options.RECIPES.get(str(named[-1]), {}) if named else {}
 
 
 def _named_method(given: dict[str, Any]) -> str:
@@ -164,6 +178,9 @@ def differing_settings(one: RunConfig, other: RunConfig) -> list[tuple[str, Any,
     keys = dict.fromkeys([*before, *after])
     return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
 
+
+NOTHING_MORE: dict[str, Any] = {"evaluation.curve_questions": 0, "evaluation.forgetting": [], "evaluation.kl": 0}
+"""Settings without a learning curve and without a measurement of what was forgotten, by dotted key."""
 
 MAY_CHANGE = (
     "engine.exchange",

@@ -7,31 +7,32 @@ import json
 from pathlib import Path
 
 from sdzero_bench.core.errors import DamagedError
-from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.records.folder import SOLUTIONS, RunFolder
-from sdzero_bench.records.ledger import EVALUATION, measures
+from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.line_sums import LineSums
 from sdzero_bench.records.record_files import LEDGER
+from sdzero_bench.runs.evaluation.curve_points import label_at
+from sdzero_bench.runs.evaluation.evaluating import Evaluation
 from sdzero_bench.training.method import VERIFIER_REWARDS, Method
 from sdzero_bench.training.run import Run
 
 
-def require_own(run: Run, method: Method, test: QuestionSet) -> None:
+def require_own(run: Run, method: Method, evaluation: Evaluation) -> None:
     """Raise `DamagedError` for anything else; it names the file and, for a sample, its line."""
     folder, journal, saved = run.folder, run.journal, run.saved
     phases = method.phases(len(run.questions))
     labels = ["base", "final", *(phase.kept_as for phase in phases if phase.kept_as is not None)]
-    measured = [f"{EVALUATION}.{label}{kind}" for label in labels for kind in ("", ".revision")]
-    known = {phase.name for phase in phases} | set(measured)
-    asked = {False: {question.id for question in run.questions}, True: {question.id for question in test}}
+    labels += map(label_at, run.config.evaluation.curve_at)
+    asked = {phase.name: {question.id for question in run.questions} for phase in phases}
+    asked |= {f"{EVALUATION}.{label}{end}": ids for label in labels for end, ids in evaluation.phases.items()}
     for phase, samples in journal.phases.items():
-        if phase not in known:
+        if phase not in asked:
             file = str(folder.journal / f"{phase}.jsonl")
             raise DamagedError(f"{file!r} belongs to no phase of this run; move it out of the folder")
         for key in samples:
-            if key.rpartition("/")[0] not in asked[measures(phase)]:
+            if key.rpartition("/")[0] not in asked[phase]:
                 raise journal.damaged(phase, key, "answers no question of this run")
-    if strange := saved.keys() - known:
+    if strange := saved.keys() - asked.keys():
         raise DamagedError(f"{str(folder.path / LEDGER)!r}: {min(strange)!r} is no phase of this run; the ledger was edited")
     for name, on_policy in ((phase.name, phase.on_policy) for phase in phases if phase.trains):
         if not (policy := folder.checkpoints / name).is_dir():

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from sdzero_bench.core.bench_version import BENCH_VERSION, major
 from sdzero_bench.core.distributed import ALONE, Ranks
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
@@ -41,10 +42,12 @@ def session_in(
 ) -> Session:
     """The session of a run that has begun; it records which settings have changed.
 
-    Raises `UserError` if its questions are no longer what they were, if it would sample in another data type here, or for a
-    change, in its config.yaml, `file` or `assignments`, of settings that may not change.
+    Raises `UserError` if its questions are no longer what they were, if it began under another major `BENCH_VERSION`, if it
+    would sample in another data type here, or for a change, in its config.yaml, `file` or `assignments`, of settings that may
+    not change.
     """
     manifest = read_manifest(folder.path)
+    _require_same_version(folder, manifest)
     begun = recorded_settings(manifest.config, folder.path / MANIFEST)
     own = config_in(folder.path / CONFIG) or begun
     require_same_settings(begun, own, f"{folder.path / CONFIG}, held against {MANIFEST},")
@@ -65,22 +68,33 @@ def session_in(
             f"{session.sampling_dtype}; resume it on a machine like the first one, or start a new run with "
             f"engine.dtype={manifest.sampled_in}"
         )
-    session.tuning, session.origin = manifest.tuning, manifest.origin
+    session.tuning, session.origin, session.bench_version = manifest.tuning, manifest.origin, manifest.bench_version
     if not manifest.hardware.accelerators:
         use_as_many_threads(manifest.hardware.torch_threads, display)
     return session
+
+
+def _require_same_version(folder: RunFolder, manifest: Manifest) -> None:
+    if major(manifest.bench_version) != major(BENCH_VERSION):
+        raise UserError(
+            f"{str(folder.path)!r} began under bench version {manifest.bench_version}, and this is {BENCH_VERSION}, whose "
+            f"figures are not comparable with it; start a new run"
+        )
 
 
 def _require_same_details(folder: RunFolder, manifest: Manifest, session: Session) -> None:
     """Details, such as tests, are not part of a fingerprint, but of the names of the recorded files."""
     if manifest.question_files is None:
         return
-    recorded = {manifest.question_files.train: session.train_questions, manifest.question_files.test: session.test_questions}
-    for name, questions in recorded.items():
-        if name is not None and name != file_name(questions.fingerprint, lines_of(questions, session.task.record_details)):
+    files, details = manifest.question_files, session.task.record_details
+    sets = [(files.train, session.train_questions, details), (files.test, session.test_questions, details)]
+    others = session.evaluation.other_questions.items()
+    more = [(files.others.get(use), questions, own_details) for use, (questions, own_details) in others]
+    for name, questions, with_details in (*sets, *more):
+        if name is not None and name != file_name(questions.fingerprint, lines_of(questions, with_details)):
             raise UserError(
-                f"what the questions of {str(folder.path)!r} are verified by has changed since the run began, though their "
-                f"texts and answers are the same; start a new run"
+                f"the question set {questions.name!r} of {str(folder.path)!r}, or what it is verified by, has changed since "
+                f"the run began; start a new run"
             )
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sdzero_bench.core.completion import SamplingParameters
+from sdzero_bench.core.bench_version import BENCH_VERSION
 from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
 from sdzero_bench.core.errors import BudgetError, UserError
 from sdzero_bench.core.progress import ProgressDisplay
@@ -25,10 +23,9 @@ from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
 from sdzero_bench.policies.gguf import is_gguf, quantisation
 from sdzero_bench.policies.loading import LOST_UPDATES, device, load_tokenizer, model_path, switch_thinking
 from sdzero_bench.policies.lora import require_peft
-from sdzero_bench.questions.harness.harness_task import HarnessTask
+from sdzero_bench.records.curve_record import LearningCurve
 from sdzero_bench.records.folder import RunFolder
-from sdzero_bench.records.journal import Sample
-from sdzero_bench.records.measured import HarnessFigures, PolicyEvaluation, PolicyFigures, RevisionFigures
+from sdzero_bench.records.measured import PolicyEvaluation, PolicyFigures
 from sdzero_bench.records.record_files import EVALUATION_FILE, RESULT
 from sdzero_bench.records.recorded_journal import journal_manifest
 from sdzero_bench.records.schema import (
@@ -44,8 +41,7 @@ from sdzero_bench.records.schema import (
     TuningRecord,
 )
 from sdzero_bench.runs.config import make_method, make_task
-from sdzero_bench.runs.evaluation.localising import LOCALISATION, localise
-from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
+from sdzero_bench.runs.evaluation.evaluating import Evaluation
 from sdzero_bench.runs.journal_check import require_own
 from sdzero_bench.runs.length_checks import MeasuredLengths, needs_of_evaluation, needs_of_training, require_fitting
 from sdzero_bench.runs.method_source import source_digest
@@ -55,8 +51,7 @@ from sdzero_bench.runs.token_check import require_training_tokens
 from sdzero_bench.training.arguments import require_optimizer
 from sdzero_bench.training.method import Method
 from sdzero_bench.training.needs import Need
-from sdzero_bench.training.phrases import STANDARD
-from sdzero_bench.training.run import Checkpoint, Run
+from sdzero_bench.training.run import Run
 from sdzero_bench.training.tracking import require_trackers
 from sdzero_bench.verifiers.equip import equip, require_readable
 
@@ -79,14 +74,14 @@ class Session:
         require_optimizer(config.optimizer)
         if config.lora.rank is not None:
             architecture(config.model.name, config.lora)  # whether it has the layers, said before anything is drawn
+        # For the record: how settings were chosen, which run is measured, the version it began under, what was changed since.
         self.tuning: TuningRecord | None = None
-        """How settings were chosen, where they were; for the record."""
         self.origin: Origin | None = None
-        """The run that the measured policy comes from, where it comes from one; for the record."""
+        self.bench_version = BENCH_VERSION
         self.changed: list[ChangedSetting] = []
-        """Settings that a resumed run has changed; for the record."""
         self.train_questions, self.test_questions, self.decontamination = self._load()
         require_readable(self.task, self.train_questions, self.test_questions)
+        self.evaluation = Evaluation.of(config, self.task, self.test_questions, self.method)
         self.plan = self.method.plan(len(self.train_questions))
         allowed = config.budget.samples_per_question * len(self.train_questions)
         if (needed := sum(self.plan.values())) > allowed:
@@ -111,6 +106,7 @@ class Session:
         contexts = PolicyContexts(switch_thinking(load_tokenizer(path), config.model.thinking), self.task, ends=())
         alike = (path, config.model.thinking, json.dumps(config.task, sort_keys=True))
         found = needs_of_evaluation(config, method, MeasuredLengths(contexts, self.test_questions, 0, alike))
+        found += self.evaluation.needs(contexts)
         if len(self.train_questions):
             lengths = MeasuredLengths(contexts, self.train_questions, config.sampling.max_new_tokens, alike)
             found += needs_of_training(method, len(self.train_questions), lengths)
@@ -132,12 +128,15 @@ class Session:
             "task": f"{self.task.name}, {trained_on}{len(self.test_questions)} {config.evaluation.split} questions",
             "shown": self.method.supervision,
             "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
+            "besides": self.evaluation.besides,
             "sampler": f"{sampler}, temperature {drawn.temperature:g}, top-p {drawn.top_p:g}",
             "verifier": f"{self.task.verifier}; {self._kept_in()}{self._less_tests()}",
             "folder": str(folder.path),
         }
         if config.model.dtype == "bfloat16" and config.lora.rank is None and self.method.trains:
             lines["warning"] = LOST_UPDATES
+        if not lines["besides"]:
+            del lines["besides"]
         if not trains:
             del lines["method"], lines["shown"], lines["budget"]
         return "\n".join(f"{name:>9}  {text}" for name, text in lines.items())
@@ -165,9 +164,8 @@ class Session:
         return f"in processes killed after {limit:g} s"
 
     def new_folder(self, parent: Path) -> RunFolder:
-        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         kind = "eval" if self.config.questions.measure_only else self.method.name
-        name = f"{kind}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{stamp}"
+        name = f"{kind}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         folder = RunFolder.create(parent, name) if self.ranks.first else None
         if folder is not None:
             folder.lock()
@@ -181,26 +179,21 @@ class Session:
         files = QuestionFiles(
             train=folder.write_question_set(self.train_questions, details) if len(self.train_questions) else None,
             test=folder.write_question_set(self.test_questions, details),
+            others={use: folder.write_question_set(*asked) for use, asked in self.evaluation.other_questions.items()},
         )
         folder.write_config(self.config)
         folder.start_session(self.manifest(folder, files), self.changed)
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         run.ledger.plan = self.plan
         try:
-            require_own(run, self.method, self.test_questions)
+            require_own(run, self.method, self.evaluation)
             require_fitting(self.needs, None, server_limit(self.config))
             final = self.method.train(run)
             run.trained = True
-            policies = {"base": run.base, **(run.kept if self.config.evaluation.of_intermediate else {}), "final": final}
-            if final == run.base:
-                del policies["final"]
-            elif not self.config.evaluation.base:
-                del policies["base"]
-            evaluation = [self._evaluate(run, label, policy) for label, policy in policies.items()]
-            self._localise(run, policies)
+            evaluation, curve = self.evaluation.carry_out(run, self.method, final)
         finally:
             run.close()
-        return self._write_up(run, folder, evaluation)
+        return self._write_up(run, folder, evaluation, curve)
 
     def manifest(self, folder: RunFolder, files: QuestionFiles) -> Manifest:
         sandbox = self.task.sandbox
@@ -223,6 +216,7 @@ class Session:
     def _in_both(self) -> dict[str, Any]:
         """What manifest and result both say."""
         return {
+            "bench_version": self.bench_version,
             "question_set": self.train_questions.fingerprint,
             "test_set": self.test_questions.fingerprint,
             "supervision": self.method.supervision,
@@ -234,46 +228,19 @@ class Session:
         }
 
     def _disk_needed(self) -> int:
-        """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, and 4 KB per sample."""
+        """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, those of the learning curve, and
+        4 KB per sample."""
         weights = sum(file.stat().st_size for file in Path(model_path(self.config.model.name)).glob("*.safetensors"))
-        evaluated = len(self.test_questions) * self.config.evaluation.samples * 6
-        return int(10 * weights + 4_000 * (sum(self.plan.values()) + evaluated))
+        evaluated = len(self.test_questions) * self.config.evaluation.samples * 6 + self.evaluation.more_samples
+        policies = 10 + (len(self.config.evaluation.curve_at) if self.evaluation.curve else 0)
+        return int(policies * weights + 4_000 * (sum(self.plan.values()) + evaluated))
 
-    def _evaluate(self, run: Run, label: str, policy: Checkpoint) -> PolicyEvaluation:
-        settings = self.config.evaluation
-        parameters = SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
-        # One stream for all policies: the same question gets the same random numbers from each.
-        samples = run.measure(label, policy, run.ask(self.test_questions, settings.samples), parameters, settings.seed, "")
-        figures = dict(measure(samples, settings.pass_at))
-        if isinstance(self.task, HarnessTask):
-            figures["harness"] = HarnessFigures(**self.task.harness_figures(self.test_questions, samples))
-        if settings.revise:
-            figures["revision"] = self._revise(run, label, policy, samples, parameters)
-        return PolicyEvaluation(policy=label, checkpoint=policy.name, **figures)
-
-    def _revise(
-        self, run: Run, label: str, policy: Checkpoint, samples: Sequence[Sample], parameters: SamplingParameters
-    ) -> RevisionFigures:
-        by_id = {q.id: q for q in self.test_questions}
-        first = [s for s in samples if s.verdict.reward is not None]
-        prompts = [run.continue_after(by_id[s.question_id], s, STANDARD.after(float(s.right)), s.index) for s in first]
-        parameters = replace(parameters, max_new_tokens=self.config.evaluation.of_revision)
-        revised = run.measure(f"{label}.revision", policy, prompts, parameters, self.config.evaluation.seed, ".revision")
-        return measure_revision(first, revised)
-
-    def _localise(self, run: Run, policies: dict[str, Checkpoint]) -> None:
-        """Write localisation.json, where it is asked for. A resumed run does it again: it takes no samples."""
-        if count := self.config.evaluation.localise:
-            run.folder.write(LOCALISATION, localise(run, self.test_questions, policies, self.method, count), indent=None)
-
-    def _write_up(self, run: Run, folder: RunFolder, evaluation: list[PolicyEvaluation]) -> RunResult:
+    def _write_up(
+        self, run: Run, folder: RunFolder, evaluation: list[PolicyEvaluation], curve: LearningCurve | None
+    ) -> RunResult:
         from sdzero_bench.runs.write_up.learning_curve import draw_learning_curve
         from sdzero_bench.runs.write_up.summary import markdown_summary
 
-        if evaluation[0].policy == "base":
-            base = evaluation[0].per_question.avg
-            for entry in evaluation[1:]:
-                entry.over_base = paired_difference(base, entry.per_question.avg)
         folder.write(EVALUATION_FILE, evaluation)
         result = RunResult(
             run_id=folder.run_id,
@@ -287,6 +254,7 @@ class Session:
             budget=run.budget,
             ledger=run.ledger.phases,
             evaluation=[PolicyFigures(**dict(entry)) for entry in evaluation],
+            curve=LearningCurve(**dict(curve)) if curve else None,
             peak_memory=peak_memory(),
             **self._in_both(),
         )

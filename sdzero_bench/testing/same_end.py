@@ -39,8 +39,9 @@ def _below(folder: Path) -> dict[str, bytes]:
 
 
 def _figures(whole: Path, other: Path) -> Iterator[str]:
-    for name in ("evaluation.json", "ledger.json", "result.json"):
-        contents = [_counts(json.loads((folder / name).read_bytes())) for folder in (whole, other)]
+    for name in ("evaluation.json", "ledger.json", "result.json", "curve.json"):
+        files = [folder / name for folder in (whole, other)]
+        contents = [_counts(json.loads(file.read_bytes())) if file.is_file() else None for file in files]
         if contents[0] != contents[1]:
             yield f"{name} differs"
     for path in sorted(whole.glob("training/*.jsonl")):

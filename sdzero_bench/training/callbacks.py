@@ -13,6 +13,7 @@ from transformers.trainer_callback import PrinterCallback
 from sdzero_bench.core.distributed import ALONE, Ranks
 from sdzero_bench.core.errors import DamagedError, DivergedError
 from sdzero_bench.core.progress import PhaseBar
+from sdzero_bench.records.curve_record import SECONDS
 from sdzero_bench.records.file_sums import damaged_file, sums_of
 from sdzero_bench.records.folder import write_atomic
 from sdzero_bench.records.line_sums import LineSums
@@ -27,10 +28,18 @@ Step = dict[str, float]
 class StepLog(TrainerCallback):
     """Writes one JSON line per optimiser step, and passes all steps so far to `each`. Resuming drops repeated steps."""
 
-    def __init__(self, path: Path, each: Callable[[Sequence[Step]], None] = lambda steps: None, writes: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        each: Callable[[Sequence[Step]], None] = lambda steps: None,
+        writes: bool = True,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """`clock` gives the seconds that the phase has taken so far: `SECONDS` of a step's line."""
         self.path = path
         self.each = each
         self.writes = writes
+        self.clock = clock
         self.steps: list[Step] = []
         self._sums = LineSums(path)
 
@@ -55,6 +64,8 @@ class StepLog(TrainerCallback):
         if logs is not None and "loss" in logs:  # the other entry is the trainer's summary at its end
             # TRL logs None where a batch has no value, such as a mean reward if the verifier failed on all of it.
             row: Step = {"step": state.global_step, **{k: float(v) for k, v in logs.items() if v is not None}}
+            if self.clock is not None:
+                row[SECONDS] = round(self.clock(), 3)
             if self.writes:
                 with self.path.open("ab") as file:
                     file.write(_line(row))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.search_space import SearchSpace
 from sdzero_bench.core.settings import Options
 from sdzero_bench.training.phrases import STANDARD, ControlPhrases
 from sdzero_bench.training.recipe import Phase
@@ -22,6 +23,9 @@ VERIFIER_REWARDS = "verifier rewards"
 
 class MethodOptions(Options):
     """Options of a method, set with `--set method.KEY=VALUE`."""
+
+    RECIPES: ClassVar[Mapping[str, dict[str, Any]]] = {}
+    """Named sets of options, chosen with `--set method.recipe=NAME`; they override a preset and are overridden by `--set`."""
 
 
 class Method(ABC):
@@ -39,6 +43,9 @@ class Method(ABC):
     """Whether it needs training questions."""
     control: ClassVar[bool] = False
     """Whether it is a control, which leaderboards show below the line, without a rank."""
+
+    search: ClassVar[SearchSpace] = {}
+    """Options that a tuned leaderboard tries besides the learning rate, three at most; none changes how much is sampled."""
 
     options: MethodOptions
 

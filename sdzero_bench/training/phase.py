@@ -36,6 +36,8 @@ from sdzero_bench.training.callbacks import (
     quieten,
     read_steps,
 )
+from sdzero_bench.training.curve_checkpoints import KeepPolicies
+from sdzero_bench.training.curve_steps import steps_to_keep
 from sdzero_bench.training.foreign_trainers import BuildAnyTrainer, CountTokens, without_generation
 from sdzero_bench.training.micro_batches import MicroBatchLimits
 from sdzero_bench.training.on_policy import (
@@ -56,6 +58,7 @@ from sdzero_bench.training.supervised import Example, order_of_training, supervi
 from sdzero_bench.training.tracking import tracker_arguments
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback
 
 
@@ -183,7 +186,11 @@ class TrainingPhase:
         )
         # Not from a checkpoint that has trained on samples which the journal has lost.
         covered = plan.covered(asked, lambda key: self.run.rollouts.journal.has(self.name, key))
-        self._train(trainer, steps, resume_until=covered * updates, may_teach_nothing=schedule.may_teach_nothing)
+        run = self.run
+        curve = steps_to_keep(run.config.evaluation, run.ledger, self.name, plan.batch, updates, steps)
+        keep = KeepPolicies(self.name, curve, run.folder, run.ranks, self.model, self._save)
+        until = min(covered * updates, keep.resume_until)
+        self._train(trainer, steps, resume_until=until, before=[keep], may_teach_nothing=schedule.may_teach_nothing)
         return self._finish()
 
     def _rollout(self, plan: RolloutPlan) -> Rollout:
@@ -238,9 +245,12 @@ class TrainingPhase:
         trainer.limits = MicroBatchLimits(optimizer.micro_batch_size, optimizer.micro_batch_tokens)
         started, booked = time.perf_counter(), self.use.wall_seconds
 
+        def clock() -> float:
+            return booked + time.perf_counter() - started
+
         def tick() -> None:
             # Rollouts booked their own seconds meanwhile; the phase includes them.
-            self.use.wall_seconds = booked + time.perf_counter() - started
+            self.use.wall_seconds = clock()
             self.use.accelerator_seconds = self.use.wall_seconds * self.run.accelerators
 
         def book(steps: Sequence[Step]) -> None:
@@ -249,7 +259,7 @@ class TrainingPhase:
             self.run.book()
 
         with self.run.display.phase(self.name, steps, unit="steps") as bar:
-            log = StepLog(self.run.folder.training / f"{self.name}.jsonl", book, self.run.ranks.first)
+            log = StepLog(self.run.folder.training / f"{self.name}.jsonl", book, self.run.ranks.first, clock)
             stop = StopWhereNotFinite(self.name, self.run.folder.training, lambda: getattr(trainer, "batch", None) or {})
             quieten(trainer, *before, stop, log, MarkComplete(self.run.ranks), BarCallback(bar))
             # Nor from one whose steps the log has lost: what is booked of them is counted from it.
@@ -276,14 +286,15 @@ class TrainingPhase:
     def _finish(self) -> str:
         weights = whole_weights(self.model)  # every process takes part
         self.run.save_ledger()
+        self._save(self.name, merged(self.model) if weights is None else self.model, weights)
         if self.run.ranks.first:
-            partial = self.run.folder.begin_checkpoint(self.name)
-            if weights is None:
-                merged(self.model).save_pretrained(partial)
-            else:
-                self.model.save_pretrained(partial, state_dict=weights)
-            self.run.tokenizer.save_pretrained(partial)
-            self.run.folder.finish_checkpoint(self.name)
             shutil.rmtree(self.work, ignore_errors=True)
         self.run.ranks.wait()
         return str(self.run.folder.checkpoints / self.name)
+
+    def _save(self, name: str, model: Any, weights: dict[str, Tensor] | None) -> None:
+        if self.run.ranks.first:
+            partial = self.run.folder.begin_checkpoint(name)
+            model.save_pretrained(partial, **({} if weights is None else {"state_dict": weights}))
+            self.run.tokenizer.save_pretrained(partial)
+            self.run.folder.finish_checkpoint(name)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.core.question import Question, QuestionSet, normalised
 from sdzero_bench.core.task import Messages, Split, Task, TaskOptions
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.tasks.procedural import data_sets, drawing, scoring
@@ -61,11 +61,19 @@ class ReasoningGym(Task):
         items = drawing.draw(name, options.config, options.level, options.seed, needed)[split]
         return QuestionSet(
             f"{self.name}/{split}",
-            tuple(
-                Question(f"{split}-{i}", item["question"], item["answer"] or "", {"metadata": item["metadata"]})
-                for i, item in enumerate(items)
-            ),
+            tuple(_question(f"{split}-{i}", item) for i, item in enumerate(items)),
         )
+
+    def fresh(self, count: int) -> QuestionSet | None:
+        """Drawn with the last of the seeds, which no other one shares a range with. Raises `UserError` as `load` does."""
+        if self.data == "file":
+            return None
+        seed = drawing.HIGHEST_SEED + 1
+        test = self.load("test")
+        tested = {normalised(question.text) for question in test}
+        items = drawing.draw(self.data_set, self.options.config, self.options.level, seed, {"test": count + len(test)})["test"]
+        new = [item for item in items if normalised(item["question"]) not in tested][:count]
+        return QuestionSet(f"{self.name}/fresh", tuple(_question(f"fresh-{i}", item) for i, item in enumerate(new)))
 
     def prompt(self, question: Question) -> Messages:
         ask = "Think step by step, and put the final answer, and nothing else, between <answer> and </answer>."
@@ -87,3 +95,7 @@ class ReasoningGym(Task):
     def stated(self, answer: str) -> str:
         """A response that consists of this answer alone."""
         return f"<answer>{answer}</answer>"
+
+
+def _question(id: str, item: drawing.Item) -> Question:
+    return Question(id, item["question"], item["answer"] or "", {"metadata": item["metadata"]})

@@ -142,7 +142,9 @@ def build(out: Path, world: World, texts: int, seed: int, excluded: set[str]) ->
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--world", choices=WORLDS, default="habits")
+    parser.add_argument(
+        "--world", choices=WORLDS, default="slips", help="default: slips, the world of the model that is shipped"
+    )
     parser.add_argument("--sums-alone", action="store_true", help="leave out programs")
     parser.add_argument("--texts", type=int, default=190_000)
     parser.add_argument("--seed", type=int, default=0)

@@ -5,10 +5,14 @@ from __future__ import annotations
 OF_MADE_QUESTIONS = ["task.train=16", "task.validation=2", "task.test=6"]
 """How many of them a task makes."""
 
+NOTHING_MORE = ["evaluation.curve_questions=0", "evaluation.forgetting=[]", "evaluation.kl=0"]
+"""No learning curve, no other tasks: what the presets for people measure besides."""
+
 FEW = [
     "questions.train=null",
     "evaluation.samples=2",
     "evaluation.pass_at=2",
+    *NOTHING_MORE,
     "optimizer.batch_size=8",
     "optimizer.micro_batch_size=4",
     "sampling.batch_size=16",

@@ -69,7 +69,24 @@ def _summary(comparison: Comparison) -> list[str]:
         *lines,
         f"B - A  {with_interval(d.mean, d.interval)} pts over {comparison.questions:,} questions, "
         f"p = {probability(comparison.p)} (one seed per side: covers questions only)".replace("= <", "<"),
+        *_undecided(comparison),
     ]
+
+
+def _undecided(comparison: Comparison) -> list[str]:
+    from sdzero_bench.core.stats.footnotes import points
+    from sdzero_bench.core.stats.significance import DECIDED, MARGIN
+
+    if comparison.decision in DECIDED:
+        return []
+    if comparison.decision == "equivalent":
+        return [f"The two are equivalent within {points(MARGIN)} (two one-sided tests, p < 0.05)."]
+    size = (
+        f"; a difference of {100 * comparison.detectable:.1f} points would be found in 80 % of cases"
+        if comparison.detectable
+        else ""
+    )
+    return [f"Inconclusive: too few questions to tell whether the two differ or are equivalent within {points(MARGIN)}{size}."]
 
 
 def _shown(title: str, changes: Sequence[Change], limit: int) -> list[str]:

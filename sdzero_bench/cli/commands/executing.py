@@ -90,6 +90,24 @@ def carry_out(
             afterwards(result)
 
 
+@contextlib.contextmanager
+def measuring(as_json: bool) -> Iterator[tuple[ProgressDisplay, IO[str]]]:
+    """For commands that draw samples and train nothing: the progress display, and standard output for their result.
+
+    What they have drawn is in journals, so that an interrupted command goes on when it is given again; it says so.
+    """
+    with quiet_libraries(), _standard_output_for(as_json) as output, _ended_like_interrupts():
+        try:
+            import_heavy()
+            from sdzero_bench.core.progress import ProgressDisplay
+
+            yield ProgressDisplay(), output
+        except KeyboardInterrupt:
+            for number in (signal.SIGINT, *_ENDING):
+                signal.signal(number, signal.SIG_IGN)
+            fail("interrupted. Nothing is lost: the same command goes on where this one ended")
+
+
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 

@@ -16,7 +16,7 @@ from sdzero_bench.report.verdict_text import FAILED, RIGHT, colour, explain, out
 
 if TYPE_CHECKING:
     from sdzero_bench.records.journal import Sample
-    from sdzero_bench.records.schema import QuestionLine
+    from sdzero_bench.records.question_sets import RecordedQuestions
 
 
 def inspect(
@@ -109,16 +109,16 @@ def _require(run: Path, by_phase: Mapping[str, list[Sample]], name: str | None, 
             raise UserError(f"{str(run)!r} has no sample {name!r}; names look like {samples[0].key!r}")
 
 
-def _questions(run: Path) -> Mapping[str, QuestionLine]:
-    """The questions by id; empty if the run has not written them yet."""
+def _questions(run: Path) -> RecordedQuestions | None:
+    """None if the run has not written them yet."""
     from sdzero_bench.core.errors import UserError
     from sdzero_bench.records.question_sets import read_questions
     from sdzero_bench.records.record_files import read_manifest
 
     try:
-        return read_questions(run, read_manifest(run)).by_id
+        return read_questions(run, read_manifest(run))
     except UserError:
-        return {}
+        return None
 
 
 def _show_counts(counts: Mapping[str, Counter[str]]) -> None:
@@ -137,7 +137,7 @@ def _show_counts(counts: Mapping[str, Counter[str]]) -> None:
     Console(highlight=False).print(table)
 
 
-def _show_samples(samples: list[Sample], questions: Mapping[str, QuestionLine], limit: int) -> None:
+def _show_samples(samples: list[Sample], questions: RecordedQuestions | None, limit: int) -> None:
     from rich.console import Console
     from rich.rule import Rule
     from rich.text import Text
@@ -147,7 +147,7 @@ def _show_samples(samples: list[Sample], questions: Mapping[str, QuestionLine], 
     console = Console(highlight=False)
     for sample in samples[:limit]:
         console.print(Rule(Text(f"{sample.phase}  {sample.key}", style="bold"), align="left"))
-        asked = questions.get(sample.question_id)
+        asked = questions and questions.of(sample.phase).get(sample.question_id)
         question = asked.text if asked else "(the run has not written its questions)"
         shown: list[tuple[str, str, str | None]] = [
             ("question", question, None),

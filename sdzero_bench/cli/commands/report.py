@@ -9,7 +9,9 @@ import typer
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that contains runs or packed records, at any depth.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Folders that contain runs or packed records, at any depth.")
+    ],
     format: Annotated[
         list[str] | None,
         typer.Option(help="md, csv, html, latex or json; several as `md,html` or by repeating the option. Default: md."),
@@ -26,12 +28,17 @@ def report(
         typer.Option("--experiments", help="Also include the paper's tables and figures that these runs are sufficient for."),
     ] = False,
     reference: Annotated[str | None, typer.Option(help="Row that differences are relative to. Default: base.")] = None,
+    margin: Annotated[
+        float, typer.Option(min=0.1, max=50, help="Points of avg@k within which two rows count as equivalent.")
+    ] = 2.0,
 ) -> None:
-    """Rank the methods of all finished runs below a folder, with intervals over questions and seeds, and their cost.
+    """Rank the methods of all finished runs below some folders, with intervals over questions and seeds, and their cost.
 
     Only runs with the same questions, budget, model, sampling, evaluation and
     optimiser are ranked together. The others get leaderboards of their own,
-    whose headings state the difference.
+    whose headings state the difference. Runs of an older major bench version
+    are listed and not ranked. Submissions that no maintainer has verified are
+    marked: they have the rank that they would have, and change no other.
 
     Examples:
 
@@ -40,6 +47,8 @@ def report(
     sdzero-bench report results/micro --out results/micro --format md,html,json
 
     sdzero-bench report runs --reference rft
+
+    sdzero-bench report results/micro results/submissions
     """
     from sdzero_bench.core.errors import unknown
     from sdzero_bench.report.leaderboard.report_files import FORMATS, Report
@@ -49,11 +58,11 @@ def report(
         if name not in FORMATS:
             raise unknown("format", name, FORMATS)
     formats = [known for name in names for known in FORMATS if known == name]
-    made = Report(folder, reference)
+    made = Report(folders, reference, margin / 100)
     if experiments:
         from sdzero_bench.report.reproduce.complete import complete
 
-        for section in complete(folder):
+        for section in complete(folders):
             name = section.experiment.name
             made.add(section.blocks, {f"{name}.{ending}": image for ending, image in section.images.items()})
     if out is None:

@@ -41,14 +41,25 @@ def sweep(
         str, typer.Option(help="Also train on these fractions of the training questions, such as `0.25,0.5`.")
     ] = "",
     tune: Annotated[
-        bool, typer.Option("--tune", help="First choose each method's settings by trials on the validation split.")
+        bool,
+        typer.Option(
+            "--tune",
+            help="First choose each method's settings by trials on the validation split: its learning rate, and up to three "
+            "options that its file declares. The trials' samples are recorded, and not charged.",
+        ),
     ] = False,
     grid: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=V1,V2", help="Values that --tune tries; several keys give their product. Default: the preset's grid."
+            metavar="KEY=V1,V2",
+            help="With --tune: try these values for every method, and not the methods' own search spaces; several keys give "
+            "their product.",
         ),
     ] = None,
+    trials: Annotated[
+        int,
+        typer.Option(min=2, help="With --tune: quasi-random trials of each method's search space, as many for every method."),
+    ] = 8,
     launcher: Annotated[
         Launcher,
         typer.Option(help="Where the runs are executed. ray and slurm need a shared --out, or --storage."),
@@ -95,6 +106,8 @@ def sweep(
 
     sdzero-bench sweep --methods rft,sdzero --parts 0.25,0.5
 
+    sdzero-bench sweep --methods rft,sdzero --tune --trials 8
+
     sdzero-bench sweep --methods rft,sdzero --tune --grid optimizer.learning_rate=1e-4,2e-4,4e-4
 
     sdzero-bench sweep --methods all --launcher ray --address auto --gpus 1 --out /shared/sweep
@@ -111,7 +124,7 @@ def sweep(
     from sdzero_bench.runs.sweep.launching import Place
     from sdzero_bench.runs.sweep.preflight import refuse_early
     from sdzero_bench.runs.sweep.scheduler import Scheduler
-    from sdzero_bench.runs.sweep.tuning import Tuning, grid_values
+    from sdzero_bench.runs.sweep.tuning import Tuning, own_spaces, shared_grid
 
     for text in assign or []:
         if (key := text.partition("=")[0].strip()) in ("seed", "preset"):
@@ -128,7 +141,8 @@ def sweep(
         file=config,
         assignments=with_sandbox(assign, allow_weaker_sandbox),
     )
-    tuning = Tuning(wanted, grid_values(grid or [], preset), out / "tuning") if tune else None
+    tried = shared_grid(grid) if grid else own_spaces(preset, trials)
+    tuning = Tuning(wanted, tried, out / "tuning") if tune else None
     place = Place(launcher, out, jobs, cpus, gpus, sharding, address, hours, partition, slurm or (), storage)
     refuse_early([*wanted.runs(out), *(tuning.runs if tuning else [])], place.ranks, sharding != "ddp")
     _prepare(out)
@@ -138,14 +152,14 @@ def sweep(
     scheduler = Scheduler(runs.start, SweepDisplay(at_once), lambda: RunFolder(out).disk_is_full, at_once)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # treat SIGTERM like Ctrl-C
     try:
-        trials = scheduler.run(tuning.runs) if tuning else []
+        tuned = scheduler.run(tuning.runs) if tuning else []
         entries = scheduler.run(wanted.runs(out, tuning.choose if tuning else None))
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise UserError("interrupted. Nothing is lost; the same command resumes") from None
     finally:
         runs.close()
-    if not _tell([*trials, *entries], out):
+    if not _tell([*tuned, *entries], out):
         raise SystemExit(1)
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sdzero_bench.records.discrepancy import Discrepancy
     from sdzero_bench.report.audit.audit import AuditReport
 
+    Findings = dict[str, list[Discrepancy]]
+    """By folder."""
+
 
 def validate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run, a packed record, or a folder that contains some.")],
@@ -35,7 +38,8 @@ def validate(
     Question fingerprints, journal digests, the ledger, the budget and all
     figures with their intervals are recomputed. A finding states the recorded
     and the recomputed value; findings are grouped by run. The exit code is 1 if
-    there are any. Unfinished runs are listed but not checked.
+    there are any. Unfinished runs are listed but not checked. Leaderboards and
+    the cards of submissions are checked against their records.
 
     Method, task, tokenizer and policies are used where they are at hand: the
     method must ask for exactly the recorded samples, and token ids must decode
@@ -59,72 +63,49 @@ def validate(
     sdzero-bench validate results --json > findings.json
     """
     from sdzero_bench.core.errors import UserError
+    from sdzero_bench.records.own_digests import digest_line
     from sdzero_bench.records.packing import run_folders
     from sdzero_bench.report.audit.check_leaderboard import check_leaderboard, leaderboards
+    from sdzero_bench.report.submissions.card import entries
+    from sdzero_bench.report.submissions.check_card import check_card
 
     folders = run_folders(folder)
     if not folders:
         raise UserError(f"there is no run or record below {str(folder)!r}")
     if digest:
-        _print_digest(folders)
+        print(digest_line(folders))
         return
-    reports = _one_by_one(folders, jobs, reverify, replay) if reverify or replay else _checked(folders, jobs)
+    reports = _checked(folders, jobs, reverify, replay)
     boards = {str(place): list(check_leaderboard(place)) for place in leaderboards(folder)}
-    count = sum(len(report.findings) for report in reports) + sum(map(len, boards.values()))
+    cards = {str(place): list(check_card(place)) for place in entries(folder)}
+    count = sum(len(report.findings) for report in reports) + sum(map(len, [*boards.values(), *cards.values()]))
     if as_json:
-        boards_as_dicts = {place: [finding.as_dict() for finding in findings] for place, findings in boards.items()}
-        document = {"findings": count, "records": [report.as_dict() for report in reports], "leaderboards": boards_as_dicts}
+        document = {
+            "findings": count,
+            "records": [report.as_dict() for report in reports],
+            "leaderboards": {place: [finding.as_dict() for finding in findings] for place, findings in boards.items()},
+            "submissions": {place: [finding.as_dict() for finding in findings] for place, findings in cards.items()},
+        }
         print(json.dumps(document, ensure_ascii=False))
     else:
-        _show(reports, boards, count)
+        _show(reports, boards, cards, count)
     raise SystemExit(1 if count else 0)
 
 
-def _print_digest(folders: list[Path]) -> None:
-    from sdzero_bench.core.errors import UserError
-    from sdzero_bench.records.own_digests import joint_digest, record_digest
-    from sdzero_bench.records.packing import is_finished
-
-    found = [record_digest(folder) for folder in folders if is_finished(folder)]
-    if not found:
-        raise UserError("no run is finished, so there is no record to make a digest of")
-    print(f"sha256:{joint_digest(found)} {len(set(found))} records")
-
-
-def _checked(folders: list[Path], jobs: int | None) -> list[AuditReport]:
+def _checked(folders: list[Path], jobs: int | None, reverify: bool, replay: int) -> list[AuditReport]:
     from sdzero_bench.core.progress import ProgressDisplay
+
+    if reverify or replay:
+        from sdzero_bench.report.audit.thorough import check_thoroughly
+
+        return check_thoroughly(folders, jobs, reverify, replay, ProgressDisplay())
     from sdzero_bench.report.audit.audit import check_records
 
     with ProgressDisplay().phase("validate", len(folders), unit="records") as bar:
         return check_records(folders, jobs or os.cpu_count() or 1, lambda report: bar.advance())
 
 
-def _one_by_one(folders: list[Path], jobs: int | None, reverify: bool, replay: int) -> list[AuditReport]:
-    """One record at a time: the parallel processes are the verifier's."""
-    from sdzero_bench.core.progress import ProgressDisplay
-    from sdzero_bench.report.audit.audit import compare_records, open_record
-    from sdzero_bench.report.audit.redraw import redraw
-    from sdzero_bench.report.audit.reverify import Reverifier
-
-    reports, display = [], ProgressDisplay()
-    with Reverifier(jobs) as reverifier:
-        for number, folder in enumerate(folders, start=1):
-            report, record = open_record(folder)
-            reports.append(report)
-            if record is not None and reverify:
-                with display.phase(f"verify {number} of {len(folders)}", report.samples) as bar:
-                    findings, notes = reverifier.check(record, bar.advance)
-                report.findings += findings
-                report.notes += notes
-            if record is not None and replay:
-                known = len(record.notes)
-                report.findings += redraw(record, replay)
-                report.notes += record.notes[known:]
-    compare_records(reports)
-    return reports
-
-
-def _show(reports: list[AuditReport], boards: dict[str, list[Discrepancy]], count: int) -> None:
+def _show(reports: list[AuditReport], boards: Findings, cards: Findings, count: int) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -138,13 +119,15 @@ def _show(reports: list[AuditReport], boards: dict[str, list[Discrepancy]], coun
                 console.print(f"  {finding}")
             for note in report.notes:
                 console.print(f"  note: {note}")
-    for place, findings in boards.items():
+    for place, findings in (*boards.items(), *cards.items()):
         for finding in findings:
             console.print(f"{place}: {finding}")
     what = f"{len(finished)} records, {sum(report.samples for report in finished):,} samples"
     if boards:
         what += f", {len(boards)} leaderboards"
-    broken = sum(bool(report.findings) for report in finished) + sum(map(bool, boards.values()))
+    if cards:
+        what += f", {len(cards)} submissions"
+    broken = sum(bool(report.findings) for report in finished) + sum(map(bool, [*boards.values(), *cards.values()]))
     console.print(
         f"{what}: {count} findings in {broken} of them" if count else f"{what}: every figure follows from its journal"
     )

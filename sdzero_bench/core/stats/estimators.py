@@ -9,6 +9,7 @@ from math import comb
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
@@ -59,7 +60,7 @@ class Estimate:
         return asdict(self)
 
 
-def mean_over_questions(values: Sequence[float], resamples: int = 2000, seed: int = 0) -> Estimate:
+def mean_over_questions(values: Sequence[float] | NDArray[np.float64], resamples: int = 2000, seed: int = 0) -> Estimate:
     """Mean and 95 % BCa bootstrap interval over questions, as a run records it in evaluation.json.
 
     It describes one policy: training seeds do not matter. `intervals.mean` of one seed gives the same. These figures are in

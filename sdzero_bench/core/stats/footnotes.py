@@ -1,8 +1,9 @@
-"""What every table has to say about its intervals and its significance, in one place."""
+"""What every table has to say about its intervals, its significance and its power, in one place."""
 
 from __future__ import annotations
 
-from sdzero_bench.core.stats.significance import SIGNIFICANT
+from sdzero_bench.core.stats.contrast import POWER
+from sdzero_bench.core.stats.significance import EXPLORATORY, SIGNIFICANT
 
 OVER_QUESTIONS = "Intervals: 95 %, BCa bootstrap over questions."
 """Of single policies, as a run records them."""
@@ -13,6 +14,33 @@ INTERVALS = (
 )
 
 
+EXPLORED = f"Exploratory: p < {EXPLORATORY:g}, not corrected for the number of comparisons."
+
+
 def rule(family: str) -> str:
-    """When a difference is decided; `family` names the comparisons that p-values are corrected over."""
-    return f"Holm-corrected p < {SIGNIFICANT:g} over {family}"
+    """When a difference is significant; `family` names the comparisons that p-values are corrected over."""
+    return f"Holm-corrected p < {SIGNIFICANT:g} over {family}, absent ones included"
+
+
+def equivalence(margin: float) -> str:
+    """What the reasons for an inconclusive difference mean."""
+    return (
+        f"equivalent: within {points(margin)} of each other by two one-sided tests, corrected alike; underpowered: neither "
+        f"different nor equivalent by these seeds and questions"
+    )
+
+
+def marks(family: str, margin: float) -> str:
+    """What is written behind a difference in a table."""
+    equivalent = f"= equivalent within {points(margin)} (two one-sided tests, corrected alike)"
+    return f"* significant ({rule(family)}); {equivalent}; no mark: underpowered."
+
+
+def power(least: float, median: float, most: float) -> str:
+    """From the minimal detectable differences of a family's comparisons."""
+    spread = f", from {100 * least:.1f} to {100 * most:.1f}" if most > least else ""
+    return f"Minimal detectable difference at {POWER:.0%} power: {100 * median:.1f} points (median of the comparisons{spread})."
+
+
+def points(margin: float) -> str:
+    return f"{100 * margin:g} points"

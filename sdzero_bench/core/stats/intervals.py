@@ -21,8 +21,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sdzero_bench.core.stats.contrast import contrast, sides
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.resampling import LEVEL, RESAMPLES, Values, bca, fingerprint, seed_draws, unit_draws
+from sdzero_bench.core.stats.resampling import DIGITS, LEVEL, RESAMPLES, Values, bca, fingerprint, seed_draws, unit_draws
 from sdzero_bench.core.stats.two_way import Scores, TwoWay
 
 
@@ -36,17 +37,20 @@ def mean(scores: Scores, share: bool = True, resamples: int = RESAMPLES) -> Esti
     return Estimate(*(min(max(v, 0.0), 1.0) for v in (found.mean, found.low, found.high))) if share else found
 
 
-def difference(before: Scores, after: Scores, resamples: int = RESAMPLES) -> Estimate:
-    """Mean of `after` - `before`, paired by question; the seeds of the two sides are independent.
+def difference(before: Scores, after: Scores, resamples: int = RESAMPLES, paired_seeds: bool = False) -> Estimate:
+    """Mean of `after` - `before`, paired by question; with `paired_seeds` by seed as well, else their seeds are independent.
 
-    Both answer the same questions in the same order. Swapping the sides mirrors the estimate exactly. Raises `ValueError` if
-    the numbers of questions differ.
+    Both answer the same questions in the same order. Swapping the sides mirrors the estimate exactly. With several paired
+    seeds the interval is Student's t, since a bootstrap of 3 or 5 differences covers too little. Raises `ValueError` if the
+    numbers of questions, or of paired seeds, differ.
     """
-    if before.shape[1] != after.shape[1]:
-        raise ValueError("a paired comparison needs the same questions on both sides")
     if fingerprint(before) > fingerprint(after):
-        return -difference(after, before, resamples)
-    return _over_questions_and_seeds([(-1.0, TwoWay(before)), (1.0, TwoWay(after))], resamples)
+        return -difference(after, before, resamples, paired_seeds)
+    if paired_seeds and len(before) > 1:
+        found = contrast(before, after, paired_seeds)
+        return Estimate(*(round(value, DIGITS) for value in (found.difference, *found.interval(LEVEL))))
+    first, second = sides(before, after)
+    return _over_questions_and_seeds([(-1.0, TwoWay(first)), (1.0, TwoWay(second))], resamples)
 
 
 def ratio(part: Scores, whole: Scores) -> Scores | None:

@@ -1,60 +1,66 @@
 """p-values, their correction for many comparisons, and the one rule by which every table decides a difference.
 
-The rule: a difference is decided if its p-value, Holm-corrected over all comparisons of its table, is below 0.05; its direction
-is then that of the difference. Otherwise it is inconclusive. It applies to ranks and groups of a leaderboard, to the rows of an
-experiment, to the paper's order and to its claims.
+The rule: a difference is significant if its p-value, Holm-corrected over the family of its comparison, is below 0.05; its
+direction is then that of the difference. Otherwise it is inconclusive, for one of two reasons: it is *equivalent*, if two
+one-sided tests, corrected alike, put it within a margin of 0; else the comparison is *underpowered*.
 
 Why p-values and not the printed intervals: an interval bounds one difference, and in a table of 24 claims one in twenty would
-be decided by chance. Holm's procedure bounds the chance of any such error in a table at 5 %, whatever the dependence between
-its comparisons. The family is the table because that is what a reader looks through for differences. A claim with a threshold
-("exceeds 10 points") is tested against that threshold. The tests are two-sided, since a claim may also be refuted.
+be decided by chance. Holm's procedure bounds the chance of any such error in a family at 5 %, whatever the dependence between
+its comparisons. A family is fixed before anything runs, and what was not run counts with p = 1: which other rows lie in a
+folder changes no verdict. Comparisons that are in no family, such as all pairs of a table, are exploratory: they are not
+corrected, and are called at p < 0.005 (Benjamin et al. 2018, "Redefine statistical significance").
+
+A claim with a threshold ("exceeds 10 points") is tested against that threshold. The tests are two-sided, since a claim may
+also be refuted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
+from sdzero_bench.core.stats.contrast import contrast
 from sdzero_bench.core.stats.resampling import Values
-from sdzero_bench.core.stats.two_way import Scores, TwoWay
+from sdzero_bench.core.stats.two_way import Scores
 
 SIGNIFICANT = 0.05
+EXPLORATORY = 0.005
+"""For comparisons that are not corrected."""
 
-Decision = Literal["higher", "lower", "inconclusive"]
+MARGIN = 0.02
+"""Differences of accuracy within it count as equivalent: 2 points."""
+
+Decision = Literal["higher", "lower", "equivalent", "underpowered", "inconclusive"]
+"""`inconclusive`, without a reason, is said of figures that no margin is defined for."""
+
+DECIDED: tuple[Decision, ...] = ("higher", "lower")
+
+UNDECIDED: dict[Decision, str] = {"equivalent": "equivalent", "underpowered": "inconclusive (underpowered)"}
+"""What a verdict says of a difference that is not significant; `inconclusive` is said as it is."""
 
 
-def decide(difference: float, p_holm: float, threshold: float = 0.0) -> Decision:
-    """Whether a difference is above or below `threshold`; `p_holm` is of the test against that threshold."""
-    if p_holm >= SIGNIFICANT:
+def decide(
+    difference: float, p: float, threshold: float = 0.0, p_equivalent: float | None = None, alpha: float = SIGNIFICANT
+) -> Decision:
+    """Whether a difference is above or below `threshold`, or else why not; both p-values are of tests against it.
+
+    They are corrected for their family, or `alpha` is `EXPLORATORY`. `p_equivalent` is None for a figure without a margin.
+    """
+    if p < alpha:
+        return "higher" if difference > threshold else "lower"
+    if p_equivalent is None:
         return "inconclusive"
-    return "higher" if difference > threshold else "lower"
+    return "equivalent" if p_equivalent < alpha else "underpowered"
 
 
-def p_value(before: Scores, after: Scores, threshold: float = 0.0) -> float:
+def p_value(before: Scores, after: Scores, threshold: float = 0.0, paired_seeds: bool = False) -> float:
     """Two-sided p-value of the paired difference of the means, `after` - `before`, against `threshold`.
 
-    Student's t with the standard error of the crossed random-effects model, questions, seeds of either side and residual, and
-    Satterthwaite's degrees of freedom (1946, "An approximate distribution of estimates of variance components"). With one seed
-    on each side it is the paired t test over questions. Identical scores give 1.
+    See `contrast`. With one seed on each side it is the paired t test over questions. Identical scores give 1.
     """
-    from scipy.stats import t
-
-    parts = [TwoWay(before), TwoWay(after)]
-    differences = parts[1].by_question - parts[0].by_question
-    questions, mean = len(differences), differences.mean() - threshold
-    if mean == 0 or questions == 1:
-        return 1.0
-    of_questions = differences.var(ddof=1) / questions
-    variance = of_questions + sum(part.seed_variance for part in parts)
-    if variance <= 1e-24 * mean**2:
-        return 0.0
-    uncertainty = of_questions**2 / (questions - 1)
-    for part in parts:
-        if part.seeds > 1:
-            uncertainty += (part.seeds_term**2 + part.residual_term**2 / (questions - 1)) / (part.seeds - 1)
-    return float(2 * t.sf(abs(mean) / np.sqrt(variance), variance**2 / uncertainty))
+    return contrast(before, after, paired_seeds).p_value(threshold)
 
 
 def independent_p_value(first: Values, second: Values, threshold: float = 0.0) -> float:
@@ -69,8 +75,29 @@ def independent_p_value(first: Values, second: Values, threshold: float = 0.0) -
     return float(ttest_ind(second - threshold, first, equal_var=False).pvalue)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for their number (Holm 1979, "A simple sequentially rejective multiple test procedure")."""
-    from statsmodels.stats.multitest import multipletests
+def holm(p_values: Sequence[float], absent: int = 0) -> list[float]:
+    """p-values corrected for their number (Holm 1979, "A simple sequentially rejective multiple test procedure").
 
-    return [float(p) for p in multipletests(p_values, method="holm")[1]] if len(p_values) else []
+    `absent` is the number of comparisons of the family that could not be made; they count as if their p-value were 1. The same
+    as statsmodels' `multipletests`, which collects garbage at every call: 0.1 s each.
+    """
+    corrected, least = [1.0] * len(p_values), 0.0
+    for rank, i in enumerate(np.argsort(p_values, kind="stable")):
+        least = min(1.0, max(least, (len(p_values) + absent - rank) * p_values[i]))
+        corrected[i] = least
+    return corrected
+
+
+def holm_in_family(p_values: Mapping[str, float], family: Collection[str]) -> dict[str, float]:
+    """By name, corrected over a family that is fixed in advance: `family` names its comparisons.
+
+    Those that were not made count with p = 1. A comparison of another name is corrected as if the family had it in addition
+    and no other one, so that it changes nothing about the rest.
+    """
+    members = {name: p for name, p in p_values.items() if name in family}
+    absent = len(set(family) - members.keys())
+    corrected = dict(zip(members, holm(list(members.values()), absent), strict=True))
+    for name, p in p_values.items():
+        if name not in members:
+            corrected[name] = holm([p, *members.values()], absent)[0]
+    return corrected

@@ -43,11 +43,15 @@ def task_manager(include_path: str | None) -> TaskManager:
         return TaskManager(include_path=include_path)
 
 
-def build(name: str, include_path: str | None, overrides: Settings) -> Loaded:
+class ComparesLikelihoods(UserError):
+    """A task of lm-eval generates no text."""
+
+
+def build(name: str, include_path: str | None, overrides: Settings, generates: bool = True) -> Loaded:
     """What `TaskManager.load` returns for a task, group or tag, with settings of its YAML overridden.
 
-    Raises `UserError` for a name that lm-eval does not know, for data that cannot be loaded, and for tasks that are not
-    supported: those that run model-written programs, and those that do not generate text.
+    Raises `UserError` for a name that lm-eval does not know, for data that cannot be loaded, for tasks that run model-written
+    programs, and `ComparesLikelihoods` for tasks that do not generate text, if it has to `generate`.
     """
     manager = task_manager(include_path)
     if name not in manager.all_tasks:
@@ -60,7 +64,7 @@ def build(name: str, include_path: str | None, overrides: Settings) -> Loaded:
         except Exception as error:  # the code of tasks and data loaders may raise anything
             raise UserError(_cannot_build(name, error)) from error
     for task in loaded["tasks"].values():
-        _require_usable(task)
+        _require_usable(task, generates)
     return loaded
 
 
@@ -132,14 +136,14 @@ def _load(manager: TaskManager, name: str, overrides: Settings) -> Loaded:
     return cast(Loaded, manager.load(built))
 
 
-def _require_usable(task: LmEvalTaskObject) -> None:
+def _require_usable(task: LmEvalTaskObject, generates: bool) -> None:
     if getattr(task, "UNSAFE_CODE", False):
         raise UserError(
             f"lm-eval's {task.task_name} runs model-written programs without a sandbox; use --harness evalplus, or --task "
             f"humaneval or mbpp, which run them in a sandbox"
         )
-    if task.OUTPUT_TYPE != "generate_until":
-        raise UserError(
+    if generates and task.OUTPUT_TYPE != "generate_until":
+        raise ComparesLikelihoods(
             f"lm-eval's {task.task_name} compares likelihoods of given answers ({task.OUTPUT_TYPE}) and generates no text; "
             f"evaluate with lm-eval itself: lm_eval run --model hf --model_args pretrained=DIR --tasks {task.task_name}"
         )

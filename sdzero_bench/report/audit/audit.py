@@ -13,12 +13,14 @@ from typing import Any
 
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.report.audit.audited_record import AuditedRecord, load, read_json
+from sdzero_bench.report.audit.check_curve import check_curve
 from sdzero_bench.report.audit.check_digests import check_digests
 from sdzero_bench.report.audit.check_figures import check_figures
 from sdzero_bench.report.audit.check_journals import check_journals, check_questions
 from sdzero_bench.report.audit.check_ledgers import check_ledger
 from sdzero_bench.report.audit.check_localisation import check_localisation
 from sdzero_bench.report.audit.check_method import check_method
+from sdzero_bench.report.audit.check_other_tasks import check_other_tasks
 from sdzero_bench.report.audit.check_settings import check_settings
 from sdzero_bench.report.audit.check_summary import check_summary
 from sdzero_bench.report.audit.check_texts import check_texts
@@ -30,6 +32,8 @@ CHECKS: tuple[Callable[[AuditedRecord], Iterator[Discrepancy]], ...] = (
     check_journals,
     check_ledger,
     check_figures,
+    check_curve,
+    check_other_tasks,
     check_localisation,
     check_settings,
     check_texts,

@@ -47,8 +47,8 @@ class AuditedRecord:
     ledger: Use | None = None
     evaluation: list[PolicyEvaluation] | None = None
     questions: dict[str, QuestionSet] | None = None
-    """By split, "train" and "test"; "test" are those that were measured on. Reading details that the record does not keep
-    raises `DetailsNotRecorded`."""
+    """As `measured_on` names them: "train"; "test", those that were measured on; "validation", of the learning curve, and
+    "on-TASK". Reading details that the record does not keep raises `DetailsNotRecorded`."""
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """The journal's lines, by phase, with their texts."""
     samples: dict[str, list[Sample]] = field(default_factory=dict)
@@ -168,7 +168,8 @@ def _read_questions(record: AuditedRecord) -> list[Discrepancy]:
         found = read_questions(record.folder, record.manifest)
         trains_nothing = not found.train and record.config is not None and record.config.questions.measure_only
         train = NO_QUESTIONS if trains_nothing else QuestionSet("train", tuple(map(_question, found.train)))
-        record.questions = {"train": train, "test": QuestionSet("test", tuple(map(_question, found.test)))}
+        others = {use: QuestionSet(use, tuple(map(_question, lines))) for use, lines in found.others.items()}
+        record.questions = {"train": train, "test": QuestionSet("test", tuple(map(_question, found.test))), **others}
     except UserError as error:
         return [Discrepancy(record.question_file, str(error))]
     return []

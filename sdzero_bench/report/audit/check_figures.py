@@ -13,6 +13,8 @@ from sdzero_bench.records.measured import PolicyFigures
 from sdzero_bench.records.part import as_json
 from sdzero_bench.records.record_files import EVALUATION_FILE, RESULT
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
+from sdzero_bench.report.audit.check_curve import curve_phases
+from sdzero_bench.report.audit.check_other_tasks import other_phases
 from sdzero_bench.runs import registry
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 
@@ -23,7 +25,7 @@ def check_figures(record: AuditedRecord) -> Iterator[Discrepancy]:
     if record.evaluation is None or record.config is None or record.questions is None:
         return
     labels = [entry.policy for entry in record.evaluation]
-    expected = {phase for label in labels for phase in _phases(label)}
+    expected = {phase for label in labels for phase in _phases(label)} | curve_phases(record) | other_phases(record)
     for phase in record.samples:
         if measures(phase) and phase not in expected:
             yield Discrepancy(EVALUATION_FILE, f"has no policy for {journal_file(phase)}")
@@ -127,7 +129,8 @@ def _check_result(record: AuditedRecord) -> Iterator[Discrepancy]:
     if record.manifest is not None:
         manifest = as_json(record.manifest)
         manifest["sandbox"] = manifest["sandbox"] and manifest["sandbox"]["name"]
-        for name in ("run_id", "supervision", "control", "tuning", "origin", "harness", "left_out_tests", "sandbox"):
+        of_the_run = ("bench_version", "run_id", "supervision", "control", "tuning", "origin")
+        for name in (*of_the_run, "harness", "left_out_tests", "sandbox"):
             yield from compare(RESULT, name, result[name], manifest[name], "manifest.json has")
     if record.config is not None:
         config = record.config

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sdzero_bench.core.question import normalised
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.discrepancy import Discrepancy, compare
-from sdzero_bench.records.ledger import measures
+from sdzero_bench.records.ledger import TEST, TRAIN, measured_on, measures, other_task
 from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.part import as_json
 from sdzero_bench.records.question_sets import file_name, find_question_set
@@ -32,7 +32,8 @@ def check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
             for name, questions in (("question_set", train), ("test_set", test)):
                 yield from compare(file, name, getattr(content, name), questions.fingerprint, f"{record.question_file} has")
     if record.manifest is not None and (files := record.manifest.question_files) is not None:
-        for questions, kept in ((train, files.train), (test, files.test)):
+        others = [(record.questions[use], name) for use, name in files.others.items()]
+        for questions, kept in ((train, files.train), (test, files.test), *others):
             if kept is not None and (again := _name_of_file(record, kept, questions.fingerprint)) != kept:
                 yield Discrepancy(record.question_file, "questions are not as the run wrote them", kept, again)
     texts = {normalised(q.text) for q in test}
@@ -80,8 +81,9 @@ def _check_samples(record: AuditedRecord, phase: str) -> Iterator[Discrepancy]:
     if twice := [key for key, count in Counter(s.key for s in samples).items() if count > 1]:
         yield Discrepancy(file, f"{len(twice)} samples occur more than once, such as {twice[0]}")
     if record.questions is not None:
-        split, what = ("test", "measured") if measures(phase) else ("train", "training")
-        ids = {q.id for q in record.questions[split]}
+        split = measured_on(phase)
+        what = {TRAIN: "training", TEST: "measured"}.get(split, split)
+        ids = {q.id for q in record.questions.get(split, ())}
         if strange_ids := sorted({s.question_id for s in samples} - ids):
             yield Discrepancy(
                 file,
@@ -89,7 +91,7 @@ def _check_samples(record: AuditedRecord, phase: str) -> Iterator[Discrepancy]:
                 f"{strange_ids[0]!r}",
             )
     if record.config is not None:
-        section, limit = _limit(record.config, phase)
+        section, limit = _limit(record, record.config, phase)
         if long := [s for s in samples if len(s.token_ids) > limit]:
             yield Discrepancy(
                 file,
@@ -104,10 +106,13 @@ def _check_samples(record: AuditedRecord, phase: str) -> Iterator[Discrepancy]:
             )
 
 
-def _limit(config: RunConfig, phase: str) -> tuple[str, int]:
+def _limit(record: AuditedRecord, config: RunConfig, phase: str) -> tuple[str, int]:
     """The setting that limits the samples of a phase, and its value."""
     if not measures(phase):
         return "sampling.max_new_tokens", config.sampling.max_new_tokens
     if phase.endswith(".revision") and config.evaluation.revision_tokens is not None:
         return "evaluation.revision_tokens", config.evaluation.of_revision
+    for other in (other for entry in record.evaluation or () for other in entry.other_tasks or ()):
+        if measured_on(phase) == other_task(other.task):
+            return f"max_new_tokens of {other.task}", other.max_new_tokens
     return "evaluation.max_new_tokens", config.evaluation.max_new_tokens

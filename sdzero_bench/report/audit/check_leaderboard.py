@@ -59,15 +59,18 @@ def _is_leaderboard(readme: Path) -> bool:
 
 
 def _made_again(folder: Path, recorded: Any) -> Report:
-    """With the reference that differences were taken to, which leaderboard.json tells; the others go by the default."""
+    """With the reference and the margin that leaderboard.json tells; the others go by the defaults."""
     from sdzero_bench.report.leaderboard.report_files import Report
 
     made = Report(folder)
     if isinstance(recorded, dict):
-        said = [table.get("reference") for board in recorded.get("boards", []) for table in board.get("tables", [])]
-        default = [table.reference for board in made.boards for table in board]
-        if chosen := [name for name, usual in zip(said, default, strict=False) if name != usual]:
-            return Report(folder, chosen[0])
+        told = [table for board in recorded.get("boards", []) for table in board.get("tables", [])]
+        usual = [table for board in made.boards for table in board]
+        said = [table.get("reference") for table in told]
+        chosen = [name for name, table in zip(said, usual, strict=False) if name != table.reference]
+        margins = [table["margin"] for table in told if isinstance(table.get("margin"), float)]
+        if chosen or (usual and margins and margins[0] != usual[0].margin):
+            return Report(folder, chosen[0] if chosen else None, margins[0] if margins else usual[0].margin)
     return made
 
 

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.question import QuestionSet
+from sdzero_bench.core.task import Task
+from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.journal import Sample
-from sdzero_bench.records.ledger import EVALUATION, measures
+from sdzero_bench.records.ledger import EVALUATION, TEST, VALIDATION, measures, other_task
 from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.recorded_journal import phases_in
 from sdzero_bench.report.audit.at_hand import (
@@ -27,7 +29,9 @@ from sdzero_bench.report.audit.at_hand import (
 )
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
 from sdzero_bench.report.audit.not_recorded import DetailsNotRecorded
-from sdzero_bench.report.audit.recorded_run import Asked, MissingSamples, RecordedRun, ask_to_measure
+from sdzero_bench.report.audit.recorded_run import Asked, MissingSamples, RecordedRun, ask_to_measure, ask_to_measure_more
+from sdzero_bench.runs.evaluation.curve_measuring import first, phases_of, samples_each
+from sdzero_bench.runs.evaluation.other_tasks import own_task
 from sdzero_bench.runs.method_source import source_digest
 from sdzero_bench.training.method import VERIFIER_REWARDS, Method
 
@@ -63,6 +67,7 @@ def check_method(record: AuditedRecord) -> Iterator[Discrepancy]:
     else:
         yield from found
     yield from _check_measuring(record, run)
+    yield from _check_measuring_more(record, run)
 
 
 def _is_another(record: AuditedRecord, method: Method) -> bool:
@@ -198,6 +203,38 @@ def _check_measuring(record: AuditedRecord, run: RecordedRun) -> Iterator[Discre
         for phase in phases:
             if phase not in record.unreadable:
                 yield from _compare(journal_file(phase), record.samples.get(phase, []), run.expected.draws[phase])
+
+
+def _check_measuring_more(record: AuditedRecord, run: RecordedRun) -> Iterator[Discrepancy]:
+    """Seeds, prompts and policies of the learning curve's own samples, and of those on other tasks."""
+    assert record.questions is not None
+    evaluated, each = {entry.policy for entry in record.evaluation or ()}, samples_each(run.config.evaluation)
+    asked: list[tuple[str, str, QuestionSet, int, Task]] = []
+    for point in record.result.curve.points if record.result is not None and record.result.curve is not None else ():
+        sets = (first(_whole(record, TEST), run.config.evaluation.of_curve), record.questions.get(VALIDATION))
+        for phase, questions in zip(phases_of(point.policy, point.policy in evaluated), sets, strict=True):
+            if questions is not None and phase not in {f"{EVALUATION}.{label}" for label in evaluated}:
+                asked.append((phase, point.checkpoint, questions, each, run.task))
+    others = [(entry, other) for entry in record.evaluation or () for other in entry.other_tasks or ()]
+    for entry, other in others:
+        on = other_task(other.task)
+        if other.samples_per_question and on in record.questions:
+            phase = f"{EVALUATION}.{entry.policy}.{on}"
+            try:
+                task = own_task(other.task)
+            except Exception as error:  # not installed, or a plug-in's own
+                record.notes.append(f"{journal_file(phase)} was not held against its task: {error}")
+                continue
+            if not isinstance(task, HarnessTask):  # its prompts need its data
+                asked.append((phase, entry.checkpoint, record.questions[on], other.samples_per_question, task))
+    for phase, policy, questions, count, task in asked:
+        try:
+            ask_to_measure_more(run, phase, policy, questions, count, task)
+        except DetailsNotRecorded as missing:
+            record.notes.append(f"prompts of {journal_file(phase)} were not held against its questions: {missing}")
+            continue
+        if phase not in record.unreadable:
+            yield from _compare(journal_file(phase), record.samples.get(phase, []), run.expected.draws[phase])
 
 
 def _compare(file: str, samples: list[Sample], asked: Mapping[str, Asked]) -> Iterator[Discrepancy]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 import yaml
+from pydantic import ValidationError
 
+from sdzero_bench.core.bench_version import BENCH_VERSION, in_order
 from sdzero_bench.core.question import normalised
+from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.questions.decontamination import RULE, words
 from sdzero_bench.records.discrepancy import Discrepancy, compare
@@ -26,6 +30,8 @@ def check_settings(record: AuditedRecord) -> Iterator[Discrepancy]:
     if record.config is None or record.manifest is None:
         return
     yield from _check_config_file(record)
+    if in_order(said := record.manifest.bench_version) > in_order(BENCH_VERSION):
+        yield Discrepancy(MANIFEST, f"bench_version: {said} is later than {BENCH_VERSION}, which is here; upgrade to check it")
     try:
         method = method_of(record.config)
         yield from compare(MANIFEST, "supervision", record.manifest.supervision, method.supervision, "the method has")
@@ -50,6 +56,8 @@ def _check_config_file(record: AuditedRecord) -> Iterator[Discrepancy]:
         yield Discrepancy(CONFIG, f"cannot be read ({error})")
         return
     if record.manifest is not None:
+        with contextlib.suppress(ValidationError, TypeError):  # settings that came after the run have their defaults
+            said = RunConfig(**said).model_dump(mode="json")
         yield from compare(CONFIG, "config", said, record.manifest.config.model_dump(mode="json"), "manifest.json has")
 
 

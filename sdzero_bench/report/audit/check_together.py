@@ -12,7 +12,7 @@ from pathlib import Path
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.records.journal import Sample
-from sdzero_bench.records.ledger import EVALUATION, measures
+from sdzero_bench.records.ledger import EVALUATION, TEST, measured_on, measures
 from sdzero_bench.records.record_files import MANIFEST, read_evaluation, read_ledger, read_manifest
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
 from sdzero_bench.report.audit.check_tuning import check_trial
@@ -43,7 +43,9 @@ class Traits:
 def traits(record: AuditedRecord) -> Traits:
     if record.config is None or record.manifest is None:
         return Traits()
-    drawn = {phase: _drawn(samples) for phase, samples in record.samples.items() if measures(phase)}
+    # The few samples of a learning curve or of another task may be the same by chance.
+    whole = [p for p in record.samples if measures(p) and measured_on(p) == TEST and not p.endswith(".curve")]
+    drawn = {phase: _drawn(record.samples[phase]) for phase in whole}
     return Traits(record.config.seed, record.manifest.run_id, drawn)
 
 

@@ -17,6 +17,7 @@ from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.task import Task
 from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.policies.chat import PolicyContexts
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import EVALUATION
@@ -230,6 +231,16 @@ def ask_to_measure(run: RecordedRun, label: str, policy: str, questions: Questio
     longer = SamplingParameters(settings.temperature, settings.top_p, settings.of_revision)
     run.ask_for(revision, policy, prompts, longer, settings.seed, f"{EVALUATION}.revision")
     return [phase, revision]
+
+
+def ask_to_measure_more(run: RecordedRun, phase: str, policy: str, questions: QuestionSet, each: int, task: Task) -> None:
+    """Have the samples of a measurement on other questions asked for, `each` samples to a question."""
+    settings = run.config.evaluation
+    contexts = PolicyContexts(run.tokenizer, task, ends=())
+    asked = [(question, tuple(contexts.prompt_ids(question))) for question in questions]
+    prompts = [Prompt(question, ids, str(i)) for question, ids in asked for i in range(each)]
+    parameters = SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
+    run.ask_for(phase, policy, prompts, parameters, settings.seed, EVALUATION)
 
 
 @lru_cache(maxsize=8)

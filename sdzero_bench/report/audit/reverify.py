@@ -11,10 +11,11 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.records.journal import Sample
-from sdzero_bench.records.ledger import measures
+from sdzero_bench.records.ledger import measured_on, other_task
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
 from sdzero_bench.report.audit.not_recorded import DetailsNotRecorded
 from sdzero_bench.runs.config import make_task
+from sdzero_bench.runs.evaluation.other_tasks import names_of
 from sdzero_bench.verifiers.equip import equip
 from sdzero_bench.verifiers.pool import VerifierPool
 
@@ -38,14 +39,22 @@ class Reverifier:
         """
         if record.config is None or record.questions is None:
             return [], ["not verified again: fix the config and the questions first"]
-        try:
-            pool = self._pool(record.config)
-        except Exception as error:  # a task that is not installed, or a plug-in's own
-            return [], [f"not verified again: {error}"]
+        config = record.config
         findings: list[Discrepancy] = []
         notes: list[str] = []
-        for phase, samples in record.samples.items():
-            questions = {q.id: q for q in record.questions["test" if measures(phase) else "train"]}
+        tasks = {other_task(name): {"name": name} for name in names_of(config)}
+        order = [config.task, *tasks.values()]  # a pool is of one task
+
+        def task_of(phase: str) -> dict[str, Any]:
+            return tasks.get(measured_on(phase), config.task)
+
+        for phase, samples in sorted(record.samples.items(), key=lambda item: order.index(task_of(item[0]))):
+            try:
+                pool = self._pool(config.model_copy(update={"task": task_of(phase)}))
+            except Exception as error:  # a task that is not installed, or a plug-in's own
+                notes.append(f"{journal_file(phase)}: not verified again: {error}")
+                continue
+            questions = {q.id: q for q in record.questions.get(measured_on(phase), ())}
             known = [sample for sample in samples if sample.question_id in questions]
             try:
                 outcomes = _outcomes(known, questions, pool, advance)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.footnotes import rule
 from sdzero_bench.core.stats.intervals import mean
+from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.core.text import with_interval
 from sdzero_bench.records.measured import Figure
@@ -23,6 +23,7 @@ Value = Estimate | float | None
 ColumnName = Literal[
     "avg",
     "over",
+    "over_base",
     "pass",
     "maj",
     "tokens",
@@ -31,6 +32,7 @@ ColumnName = Literal[
     "correction",
     "broken",
     "samples",
+    "share",
     "generated",
     "trained",
     "hours",
@@ -44,12 +46,15 @@ class Beside:
     """What the rows of a table are compared with."""
 
     reference: str | None = None
-    family: str = ""
-    """In words, the comparisons that p-values are corrected over."""
     pairs: Mapping[str, Pair] = field(default_factory=dict)
     """`row` - `reference`, by the row's label."""
+    base_label: str | None = None
+    over_base: Mapping[str, Pair] = field(default_factory=dict)
+    """`row` - base, by the row's label."""
     base: float | None = None
     """avg@k of the base, if it was measured."""
+    margin: float = MARGIN
+    """Differences of avg@k within it count as equivalent."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,6 @@ class Column:
     form: str = ",.0f"
     """Format of a value without an interval."""
     note: str = ""
-    """May hold the `{reference}` and the `{family}`."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +88,13 @@ def shown(name: ColumnName, rows: Sequence[Row], beside: Beside) -> Shown:
     units = {row.label: cost(row, 0.0, None).unit for row in rows} if "{device}" in column.heading else {}
     device = " or ".join(dict.fromkeys(units.values()))
     n, k = (rows[0].entries[0].samples_per_question, rows[0].entries[0].k) if rows else (0, 0)
-    heading = column.heading.format(n=n, k=k, reference=beside.reference, device=device)
+    heading = column.heading.format(n=n, k=k, reference=beside.reference, base=beside.base_label, device=device)
     cells = {label: _text(column, value) for label, value in values.items()}
     if len(set(units.values())) > 1:
         cells = {label: text if text == DASH else f"{text} {units[label]}" for label, text in cells.items()}
-    if name == "over":
-        cells = {n: text + ("*" if n in beside.pairs and beside.pairs[n].significant else "") for n, text in cells.items()}
-    return Shown(heading, values, column.note.format(reference=beside.reference, family=beside.family), cells)
+    if pairs := {"over": beside.pairs, "over_base": beside.over_base}.get(name):
+        cells = {label: text + (pairs[label].mark if label in pairs else "") for label, text in cells.items()}
+    return Shown(heading, values, column.note, cells)
 
 
 def _text(column: Column, value: Value) -> str:
@@ -115,6 +119,16 @@ def _over(row: Row, beside: Beside) -> Value:
     return pair.difference if pair else None
 
 
+def _over_base(row: Row, beside: Beside) -> Value:
+    pair = beside.over_base.get(row.label)
+    return pair.difference if pair else None
+
+
+def _share(row: Row, _: Beside) -> Value:
+    """Per cent of the sample budget."""
+    return None if row.is_base else 100 * samples_drawn(row) / row.runs[0].result.budget.samples
+
+
 def _charged(value: Callable[[Cost], float]) -> Callable[[Row, Beside], Value]:
     """Of training; unknown for a policy on the way, since the ledger is of the whole run."""
     return lambda row, _: value(cost(row, 0.0, None)) if row.policy in (BASE, FINAL) else None
@@ -122,7 +136,8 @@ def _charged(value: Callable[[Cost], float]) -> Callable[[Row, Beside], Value]:
 
 COLUMNS: dict[ColumnName, Column] = {
     "avg": Column("avg@{n} (%)", lambda row, _: figure(row, "avg"), 100),
-    "over": Column("Δ vs {reference} (pts)", _over, 100, note="Δ vs {reference}: * marks " + rule("{family}") + "."),
+    "over": Column("Δ vs {reference} (pts)", _over, 100),
+    "over_base": Column("Δ vs {base} (pts)", _over_base, 100),
     "pass": Column("pass@{k} (%)", lambda row, _: figure(row, "pass"), 100),
     "maj": Column("maj@{n} (%)", lambda row, _: figure(row, "maj"), 100),
     "tokens": Column("response tokens", lambda row, _: figure(row, "tokens")),
@@ -143,6 +158,7 @@ COLUMNS: dict[ColumnName, Column] = {
         note="right→wrong: share of correct first responses whose revision is incorrect.",
     ),
     "samples": Column("samples", lambda row, _: samples_drawn(row)),
+    "share": Column("budget used (%)", _share, form=".0f", note="budget used: share of the sample budget that was drawn."),
     "generated": Column("generated tokens", _charged(lambda cost: cost.generated_tokens)),
     "trained": Column(
         "trained tokens",

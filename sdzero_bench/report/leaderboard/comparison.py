@@ -10,9 +10,10 @@ import numpy as np
 
 from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError, unknown
+from sdzero_bench.core.stats.contrast import contrast
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import difference, mean
-from sdzero_bench.core.stats.significance import p_value
+from sdzero_bench.core.stats.significance import MARGIN, SIGNIFICANT, Decision, decide
 from sdzero_bench.records.measured import PolicyEvaluation
 from sdzero_bench.records.part import as_json
 from sdzero_bench.records.question_sets import read_questions
@@ -56,11 +57,19 @@ class Comparison:
     after: Side
     difference: Estimate
     p: float
+    p_equivalent: float
+    """Of equivalence within `MARGIN`."""
+    detectable: float | None
+    """The smallest true difference that is found with 80 % power, at this standard error."""
     questions: int
     warnings: tuple[str, ...]
     gained: tuple[Change, ...]
     """From incorrect to correct, the largest change first."""
     lost: tuple[Change, ...]
+
+    @property
+    def decision(self) -> Decision:
+        return decide(self.difference.mean, self.p, p_equivalent=self.p_equivalent)
 
     def as_dict(self) -> dict[str, Any]:
         sides = {
@@ -69,7 +78,8 @@ class Comparison:
         }
         changes = {"gained": [asdict(c) for c in self.gained], "lost": [asdict(c) for c in self.lost]}
         figures = {"difference": self.difference.as_dict(), "p": self.p, "questions": self.questions}
-        return {**sides, **figures, "warnings": list(self.warnings), **changes}
+        more = {"p_equivalent": self.p_equivalent, "detectable": self.detectable, "decision": self.decision}
+        return {**sides, **figures, **more, "warnings": list(self.warnings), **changes}
 
 
 def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None) -> Comparison:
@@ -89,11 +99,14 @@ def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None)
     first, second = (np.array([row]) for row in rows)
     sides = [Side(r, e.policy, mean(s)) for r, e, s in zip((before, after), entries, (first, second), strict=True)]
     gained, lost = _changes(sides[0], sides[1], list(entries[0].per_question.avg), rows)
+    found = contrast(first, second)
     return Comparison(
         before=sides[0],
         after=sides[1],
         difference=difference(first, second),
-        p=p_value(first, second),
+        p=found.p_value(),
+        p_equivalent=found.p_equivalent(MARGIN),
+        detectable=found.detectable(SIGNIFICANT),
         questions=len(rows[0]),
         warnings=tuple(_warnings(before, after)),
         gained=gained,
@@ -102,6 +115,9 @@ def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None)
 
 
 def _require_measured_alike(before: RunRecord, after: RunRecord) -> None:
+    if before.major != after.major:
+        versions = f"{before.manifest.bench_version} and {after.manifest.bench_version}"
+        raise UserError(f"the runs were made under bench versions {versions}; those of two major versions do not compare")
     if before.manifest.test_set != after.manifest.test_set:
         sets = f"{before.manifest.test_set} and {after.manifest.test_set}"
         raise UserError(f"the runs answered different test questions (test sets {sets}); only equal ones can be compared")

@@ -1,7 +1,8 @@
 """Under which conditions a run was made: runs stand in one table only where these are the same.
 
 A condition is a dotted name and its value, such as `optimizer.learning_rate`. What does not decide a figure is left out:
-devices, whether revision or localisation was measured too, whether the base was measured in the same run.
+devices, whether revision, localisation, a learning curve or other tasks were measured too, whether the base was measured in the
+same run.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ NOT_CONDITIONS = {
     "evaluation.base",
     "evaluation.intermediate",
     "evaluation.localise",
+    "evaluation.curve_questions",
+    "evaluation.curve_at",
+    "evaluation.curve_samples",
+    "evaluation.curve_keep",
+    "evaluation.forgetting",
+    "evaluation.forgetting_questions",
+    "evaluation.forgetting_samples",
+    "evaluation.kl",
     "model.device",
 }
 
@@ -52,7 +61,14 @@ def conditions(run: RunRecord) -> Conditions:
     flat |= {f"own learning rate ({run.method})": value for value in own.values()}
     if sandbox := run.result.sandbox:
         flat["sandbox"] = sandbox
-    return {**flat, "tuning": flatten(run.tuning.grid) if run.tuning else None}
+    return {**flat, "tuning": _tuning(run)}
+
+
+def _tuning(run: RunRecord) -> Any:
+    """What was tried: a grid that all methods share, or the number of trials of each method's own search space."""
+    if run.tuning is None:
+        return None
+    return flatten(run.tuning.grid) if run.tuning.space is None else len(run.tuning.trials)
 
 
 def options(run: RunRecord) -> Conditions:
@@ -88,7 +104,17 @@ def differing(all_of: Sequence[Conditions]) -> list[str]:
 
 def in_words(found: Conditions, names: Iterable[str]) -> str:
     """`sampling temperature 0.7, tuned over optimizer.learning_rate`."""
-    return ", ".join(f"{_said(name)} {value_in_words(found.get(name))}" for name in names)
+    return ", ".join(_tuned(found[name]) if name == "tuning" else _setting(found, name) for name in names)
+
+
+def _setting(found: Conditions, name: str) -> str:
+    return f"{_said(name)} {value_in_words(found.get(name))}"
+
+
+def _tuned(tried: Any) -> str:
+    if tried is None:
+        return "default settings"
+    return f"tuned, {tried} trials per method" if isinstance(tried, int) else f"tuned {value_in_words(tried)}"
 
 
 def value_in_words(value: Any) -> str:

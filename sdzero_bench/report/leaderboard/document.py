@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sdzero_bench.core.text import percent, with_interval
+from sdzero_bench.report.leaderboard import forgetting, selection
 from sdzero_bench.report.leaderboard import leaderboard_notes as words
 from sdzero_bench.report.leaderboard.columns import ColumnName, shown
+from sdzero_bench.report.leaderboard.commit_marks import marked
 from sdzero_bench.report.leaderboard.conditions import differing, in_words
+from sdzero_bench.report.leaderboard.curve_views import CURVES, NOTES
 from sdzero_bench.report.leaderboard.grouping import Collection, Group
 from sdzero_bench.report.leaderboard.leaderboard import Standing, TaskTable, overall
 from sdzero_bench.report.rendering.blocks import DASH, Bars, Block, Figure, Heading, Notes, RecordLink, Table
 
 Board = Sequence[TaskTable]
+
+AS_WELL: tuple[ColumnName, ...] = ("pass", "maj", "tokens")
+"""Columns of a leaderboard beside avg@k and its differences."""
 
 EFFICIENCY = "efficiency"
 """Name of the figure that efficiency.py draws."""
@@ -29,6 +35,9 @@ def document(collection: Collection, boards: Sequence[Board]) -> list[Block]:
     if boards:
         figure = Figure(EFFICIENCY, "avg@k against training samples drawn")
         blocks += [Heading(2, "Sample efficiency"), figure, Notes(words.of_the_curve())]
+    if any(table.curves for board in boards for table in board):
+        views = Figure(CURVES, "avg@k against samples, generated tokens, FLOPs and hours")
+        blocks += [Heading(2, "Learning curves"), views, Notes(NOTES)]
     if lines := words.of_the_runs(collection):
         blocks += [Heading(2, "Not ranked, and warnings"), Notes(lines)]
     return blocks
@@ -63,13 +72,15 @@ def _board(board: Board, boards: Sequence[Board]) -> Iterator[Block]:
         if len(board) > 1:
             yield Heading(3, table.group.task)
         yield _standings(table)
-        yield Notes(words.of_the_table(table))
+        yield Notes([*words.of_the_table(table), *(column.note for column in forgetting.columns(table.rows))])
         if table.pairs:
             yield Heading(4, "Differences between all pairs of methods")
             yield _pairs(table)
+            yield Notes(words.of_the_pairs(table))
         yield Heading(4, "Cost of training")
         yield _costs(table)
         yield Notes(words.of_the_costs(table))
+        yield from selection.blocks(table)
         if table.parts:
             yield Heading(4, "avg@k (%) by part of the training questions")
             yield _parts(table)
@@ -88,14 +99,19 @@ def _overview(board: Board) -> Table:
 
 
 def _standings(table: TaskTable) -> Table:
-    names: tuple[ColumnName, ...] = ("avg", "over", "pass", "maj", "tokens")
-    columns = [shown(name, table.rows, table.beside) for name in names if table.reference or name != "over"]
+    names: list[ColumnName] = ["avg"]
+    if table.reference:
+        names.append("over")
+    if table.base and table.base != table.reference:
+        names.append("over_base")
+    columns = [shown(name, table.rows, table.beside) for name in (*names, *AS_WELL)] + forgetting.columns(table.rows)
+    labels = marked(table)
     headings = ["rank", "group", "method", *(column.heading for column in columns), "seeds", "supervision"]
     rows = [
         [
-            "control" if s.rank is None else str(s.rank),
+            words.rank(s),
             s.group,
-            s.label,
+            labels[s.label],
             *(column.cells[s.label] for column in columns),
             str(len(s.row.runs)),
             s.supervision,
@@ -109,18 +125,19 @@ def _pairs(table: TaskTable) -> Table:
     rows = [
         [
             f"{pair.after} - {pair.before}",
-            with_interval(pair.difference.mean, pair.difference.interval) + ("*" if pair.significant else ""),
-            words.probability(pair.p_holm),
+            with_interval(pair.difference.mean, pair.difference.interval) + pair.mark,
             words.probability(pair.p),
+            words.probability(pair.p_equivalent),
+            pair.seeds,
         ]
         for pair in reversed(table.pairs)
     ]
     bars = Bars([1], mark=0.0, marked="no difference")
-    return Table(["pair", "difference (pts)", "p (Holm)", "p (raw)"], rows, bars=bars)
+    return Table(["pair", "difference (pts)", "p", "p of equivalence", "seeds"], rows, bars=bars)
 
 
 def _costs(table: TaskTable) -> Table:
-    names: list[ColumnName] = ["samples", "generated", "trained", "hours", "gain"]
+    names: list[ColumnName] = ["samples", "share", "generated", "trained", "hours", "gain"]
     if any(standing.cost.tuning_samples for standing in table.standings):
         names.append("tuning")
     columns = [shown(name, table.rows, table.beside) for name in names]

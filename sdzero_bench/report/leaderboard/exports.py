@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.report.leaderboard import evaluations
+from sdzero_bench.report.leaderboard import evaluations, forgetting, selection, submission_notes
 from sdzero_bench.report.leaderboard.document import Board, heading
 from sdzero_bench.report.leaderboard.efficiency import curve
 from sdzero_bench.report.leaderboard.grouping import Collection
@@ -35,9 +35,16 @@ def as_data(collection: Collection, boards: Sequence[Board]) -> dict[str, Any]:
             "unfinished": [{"run_id": run.run_id, "state": run.state} for run in collection.unfinished],
             "repeated": [{"counted": kept.run_id, "again": again.run_id} for kept, again in collection.repeated],
             "validation": [run.run_id for run in collection.trials],
+            **_outdated(collection),
         },
         **({"evaluations": measured} if measured else {}),
     }
+
+
+def _outdated(collection: Collection) -> dict[str, Any]:
+    """Only where there are some: boards from before there was a version do not mention them."""
+    runs = [{"run_id": run.run_id, "bench_version": run.manifest.bench_version} for run in collection.outdated]
+    return {"outdated": runs} if runs else {}
 
 
 def as_csv(collection: Collection, boards: Sequence[Board]) -> dict[str, str]:
@@ -62,12 +69,15 @@ def _table(table: TaskTable) -> dict[str, Any]:
         "task": table.group.task,
         "conditions": table.group.conditions,
         "reference": table.reference,
+        "margin": table.margin,
         "methods": [_standing(table, standing) for standing in table.standings],
-        "pairs": [asdict(pair) for pair in table.pairs],
+        "pairs": [_pair(pair) for pair in table.pairs],
         "parts": [
             {"questions": p.questions, "samples": p.samples, "avg": {label: e.as_dict() for label, e in p.avg.items()}}
             for p in table.parts
         ],
+        **selection.as_data(table),
+        **forgetting.as_data(table.rows),
     }
 
 
@@ -80,7 +90,8 @@ def _standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
         "method": standing.label,
         "policy": standing.row.policy,
         "avg": standing.avg.as_dict(),
-        "over_reference": asdict(standing.over_reference) if standing.over_reference else None,
+        "over_reference": _pair(standing.over_reference),
+        "over_base": _pair(standing.over_base),
         "pass": standing.best.as_dict(),
         "maj": standing.majority.as_dict() if standing.majority else None,
         "tokens": standing.tokens.as_dict(),
@@ -89,8 +100,13 @@ def _standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
         "runs": [{"run_id": run.run_id, "seed": run.seed, "avg": avg} for run, avg in runs],
         "tuned": tuning.chosen if tuning else None,
         "cost": asdict(standing.cost),
+        **submission_notes.as_data(standing),
         "curve": [asdict(point) for point in curve(table, standing.label)],
     }
+
+
+def _pair(pair: Pair | None) -> dict[str, Any] | None:
+    return {**asdict(pair), "decision": pair.decision} if pair else None
 
 
 def _flat_standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
@@ -103,6 +119,7 @@ def _flat_standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
         if name == "avg":
             flat |= {"reference": table.reference, **_flat("difference", pair.difference if pair else None)}
             flat |= {"p": pair.p if pair else None, "p_holm": pair.p_holm if pair else None}
+            flat |= {"decision": pair.decision if pair else None}
     seeds = " ".join(str(run.seed) for run in standing.row.runs)
     c = table.group.conditions
     sets = {"question_set": c["question set"], "test_set": c["test set"]}
@@ -111,7 +128,8 @@ def _flat_standing(table: TaskTable, standing: Standing) -> dict[str, Any]:
 
 def _flat_pair(pair: Pair) -> dict[str, Any]:
     sides = {"before": pair.before, "after": pair.after}
-    return sides | _flat("difference", pair.difference) | {"p": pair.p, "p_holm": pair.p_holm}
+    figures = {"p": pair.p, "p_equivalent": pair.p_equivalent, "decision": pair.decision, "seeds": pair.seeds}
+    return sides | _flat("difference", pair.difference) | figures
 
 
 def _flat(name: str, figure: Estimate | None) -> dict[str, float | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -28,6 +28,7 @@ from sdzero_bench.report.leaderboard.conditions import (
     value_in_words,
 )
 from sdzero_bench.report.leaderboard.revisions import Revisions, revisions
+from sdzero_bench.report.submissions.card import Submission, submission_of
 
 BASE_LABEL = "base"
 
@@ -48,6 +49,15 @@ class Row:
     def is_control(self) -> bool:
         """Whether it stands below the line: compared with the reference, and not ranked."""
         return any(run.result.control for run in self.runs)
+
+    @property
+    def submission(self) -> Submission | None:
+        """The entry that the row is of, if somebody has submitted it."""
+        return submission_of(self.runs[0].folder)
+
+    @property
+    def is_ranked(self) -> bool:
+        return not self.is_control and (self.submission is None or self.submission.is_verified)
 
     @property
     def entries(self) -> list[PolicyEvaluation]:
@@ -111,6 +121,8 @@ class Collection:
     """Runs on validation questions, by which settings were chosen, beside runs on test questions."""
     repeated: tuple[tuple[RunRecord, RunRecord], ...]
     """The same run found twice: the one that counts and the one that does not."""
+    outdated: tuple[RunRecord, ...] = ()
+    """Of another major bench version than the newest among the runs that were measured alike."""
     evaluations: tuple[RunRecord, ...] = ()
     """Policies that were measured by themselves."""
 
@@ -125,17 +137,33 @@ def collect(records: Sequence[RunRecord]) -> Collection:
     trials = [run for run in finished if run.config.evaluation.split == "validation"]
     if len(trials) == len(finished):
         trials = []
-    runs, repeated = _distinct([run for run in finished if run not in trials])
+    current, outdated = _of_newest_version([run for run in finished if run not in trials])
+    runs, repeated = _distinct(current)
     groups = _groups(runs)
     unfinished = tuple(run for run in records if not run.finished)
-    return Collection(_boards(_with_parts(groups)), unfinished, tuple(trials), repeated, evaluations)
+    return Collection(_boards(_with_parts(groups)), unfinished, tuple(trials), repeated, outdated, evaluations)
+
+
+def _of_newest_version(runs: list[RunRecord]) -> tuple[list[RunRecord], tuple[RunRecord, ...]]:
+    """Of runs that were measured alike, those of the newest major version, which are ranked; and all others.
+
+    What others submit does not decide which version that is, unless there is nothing else.
+    """
+    alike: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in runs:
+        alike[measured_alike(conditions(run))].append(run)
+    outdated = []
+    for members in alike.values():
+        newest = max(run.major for run in [r for r in members if _submitted_as(r) is None] or members)
+        outdated += [run for run in members if run.major != newest]
+    return [run for run in runs if run not in outdated], tuple(outdated)
 
 
 def _distinct(runs: list[RunRecord]) -> tuple[list[RunRecord], tuple[tuple[RunRecord, RunRecord], ...]]:
     known: dict[str, RunRecord] = {}
     repeated = []
     for run in runs:
-        identity = json.dumps([key(conditions(run)), _variant(run), run.seed])
+        identity = json.dumps([key(conditions(run)), _variant(run), run.seed, _submitted_as(run)])
         if identity in known:
             repeated.append((known[identity], run))
         else:
@@ -148,7 +176,11 @@ def _groups(runs: list[RunRecord]) -> list[Group]:
 
     It draws nothing and trains on nothing, so that questions, budget and optimiser mean nothing to it.
     """
-    labels = _labels(runs)
+    # Each submission by itself, so that none decides what another row is called.
+    by_entry: dict[str | None, list[RunRecord]] = defaultdict(list)
+    for run in runs:
+        by_entry[_submitted_as(run)].append(run)
+    labels = {entry: _labels(members) for entry, members in by_entry.items()}
     found = {key(c): c for run in runs if not run.is_base for c in [conditions(run)]}
     by_key: dict[str, list[RunRecord]] = defaultdict(list)
     for run in runs:
@@ -163,10 +195,11 @@ def _groups(runs: list[RunRecord]) -> list[Group]:
     return [Group(found[k], _rows(members, labels)) for k, members in by_key.items()]
 
 
-def _rows(runs: list[RunRecord], labels: dict[str, str]) -> tuple[Row, ...]:
+def _rows(runs: list[RunRecord], labels: Mapping[str | None, dict[str, str]]) -> tuple[Row, ...]:
     by_label: dict[str, list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.seed):
-        by_label[labels[_variant(run)]].append(run)
+        entry = _submitted_as(run)
+        by_label[labels[entry][_variant(run)] + (f" [{entry}]" if entry else "")].append(run)
     rows = [Row(label, BASE if members[0].is_base else FINAL, tuple(members)) for label, members in sorted(by_label.items())]
     for row in rows:
         for run in row.runs:
@@ -175,8 +208,15 @@ def _rows(runs: list[RunRecord], labels: dict[str, str]) -> tuple[Row, ...]:
     measured = [run for run in runs if run.entry(BASE) is not None]
     if measured and not any(row.is_base for row in rows):
         # Every run measured the same base on the same random numbers: one of them will do.
-        rows.insert(0, Row(BASE_LABEL, BASE, (min(measured, key=lambda run: str(run.folder)),)))
+        first = min(measured, key=lambda run: (_submitted_as(run) is not None, str(run.folder)))
+        rows.insert(0, Row(BASE_LABEL, BASE, (first,)))
     return tuple(rows)
+
+
+def _submitted_as(run: RunRecord) -> str | None:
+    """The name of the entry that a run belongs to; None for a run of nobody's entry."""
+    submission = submission_of(run.folder)
+    return submission.card.name if submission else None
 
 
 def _labels(runs: Sequence[RunRecord]) -> dict[str, str]:

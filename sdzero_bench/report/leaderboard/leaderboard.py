@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import mean
 from sdzero_bench.core.stats.letters import letters
+from sdzero_bench.core.stats.significance import MARGIN
+from sdzero_bench.report.leaderboard import families
 from sdzero_bench.report.leaderboard.columns import Beside, figure
 from sdzero_bench.report.leaderboard.costs import Cost, cost
+from sdzero_bench.report.leaderboard.curves_of_rows import CurvesOfTable, curves_of
 from sdzero_bench.report.leaderboard.grouping import BASE_LABEL, Group, Row
-from sdzero_bench.report.leaderboard.pairs import Pair, all_pairs, compared, towards
-
-FAMILY = "all pairs of this table"
-"""What p-values are corrected over."""
+from sdzero_bench.report.leaderboard.pairs import Pair, against, exploratory
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,11 @@ class Standing:
 
     row: Row
     rank: int | None
-    """1 + the number of rows that are significantly better; None for a control, which takes part in no ranking."""
+    """1 + the number of rows that are better in an exploratory comparison; None for a control or an unverified submission."""
+    place: int | None
+    """The rank that an unverified submission would have; that of no other row counts it."""
     group: str
-    """Letters of a compact letter display: rows that share one do not differ significantly. A control has none."""
+    """Letters of a compact letter display: rows that share one do not differ in exploratory comparisons. A control has none."""
     avg: Estimate
     best: Estimate
     """pass@k."""
@@ -35,6 +38,7 @@ class Standing:
     """maj@k; None where there are no answers to vote on."""
     tokens: Estimate
     over_reference: Pair | None
+    over_base: Pair | None
     unverified: int
     """Samples that failed to verify; they count neither as correct nor as incorrect."""
     cost: Cost
@@ -69,8 +73,13 @@ class TaskTable:
     group: Group
     standings: tuple[Standing, ...]
     pairs: tuple[Pair, ...]
+    """All pairs of ranked rows, which are exploratory."""
     parts: tuple[PartFigures, ...]
     reference: str | None
+    base: str | None
+    """The label of the base's row, if it was measured."""
+    margin: float
+    """Differences within it count as equivalent."""
 
     @property
     def rows(self) -> list[Row]:
@@ -88,52 +97,57 @@ class TaskTable:
     def beside(self) -> Beside:
         """What the columns of the table compare rows with."""
         pairs = {s.label: s.over_reference for s in self.standings if s.over_reference}
+        over_base = {s.label: s.over_base for s in self.standings if s.over_base}
         base = next((s.avg.mean for s in self.standings if s.row.is_base), None)
-        return Beside(self.reference, FAMILY, pairs, base)
+        return Beside(self.reference, pairs, self.base, over_base, base, self.margin)
+
+    @cached_property
+    def curves(self) -> CurvesOfTable | None:
+        """The learning curves of its rows, if they have any."""
+        return curves_of(self.rows)
 
     def standing(self, label: str) -> Standing | None:
         return next((standing for standing in self.standings if standing.label == label), None)
 
 
-def build(group: Group, reference: str | None = None) -> TaskTable:
-    """The table of one group. Differences are to `reference`, a row's label; by default to the base, if it was measured.
+def build(group: Group, reference: str | None = None, margin: float = MARGIN) -> TaskTable:
+    """The table of one group. Differences are to the base, if it was measured, and to `reference`, a row's label.
 
-    Raises `UserError` if the reference has no row.
+    Without a reference that is the base. Differences within `margin` count as equivalent. Raises `UserError` if the reference
+    has no row.
     """
     rows = group.rows
     if reference is not None and group.row(reference) is None:
         raise UserError(f"no row {reference!r} to compare with; there are: {', '.join(row.label for row in rows)}")
-    chosen = reference or next((row.label for row in rows if row.is_base), None)
-    pairs = all_pairs({row.label: row.avg for row in rows if not row.is_control})
-    averages = _averages(rows)
-    base = averages.get(next((row.label for row in rows if row.is_base), BASE_LABEL))
-    order = sorted(rows, key=lambda row: (row.is_control, -averages[row.label].mean, row.label))
-    ranked = [row.label for row in order if not row.is_control]
-    groups = letters(ranked, [(p.before, p.after) for p in pairs if p.significant])
+    base_label = next((row.label for row in rows if row.is_base), None)
+    chosen = reference or base_label
     by_label = {row.label: row for row in rows}
-
-    def over_reference(row: Row) -> Pair | None:
-        if chosen is None or row.label == chosen or not (row.is_control or by_label[chosen].is_control):
-            return towards(pairs, chosen, row.label)
-        (pair,) = compared({label: by_label[label].avg for label in (chosen, row.label)}, [(chosen, row.label)])
-        return pair
+    pairs = exploratory({label: row for label, row in by_label.items() if row.is_ranked}, margin)
+    over = {label: against(by_label, label, families.family(label), margin) for label in {chosen, base_label} if label}
+    averages = _averages(rows)
+    base = averages.get(base_label or BASE_LABEL)
+    order = sorted(rows, key=lambda row: (row.is_control, -averages[row.label].mean, row.label))
+    ranked = [row.label for row in order if row.is_ranked]
+    groups = letters(ranked, [(p.before, p.after) for p in pairs if p.significant])
 
     standings = [
         Standing(
             row=row,
-            rank=None if row.is_control else 1 + sum(_beats(pair, row.label) for pair in pairs),
+            rank=1 + sum(_beats(pair, row.label) for pair in pairs) if row.is_ranked else None,
+            place=None if row.is_ranked or row.is_control else _place(row, [by_label[label] for label in ranked]),
             group=groups.get(row.label, ""),
             avg=averages[row.label],
             best=_required(row, "pass"),
             majority=figure(row, "maj"),
             tokens=_required(row, "tokens"),
-            over_reference=over_reference(row),
+            over_reference=over[chosen].get(row.label) if chosen else None,
+            over_base=over[base_label].get(row.label) if base_label else None,
             unverified=sum(entry.unverified for entry in row.entries),
             cost=cost(row, averages[row.label].mean, base.mean if base else None),
         )
         for row in order
     ]
-    return TaskTable(group, tuple(standings), tuple(pairs), _parts(group), chosen)
+    return TaskTable(group, tuple(standings), tuple(pairs), _parts(group), chosen, base_label, margin)
 
 
 def _beats(pair: Pair, label: str) -> bool:
@@ -141,8 +155,14 @@ def _beats(pair: Pair, label: str) -> bool:
     return (label, pair.decision) in ((pair.before, "higher"), (pair.after, "lower"))
 
 
+def _place(row: Row, ranked: Sequence[Row]) -> int:
+    """The rank of a row if it were among the ranked ones, and no other one were added."""
+    pairs = (pair for one in ranked for pair in exploratory({one.label: one, row.label: row}))
+    return 1 + sum(_beats(pair, row.label) for pair in pairs)
+
+
 def overall(tables: Sequence[TaskTable]) -> dict[str, float | None]:
-    """Mean over the tasks of each method, controls aside; None for a method that lacks one. Highest first, incomplete last."""
+    """Mean over the tasks of each ranked method; None for a method that lacks one. Highest first, incomplete last."""
     labels = sorted({s.label for table in tables for s in table.standings if s.rank is not None})
     means: dict[str, float | None] = {}
     for label in labels:

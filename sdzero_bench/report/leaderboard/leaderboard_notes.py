@@ -5,24 +5,38 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from sdzero_bench.core.bench_version import UNVERSIONED, in_order
 from sdzero_bench.core.provenance import CHANGED
-from sdzero_bench.core.stats.footnotes import INTERVALS, rule
+from sdzero_bench.core.stats.footnotes import EXPLORED, INTERVALS, marks
 from sdzero_bench.core.text import percent
-from sdzero_bench.report.leaderboard.columns import COLUMNS, shown
+from sdzero_bench.records.reader import RunRecord
+from sdzero_bench.report.leaderboard import families, submission_notes
+from sdzero_bench.report.leaderboard.columns import COLUMNS
+from sdzero_bench.report.leaderboard.commit_marks import commits, footnotes
+from sdzero_bench.report.leaderboard.comparison_notes import detectable, far_seeds, pairing
 from sdzero_bench.report.leaderboard.conditions import value_in_words
 from sdzero_bench.report.leaderboard.grouping import Collection
-from sdzero_bench.report.leaderboard.leaderboard import FAMILY, Standing, TaskTable
+from sdzero_bench.report.leaderboard.leaderboard import Standing, TaskTable
 
 
 def of_the_table(table: TaskTable) -> list[str]:
     return [
         _questions(table),
         _settings(table),
+        *_version(table),
         *_seeds(table),
+        *far_seeds(table.rows),
         INTERVALS,
+        *_families(table),
         *_ranks(table),
+        *footnotes(table),
+        *submission_notes.of_the_table(table),
         *_failures(table),
     ]
+
+
+def of_the_pairs(table: TaskTable) -> list[str]:
+    return [EXPLORED, *pairing(table.pairs)]
 
 
 def of_the_costs(table: TaskTable) -> list[str]:
@@ -31,7 +45,7 @@ def of_the_costs(table: TaskTable) -> list[str]:
     tokens = sum(s.cost.evaluation_tokens * len(s.row.runs) for s in table.standings)
     lines = [
         "What training used; means over seeds.",
-        *(COLUMNS[name].note for name in ("trained", "hours", "gain")),
+        *(COLUMNS[name].note for name in ("share", "trained", "hours", "gain")),
         f"Evaluation is not charged and not included: {samples:,.0f} samples and {tokens:,.0f} tokens in {runs} runs.",
     ]
     if not any(s.row.is_base for s in table.standings):
@@ -60,30 +74,52 @@ def of_the_runs(collection: Collection) -> list[str]:
         for run_id, folders in by_id.items()
         if len(folders) > 1
     ]
+    lines += _outdated(collection)
     lines += _sources(collection)
     if collection.trials:
         lines.append(f"{len(collection.trials)} runs on validation questions, used to choose settings, are not ranked.")
     return lines
 
 
+def _outdated(collection: Collection) -> list[str]:
+    """A line for each method whose runs are of another major bench version than those that are ranked."""
+    found: dict[tuple[str, str, str], list[RunRecord]] = defaultdict(list)
+    for run in collection.outdated:
+        found[run.method, run.task, run.manifest.bench_version].append(run)
+    lines = []
+    for (method, task, version), runs in sorted(found.items()):
+        averages = ", ".join(f"{percent(run.evaluation[-1].avg_at_k)} ({run.seed})" for run in runs)
+        lines.append(
+            f"bench version {version}, not ranked: {method} on {task}, avg@{runs[0].evaluation[-1].samples_per_question} (%) "
+            f"by seed, seed in brackets: {averages}. Figures of different major versions are not comparable."
+        )
+    return lines
+
+
 def _sources(collection: Collection) -> list[str]:
     """Whether all runs were made by the same code; nothing where they were."""
-    commits: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     for run in (run for board in collection.boards for group in board for row in group.rows for run in row.runs):
-        made_by = [run.manifest.versions, *(session.versions for session in run.manifest.sessions)]
-        commits.update({commit for versions in made_by if (commit := versions.get("commit"))})
-    if len(commits) <= 1 and not any(commit.endswith(CHANGED) for commit in commits):
+        counted.update(set(commits(run)))
+    if len(counted) <= 1 and not any(commit.endswith(CHANGED) for commit in counted):
         return []
     listed = [
         f"{commit[:7]}{' with uncommitted changes' if commit.endswith(CHANGED) else ''} ({_runs(count)})"
-        for commit, count in sorted(commits.items(), key=lambda item: (-item[1], item[0]))
+        for commit, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     ]
-    several = f"different commits of this project: {', '.join(listed)}" if len(commits) > 1 else f"commit {listed[0]}"
+    several = f"different commits of this project: {', '.join(listed)}" if len(counted) > 1 else f"commit {listed[0]}"
     return [f"The runs come from {several}."]
 
 
 def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count} runs"
+
+
+def rank(standing: Standing) -> str:
+    """The cell of a table: the rank, or why there is none."""
+    if standing.rank is not None:
+        return str(standing.rank)
+    return "control" if standing.row.is_control else submission_notes.rank(standing)
 
 
 def probability(p: float) -> str:
@@ -105,12 +141,20 @@ def _questions(table: TaskTable) -> str:
 def _settings(table: TaskTable) -> str:
     grid = table.group.conditions["tuning"]
     if grid is None:
-        return "Settings: shared by all methods, tuned for none."
+        return "Settings: those that each method declares, and the optimiser that all share; tuned for none."
     trained = [standing for standing in table.standings if not standing.row.is_base and standing.row.runs[0].tuning]
     trials = sorted({len(tuning.trials) for standing in trained if (tuning := standing.row.runs[0].tuning)})
     chosen = "; ".join(f"{s.label} " + ", ".join(_chosen(s)) for s in trained)
     count = " or ".join(map(str, trials))
-    return f"Settings: tuned {value_in_words(grid)}, {count} trials per method on validation questions. Chosen: {chosen}."
+    over = "over the search space that each method declares" if isinstance(grid, int) else value_in_words(grid)
+    return f"Settings: tuned {over}, {count} trials per method on validation questions. Chosen: {chosen}."
+
+
+def _version(table: TaskTable) -> list[str]:
+    """Nothing for records from before there was a version."""
+    found = {run.manifest.bench_version for row in table.rows for run in row.runs}
+    listed = _listed(sorted(found, key=in_order))
+    return [] if found == {UNVERSIONED} else [f"Bench version: {listed}."]
 
 
 def _chosen(standing: Standing) -> list[str]:
@@ -134,20 +178,28 @@ def _seeds(table: TaskTable) -> list[str]:
     return lines
 
 
+def _families(table: TaskTable) -> list[str]:
+    """Of the comparisons with the reference, and with the base."""
+    lines = []
+    for label in dict.fromkeys(name for name in (table.reference, table.base) if name):
+        pairs = [p for s in table.standings for p in (s.over_reference, s.over_base) if p and p.before == label]
+        pairs = list({pair.after: pair for pair in pairs}.values())
+        lines += [f"Δ vs {label}: {marks(families.in_words(label), table.margin)}", *pairing(pairs), *detectable(pairs)]
+    return lines
+
+
 def _ranks(table: TaskTable) -> list[str]:
     if not table.pairs:
         return []
-    significant = sum(pair.significant for pair in table.pairs)
     lines = [
-        "rank: 1 + the number of methods that are significantly better. group: methods that share a letter do not differ "
-        f"significantly. Significant: {rule(FAMILY)}, {significant} of {len(table.pairs)} here."
+        "rank: 1 + the number of methods that are better. group: methods that share a letter do not differ. Both are of all "
+        f"pairs, which are in no family. {EXPLORED}"
     ]
-    if controls := [s.label for s in table.standings if s.rank is None]:
+    if controls := [s.label for s in table.standings if s.row.is_control]:
         lines.append(
-            f"Controls, which are not ranked: {_listed(controls)}. What they gain does not come from a verifier's rewards; "
-            f"each is compared with the reference alone."
+            f"Controls, which are not ranked: {_listed(controls)}. What they gain does not come from a verifier's rewards."
         )
-    return [*lines, shown("over", table.rows, table.beside).note] if table.reference else lines
+    return lines
 
 
 def _failures(table: TaskTable) -> list[str]:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.records.folder import write_atomic
 from sdzero_bench.records.reader import load_runs
 from sdzero_bench.report.leaderboard import evaluations
+from sdzero_bench.report.leaderboard.curve_views import CURVES, draw_curves
 from sdzero_bench.report.leaderboard.document import EFFICIENCY, document, heading
 from sdzero_bench.report.leaderboard.efficiency import draw
 from sdzero_bench.report.leaderboard.exports import as_csv, as_data
@@ -27,16 +29,21 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 class Report:
-    """Raises `UserError` for records that cannot be read, and for a reference that has no row in any table."""
+    """Of all runs below one folder or several; one that is below two of them is read once.
 
-    def __init__(self, folder: Path, reference: str | None = None) -> None:
-        self.collection = collect(load_runs(folder))
+    Raises `UserError` for records that cannot be read, and for a reference that has no row in any table.
+    """
+
+    def __init__(self, folders: Path | Sequence[Path], reference: str | None = None, margin: float = MARGIN) -> None:
+        below = [folders] if isinstance(folders, Path) else folders
+        runs = {run.folder.resolve(): run for folder in below for run in load_runs(folder)}
+        self.collection = collect(list(runs.values()))
         groups = [group for board in self.collection.boards for group in board]
         labels = sorted({row.label for group in groups for row in group.rows})
         if reference is not None and reference not in labels:
             raise UserError(f"--reference {reference!r} is not a row of any table; there are: {', '.join(labels)}")
         self.boards: list[list[TaskTable]] = [
-            [build(group, reference if reference and group.row(reference) else None) for group in board]
+            [build(group, reference if reference and group.row(reference) else None, margin) for group in board]
             for board in self.collection.boards
         ]
         self.blocks = [*document(self.collection, self.boards), *evaluations.blocks(self.collection.evaluations)]
@@ -45,7 +52,12 @@ class Report:
     def images(self) -> dict[str, bytes]:
         """The figures by the names of their files, each as PNG and SVG; none where nothing was trained."""
         tables = [(self._title(board, table), table) for board in self.boards for table in board]
-        return {f"{EFFICIENCY}.{ending}": image for ending, image in draw(tables).items()} if tables else {}
+        if not tables:
+            return {}
+        found = {EFFICIENCY: draw(tables)}
+        if curves := [(title, own) for title, table in tables if (own := table.curves) is not None]:
+            found[CURVES] = draw_curves(curves)
+        return {f"{name}.{ending}": image for name, both in found.items() for ending, image in both.items()}
 
     def text(self, format: Format, out: Path | None = None) -> dict[str, str]:
         """The files of one format: name to content. In a page that will lie in `out`, rows link to their records near it."""

@@ -15,9 +15,9 @@ __all__ = ["html", "latex", "markdown"]
 WRITTEN_BY = "<!-- Written by `sdzero-bench report`; what is edited here is lost. -->"
 
 
-def markdown(blocks: Sequence[Block]) -> str:
+def markdown(blocks: Sequence[Block], written_by: str = WRITTEN_BY) -> str:
     """GitHub-flavoured Markdown. A figure is the SVG file of its name, in the same folder."""
-    return "\n\n".join([WRITTEN_BY, *map(_markdown_block, blocks)]) + "\n"
+    return "\n\n".join([written_by, *map(_markdown_block, blocks)]) + "\n"
 
 
 def _markdown_block(block: Block) -> str:

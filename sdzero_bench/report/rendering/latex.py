@@ -46,6 +46,8 @@ CHARACTERS = {
     **{c: f"\\ensuremath{{\\{name}}}" for c, name in zip("αβγδεζηθικλμνξπρστυφχψω", GREEK.split(), strict=True)},
     **{c: f"\\ensuremath{{\\{name}}}" for c, name in {"≤": "leq", "≥": "geq", "≠": "neq", "≈": "approx", "∞": "infty"}.items()},
     "→": "\\ensuremath{\\rightarrow}",
+    "†": "\\dag{}",
+    "‡": "\\ddag{}",
     "Δ": "\\ensuremath{\\Delta}",
     "−": "\\ensuremath{-}",
     "-": "-{}",

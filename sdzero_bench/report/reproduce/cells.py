@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.settings import EvaluationConfig, RunConfig
 from sdzero_bench.report.reproduce.experiment import Experiment, Variant
-from sdzero_bench.runs.config import resolve
+from sdzero_bench.runs.config import NOTHING_MORE, resolve
 from sdzero_bench.runs.sweep.grid import BASE, changed
 
 ADDITIONS = ("intermediate", "revise", "localise")
 """Settings of the evaluation that measure more and change nothing of the rest."""
+
+NOT_SHOWN = tuple(name for name in EvaluationConfig.model_fields if name == "kl" or name.startswith(("curve_", "forgetting")))
+"""Others of that kind, which no experiment shows."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def cells(experiment: Experiment, setting: Setting) -> list[Cell]:
                 # What the user sets comes last, and wins.
                 given = [*(f"{key}={json.dumps(value)}" for key, value in layers.items()), *setting.assignments]
                 config = resolve(variant.method, setting.preset, setting.file, given, setting.model, task, seed)
-                measured = {"evaluation.base": variant.method == BASE}
+                measured = {"evaluation.base": variant.method == BASE, **NOTHING_MORE}
                 if "intermediate" not in config.evaluation.model_fields_set:
                     measured["evaluation.intermediate"] = _of_intermediate(experiment, variant, config)
                 config = changed(config, measured)
@@ -79,7 +82,7 @@ def identity(config: RunConfig) -> str:
     settings["engine"] = config.engine.name  # where its servers are has no say
     if config.engine.dtype != "auto":
         settings["engine dtype"] = config.engine.dtype
-    for name in ("base", *ADDITIONS):
+    for name in ("base", *ADDITIONS, *NOT_SHOWN):
         settings["evaluation"].pop(name, None)
     if config.method["name"] == BASE:
         # Nothing is trained: how it would be has no say.

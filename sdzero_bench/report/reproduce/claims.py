@@ -11,15 +11,17 @@ from typing import Literal
 import numpy as np
 
 from sdzero_bench.core.settings import Section as Settings
+from sdzero_bench.core.stats.contrast import contrast
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.footnotes import INTERVALS, rule
+from sdzero_bench.core.stats.footnotes import INTERVALS, equivalence, rule
 from sdzero_bench.core.stats.intervals import difference
-from sdzero_bench.core.stats.significance import Decision, decide, holm, p_value
+from sdzero_bench.core.stats.significance import MARGIN, UNDECIDED, Decision, decide, holm
 from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.records.measured import Figure
 from sdzero_bench.report.leaderboard.costs import hours
 from sdzero_bench.report.leaderboard.leaderboard_notes import probability
+from sdzero_bench.report.leaderboard.pairs import share_samples
 from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, Table
 from sdzero_bench.report.reproduce.cells import Setting, cells
 from sdzero_bench.report.reproduce.curves import concentrations
@@ -66,10 +68,12 @@ class Claims(Settings):
 
 @dataclass(frozen=True)
 class Tested:
-    """`after` - `before`, and its p-value against the threshold of the claim."""
+    """`after` - `before`, and its p-values against the threshold of the claim."""
 
     difference: Estimate
     p: float
+    p_equivalent: float | None
+    """None for a figure that is not in points."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,15 @@ class ClaimVerdict:
     """None if runs are missing, or there is nothing to compare."""
     p_holm: float | None = None
     """Corrected over all rows of the table."""
+    p_equivalent: float | None = None
+    """Corrected alike; None for a figure that is not in points."""
     seeds: int = 0
 
     @property
     def decision(self) -> Decision | None:
         if self.difference is None or self.p_holm is None:
             return None
-        return decide(self.difference.mean, self.p_holm, self.claim.threshold)
+        return decide(self.difference.mean, self.p_holm, self.claim.threshold, self.p_equivalent)
 
     @property
     def verdict(self) -> str:
@@ -98,7 +104,7 @@ class ClaimVerdict:
                 return "holds"
             case "lower":
                 return "does not hold"
-        return "inconclusive"
+        return UNDECIDED.get(self.decision, self.decision)
 
     @property
     def answer(self) -> str:
@@ -110,7 +116,7 @@ class ClaimVerdict:
                 return self.claim.after
             case "lower":
                 return self.claim.before
-        return "inconclusive"
+        return UNDECIDED.get(self.decision, self.decision)
 
     @property
     def cells(self) -> list[str]:
@@ -149,11 +155,19 @@ def findings(found: Sequence[Claim], setting: Setting, shelf: Shelf) -> list[Cla
             else:
                 result = COMPARED[claim.figure](after, before, claim.threshold)
                 tested.append((claim, figures.task, result, len(after.seeds)))
-    corrected = iter(holm([result.p for _, _, result, _ in tested if result is not None]))
-    return [
-        ClaimVerdict(claim, task, result.difference, next(corrected), seeds) if result else ClaimVerdict(claim, task, None)
-        for claim, task, result, seeds in tested
-    ]
+    made = [result for _, _, result, _ in tested if result is not None]
+    absent = len(tested) - len(made)
+    corrected = iter(holm([result.p for result in made], absent))
+    in_points = [result.p_equivalent for result in made if result.p_equivalent is not None]
+    equivalent = iter(holm(in_points, len(tested) - len(in_points)))
+    found_out = []
+    for claim, task, result, seeds in tested:
+        if result is None:
+            found_out.append(ClaimVerdict(claim, task, None))
+        else:
+            alike = None if result.p_equivalent is None else next(equivalent)
+            found_out.append(ClaimVerdict(claim, task, result.difference, next(corrected), alike, seeds))
+    return found_out
 
 
 def blocks(setting: Setting, shelf: Shelf) -> list[Block]:
@@ -161,7 +175,10 @@ def blocks(setting: Setting, shelf: Shelf) -> list[Block]:
     of_claims, of_questions = (findings(c, setting, shelf) for c in (claims().claims, claims().questions))
     notes = [
         f"after - before. A claim holds if the difference is significantly above what it states, does not hold if it is "
-        f"significantly below, and is inconclusive otherwise. Significant: {rule(FAMILY)}, tested against the stated value.",
+        f"significantly below, and is equivalent or inconclusive otherwise. Significant: {rule(FAMILY)}, tested "
+        f"against the stated value; {equivalence(MARGIN)} (around the stated value). Figures that are not in points have no "
+        f"margin: theirs are inconclusive.",
+        "Rows whose runs share training samples, seed by seed, are compared seed by seed; all others have independent seeds.",
         INTERVALS,
         "sdzero after SRT: the policy of an sdzero run after phase 1, as in the paper. Revision: accuracy of revised minus "
         "first responses of the same policy. Concentration: Gini coefficient of the token KLs, incorrect minus correct "
@@ -202,33 +219,44 @@ def _row(finding: ClaimVerdict) -> list[str]:
     return [claim.claim, pair, finding.task]
 
 
-def _paired(before: Scores | None, after: Scores | None, threshold: float) -> Tested | None:
+def _tested(
+    before: Scores | None, after: Scores | None, threshold: float, paired_seeds: bool = False, points: bool = True
+) -> Tested | None:
     if before is None or after is None:
         return None
-    return Tested(difference(before, after), p_value(before, after, threshold))
+    found = contrast(before, after, paired_seeds)
+    return Tested(
+        difference(before, after, paired_seeds=paired_seeds),
+        found.p_value(threshold),
+        found.p_equivalent(MARGIN, threshold) if points else None,
+    )
 
 
 def _scores(name: Figure) -> Compare:
     def compare(after: Measured, before: Measured | None, threshold: float) -> Tested | None:
-        return _paired(before.row.scores(name), after.row.scores(name), threshold) if before else None
+        if before is None:
+            return None
+        paired = share_samples(before.row, after.row)
+        return _tested(before.row.scores(name), after.row.scores(name), threshold, paired, points=name != "tokens")
 
     return compare
 
 
 def _revision(after: Measured, _: Measured | None, threshold: float) -> Tested | None:
     gain = after.row.revisions.gain
-    return _paired(np.zeros((1, gain.shape[1])), gain, threshold)
+    return _tested(np.zeros((1, gain.shape[1])), gain, threshold)
 
 
 def _correction(after: Measured, before: Measured | None, threshold: float) -> Tested | None:
     if before is None:
         return None
-    return _paired(before.row.revisions.wrong_to_right, after.row.revisions.wrong_to_right, threshold)
+    paired = share_samples(before.row, after.row)
+    return _tested(before.row.revisions.wrong_to_right, after.row.revisions.wrong_to_right, threshold, paired)
 
 
 def _concentration(after: Measured, _: Measured | None, threshold: float) -> Tested | None:
     found = concentrations(after, threshold)
-    return Tested(found.difference, found.p) if found else None
+    return Tested(found.difference, found.p, None) if found else None
 
 
 Compare = Callable[[Measured, Measured | None, float], Tested | None]

@@ -27,6 +27,9 @@ Rows = list[dict[str, Any]]
 WINDOW = 9
 """Optimiser steps of the running mean."""
 
+VERIFIED_TOGETHER = 128
+"""Rollouts in one point of the curve of correct rollouts."""
+
 DRAWN_TOGETHER = 64
 """Rollouts in one point of the curve of distillation."""
 
@@ -127,6 +130,25 @@ def _steps(figures: TaskFigures) -> Rows:
     return rows
 
 
+def _rollouts(figures: TaskFigures) -> Rows:
+    """The verifier's verdicts on the rollouts of the last phase that drew any, in the order in which they were drawn."""
+    rows: Rows = []
+    for row in (row for row in figures.rows if not row.row.is_base):
+        by_seed = [list(_verified(run)) for run in row.row.runs]
+        for point in _over_seeds(figures.task, row.label, "group", by_seed, "reward"):
+            rows.append({**point, "rollouts": (point["group"] + 1) * VERIFIED_TOGETHER})
+    return rows
+
+
+def _verified(run: RunRecord) -> Iterator[float]:
+    drew = [phase for phase, use in run.training.items() if use.samples]
+    if not drew:
+        raise UserError(f"{str(run.folder)!r} drew no training samples to show")
+    rewards = [sample["verdict"]["reward"] or 0.0 for sample in read_lines(run.folder / "journal" / f"{drew[-1]}.jsonl")]
+    for start in range(0, len(rewards) - VERIFIED_TOGETHER + 1, VERIFIED_TOGETHER):
+        yield fmean(rewards[start : start + VERIFIED_TOGETHER])
+
+
 def _words(figures: TaskFigures) -> Rows:
     """Points by number: 0 the base, 1 the SRT policy, then the rollouts of distillation."""
     rows: Rows = []
@@ -182,6 +204,7 @@ def _over_seeds(task: str, label: str, axis: str, by_seed: Sequence[Sequence[flo
 CURVES: dict[Figure, Callable[[TaskFigures], Rows]] = {
     "length": _length,
     "localisation": _localisation,
+    "rollouts": _rollouts,
     "steps": _steps,
     "words": _words,
 }

@@ -14,8 +14,9 @@ from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.settings import Section
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.report.leaderboard.columns import ColumnName
+from sdzero_bench.runs.config import lineage
 
-Figure = Literal["length", "localisation", "steps", "words"]
+Figure = Literal["length", "localisation", "rollouts", "steps", "words"]
 
 
 class Variant(Section):
@@ -89,7 +90,9 @@ class Experiment(Section):
         return self
 
     def on(self, preset: str) -> OnPreset:
-        return self.presets.get(preset, OnPreset())
+        """What differs under a preset: as it says, or as the nearest one does that it extends."""
+        named = [name for name in lineage(preset) if name in self.presets]
+        return self.presets[named[0]] if named else OnPreset()
 
 
 def parse(name: str, text: str) -> Experiment:

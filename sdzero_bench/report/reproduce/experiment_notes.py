@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.footnotes import INTERVALS
+from sdzero_bench.core.stats.footnotes import INTERVALS, marks
 from sdzero_bench.report.leaderboard.columns import Shown
+from sdzero_bench.report.leaderboard.comparison_notes import detectable, far_seeds, pairing
 from sdzero_bench.report.reproduce.curves import concentrations
 from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures
 
@@ -25,6 +26,11 @@ def said(figures: TaskFigures, columns: Sequence[Shown]) -> list[str]:
     lines = [f"{asked}; {trained}."]
     if any(isinstance(value, Estimate) for column in columns for value in column.values.values()):
         lines.append(INTERVALS)
+    if "over" in experiment.columns and figures.differences:
+        pairs = list(figures.differences.values())
+        of_the_mark = marks("the rows of this table", figures.margin)
+        lines += [f"Δ vs {experiment.reference}: {of_the_mark}", *pairing(pairs), *detectable(pairs)]
+        lines += far_seeds([row.row for row in figures.rows])
     lines += [column.note for column in columns if column.note]
     if "avg" in experiment.columns:
         by_seed = "; ".join(f"{row.label} {', '.join(f'{100 * s.mean():.1f}' for s in row.row.avg)}" for row in figures.rows)
@@ -35,6 +41,11 @@ def said(figures: TaskFigures, columns: Sequence[Shown]) -> list[str]:
         lines.append(
             f"The verifier failed on {failures:,} evaluation samples, which count neither as correct nor as incorrect."
         )
+    lines += [
+        f"bench version {run.manifest.bench_version}, not in the table: {run.run_id}. Figures of different major versions are "
+        f"not comparable; move the record away to have it run again."
+        for run in figures.outdated
+    ]
     lines += [f"{label}: no run has finished yet." for label in figures.absent]
     lines += [f"{label}: not all seeds have finished yet." for label in figures.incomplete]
     return lines

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sdzero_bench.core.stats.footnotes import INTERVALS, rule
+from sdzero_bench.core.stats.footnotes import INTERVALS, equivalence, rule
+from sdzero_bench.core.stats.significance import MARGIN, UNDECIDED
 from sdzero_bench.core.text import with_interval
+from sdzero_bench.report.leaderboard.comparison_notes import pairing
 from sdzero_bench.report.leaderboard.pairs import Pair, compared
 from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, Table
 from sdzero_bench.report.reproduce.cells import Setting, cells
@@ -13,7 +15,7 @@ from sdzero_bench.report.reproduce.shelf import Shelf
 
 EXPERIMENT, COLUMN = "table1", "average"
 TITLE = "The paper's order of methods"
-VERDICTS = {"higher": "holds", "lower": "reversed", "inconclusive": "inconclusive"}
+VERDICTS = {"higher": "holds", "lower": "reversed", **UNDECIDED}
 
 ORDER = (
     ("sdzero", "base"),
@@ -52,7 +54,9 @@ def paper_order(setting: Setting, shelf: Shelf) -> list[Block]:
         Notes(
             [
                 f"paper: {theirs.setting}. The order holds if the difference is significantly above 0, is reversed if it is "
-                f"significantly below, and is inconclusive otherwise. Significant: {rule('all differences of this table')}.",
+                f"significantly below, and is equivalent or inconclusive otherwise. Significant: "
+                f"{rule('all differences of this table')}; {equivalence(MARGIN)}.",
+                *pairing([pair for pair in found.values() if pair]),
                 "sdzero after SRT: the policy of the sdzero runs after phase 1, the paper's SRT. " + INTERVALS,
             ]
         ),
@@ -62,10 +66,11 @@ def paper_order(setting: Setting, shelf: Shelf) -> list[Block]:
 def _pairs(experiment: Experiment, setting: Setting, shelf: Shelf) -> dict[tuple[str, str, str], Pair | None]:
     """By task, after and before; None if runs are missing. All of them are one family."""
     measured = measure(experiment, cells(experiment, setting), shelf)
-    scores = {f"{figures.task} {row.label}": row.row.avg for figures in measured for row in figures.rows}
+    rows = {f"{figures.task} {row.label}": row.row for figures in measured for row in figures.rows}
     wanted = {(f.task, after, before): (f"{f.task} {before}", f"{f.task} {after}") for f in measured for after, before in ORDER}
-    available = {key: names for key, names in wanted.items() if set(names) <= scores.keys()}
-    return dict.fromkeys(wanted) | dict(zip(available, compared(scores, list(available.values())), strict=True))
+    available = {key: names for key, names in wanted.items() if set(names) <= rows.keys()}
+    absent = len(wanted) - len(available)
+    return dict.fromkeys(wanted) | dict(zip(available, compared(rows, list(available.values()), absent), strict=True))
 
 
 def _difference(pair: Pair) -> str:

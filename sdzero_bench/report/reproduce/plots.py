@@ -73,6 +73,13 @@ def _steps(panels: Any, rows: Rows) -> None:
     panel.legend(fontsize=8)
 
 
+def _rollouts(panels: Any, rows: Rows) -> None:
+    (panel,) = panels
+    _bands(panel, rows, "rollouts", "reward", 100)
+    panel.set(xlabel="training rollouts drawn", ylabel="correct rollouts (%)")
+    panel.legend(fontsize=8)
+
+
 def _words(panels: Any, rows: Rows) -> None:
     for panel, name, scale, label in zip(
         panels, ("tokens", "words"), (1, 100), ("mean response tokens", "responses with open revision (%)"), strict=True
@@ -95,6 +102,7 @@ def _bands(panel: Any, rows: Rows, axis: str, name: str, scale: float) -> None:
 DRAWN: dict[Figure, Callable[[Any, Rows], None]] = {
     "length": _length,
     "localisation": _localisation,
+    "rollouts": _rollouts,
     "steps": _steps,
     "words": _words,
 }

@@ -10,10 +10,11 @@ from typing import Literal
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import Estimate
+from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.records.reader import BASE, RunRecord
 from sdzero_bench.report.leaderboard.columns import Beside, figure
 from sdzero_bench.report.leaderboard.grouping import Row
-from sdzero_bench.report.leaderboard.pairs import Pair, compared
+from sdzero_bench.report.leaderboard.pairs import Pair, against
 from sdzero_bench.report.reproduce.cells import Cell
 from sdzero_bench.report.reproduce.experiment import Experiment
 from sdzero_bench.report.reproduce.shelf import Shelf
@@ -40,8 +41,12 @@ class TaskFigures:
     """Variants without a finished run."""
     incomplete: tuple[str, ...]
     """Variants that lack seeds."""
+    outdated: tuple[RunRecord, ...] = ()
+    """Runs of another major bench version than the newest of the table; they are not in it."""
     trained_on: str | None = None
     """The task that the policies were trained on, if it is a different one."""
+    margin: float = MARGIN
+    """Differences of avg@k within it count as equivalent."""
 
     def row(self, label: str) -> Measured | None:
         return next((row for row in self.rows if row.label == label), None)
@@ -56,14 +61,14 @@ class TaskFigures:
         reference = self.experiment.reference
         if self.row(reference) is None:
             return {}
-        scores = {row.label: row.row.avg for row in self.rows}
-        return {pair.after: pair for pair in compared(scores, [(reference, label) for label in scores if label != reference])}
+        rows = {row.label: row.row for row in self.rows}
+        return against(rows, reference, set(self.experiment.variants) - {reference}, self.margin)
 
     @property
     def beside(self) -> Beside:
         """What the columns compare rows with."""
         base = next((float(row.row.avg.mean()) for row in self.rows if row.row.is_base), None)
-        return Beside(self.experiment.reference, "the rows of this table", self.differences, base)
+        return Beside(self.experiment.reference, self.differences, base=base, margin=self.margin)
 
 
 Found = Sequence[tuple[Cell, RunRecord | None]]
@@ -81,15 +86,19 @@ def measure(experiment: Experiment, cells: Sequence[Cell], shelf: Shelf) -> list
 def of_task(experiment: Experiment, task: str, found: Found, benchmark: bool = False) -> TaskFigures:
     """On one task; `benchmark`: the records measured a policy and nothing else. Raises `UserError` as `measure` does."""
     rows, absent, incomplete = [], [], []
+    newest = max((run.major for _, run in found if run is not None), default=0)
+    outdated = tuple({run.folder: run for _, run in found if run is not None and run.major < newest}.values())
     for label, variant in experiment.variants.items():
         wanted = [(cell.seed, run) for cell, run in found if cell.variant == label]
-        there = [(seed, run) for seed, run in wanted if run is not None]
+        there = [(seed, run) for seed, run in wanted if run is not None and run.major == newest]
         runs = tuple(run for _, run in there)
-        if not runs:
+        lacking = sum(run is None for _, run in wanted)
+        if lacking == len(wanted):
             absent.append(label)
-            continue
-        if len(runs) < len(wanted):
+        elif lacking:
             incomplete.append(label)
+        if not runs:
+            continue
         policy = BASE if benchmark or variant.method == BASE else variant.policy
         for run in runs:
             if run.entry(policy) is None:
@@ -101,4 +110,4 @@ def of_task(experiment: Experiment, task: str, found: Found, benchmark: bool = F
         one, other, *_ = map(str, sets.values())
         raise UserError(f"{one!r} and {other!r} were measured on different questions; run one of them again")
     trained_on = found[0][0].task if benchmark else None
-    return TaskFigures(experiment, task, tuple(rows), tuple(absent), tuple(incomplete), trained_on)
+    return TaskFigures(experiment, task, tuple(rows), tuple(absent), tuple(incomplete), outdated, trained_on)

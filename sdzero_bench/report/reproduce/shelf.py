@@ -11,6 +11,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.reader import RunRecord, load_runs
 from sdzero_bench.report.reproduce.cells import Cell, covers, identity, measured_besides, needed
+from sdzero_bench.report.submissions.card import submission_of
 from sdzero_bench.runs.config import validate
 
 
@@ -29,7 +30,7 @@ class Shelf:
         self._runs: dict[str, list[tuple[RunRecord, dict[str, int]]]] = defaultdict(list)
         self._measured: dict[tuple[str, str, str], list[RunRecord]] = defaultdict(list)
         self.strange: list[str] = []
-        """Records that this version cannot read the settings of, such as those of a plug-in that is not installed."""
+        """Records of submissions that are not verified, and those that this version cannot read the settings of."""
         for folder in folders:
             if folder.is_dir() and any(folder.rglob("manifest.json")):
                 for run in load_runs(folder):
@@ -39,6 +40,9 @@ class Shelf:
                         self._put(run)
 
     def _put(self, run: RunRecord) -> None:
+        if (submission := submission_of(run.folder)) is not None and not submission.is_verified:
+            self.strange.append(f"{run.folder}: of the submission {submission.card.name}, which is {submission.status}")
+            return
         try:
             config = validate(run.config)
         except UserError as error:
@@ -52,9 +56,10 @@ class Shelf:
         return sorted({run.config.preset for runs in self._runs.values() for run, _ in runs})
 
     def find(self, config: RunConfig) -> RunRecord | None:
-        """A finished run whose figures are those of `config`, and that measured all that it asks for."""
+        """A finished run whose figures are those of `config`, and that measured all that it asks for; the newest version's."""
         wants = measured_besides(config)
-        return next((run for run, has in self._runs.get(identity(config), ()) if covers(has, wants)), None)
+        found = [run for run, has in self._runs.get(identity(config), ()) if covers(has, wants)]
+        return max(found, key=lambda run: run.major, default=None)  # the first of equal ones
 
     def measured(self, run: RunRecord, checkpoint: str, task: str) -> RunRecord | None:
         """That checkpoint of the run, measured on another task in the way in which the run measured its own."""

@@ -107,7 +107,7 @@ def _question(folder: RunFolder, config: RunConfig, contexts: PolicyContexts, sa
 
 def _candidates(folder: RunFolder, config: RunConfig, contexts: PolicyContexts, sample: Sample) -> Iterator[Question]:
     """The question from the record, which needs no data set; then from the task."""
-    if asked := read_questions(folder.path, read_manifest(folder.path)).by_id.get(sample.question_id):
+    if asked := read_questions(folder.path, read_manifest(folder.path)).of(sample.phase).get(sample.question_id):
         yield Question(asked.id, asked.text, asked.answer, asked.details or {})
     split = config.evaluation.split if measures(sample.phase) else "train"
     yield from (q for q in contexts.task.load(split) if q.id == sample.question_id)

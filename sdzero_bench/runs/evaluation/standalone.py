@@ -17,7 +17,7 @@ from sdzero_bench.records.packing import is_finished
 from sdzero_bench.records.record_files import read_manifest, read_result
 from sdzero_bench.records.schema import Origin
 from sdzero_bench.runs import registry
-from sdzero_bench.runs.config import make_task, resolve
+from sdzero_bench.runs.config import NOTHING_MORE, make_task, resolve
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def settings_for(
             layers |= flatten({"task": own["task"]}, keep_empty=True)
     layers |= {"evaluation.split": "test"}
     asked: dict[str, Any] = {"questions.measure_only": True, "evaluation.base": True}
-    asked |= {"evaluation.revise": False, "evaluation.localise": 0}
+    asked |= {"evaluation.revise": False, "evaluation.localise": 0, **NOTHING_MORE}
     if k is not None:
         asked |= {"evaluation.samples": k, "evaluation.pass_at": k}
     asked |= {key: value for key, value in {"questions.test": limit, "evaluation.split": split}.items() if value is not None}

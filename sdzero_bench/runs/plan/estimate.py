@@ -13,6 +13,7 @@ from sdzero_bench.runs.length_checks import AssumedLengths, needs_of_evaluation,
 from sdzero_bench.runs.plan.duration import Durations
 from sdzero_bench.runs.plan.machine import Machine
 from sdzero_bench.runs.plan.memory import Memory, Parts
+from sdzero_bench.runs.plan.planned_curve import FurtherPhase, planned_curve, planned_other_tasks
 from sdzero_bench.training.cost import Passes, Typical, TypicalSample, answer
 from sdzero_bench.training.recipe import Phase
 
@@ -109,10 +110,15 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
     for label, phase in kept.items():
         first = TypicalSample(typical.prompt, phase.response(typical))
         phases += planner.measured(label, first, phase.revision(typical), test_questions)
+    evaluated: dict[str, Phase | None] = {"base": None} if config.evaluation.base or not kept else {}
+    evaluated |= kept
+    curve = planned_curve(config, declared if passes else (), evaluated, typical, test_questions)
+    others = planned_other_tasks(config, [label for label in ("base", "final") if label in evaluated], typical)
+    phases += map(planner.further, (*curve.phases, *others))
     steps = sum(phase.samples // config.optimizer.batch_size for phase in declared if phase.on_policy)
     # A trainer keeps two states to resume from, each with the optimiser's two moments.
     states = 2 * 3 * 4.0 * shape.trained if passes else 0.0
-    checkpoints = 4.0 * shape.parameters * sum(phase.trains for phase in declared) + states
+    checkpoints = 4.0 * shape.parameters * (sum(phase.trains for phase in declared) + curve.checkpoints) + states
     return Plan(
         shape,
         machine,
@@ -121,7 +127,7 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
         config.budget.samples_per_question * questions,
         tuple(phases),
         planner.memory.lacking_in_engine(),
-        planner.exchange(steps + 1 + len(kept)) if config.engine.name == "vllm-server" else None,
+        planner.exchange(steps + 1 + len(kept) + curve.checkpoints) if config.engine.name == "vllm-server" else None,
         checkpoints + JOURNAL_BYTES * sum(p.generated for p in phases),
     )
 
@@ -164,6 +170,13 @@ class _Planner:
             held = [memory.sampling(drawn, limit) for memory in (self.memory, self.worst)]
             phases.append(self._planned(name, samples, drawn.new, None, seconds, held))
         return phases
+
+    def further(self, asked: FurtherPhase) -> PlannedPhase:
+        """A measurement on other questions than all those of the test set."""
+        limit, took = self.config.evaluation.max_new_tokens, self.durations
+        seconds = took.sampling(asked.samples, asked.drawn, self.config.sampling.batch_size) + took.verifying(asked.samples)
+        held = [memory.sampling(asked.drawn, limit) for memory in (self.memory, self.worst)]
+        return self._planned(asked.name, asked.samples, asked.drawn.new, None, seconds, held)
 
     def exchange(self, times: int) -> Exchange:
         return Exchange(times, float(self.memory.engine_bytes * self.shape.parameters))

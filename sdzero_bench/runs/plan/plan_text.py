@@ -39,7 +39,7 @@ def document(plan: Plan, found: Assumptions, speeds: Sequence[Speed] = ()) -> di
 def in_tables(plan: Plan, found: Assumptions, deviations: Sequence[str]) -> RenderableType:
     machine = plan.machine
     columns = _right("samples", "generated", "backward", "forward", "hours", "GB")
-    phases = Table("phase", *columns, title="tokens, time, and memory of one device")
+    phases = Table(Column("phase", overflow="fold"), *columns, title="tokens, time, and memory of one device")
     for phase in plan.phases:
         phases.add_row(phase.name, *_figures(phase), _gb(sum(phase.memory.values())))
     phases.add_row("all", *_figures(_all(plan.phases)), _gb(plan.peak))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from sdzero_bench.core.bench_version import BENCH_VERSION, major
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.folder import RunFolder
@@ -45,6 +46,11 @@ class PlannedRun:
         if changed := differing_settings(validate(manifest.config), self.config):
             names = ", ".join(key for key, _, _ in changed)
             raise UserError(f"{str(self.folder)!r} holds a run with other settings ({names}) than its name says; move it away")
+        if major(manifest.bench_version) != major(BENCH_VERSION):
+            raise UserError(
+                f"{str(self.folder)!r} holds a run of bench version {manifest.bench_version}, whose figures are not comparable "
+                f"with those of this one, {BENCH_VERSION}; move it away, or choose another folder with --out"
+            )
         return manifest.state == "finished"
 
 
@@ -71,7 +77,18 @@ def digest(config: RunConfig, tuning: TuningRecord | None = None) -> str:
 
 LATER: dict[str, dict[str, object]] = {
     "engine": {"dtype": "auto", "sleep": False},
-    "evaluation": {"localise": 0, "revision_tokens": None},
+    "evaluation": {
+        "localise": 0,
+        "revision_tokens": None,
+        "curve_questions": 0,
+        "curve_at": [0.25, 0.5, 0.75, 1.0],
+        "curve_samples": 4,
+        "curve_keep": False,
+        "forgetting": [],
+        "forgetting_questions": 100,
+        "forgetting_samples": 4,
+        "kl": 0,
+    },
     "model": {"attention": "auto", "thinking": None},
     "optimizer": {"name": "adamw", "micro_batch_tokens": None},
     "method": {"phases": "both", "teacher_told": "reward"},

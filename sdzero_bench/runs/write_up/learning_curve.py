@@ -9,8 +9,10 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 
 from sdzero_bench.core.text import as_written
+from sdzero_bench.records.curve_record import LearningCurve
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import measures
@@ -43,6 +45,8 @@ def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sam
     axes.errorbar(x, y, yerr=errors, fmt="o-", color="black", capsize=4, label="test questions, 95 % interval")
     for at, entry in points:
         axes.annotate(as_written(entry.policy), (at, entry.avg_at_k), textcoords="offset points", xytext=(6, -12))
+    if result.curve is not None:
+        _points(axes, result.curve)
     samples_per_question = result.evaluation[0].samples_per_question
     axes.set(
         xlabel="training samples drawn",
@@ -55,3 +59,13 @@ def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sam
     for ending in ("png", "svg"):
         figure.savefig(folder.path / f"learning_curve.{ending}", dpi=150, metadata={"Date": None} if ending == "svg" else None)
     plt.close(figure)
+
+
+def _points(axes: Axes, curve: LearningCurve) -> None:
+    """The policies at shares of the samples, on the first test and validation questions."""
+    at = [point.used.samples for point in curve.points]
+    for name, marker in (("test", "s"), ("validation", "^")):
+        found = [getattr(point, name) for point in curve.points]
+        if None not in found:
+            y, count = [accuracy.avg_at_k for accuracy in found], getattr(curve, f"{name}_questions")
+            axes.plot(at, y, f"{marker}--", markersize=4, linewidth=0.8, label=f"first {count} {name} questions")

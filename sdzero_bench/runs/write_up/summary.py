@@ -10,6 +10,7 @@ from sdzero_bench.core.text import markdown_table, percent, with_interval
 from sdzero_bench.records.folder import RunFolder, write_atomic
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.schema import RunResult
+from sdzero_bench.runs.write_up.curve_summary import curve_parts, forgetting_parts
 
 
 def policy_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
@@ -144,6 +145,8 @@ def summary_text(result: RunResult) -> str:
         f"question set `{result.question_set}`.",
         markdown_table(*policy_rows(result)),
         "![learning curve](learning_curve.svg)",
+        *curve_parts(result),
+        *forgetting_parts(result),
         "## Usage",
         markdown_table(*ledger_rows(result)),
         "\n".join(f"- {note}" for note in notes(result)),

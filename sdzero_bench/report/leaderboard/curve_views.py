@@ -1,0 +1,82 @@
+"""Four views of the learning curves of each table: against samples, generated tokens, FLOPs of training, and hours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sdzero_bench.core.text import as_written, in_lines
+from sdzero_bench.report.leaderboard.curves_of_rows import CurvesOfTable, PointOfRow
+from sdzero_bench.report.leaderboard.efficiency import COLOURS, LINES, MARKERS, images
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CURVES = "learning_curves"
+"""Name of the figure."""
+
+VIEWS: dict[str, Callable[[PointOfRow], float]] = {
+    "training samples": lambda point: point.samples,
+    "generated tokens": lambda point: point.generated_tokens,
+    "FLOPs of training": lambda point: point.flops,
+    "hours": lambda point: point.hours,
+}
+
+NOTES = [
+    "Policies at shares of the planned training samples, on the first test questions: means over seeds, with 95 % intervals. A "
+    "line starts at the base, on the same questions, where the table has one.",
+    "A method that samples first and trains after has the base's policy until its training ends.",
+    "FLOPs of training: 6 N per token forward and backward, 2 N per token forward only (a teacher's) or generated, with N the "
+    "parameters that a token is multiplied with; attention and the reading of prompts are not counted.",
+    "Hours within a phase of sampling are in proportion to its samples; those of training are booked with each step.",
+]
+
+
+def draw_curves(tables: Sequence[tuple[str, CurvesOfTable]]) -> dict[str, bytes]:
+    """The figure as `png` and `svg`, four panels for each titled table. The same tables give the same bytes."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    labels = sorted({label for _, curves in tables for label in curves.points})
+    with matplotlib.rc_context({"svg.hashsalt": "sdzero-bench", "svg.fonttype": "path", "figure.facecolor": "white"}):
+        figure = plt.figure(figsize=(11, 7.2 * len(tables)), layout="constrained")
+        parts = figure.subfigures(len(tables), 1, squeeze=False)[:, 0]
+        for part, (title, curves) in zip(parts, tables, strict=True):
+            panels = part.subplots(2, 2, sharey=True).flat
+            for panel, (name, x) in zip(panels, VIEWS.items(), strict=True):
+                for label, points in curves.points.items():
+                    _line(panel, [*([curves.base] if curves.base else []), *points], x, label, labels.index(label), len(labels))
+                units = dict.fromkeys(points[0].unit for points in curves.points.values())
+                panel.set(xlabel=f"{' or '.join(units)}-{name}" if name == "hours" else name)
+                panel.grid(alpha=0.3)
+            handles, names = panels[0].get_legend_handles_labels()
+            part.legend(handles, names, loc="outside right center", fontsize=8, frameon=False)
+            part.supylabel(f"avg@{curves.samples_per_question} (%)", fontsize=9)
+            part.suptitle(as_written(title), fontsize=9, wrap=True)
+        return images(figure)
+
+
+def _line(
+    panel: Axes, points: Sequence[PointOfRow], x: Callable[[PointOfRow], float], label: str, number: int, count: int
+) -> None:
+    at = np.array([x(point) for point in points])
+    # A little to the side, so that bars at the same place do not hide each other.
+    at = np.where(at > 0, at + (number - (count - 1) / 2) * 0.004 * at.max(initial=0.0), at)
+    y = np.array([100 * point.avg.mean for point in points])
+    ends = np.array([[100 * (p.avg.mean - p.avg.low), 100 * (p.avg.high - p.avg.mean)] for p in points]).T.clip(min=0)
+    panel.errorbar(
+        at,
+        y,
+        yerr=ends,
+        label=in_lines(label),
+        color=COLOURS[number % len(COLOURS)],
+        marker=MARKERS[number % len(MARKERS)],
+        linestyle=LINES[number % len(LINES)],
+        markersize=4,
+        capsize=2,
+        elinewidth=0.8,
+    )

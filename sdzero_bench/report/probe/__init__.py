@@ -1,0 +1,1 @@
+"""What a probe of a base found, in tables and words: `sdzero-bench probe`."""

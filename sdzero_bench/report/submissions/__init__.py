@@ -1,0 +1,1 @@
+"""Entries of others: `sdzero-bench submit`."""
