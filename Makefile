@@ -14,7 +14,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# Installs, trains SD-Zero on the embedded model (about 3 minutes on 2 cores) and shows the result.
+# Installs, trains SD-Zero on the embedded model (about 6 minutes on 2 cores) and shows the result.
 run: $(VENV)/installed
 	$(BIN)/sdzero-bench run --method sdzero $(EXTRA)
 

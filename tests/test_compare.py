@@ -45,6 +45,11 @@ def test_the_difference_is_paired_by_question(two: tuple[Path, Path]) -> None:
     assert found.questions == 40
 
 
+def test_a_run_is_not_compared_with_itself(two: tuple[Path, Path]) -> None:
+    with pytest.raises(UserError, match="is named twice"):
+        comparison((two[0], two[0]))
+
+
 def test_changed_questions_are_those_whose_majority_changed_largest_first(two: tuple[Path, Path]) -> None:
     found, a, b = comparison(two), shares(two[0]), shares(two[1])
     assert {c.id for c in found.gained} == {q for q in a if a[q] < 0.5 <= b[q]}

@@ -191,6 +191,7 @@ def test_a_report_has_selection_curves_and_what_was_forgotten(run: Path, tmp_pat
     assert "learning_curves" in text
 
 
+@pytest.mark.slow
 def test_a_method_that_trains_after_sampling_has_the_base_until_then(tmp_path: Path) -> None:
     """As in a sweep, where the base has a run of its own: it is measured once here, on the questions of the curve."""
     settings = ["evaluation.base=false", *MORE, "evaluation.forgetting=[]"]

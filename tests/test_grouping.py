@@ -38,11 +38,19 @@ def test_a_run_found_twice_is_said_and_counted_once(runs: Path) -> None:
     shutil.copytree(runs / "rft-s1", runs / "copies" / "rft-s1")
     write_record(runs / "again", "rft", 2, 0.60)
     text = Report(runs).text("md")["README.md"]
-    assert "rft-s1 is the same run as rft-s1" in text
-    assert re.search(r"(rft-s2 is the same run as again|again is the same run as rft-s2)", text)
+    assert "The run in runs/rft-s1 is the same as that in copies/rft-s1 (method" in text
+    assert re.search(r"runs/(rft-s2 is the same as that in runs/again|again is the same as that in runs/rft-s2) ", text)
     assert [s.avg for s in only_table(runs).standings] == [s.avg for s in before]
     write_record(runs / "copies" / "srt-s1", "srt", 4, 0.60)
     assert "2 runs with different seeds, options or conditions share the id srt-s1" in Report(runs).text("md")["README.md"]
+
+
+def test_a_board_of_validation_runs_says_so(runs: Path, tmp_path: Path) -> None:
+    assert "validation" not in Report(runs).text("md")["README.md"]
+    for seed in range(2):
+        write_record(tmp_path / "v" / f"s{seed}", "rft", seed, 0.7, config={"evaluation": {"split": "validation"}})
+    text = Report(tmp_path / "v").text("md")["README.md"]
+    assert re.search(r"Measured on \d+ validation questions, and not on test questions", text)
 
 
 def test_the_base_alone_is_a_leaderboard_of_one(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def test_a_verifier_that_had_failed_is_no_edit(tmp_path: Path) -> None:
     assert notes == f"{FINAL}: 3 samples had no verdict (timeout), and have one now"
 
 
+@pytest.mark.slow
 def test_a_verifier_that_is_too_slow_now_is_no_edit(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     value("manifest.json", "config/verifying/timeout_seconds", 0.1)(record)
     with_details(record, lambda id: {"seconds": 60 * (id == "test-0")})

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sdzero_bench.verifiers.sandbox.inside import codec
 from sdzero_bench.verifiers.sandbox.inside.codec import DEEPEST, Unreadable, decode, encode
 
 
@@ -151,3 +152,23 @@ def test_keys_that_collide_and_members_that_fill_the_memory_are_refused() -> Non
 def there_and_back_quickly(code: bytes, count: int, member: Any) -> Any:
     items = b"".join(encode(member(k)) for k in range(count))
     return decode(code + count.to_bytes(4, "little") + items, lambda number, name: None)
+
+
+def test_a_value_that_is_too_large_is_given_up_early() -> None:
+    """A trillion bytes, if it were written whole."""
+    large: object = b"x" * 1000
+    for _ in range(3):
+        large = [large] * 1000
+    with pytest.raises(Unreadable, match="a value of more than 64 KB"):
+        encode(large, most=64 << 10)
+    assert decode(encode([1, "two"], most=64 << 10), lambda *_: None) == [1, "two"]
+
+
+def test_bytes_take_what_they_have_and_members_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report carries an answer as bytes: it is read whatever the answer would take, which is found out later."""
+    monkeypatch.setattr(codec, "LARGEST", 1 << 20)
+    answer = encode([[]] * 100_000)
+    assert decode(encode(("test", answer)), lambda *_: None) == ("test", answer)
+    for too_large in (answer, encode("x" * 300_000), encode(b"x" * (2 << 20))):
+        with pytest.raises(Unreadable, match="takes more than 1 MB"):
+            decode(too_large, lambda *_: None)

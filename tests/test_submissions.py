@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from record_edits import every, read, value, write
@@ -17,11 +19,12 @@ from synthetic_records import only_table, write_record
 from test_dishonest_records import FINAL, another_seed_throughout, better_text, remade
 
 from sdzero_bench.core.bench_version import BENCH_VERSION
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.reader import load_run
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.leaderboard.report_files import Report
-from sdzero_bench.report.submissions.card import RECORDS, Card, digest_of, read_card, write_card
+from sdzero_bench.report.submissions.card import CARD, RECORDS, Card, digest_of, read_card, write_card
 from sdzero_bench.report.submissions.check_card import check_card
 from sdzero_bench.report.submissions.rerun import agreement
 from sdzero_bench.report.submissions.rules import broken_rules, digest_of_files, submitted
@@ -306,8 +309,9 @@ def test_an_unverified_entry_has_its_place_and_takes_none(board: Path, tmp_path:
 def test_a_verified_entry_is_ranked_as_long_as_its_records_are_those_of_its_card(board: Path, tmp_path: Path) -> None:
     entry = entry_of(tmp_path / "submissions", "great", 0.97, "verified")
     assert {s.label: s.rank for s in only_table(tmp_path).standings}["rft [great]"] == 1
-    finding = next(iter(check_card(entry)))
-    assert "method_sha256" in str(finding)
+    findings = " ".join(map(str, check_card(entry)))
+    assert "method_sha256" in findings
+    assert "hardware" in findings
     shutil.rmtree(entry / RECORDS / "great-s2")
     write_record(entry / RECORDS / "great-s2", "rft", 2, 0.99, questions=16, intervals=False)
     card = read_card(entry)
@@ -315,6 +319,70 @@ def test_a_verified_entry_is_ranked_as_long_as_its_records_are_those_of_its_card
     assert "| (1) altered |" in page(tmp_path)
     assert any(str(found).startswith("submission.json: digest: recorded") for found in check_card(entry))
     assert any('status is "verified"' in str(found) for found in check_card(entry))
+
+
+def test_records_of_a_submission_are_found_however_deep_they_lie(board: Path, tmp_path: Path) -> None:
+    entry = entry_of(tmp_path / "submissions", "great", 0.97)
+    deep = entry / RECORDS / "a" / "b" / "c" / "d" / "e"
+    deep.mkdir(parents=True)
+    for record in list((entry / RECORDS).glob("great-s*")):
+        record.rename(deep / record.name)
+    write_card(entry, read_card(entry).model_copy(update={"digest": digest_of(entry)}))
+    assert "| (1) unverified |" in page(tmp_path)
+    (entry / CARD).unlink()
+    with pytest.raises(UserError, match=r"below a folder of submissions and has no submission.json"):
+        Report(tmp_path)
+    (entry / CARD).mkdir()
+    with pytest.raises(UserError, match="cannot be read"):
+        Report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"[]", "the whole file"),
+        ({"unused_budgett": "x"}, "unused_budgett"),
+        ({"by": " "}, "by: "),
+        ({"date": "2026-13-45"}, "date: "),
+        ({"source": ["/dev/zero"]}, "source.0"),
+        ({"source": ["../../x.py"]}, "source.0"),
+    ],
+)
+def test_a_card_that_is_none_is_one_line(content: Any, said: str, board: Path, tmp_path: Path) -> None:
+    entry = entry_of(tmp_path / "submissions", "great", 0.97)
+    if isinstance(content, dict):
+        content = json.dumps({**json.loads((entry / CARD).read_text()), **content}).encode()
+    (entry / CARD).write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(said)):
+        Report(tmp_path)
+    assert any(said in str(finding) for finding in check_card(entry))
+
+
+def test_a_verification_of_a_run_that_is_not_there_is_found(tmp_path: Path) -> None:
+    entry = entry_of(tmp_path / "submissions", "great", 0.97, "verified")
+    done = {
+        "by": "B",
+        "date": "2026-01-02",
+        "commit": None,
+        "run_id": "not-there",
+        "seed": 99,
+        "agreement": "identical samples",
+    }
+    write_card(entry, Card.model_validate({**read_card(entry).model_dump(), "verification": {**done, "said": "trust me"}}))
+    assert any("not-there, seed 99, which is not among the records" in str(finding) for finding in check_card(entry))
+
+
+def test_two_source_files_of_one_name_and_other_things_than_files_are_refused(runs: Path, tmp_path: Path) -> None:
+    files = [tmp_path / folder / "m.py" for folder in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text("")
+    assert any("2 files named m.py" in reason for reason in broken_rules(submitted(runs, files)))
+    (tmp_path / "link.py").symlink_to("/dev/zero")
+    with pytest.raises(UserError, match="is not a plain file"):
+        digest_of_files([tmp_path / "link.py"])
 
 
 # Whether a run agrees with its record

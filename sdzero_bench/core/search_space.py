@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
 
 LEARNING_RATE = "optimizer.learning_rate"
 MOST = 4
@@ -23,8 +23,8 @@ class Range(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["range"] = "range"
-    low: float
-    high: float
+    low: FiniteFloat
+    high: FiniteFloat
     log: bool = False
 
     @model_validator(mode="after")
@@ -39,7 +39,7 @@ class Range(BaseModel):
             value = math.exp(math.log(self.low) + share * math.log(self.high / self.low))
         else:
             value = self.low + share * (self.high - self.low)
-        return float(f"{value:.{DIGITS}g}")
+        return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
 
 
 class OneOf(BaseModel):

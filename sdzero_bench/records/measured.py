@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, FiniteFloat
 
 from sdzero_bench.records.part import Count, Interval, Part, Share
 
@@ -108,11 +108,11 @@ class KLOfResponse(Part):
 class PerQuestion(Part):
     """By question id; `maj` is None where the task has no answers to vote on."""
 
-    avg: dict[str, float]
+    avg: dict[str, FiniteFloat]
     # `pass` is a keyword of Python.
-    passed: dict[str, float] = Field(alias="pass")
-    maj: dict[str, float] | None
-    tokens: dict[str, float]
+    passed: dict[str, FiniteFloat] = Field(alias="pass")
+    maj: dict[str, FiniteFloat] | None
+    tokens: dict[str, FiniteFloat]
 
     def of(self, figure: Figure) -> dict[str, float] | None:
         values: dict[str, float] | None = getattr(self, "passed" if figure == "pass" else figure)

@@ -107,6 +107,8 @@ def load_runs(folder: Path) -> list[RunRecord]:
 
     Raises `UserError` if there are none, and for a file that is missing, is not JSON or lacks a key; it names the file.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{str(folder)!r} is not a folder; give one that holds run folders, such as runs")
     if not folder.is_dir():
         raise UserError(f"the folder {str(folder)!r} does not exist; give one that holds run folders, such as runs")
     found = sorted(path.parent for path in folder.rglob(MANIFEST) if not _hidden(path.relative_to(folder)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdzero_bench.cli.commands.executing import Prepared, carry_out
-from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, Preset, with_sandbox
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, Preset, with_sandbox
 
 if TYPE_CHECKING:
     from sdzero_bench.core.distributed import Ranks
@@ -40,12 +40,7 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="Split to evaluate on: test or validation.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Evaluate on the first LIMIT questions only.")] = None,
     preset: Preset = "micro",
-    assign: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Override one setting, such as evaluation.temperature=0.7; repeatable."
-        ),
-    ] = None,
+    assign: OfEvaluation = None,
     out: Annotated[Path, typer.Option(help="Directory in which the record folders are created.")] = Path("runs"),
     allow_weaker_sandbox: AllowWeaker = False,
     as_json: AsJson = False,

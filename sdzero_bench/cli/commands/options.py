@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 Preset = Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")]
 Model = Annotated[str | None, typer.Option(help="Base policy: a directory, a GGUF file, or a name on the Hugging Face Hub.")]
 TaskName = Annotated[str | None, typer.Option(help="Task; see `sdzero-bench tasks`. Default: the preset's.")]
+OfEvaluation = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, such as evaluation.temperature=0.7; repeatable."),
+]
 ConfigFile = Annotated[Path | None, typer.Option(help="YAML file with settings that override the preset's.")]
 AllowWeaker = Annotated[
     bool,

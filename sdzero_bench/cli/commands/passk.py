@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sdzero_bench.cli.commands.executing import measuring
-from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, Preset, with_sandbox
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, Preset, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
 
 
@@ -30,12 +30,7 @@ def passk(
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Samples per question, and the largest k.")] = 64,
     preset: Preset = "micro",
-    assign: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Override one setting, such as evaluation.temperature=0.7; repeatable."
-        ),
-    ] = None,
+    assign: OfEvaluation = None,
     output: Annotated[Path, typer.Option("--output", "--out", help="Folder for table, figure and samples.")] = Path("passk"),
     allow_weaker_sandbox: AllowWeaker = False,
     as_json: AsJson = False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdzero_bench.cli.commands.executing import measuring
-from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, Preset, with_sandbox
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, Preset, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
 
 if TYPE_CHECKING:
@@ -40,12 +40,7 @@ def probe(
     questions: Annotated[int, typer.Option(min=2, help="Use the first QUESTIONS test questions, or all if fewer.")] = 100,
     k: Annotated[int | None, typer.Option(min=1, help="Samples per question and prompt. Default: evaluation.samples.")] = None,
     preset: Preset = "micro",
-    assign: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Override one setting, such as evaluation.max_new_tokens=512; repeatable."
-        ),
-    ] = None,
+    assign: OfEvaluation = None,
     output: Annotated[
         Path | None, typer.Option("--output", "--out", help="Folder for probe.md, probe.json and the samples.")
     ] = None,

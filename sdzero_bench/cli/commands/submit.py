@@ -39,7 +39,7 @@ def submit(
         typer.Option(metavar="NAME", help="Run a seed of this entry again, and put down on its card whether it agrees."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="With --verify: the seed to run again. Default: the smallest.")] = None,
-    place: Annotated[Path, typer.Option(help="Folder of all submissions.")] = PLACE,
+    place: Annotated[Path, typer.Option(file_okay=False, help="Folder of all submissions.")] = PLACE,
     out: Annotated[Path, typer.Option(help="With --verify: folder in which the run is repeated.")] = Path("runs/verification"),
     replay: Annotated[
         int, typer.Option(min=0, metavar="N", help="Draw N random samples of each record again, from policies at hand.")
@@ -80,11 +80,14 @@ def submit(
     if (records is None) == (verify is None):
         raise UserError("give either RECORDS and --name to submit, or --verify NAME")
     if verify is not None:
+        if name is not None or paper is not None or link is not None or source or unused_budget is not None:
+            raise UserError("--name, --paper, --link, --source and --unused-budget are for a new entry, not for --verify")
         _verify(verify, place, seed, by or getpass.getuser(), out, replay, jobs)
         return
-    if name is None or by is None:
+    if name is None or not (by or "").strip():
         raise UserError("give the entry a name with --name, and say with --by who submits it")
     assert records is not None
+    assert by is not None
     if seed is not None:
         raise UserError("--seed is for --verify: a submission has all seeds")
     _submit(records, name, place, by, paper, link, source or [], unused_budget, replay, jobs)

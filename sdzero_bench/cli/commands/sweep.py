@@ -57,9 +57,13 @@ def sweep(
         ),
     ] = None,
     trials: Annotated[
-        int,
-        typer.Option(min=2, help="With --tune: quasi-random trials of each method's search space, as many for every method."),
-    ] = 8,
+        int | None,
+        typer.Option(
+            min=2,
+            help="With --tune: quasi-random trials of each method's search space, as many for every method.",
+            show_default="8",
+        ),
+    ] = None,
     launcher: Annotated[
         Launcher,
         typer.Option(help="Where the runs are executed. ray and slurm need a shared --out, or --storage."),
@@ -124,13 +128,15 @@ def sweep(
     from sdzero_bench.runs.sweep.launching import Place
     from sdzero_bench.runs.sweep.preflight import refuse_early
     from sdzero_bench.runs.sweep.scheduler import Scheduler
-    from sdzero_bench.runs.sweep.tuning import Tuning, own_spaces, shared_grid
+    from sdzero_bench.runs.sweep.tuning import TRIALS, Tuning, own_spaces, shared_grid
 
     for text in assign or []:
         if (key := text.partition("=")[0].strip()) in ("seed", "preset"):
             raise UserError(f"--set {text} has no effect in a sweep; use --{'seeds' if key == 'seed' else key}")
     if grid and not tune:
         raise UserError("--grid has no effect without --tune; add --tune")
+    if trials is not None and (not tune or grid):
+        raise UserError("--trials is for --tune over the methods' own search spaces, without --grid")
     wanted = Grid(
         methods=list(registry.methods()) if methods == "all" else _names("--methods", methods),
         tasks=_names("--tasks", tasks) if tasks is not None else [None],
@@ -141,7 +147,9 @@ def sweep(
         file=config,
         assignments=with_sandbox(assign, allow_weaker_sandbox),
     )
-    tried = shared_grid(grid) if grid else own_spaces(preset, trials)
+    if tune and not wanted.trained:
+        raise UserError("--tune has nothing to tune: name a method that trains")
+    tried = shared_grid(grid) if grid else own_spaces(preset, trials or TRIALS)
     tuning = Tuning(wanted, tried, out / "tuning") if tune else None
     place = Place(launcher, out, jobs, cpus, gpus, sharding, address, hours, partition, slurm or (), storage)
     refuse_early([*wanted.runs(out), *(tuning.runs if tuning else [])], place.ranks, sharding != "ddp")

@@ -24,6 +24,8 @@ class Contrast:
     difference: float
     standard_error: float
     freedom: float
+    least_p: float = 0.0
+    """The smallest two-sided p-value that so few questions can give, however alike they are: that of the sign-flip test."""
 
     def p_value(self, threshold: float = 0.0) -> float:
         """Two-sided, of the difference against `threshold`: Student's t. A difference that equals it has 1."""
@@ -33,8 +35,8 @@ class Contrast:
         if distance == 0 or self.freedom <= 0:
             return 1.0
         if self._exact(distance):
-            return 0.0
-        return float(2 * t.sf(abs(distance) / self.standard_error, self.freedom))
+            return self.least_p
+        return max(self.least_p, float(2 * t.sf(abs(distance) / self.standard_error, self.freedom)))
 
     def p_equivalent(self, margin: float, around: float = 0.0) -> float:
         """Of the claim that the difference is within `margin` of `around`: two one-sided tests.
@@ -47,8 +49,8 @@ class Contrast:
         if self.freedom <= 0:
             return 1.0
         if self._exact(room):
-            return 0.0 if room > 0 else 1.0
-        return float(t.sf(room / self.standard_error, self.freedom))
+            return self.least_p / 2 if room > 0 else 1.0
+        return max(self.least_p / 2, float(t.sf(room / self.standard_error, self.freedom)))
 
     def detectable(self, alpha: float, power: float = POWER) -> float | None:
         """The smallest true difference that a two-sided test at `alpha` finds with probability `power`, at this standard error.
@@ -84,11 +86,12 @@ class Contrast:
         return self.standard_error**2 <= 1e-24 * distance**2
 
 
-def contrast(before: Scores, after: Scores, paired_seeds: bool = False) -> Contrast:
+def contrast(before: Scores, after: Scores, paired_seeds: bool = False, borrow: bool = False) -> Contrast:
     """Paired by question; with `paired_seeds` also by seed, row by row, for seeds that have something in common.
 
-    With one seed on each side it is that of the paired t test over questions. Raises `ValueError` if the numbers of questions,
-    or of paired seeds, differ.
+    With one seed on each side it is that of the paired t test over questions, of these two policies. With one seed on one side
+    only, `borrow` says that it varies as the other side's seeds do: it is a trained policy, and not the base, which has no
+    seed. Raises `ValueError` if the numbers of questions, or of paired seeds, differ.
     """
     parts = [TwoWay(side) for side in sides(before, after, paired_seeds)]
     by_question = parts[-1].by_question if paired_seeds else parts[1].by_question - parts[0].by_question
@@ -96,16 +99,25 @@ def contrast(before: Scores, after: Scores, paired_seeds: bool = False) -> Contr
     if questions == 1:
         return Contrast(difference, 0.0, 0.0)
     of_questions = by_question.var(ddof=1) / questions
-    variance = of_questions + sum(part.seed_variance for part in parts)
+    lone = borrow and borrows(before, after)
+    variance = of_questions
     uncertainty = of_questions**2 / (questions - 1)
     for part in parts:
+        # The mean of one seed varies as much as that of S seeds, S times.
+        times = 1 + part.seeds if lone else 1
+        variance += times * part.seed_variance
         if part.seeds > 1:
-            uncertainty += (part.seeds_term**2 + part.residual_term**2 / (questions - 1)) / (part.seeds - 1)
+            uncertainty += times**2 * (part.seeds_term**2 + part.residual_term**2 / (questions - 1)) / (part.seeds - 1)
     freedom = variance**2 / uncertainty if uncertainty > 0 else float("inf")
     if paired_seeds and parts[0].seed_variance > 0:
         # Few seeds on one side only: Satterthwaite's would be too many (tests/test_comparisons.py measures it).
         freedom = min(freedom, parts[0].seeds - 1)
-    return Contrast(difference, float(np.sqrt(variance)), float(freedom))
+    return Contrast(difference, float(np.sqrt(variance)), float(freedom), least_p=2.0 ** (1 - questions))
+
+
+def borrows(before: Scores, after: Scores) -> bool:
+    """Whether one side alone has several seeds, from which the variance of the other's one seed can be known."""
+    return (len(before) == 1) != (len(after) == 1)
 
 
 def sides(before: Scores, after: Scores, paired_seeds: bool = False) -> list[Scores]:

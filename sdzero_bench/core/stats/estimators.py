@@ -54,7 +54,7 @@ class Estimate:
         return [self.low, self.high]
 
     def __neg__(self) -> Estimate:
-        return Estimate(-self.mean, -self.high, -self.low)
+        return Estimate(0.0 - self.mean, 0.0 - self.high, 0.0 - self.low)  # and not -0.0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

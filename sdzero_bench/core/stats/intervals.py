@@ -17,37 +17,46 @@ tests/test_statistics.py measures the coverage of these intervals.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from sdzero_bench.core.stats.contrast import contrast, sides
+from sdzero_bench.core.stats.contrast import borrows, contrast, sides
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.resampling import DIGITS, LEVEL, RESAMPLES, Values, bca, fingerprint, seed_draws, unit_draws
 from sdzero_bench.core.stats.two_way import Scores, TwoWay
 
+SHARE = (0.0, 1.0)
+COUNT = (0.0, math.inf)
+ANY = (-math.inf, math.inf)
 
-def mean(scores: Scores, share: bool = True, resamples: int = RESAMPLES) -> Estimate:
+
+def mean(scores: Scores, bounds: tuple[float, float] = SHARE, resamples: int = RESAMPLES) -> Estimate:
     """Mean over questions and seeds of one method: avg@k, pass@k, maj@k, response tokens.
 
-    `share` says that scores lie between 0 and 1: the interval is clipped to that, which few seeds far apart would otherwise
-    stretch it beyond. With one question, or where nothing varies, the interval is the mean itself.
+    The interval is clipped to `bounds`, between which scores lie: few seeds far apart would otherwise stretch it beyond them.
+    With one question, or where nothing varies, the interval is the mean itself.
     """
     found = _over_questions_and_seeds([(1.0, TwoWay(scores))], resamples)
-    return Estimate(*(min(max(v, 0.0), 1.0) for v in (found.mean, found.low, found.high))) if share else found
+    low, high = bounds
+    return Estimate(*(min(max(v, low), high) for v in (found.mean, found.low, found.high)))
 
 
-def difference(before: Scores, after: Scores, resamples: int = RESAMPLES, paired_seeds: bool = False) -> Estimate:
+def difference(
+    before: Scores, after: Scores, resamples: int = RESAMPLES, paired_seeds: bool = False, borrow: bool = False
+) -> Estimate:
     """Mean of `after` - `before`, paired by question; with `paired_seeds` by seed as well, else their seeds are independent.
 
     Both answer the same questions in the same order. Swapping the sides mirrors the estimate exactly. With several paired
-    seeds the interval is Student's t, since a bootstrap of 3 or 5 differences covers too little. Raises `ValueError` if the
-    numbers of questions, or of paired seeds, differ.
+    seeds the interval is Student's t, since a bootstrap of 3 or 5 differences covers too little; so it is where one seed
+    borrows its variance from the other side (`contrast`). Raises `ValueError` if the numbers of questions, or of paired
+    seeds, differ.
     """
     if fingerprint(before) > fingerprint(after):
-        return -difference(after, before, resamples, paired_seeds)
-    if paired_seeds and len(before) > 1:
-        found = contrast(before, after, paired_seeds)
+        return -difference(after, before, resamples, paired_seeds, borrow)
+    if (paired_seeds and len(before) > 1) or (borrow and borrows(before, after)):
+        found = contrast(before, after, paired_seeds, borrow)
         return Estimate(*(round(value, DIGITS) for value in (found.difference, *found.interval(LEVEL))))
     first, second = sides(before, after)
     return _over_questions_and_seeds([(-1.0, TwoWay(first)), (1.0, TwoWay(second))], resamples)

@@ -28,6 +28,6 @@ def outliers(means: Sequence[float]) -> list[int]:
         if distance < LEAST:
             continue
         error = others.std(ddof=1) * np.sqrt(count / (count - 1))
-        if error == 0 or 2 * t.sf(distance / error, count - 2) * count < LEVEL:
+        if error > 0 and 2 * t.sf(distance / error, count - 2) * count < LEVEL:
             found.append(i)
     return found

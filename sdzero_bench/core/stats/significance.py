@@ -16,6 +16,7 @@ also be refuted.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
@@ -66,13 +67,17 @@ def p_value(before: Scores, after: Scores, threshold: float = 0.0, paired_seeds:
 def independent_p_value(first: Values, second: Values, threshold: float = 0.0) -> float:
     """Two-sided p-value of mean(second) - mean(first) against `threshold`, for two independent samples: Welch's t test.
 
-    Source: Welch 1947, "The generalization of Student's problem". Needs 2 values on each side. Equal constants give 1.
+    Never below what a permutation test of so few values can give. Source: Welch 1947, "The generalization of Student's
+    problem". Needs 2 values on each side. Equal constants give 1.
     """
     from scipy.stats import ttest_ind
 
+    if np.ptp(first) == 0 and np.ptp(second) == 0 and second[0] - first[0] == threshold:
+        return 1.0
+    least = 2 / math.comb(len(first) + len(second), len(first))  # of the permutation test
     if np.ptp(first) == 0 and np.ptp(second) == 0:
-        return 1.0 if second[0] - first[0] == threshold else 0.0
-    return float(ttest_ind(second - threshold, first, equal_var=False).pvalue)
+        return min(1.0, least)
+    return max(min(1.0, least), float(ttest_ind(second - threshold, first, equal_var=False).pvalue))
 
 
 def holm(p_values: Sequence[float], absent: int = 0) -> list[float]:
@@ -81,6 +86,8 @@ def holm(p_values: Sequence[float], absent: int = 0) -> list[float]:
     `absent` is the number of comparisons of the family that could not be made; they count as if their p-value were 1. The same
     as statsmodels' `multipletests`, which collects garbage at every call: 0.1 s each.
     """
+    if np.isnan(p_values).any():
+        raise ValueError("a p-value is not a number")
     corrected, least = [1.0] * len(p_values), 0.0
     for rank, i in enumerate(np.argsort(p_values, kind="stable")):
         least = min(1.0, max(least, (len(p_values) + absent - rank) * p_values[i]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.intervals import mean
+from sdzero_bench.core.stats.intervals import COUNT, SHARE, mean
 from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.core.text import with_interval
@@ -107,11 +107,11 @@ def _text(column: Column, value: Value) -> str:
 
 def figure(row: Row, name: Figure) -> Estimate | None:
     """Mean over questions and seeds; None where the task has no such figure."""
-    return _mean(row.scores(name), share=name != "tokens")
+    return _mean(row.scores(name), COUNT if name == "tokens" else SHARE)
 
 
-def _mean(scores: Scores | None, share: bool = True) -> Estimate | None:
-    return None if scores is None else mean(scores, share)
+def _mean(scores: Scores | None, bounds: tuple[float, float] = SHARE) -> Estimate | None:
+    return None if scores is None else mean(scores, bounds)
 
 
 def _over(row: Row, beside: Beside) -> Value:
@@ -144,7 +144,7 @@ COLUMNS: dict[ColumnName, Column] = {
     "revised": Column(
         "revised (%)", lambda row, _: _mean(row.revisions.revised), 100, note="revised: accuracy of the revised responses."
     ),
-    "revised_tokens": Column("revised tokens", lambda row, _: _mean(row.revisions.tokens, share=False)),
+    "revised_tokens": Column("revised tokens", lambda row, _: _mean(row.revisions.tokens, COUNT)),
     "correction": Column(
         "wrong→right (%)",
         lambda row, _: _mean(row.revisions.wrong_to_right),

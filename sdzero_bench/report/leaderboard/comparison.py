@@ -85,12 +85,14 @@ class Comparison:
 def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None) -> Comparison:
     """Compare a policy of two runs; by default the final one, or the base if a run measured only that.
 
-    Raises `UserError` if a run is unfinished or has no such policy, or if the two were not measured alike: other test
-    questions, or other settings of evaluation.
+    Raises `UserError` if a run is unfinished or has no such policy, if both are the same, or if they were not measured alike:
+    other test questions, or other settings of evaluation.
     """
     for run in (before, after):
         if not run.finished:
             raise UserError(f"{str(run.folder)!r} is not finished (state: {run.state}); resume it first")
+    if before.folder.resolve() == after.folder.resolve():
+        raise UserError(f"{str(before.folder)!r} is named twice; give two runs")
     _require_measured_alike(before, after)
     entries = [_entry(run, policy) for run in (before, after)]
     rows = by_question(entries, "avg")

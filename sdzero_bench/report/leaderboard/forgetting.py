@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.intervals import difference, mean, ratio
+from sdzero_bench.core.stats.intervals import COUNT, difference, mean, ratio
 from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.core.text import with_interval
 from sdzero_bench.records.measured import PolicyEvaluation
@@ -86,4 +86,4 @@ def _kl(row: Row) -> Estimate | None:
         np.array([[getattr(one[id], part) for id in found[0]] for one in found], dtype=float) for part in ("kl", "tokens")
     )
     linearised = ratio(kl, tokens)
-    return None if linearised is None else mean(linearised, share=False)
+    return None if linearised is None else mean(linearised, COUNT)

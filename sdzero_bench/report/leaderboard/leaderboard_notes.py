@@ -18,6 +18,9 @@ from sdzero_bench.report.leaderboard.conditions import value_in_words
 from sdzero_bench.report.leaderboard.grouping import Collection
 from sdzero_bench.report.leaderboard.leaderboard import Standing, TaskTable
 
+FEW = 30
+"""Questions, below which Student's t and the bootstrap are not to be relied on."""
+
 
 def of_the_table(table: TaskTable) -> list[str]:
     return [
@@ -27,6 +30,7 @@ def of_the_table(table: TaskTable) -> list[str]:
         *_seeds(table),
         *far_seeds(table.rows),
         INTERVALS,
+        *_few(table),
         *_families(table),
         *_ranks(table),
         *footnotes(table),
@@ -36,7 +40,11 @@ def of_the_table(table: TaskTable) -> list[str]:
 
 
 def of_the_pairs(table: TaskTable) -> list[str]:
-    return [EXPLORED, *pairing(table.pairs)]
+    return [
+        f"Marks: * significant, = equivalent. {EXPLORED} Where a pair is also in the table above, its mark there counts: that "
+        "comparison was fixed in advance, and is corrected.",
+        *pairing(table.pairs),
+    ]
 
 
 def of_the_costs(table: TaskTable) -> list[str]:
@@ -63,7 +71,8 @@ def of_the_curve() -> list[str]:
 def of_the_runs(collection: Collection) -> list[str]:
     lines = [f"{run.run_id} is unfinished (state: {run.state})." for run in collection.unfinished]
     lines += [
-        f"{repeated.run_id} is the same run as {kept.run_id} (method, options, seed and all conditions); it is counted once."
+        f"The run in {_folder(repeated)} is the same as that in {_folder(kept)} (method, options, seed and all conditions); it "
+        f"is counted once."
         for kept, repeated in collection.repeated
     ]
     by_id: dict[str, set[str]] = defaultdict(set)
@@ -111,6 +120,10 @@ def _sources(collection: Collection) -> list[str]:
     return [f"The runs come from {several}."]
 
 
+def _folder(run: RunRecord) -> str:
+    return f"{run.folder.parent.name}/{run.folder.name}"
+
+
 def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count} runs"
 
@@ -129,10 +142,12 @@ def probability(p: float) -> str:
 def _questions(table: TaskTable) -> str:
     c = table.group.conditions
     measured = table.standings[0].row.entries[0].questions
+    split = table.standings[0].row.runs[0].config.evaluation.split
+    which = "questions" if split == "test" else f"{split} questions, and not on test questions"
     tokens = c.get("budget.training_tokens")
     limit = f" and {tokens:,} trained tokens" if tokens else ""
     return (
-        f"Measured on {measured:,} questions (test set {c['test set']}), {table.samples_per_question} samples each. Budget: "
+        f"Measured on {measured:,} {which} (test set {c['test set']}), {table.samples_per_question} samples each. Budget: "
         f"{c['budget.questions']:,} training questions (question set {c['question set']}), {c['budget.samples']:,} samples of "
         f"at most {c['budget.new_tokens_per_sample']:,} new tokens{limit}."
     )
@@ -173,7 +188,24 @@ def _seeds(table: TaskTable) -> list[str]:
     single = [s.label for s in trained if len(s.row.runs) == 1]
     if single:
         lines.append(
-            f"1 seed: {_listed(single)}. Their intervals cover questions only, not the variation between training seeds."
+            f"1 seed: {_listed(single)}. Their intervals cover questions only, not the variation between training seeds; "
+            f"so do their differences from the base and from each other. A difference from a row of several seeds assumes "
+            f"that theirs would vary as much as its seeds do."
+        )
+    return lines
+
+
+def _few(table: TaskTable) -> list[str]:
+    """What an interval does not say where few questions were measured, or none differs from the others."""
+    questions = table.rows[0].avg.shape[1]
+    flat = any(found and found.high == found.low for s in table.standings for found in (s.avg, s.best, s.majority))
+    lines = []
+    if questions < FEW:
+        lines.append(f"Only {questions:,} questions: intervals of so few are too narrow, and verdicts on them are rough.")
+    if flat and questions > 1:
+        lines.append(
+            f"An interval without width says that all {questions:,} questions scored alike; among others, up to "
+            f"{100 * (1 - 0.05 ** (1 / questions)):.1f} % may not (95 %)."
         )
     return lines
 

@@ -100,16 +100,6 @@ def exploratory(rows: Mapping[str, Row], margin: float = MARGIN) -> list[Pair]:
     return found
 
 
-def towards(pairs: Sequence[Pair], reference: str | None, label: str) -> Pair | None:
-    """The pair of a row and the reference, as `label` - `reference`."""
-    for pair in pairs:
-        if (pair.before, pair.after) == (reference, label):
-            return pair
-        if (pair.before, pair.after) == (label, reference):
-            return -pair
-    return None
-
-
 def share_samples(before: Row, after: Row) -> bool:
     """Whether both rows have the same seeds, several, and the two runs of each have drawn the same samples in some phase.
 
@@ -134,13 +124,14 @@ class _Made:
     def __init__(self, before: Row, after: Row) -> None:
         self.scores: tuple[Scores, Scores] = (before.avg, after.avg)
         self.paired = share_samples(before, after)
-        self.contrast: Contrast = contrast(*self.scores, self.paired)
+        self.trained = not before.is_base and not after.is_base
+        self.contrast: Contrast = contrast(*self.scores, self.paired, borrow=self.trained)
 
     def pair(self, before: str, after: str, p_holm: float | None, p_equivalent: float, level: float) -> Pair:
         return Pair(
             before=before,
             after=after,
-            difference=difference(*self.scores, paired_seeds=self.paired),
+            difference=difference(*self.scores, paired_seeds=self.paired, borrow=self.trained),
             seeds="paired" if self.paired else "independent",
             p=self.contrast.p_value(),
             p_holm=p_holm,

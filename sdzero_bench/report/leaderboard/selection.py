@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.intervals import mean
+from sdzero_bench.core.stats.intervals import ANY, mean
 from sdzero_bench.core.text import with_interval
 from sdzero_bench.records.curve_record import SelectedPolicy
 from sdzero_bench.report.leaderboard.curves_of_rows import CurvesOfTable, scores_of
@@ -52,7 +52,7 @@ def selected(row: Row, way: Way) -> Estimate | None:
 def added(row: Row) -> Estimate:
     """What choosing by test adds, paired by seed and question."""
     last, best = ([one.policy for one in _chosen(row, way) if one] for way in ("last", "best_by_test"))
-    return mean(scores_of(row, best) - scores_of(row, last), share=False)
+    return mean(scores_of(row, best) - scores_of(row, last), ANY)
 
 
 def as_data(table: TaskTable) -> dict[str, Any]:

@@ -220,13 +220,19 @@ def _row(finding: ClaimVerdict) -> list[str]:
 
 
 def _tested(
-    before: Scores | None, after: Scores | None, threshold: float, paired_seeds: bool = False, points: bool = True
+    before: Scores | None,
+    after: Scores | None,
+    threshold: float,
+    paired_seeds: bool = False,
+    trained: bool = False,
+    points: bool = True,
 ) -> Tested | None:
+    """`trained`: neither side is the base, so that a side of one seed varies as the other's seeds do."""
     if before is None or after is None:
         return None
-    found = contrast(before, after, paired_seeds)
+    found = contrast(before, after, paired_seeds, borrow=trained)
     return Tested(
-        difference(before, after, paired_seeds=paired_seeds),
+        difference(before, after, paired_seeds=paired_seeds, borrow=trained),
         found.p_value(threshold),
         found.p_equivalent(MARGIN, threshold) if points else None,
     )
@@ -237,7 +243,8 @@ def _scores(name: Figure) -> Compare:
         if before is None:
             return None
         paired = share_samples(before.row, after.row)
-        return _tested(before.row.scores(name), after.row.scores(name), threshold, paired, points=name != "tokens")
+        scores = (before.row.scores(name), after.row.scores(name))
+        return _tested(*scores, threshold, paired, _trained(before, after), points=name != "tokens")
 
     return compare
 
@@ -251,7 +258,12 @@ def _correction(after: Measured, before: Measured | None, threshold: float) -> T
     if before is None:
         return None
     paired = share_samples(before.row, after.row)
-    return _tested(before.row.revisions.wrong_to_right, after.row.revisions.wrong_to_right, threshold, paired)
+    scores = (before.row.revisions.wrong_to_right, after.row.revisions.wrong_to_right)
+    return _tested(*scores, threshold, paired, _trained(before, after))
+
+
+def _trained(before: Measured, after: Measured) -> bool:
+    return not before.row.is_base and not after.row.is_base
 
 
 def _concentration(after: Measured, _: Measured | None, threshold: float) -> Tested | None:

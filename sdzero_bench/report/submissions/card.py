@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import write_atomic
@@ -23,9 +24,12 @@ from sdzero_bench.records.packing import run_folders
 from sdzero_bench.records.part import BenchVersion, Digest, Part
 
 CARD, RECORDS, SOURCE = "submission.json", "records", "source"
-LEVELS = 5
-"""Folders above a record in which its card is looked for: tuning trials lie two levels deeper."""
+PLACE = "submissions"
+"""A folder of this name holds entries alone."""
 
+Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(lambda text: str(date.fromisoformat(text)))]
+FileName = Annotated[str, Field(pattern=r"^\w[\w.-]*\.py$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Status = Literal["unverified", "verified", "not reproduced"]
 Agreement = Literal["identical samples", "accuracy within the interval", "differs"]
@@ -34,8 +38,8 @@ Agreement = Literal["identical samples", "accuracy within the interval", "differ
 class Verification(Part):
     """One seed that a maintainer has re-run."""
 
-    by: str
-    date: str
+    by: Text
+    date: Date
     commit: str | None
     run_id: str
     """The record that was re-run."""
@@ -46,14 +50,16 @@ class Verification(Part):
 
 
 class Card(Part):
+    model_config = ConfigDict(extra="forbid")
+
     name: Name
     status: Status
-    by: str
-    date: str
+    by: Text
+    date: Date
     method: str
     method_sha256: Digest
     """Digest of the method's source, which the records state too."""
-    source: list[str] = Field(default_factory=list)
+    source: list[FileName] = Field(default_factory=list)
     """Names of the files in source/; none for a method of the suite."""
     paper: str
     link: str | None = None
@@ -81,9 +87,9 @@ def read_card(entry: Path) -> Card:
         return Card.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(f"{str(entry)!r} is not a submission: {CARD} cannot be read ({error.strerror})") from error
-    except json.JSONDecodeError as error:
-        raise UserError(f"{str(path)!r} is not JSON: {error}") from error
-    except ValidationError as error:
+    except (ValueError, RecursionError) as error:
+        if not isinstance(error, ValidationError):
+            raise UserError(f"{str(path)!r} is not JSON: {str(error)[:200]}") from error
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole file"
         raise UserError(f"{str(path)!r}: {where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from error
@@ -117,9 +123,24 @@ class Submission:
 
 
 def submission_of(record: Path) -> Submission | None:
-    """The submission that a record belongs to. Raises `UserError` as `read_card` does."""
-    entry = next((place for place in [*record.resolve().parents][:LEVELS] if (place / CARD).is_file()), None)
-    return None if entry is None else _submission(entry, (entry / CARD).read_bytes())
+    """The submission that a record belongs to.
+
+    Raises `UserError` as `read_card` does, and for a record below a folder of submissions that has no card.
+    """
+    above = list(record.resolve().parents)
+    entry = next((place for place in above if (place / CARD).exists()), None)
+    if entry is not None:
+        return _submission(entry, _content(entry))
+    if any(place.name == PLACE for place in above):
+        raise UserError(f"{str(record)!r} is below a folder of submissions and has no {CARD} above it; put the card back")
+    return None
+
+
+def _content(entry: Path) -> bytes:
+    try:
+        return (entry / CARD).read_bytes()
+    except OSError as error:
+        raise UserError(f"{str(entry / CARD)!r} cannot be read: {error.strerror}") from error
 
 
 @lru_cache

@@ -10,7 +10,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.report.submissions.card import CARD, RECORDS, SOURCE, Card, digest_of, read_card
 from sdzero_bench.report.submissions.rules import digest_of_files, submitted
-from sdzero_bench.report.submissions.submitting import differing_from_the_preset
+from sdzero_bench.report.submissions.submitting import commits_of, differing_from_the_preset, hardware
 
 
 def check_card(entry: Path) -> Iterator[Discrepancy]:
@@ -29,6 +29,8 @@ def check_card(entry: Path) -> Iterator[Discrepancy]:
         "preset": first.config.preset,
         "tasks": sorted({run.task for run in runs}),
         "seeds": sorted({run.seed for run in runs}),
+        "hardware": hardware(runs),
+        "commits": commits_of(runs),
         "bench_version": first.manifest.bench_version,
         "method_sha256": first.manifest.digests.method if first.manifest.digests else None,
     }
@@ -37,6 +39,8 @@ def check_card(entry: Path) -> Iterator[Discrepancy]:
     with contextlib.suppress(UserError):  # a method that is not installed here
         yield from compare(CARD, "settings", card.settings, differing_from_the_preset(first), "the records have")
     yield from _source(entry, card)
+    if (said := card.verification) and (said.run_id, said.seed) not in {(run.run_id, run.seed) for run in runs}:
+        yield Discrepancy(CARD, f"verification is of {said.run_id}, seed {said.seed}, which is not among the records")
     agreed = card.verification is not None and card.verification.agreement != "differs"
     if (card.status == "verified") != agreed:
         yield Discrepancy(CARD, f'status is "{card.status}", and its verification does not say so')

@@ -195,6 +195,9 @@ def _trials(entry: Submitted) -> Iterator[str]:
 
 
 def _source(entry: Submitted) -> Iterator[str]:
+    names = Counter(path.name for path in entry.source)
+    if twice := [name for name, count in names.items() if count > 1]:
+        yield f"--source has {names[twice[0]]} files named {twice[0]}; a method's modules need names of their own"
     if entry.source and is_of_the_suite(entry.runs[0].method):
         yield f"{entry.runs[0].method!r} is a method of the suite; give --source only for a method of your own"
     elif entry.runs[0].method not in registry.methods():
@@ -222,6 +225,9 @@ def is_of_the_suite(method: str) -> bool:
 
 def digest_of_files(files: Sequence[Path]) -> str:
     """What `source_digest` says of a method that is made of these modules. Raises `UserError` for one that cannot be read."""
+    for path in files:
+        if path.is_symlink() or not path.is_file():
+            raise UserError(f"{str(path)!r} of --source is not a plain file")
     try:
         texts = [path.read_text(encoding="utf-8") for path in sorted(files, key=lambda path: path.stem)]
     except (OSError, UnicodeDecodeError) as error:

@@ -100,8 +100,8 @@ def _card(entry: Submitted, name: str, by: str, paper: str, link: str | None, no
         seeds=sorted({run.seed for run in entry.runs}),
         settings=differing_from_the_preset(first),
         unused_budget=entry.unused_budget,
-        hardware=sorted({in_words(run.manifest.hardware) for run in entry.runs}),
-        commits=sorted({commit for run in entry.runs for commit in commits(run)}),
+        hardware=hardware(entry.runs),
+        commits=commits_of(entry.runs),
         bench_version=first.manifest.bench_version,
         not_checked=list(not_checked),
         digest=digest,
@@ -112,6 +112,14 @@ def differing_from_the_preset(run: RunRecord) -> dict[str, JsonValue]:
     """The settings of a run that its preset has otherwise; what was tuned says so, since seeds may have chosen differently."""
     tuned: dict[str, JsonValue] = dict.fromkeys(run.tuning.grid, "tuned") if run.tuning else {}
     return {**{key: own for key, _, own in settings_changed(run)}, **tuned}
+
+
+def hardware(runs: Sequence[RunRecord]) -> list[str]:
+    return sorted({in_words(run.manifest.hardware) for run in runs})
+
+
+def commits_of(runs: Sequence[RunRecord]) -> list[str]:
+    return sorted({commit for run in runs for commit in commits(run)})
 
 
 def in_words(hardware: Hardware) -> str:

@@ -80,9 +80,9 @@ def measure_curve(
     found: dict[str, tuple[Sequence[Sample], Sequence[Sample]]] = {}
     for point, label in zip(points, labels, strict=True):
         if label not in found:
-            phases = phases_of(label, label in policies)
-            sets = zip(phases, (questions.test, questions.validation), strict=True)
-            found[label] = tuple(_drawn(run, point.checkpoint, phase, asked, each) for phase, asked in sets)  # type: ignore[assignment]
+            on_test, on_validation = phases_of(label, label in policies)
+            test = _drawn(run, point.checkpoint, on_test, questions.test, each)
+            found[label] = (test, _drawn(run, point.checkpoint, on_validation, questions.validation, each))
     return curve_of(settings, points, labels, found, questions, sum((run.ledger.plan or {}).values()), parameters)
 
 

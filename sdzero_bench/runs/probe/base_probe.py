@@ -14,6 +14,7 @@ from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.question import NO_QUESTIONS, QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.policies.architecture import context_length
+from sdzero_bench.policies.loading import load_tokenizer, model_path
 from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Sample
@@ -56,10 +57,11 @@ class BaseProbe:
         """`complete`: whether partial questions will be completed, with a control as in `control_set`; `ask`: whether the base
         will be measured under several prompts.
 
-        Raises `UserError` if the questions or the control cannot be had, the task is a harness's, a prompt of the task does not
-        fit the model's context, or the folder holds another probe.
+        Raises `UserError` if the model, the questions or the control cannot be had, the task is a harness's, a prompt of the
+        task does not fit the model's context, or the folder holds another probe.
         """
         self.config = config
+        load_tokenizer(model_path(config.model.name))  # before questions are loaded: a model that does not exist says so
         self.task = equip(make_task(config), config.verifying)
         if isinstance(self.task, HarnessTask):
             raise UserError(f"{self.task.name} has the prompts of its harness; probe a task of ours on the same data set")

@@ -75,6 +75,8 @@ def _given(name: str) -> QuestionSet:
     place = Path(name).expanduser()
     if place.exists() and name not in registry.tasks():
         config = resolve("base", assignments=_all_of(place), task=f"file:{name}")
+    elif name not in registry.tasks() and (place.suffix or "/" in name) and ":" not in name:
+        raise UserError(f"--control {name}: there is no such file")
     else:
         config = resolve("base", task=name)
     questions: QuestionSet = make_task(config).load("test")

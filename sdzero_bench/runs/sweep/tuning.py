@@ -75,6 +75,11 @@ class Tuning:
 
     def __init__(self, grid: Grid, tried: SharedGrid | OwnSpaces, out: Path) -> None:
         self.tried = tried
+        for task in grid.tasks:
+            if grid.trained and grid.config(grid.trained[0], task, SEED).evaluation.split == SPLIT:
+                raise UserError(
+                    f"settings are tuned on {SPLIT} questions, and not reported on them too; leave out evaluation.split"
+                )
         self.trials: dict[tuple[str, str | None], list[Trial]] = {}
         for method in grid.trained:
             found = tried.points(method)
@@ -112,9 +117,19 @@ def shared_grid(texts: Sequence[str]) -> SharedGrid:
         if not equals or key.strip() in found:
             raise UserError(f"--grid {text!r} is not KEY=V1,V2,V3 with each key once")
         found[key.strip()] = list(dict.fromkeys(value.strip() for value in values.split(",")))
-    if alone := [key for key, values in found.items() if len(values) < 2]:
-        raise UserError(f"the grid has only one value of {alone[0]}; give two or more, or set it with --set")
+        if "" in found[key.strip()]:
+            raise UserError(f"--grid {text!r} has an empty value; give KEY=V1,V2,V3")
+    if alone := [key for key, values in found.items() if len(set(map(_parsed, values))) < len(values) or len(values) < 2]:
+        raise UserError(f"the grid has only one value of {alone[0]}, or one twice; give two or more, or set it with --set")
     return SharedGrid(found)
+
+
+def _parsed(text: str) -> str:
+    """Equal for the same value: 1e-4 and 0.0001."""
+    try:
+        return repr(float(text))
+    except ValueError:
+        return text
 
 
 def own_spaces(preset: str, trials: int) -> OwnSpaces:

@@ -31,9 +31,20 @@ class Unreadable(ValueError):
     """The bytes are not a value, or the value cannot be written."""
 
 
-def encode(value: object, number: _Number = lambda _: 0) -> bytes:
-    """`number` returns the number for a value that is not plain. Raises `Unreadable` if the nesting is too deep."""
-    out = bytearray()
+class _Out(bytearray):
+    """What has been written, and how much that may be."""
+
+    most: float = float("inf")
+
+
+def encode(value: object, number: _Number = lambda _: 0, most: int | None = None) -> bytes:
+    """`number` returns the number for a value that is not plain.
+
+    Raises `Unreadable` if the nesting is too deep, and as soon as there are more than `most` bytes.
+    """
+    out = _Out()
+    if most is not None:
+        out.most = most
     _put(out, value, number, DEEPEST)
     return bytes(out)
 
@@ -52,9 +63,11 @@ def decode(data: bytes, other: _Object) -> Any:
     return value
 
 
-def _put(out: bytearray, value: object, number: _Number, deeper: int) -> None:
+def _put(out: _Out, value: object, number: _Number, deeper: int) -> None:
     if deeper == 0:
         raise Unreadable(f"nested more than {DEEPEST} deep")
+    if len(out) > out.most:
+        raise Unreadable(f"a value of more than {int(out.most) >> 10} KB")
     deeper -= 1
     if value is None or value is True or value is False:
         out += b"N" if value is None else b"T" if value else b"F"
@@ -122,6 +135,14 @@ class _Reader:
             raise Unreadable("cut short")
         return int(count)
 
+    def written(self, most_per_byte: int = 1) -> bytes:
+        """Bytes after their length; in memory each takes at most so many."""
+        (length,) = struct.unpack("<I", self.take(4))
+        self.left -= 64 + most_per_byte * length
+        if self.left < 0:
+            raise Unreadable(f"a value that takes more than {LARGEST >> 20} MB")
+        return self.take(length)
+
     def hashable(self, keys: list[object]) -> None:
         self.left -= 160 + 64 * len(keys)
         if len(keys) > _MANY and len({hash(key) for key in keys}) < len(keys) // 2:
@@ -135,9 +156,9 @@ class _Reader:
         if code in b"NTF":
             return {b"N": None, b"T": True, b"F": False}[code]
         if code == b"i":
-            return int.from_bytes(self.take(self.count()), "little", signed=True)
+            return int.from_bytes(self.written(), "little", signed=True)
         if code == b"s":
-            return self.take(self.count()).decode("utf-8", "surrogatepass")
+            return self.written(4).decode("utf-8", "surrogatepass")
         if code == b"f":
             return struct.unpack("<d", self.take(8))[0]
         if code in _MAKE:
@@ -155,18 +176,18 @@ class _Reader:
             self.hashable(keys)
             return dict(zip(keys, values, strict=True))
         if code == b"b":
-            return self.take(self.count())
+            return self.written()
         if code == b"c":
             return complex(*struct.unpack("<dd", self.take(16)))
         if code == b"r":
             return range(*self.value(deeper))
         if code == b"y":
-            return _TYPES[self.take(self.count()).decode()]
+            return _TYPES[self.written().decode()]
         if code == b"o":
             (number,) = struct.unpack("<I", self.take(4))
             return self.other(number, str(self.value(1)))
         if code in (b"D", b"Q"):
-            return _exact(code, self.take(self.count()).decode())
+            return _exact(code, self.written().decode())
         raise Unreadable("unknown code")
 
 

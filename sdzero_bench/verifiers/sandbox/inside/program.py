@@ -68,12 +68,12 @@ def serve(source: str, request: int, reply: int, shares: bool, most: int) -> Non
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         _send(reply, encode(("syntax", _described(error))), most)
         return
-    _send(reply, _attempt(lambda: exec(code, module.__dict__)), most)
+    _send(reply, _attempt(lambda: exec(code, module.__dict__), most), most)
     if shares:
         converse(module, lambda: _receive(request), lambda data: _send_within(reply, data, most))
     while (asked := _receive(request)) is not None:
         _, path, args = decode(asked, lambda *_: None)
-        _send(reply, _attempt(lambda path=path, args=args: _named(module, path)(*args)), most)  # type: ignore[misc]
+        _send(reply, _attempt(lambda path=path, args=args: _named(module, path)(*args), most), most)  # type: ignore[misc]
     os._exit(0)
 
 
@@ -121,11 +121,11 @@ def _named(module: ModuleType, path: str) -> Any:
     return subject
 
 
-def _attempt(action: Callable[[], object]) -> bytes:
+def _attempt(action: Callable[[], object], most: int) -> bytes:
     try:
         value = action()
         try:
-            return encode(("value", value))
+            return encode(("value", value), most=most)
         except Unreadable as error:
             return encode(("unreadable", str(error)))
     except SystemExit as stop:
