@@ -13,6 +13,7 @@ from record_edits import every, lines, questions, read, replaced, says, value, w
 from small_runs import command, finished, run_json, small_run
 
 from sdzero_bench.core.completion import sample_seed
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal
@@ -24,6 +25,7 @@ from sdzero_bench.records.record_files import read_ledger, read_manifest, read_r
 from sdzero_bench.records.recorded_journal import journal_manifest
 from sdzero_bench.report.audit.audit import check_record, check_records, open_record
 from sdzero_bench.report.audit.redraw import redraw
+from sdzero_bench.report.leaderboard.report_files import Report
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 from sdzero_bench.runs.write_up.summary import markdown_summary
 
@@ -90,6 +92,20 @@ def test_what_the_forger_makes_of_an_honest_run_passes(record: Path) -> None:
     report = check_record(record)
     assert says(report) == ""
     assert report.notes == []
+
+
+@pytest.mark.parametrize("file", ["evaluation.json", "result.json"])
+def test_a_run_whose_figures_were_changed_is_not_ranked(record: Path, original: Path, tmp_path: Path, file: str) -> None:
+    path = "0/avg_at_k" if file == "evaluation.json" else "evaluation/0/avg_at_k"
+    value(file, path, 0.99)(record)
+    with pytest.raises(UserError, match=f"was changed after it had ended; see: sdzero-bench validate .*{record.name}"):
+        Report(record)
+    again = shutil.copytree(original, tmp_path / "again")
+    text = Report(tmp_path).text("md")["README.md"]
+    assert f"{record.parent.name}/{record.name} is not ranked, since it was changed after the run had ended ({file})" in text
+    assert f"{again.name} is not ranked" not in text
+    pack(again, tmp_path / "packed")
+    Report(tmp_path / "packed")
 
 
 def better_text(row: Any) -> None:

@@ -14,6 +14,7 @@ from sdzero_bench.records.packed_lines import LINES, read_lines
 from sdzero_bench.records.packing import is_finished
 from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST, RESULT, parsed
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, phases_in
+from sdzero_bench.records.schema import RecordDigests
 
 JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, "localisation.json", CURVE_FILE)
 TEXT_FILES = ("config.yaml", "summary.md")
@@ -25,19 +26,30 @@ def file_digests(folder: Path) -> dict[str, str]:
     Without the manifest, which has these digests; journals and question sets have digests of their own in it. Raises
     `UserError` for a file that cannot be read.
     """
-    found = {}
-    for name in JSON_FILES:
-        if (folder / name).is_file():
-            content = parsed(folder / name)
-            if name == RESULT and isinstance(content, dict):
-                content = {key: value for key, value in content.items() if key != "folder"}
-            found[name] = _digest([content])
+    found = {name: digest for name in JSON_FILES if (digest := json_digest(folder, name)) is not None}
     for name in TEXT_FILES:
         if (folder / name).is_file():
             found[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     for phase in phases_in(folder / "training"):
         found[f"training/{phase}{LINES}"] = _digest(read_lines(folder / "training" / f"{phase}{LINES}"))
     return found
+
+
+def json_digest(folder: Path, name: str) -> str | None:
+    """SHA-256, in hex, of what one of the `JSON_FILES` says; None if it is missing. Raises `UserError` if it cannot be read."""
+    if not (folder / name).is_file():
+        return None
+    content = parsed(folder / name)
+    if name == RESULT and isinstance(content, dict):
+        content = {key: value for key, value in content.items() if key != "folder"}
+    return _digest([content])
+
+
+def exchanged(folder: Path, digests: RecordDigests | None) -> list[str]:
+    """Which of the files that a leaderboard reads are not as the run wrote them, by the digests in its manifest."""
+    if digests is None:
+        return []
+    return [name for name in (EVALUATION_FILE, RESULT) if json_digest(folder, name) != digests.files.get(name)]
 
 
 def policy_digest(folder: Path) -> str:

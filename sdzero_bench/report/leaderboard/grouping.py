@@ -15,6 +15,7 @@ from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.records.measured import Figure, PolicyEvaluation
+from sdzero_bench.records.own_digests import exchanged
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, by_question
 from sdzero_bench.report.leaderboard.conditions import (
     PART,
@@ -125,13 +126,21 @@ class Collection:
     """Of another major bench version than the newest among the runs that were measured alike."""
     evaluations: tuple[RunRecord, ...] = ()
     """Policies that were measured by themselves."""
+    edited: tuple[RunRecord, ...] = ()
+    """Their figures are not those that the run wrote."""
 
 
 def collect(records: Sequence[RunRecord]) -> Collection:
-    """Sort runs into groups and boards. Raises `UserError` if none is finished."""
+    """Sort runs into groups and boards. Raises `UserError` if none is finished and as the run wrote it."""
     finished = [run for run in records if run.finished]
     if not finished:
         raise UserError(f"none of the {len(records)} runs is finished; resume them first: sdzero-bench run --resume FOLDER")
+    edited = tuple(run for run in finished if exchanged(run.folder, run.manifest.digests))
+    finished = [run for run in finished if run not in edited]
+    if not finished:
+        raise UserError(
+            f"{str(edited[0].folder)!r} was changed after it had ended; see: sdzero-bench validate {edited[0].folder}"
+        )
     evaluations = tuple(run for run in finished if run.measured_alone)
     finished = [run for run in finished if not run.measured_alone]
     trials = [run for run in finished if run.config.evaluation.split == "validation"]
@@ -141,7 +150,7 @@ def collect(records: Sequence[RunRecord]) -> Collection:
     runs, repeated = _distinct(current)
     groups = _groups(runs)
     unfinished = tuple(run for run in records if not run.finished)
-    return Collection(_boards(_with_parts(groups)), unfinished, tuple(trials), repeated, outdated, evaluations)
+    return Collection(_boards(_with_parts(groups)), unfinished, tuple(trials), repeated, outdated, evaluations, edited)
 
 
 def _of_newest_version(runs: list[RunRecord]) -> tuple[list[RunRecord], tuple[RunRecord, ...]]:

@@ -9,6 +9,7 @@ from sdzero_bench.core.bench_version import UNVERSIONED, in_order
 from sdzero_bench.core.provenance import CHANGED
 from sdzero_bench.core.stats.footnotes import EXPLORED, INTERVALS, marks
 from sdzero_bench.core.text import percent
+from sdzero_bench.records.own_digests import exchanged
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.report.leaderboard import families, submission_notes
 from sdzero_bench.report.leaderboard.columns import COLUMNS
@@ -70,6 +71,11 @@ def of_the_curve() -> list[str]:
 
 def of_the_runs(collection: Collection) -> list[str]:
     lines = [f"{run.run_id} is unfinished (state: {run.state})." for run in collection.unfinished]
+    lines += [
+        f"{_folder(run)} is not ranked, since it was changed after the run had ended "
+        f"({', '.join(exchanged(run.folder, run.manifest.digests))}); see `sdzero-bench validate`."
+        for run in collection.edited
+    ]
     lines += [
         f"The run in {_folder(repeated)} is the same as that in {_folder(kept)} (method, options, seed and all conditions); it "
         f"is counted once."
