@@ -15,9 +15,6 @@ from typing import TypedDict
 
 from sdzero_bench.tasks.micro_world.care import Care
 
-HABIT_FROM = 7
-"""The habit: a carry is forgotten where the number added or taken away ends in this or more."""
-
 MAX_TOTAL = 99
 """Running totals stay in 0..MAX_TOTAL, small enough for a model of a million parameters to add correctly."""
 
@@ -125,12 +122,12 @@ def slipped(line: Line, rng: random.Random) -> Line:
     return Line(line.left, line.op, line.right, rng.choice(wrong))
 
 
-def by_habit(line: Line) -> Line | None:
-    """The step with its carry forgotten, where the number added or taken away ends in `HABIT_FROM` or more; else None.
+def by_habit(line: Line, habit_from: int) -> Line | None:
+    """The step with its carry forgotten, where the number added or taken away ends in `habit_from` or more; else None.
 
     A total that the model never learns is one off instead.
     """
-    if not carries(line) or line.right % 10 < HABIT_FROM:
+    if not carries(line) or line.right % 10 < habit_from:
         return None
     right = add(line.left, line.op, line.right)
     wrong = right - 10 if line.op == "+" else right + 10
@@ -147,7 +144,7 @@ def attempt(expression: str, care: Care, rng: random.Random) -> WorkedSolution:
         lines = []
         for op, right in rest:
             line = Line(total, op, right, add(total, op, right))
-            if care.habit and (habitual := by_habit(line)) and rng.random() < care.habit:
+            if care.habit and (habitual := by_habit(line, care.habit_from)) and rng.random() < care.habit:
                 line = habitual
             elif rng.random() < (care.tricky if carries(line) else care.plain):
                 line = slipped(line, rng)

@@ -70,7 +70,9 @@ STEPS: dict[str, Kind] = {
         "keep numbers up to {k}", "x <= {k}", lambda x, k: x <= k, "below", numbers=DIGITS, tricky=True, habit=("below", 0)
     ),
     "multiples": _keep("keep multiples of {k}", "x % {k} == 0", lambda x, k: x % k == 0, "others", numbers=FEW),
-    "others": _keep("drop multiples of {k}", "x % {k} != 0", lambda x, k: x % k != 0, "multiples", numbers=FEW),
+    "others": _keep(
+        "drop multiples of {k}", "x % {k} != 0", lambda x, k: x % k != 0, "multiples", numbers=FEW, habit=("multiples", 0)
+    ),
     "add": _each("add {k} to each", "x + {k}", lambda x, k: x + k, "subtract", numbers=DIGITS),
     "subtract": _each("subtract {k} from each", "x - {k}", lambda x, k: x - k, "add", numbers=DIGITS),
     "times": _each("multiply each by {k}", "x * {k}", lambda x, k: x * k, "add", numbers=DIGITS),

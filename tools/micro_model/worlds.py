@@ -48,6 +48,7 @@ SLIPS = World(
 HABITS = World(
     draft=Care(tricky=0.06, plain=0.06, habit=0.98),
     revision=Care(tricky=0.06, plain=0.01),
+    repeat_when_wrong=0.8,
     reading=Care(tricky=0.005, plain=0.005),
     kinds=(
         ("1 attempt", 0.30),
