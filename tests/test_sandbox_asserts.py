@@ -196,6 +196,31 @@ def report(): return heard
     assert result.executions[0].outcome == "assertion"
 
 
+@pytest.mark.parametrize("operation", ["getattr", "inherited", "subclass", "names", "with"])
+def test_a_program_does_not_get_at_the_variables_of_the_tests(operation: str) -> None:
+    """It asks for them as the tests ask for its own: with what it was handed over, and with the conversation that it finds."""
+    program = f"""
+import gc
+def f(callback):
+    talk = next(o for o in gc.get_objects() if type(o).__name__ == "Conversation")
+    kind = type(callback)
+    arguments = {{
+        "getattr": (callback, "__globals__"),
+        "inherited": (callback, kind, "__globals__"),
+        "subclass": ("Mine", (kind,), ()),
+        "names": ("SECRET",),
+        "with": (((callback, "__globals__", 1),), "call", (callback,), {{}}),
+    }}
+    try:
+        return repr(talk.ask({operation!r}, *arguments[{operation!r}]))
+    except BaseException as error:
+        return "refused"
+"""
+    setup = "SECRET = 'expected'\ndef callback(x=0): return x"
+    (execution,) = best().asserts(program, ["assert f(callback) == 'refused', f(callback)"], ["f"], QUICK, setup).executions
+    assert execution.outcome == "ok", execution.detail
+
+
 @pytest.mark.parametrize(
     ("scripts", "names"),
     [
@@ -235,6 +260,8 @@ f = Extract
         "assert f(1) > 7 and f(1) < 8",
         "assert round(f(1) - 7.5, 3) == 0",
         "import unittest\nunittest.TestCase().assertAlmostEqual(f(1), 7.5)",
+        "class Mine(Extract): pass\nassert Mine(1) == 7.5",
+        "class Mine(Extract): pass\nassert abs(Mine(1) - 7.5) < 1e-6",
     ],
 )
 def test_a_class_that_lies_passes_nothing(script: str) -> None:

@@ -12,7 +12,7 @@ from sdzero_bench.verifiers.sandbox.inside.codec import encode
 from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
 
 _ORDER = "codec watch confine forking stdio scratch pools starting program asking calls {}mounts compiling main"
-_ASSERTS = "mirrors kinds sharing conversing asserts "
+_ASSERTS = "subclasses mirrors kinds sharing conversing asserts "
 """Each module comes after those it imports. Those for assert scripts import more, and are sent only with such."""
 
 BOOTSTRAP = """

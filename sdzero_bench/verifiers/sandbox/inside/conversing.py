@@ -28,6 +28,10 @@ _HOMES = frozenset(_NAMES_OF_HOMES.split())
 """Modules of the standard library whose exceptions a program may raise such that the tests catch them by name."""
 
 
+_MARKS = frozenset({("dataclasses", name) for name in ("_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR", "MISSING")})
+"""Objects of the standard library that its own functions know by identity."""
+
+
 class Unanswerable(Exception):
     """The other side could not say what its answer is."""
 
@@ -181,6 +185,11 @@ class Conversation:
         """
         if (name := self._named.get(id(value))) is not None:
             return name
+        if type(value).__module__ == "dataclasses":
+            for module, mark in _MARKS:
+                if getattr(sys.modules.get(module), mark, None) is value:
+                    self._know((module, mark), value)
+                    return module, mark
         found = _place(value)
         if found is None or not (self._tester or (isinstance(value, type) and found[0] in _HOMES)):
             return None
@@ -196,7 +205,8 @@ class Conversation:
             value: Any = __import__(module, fromlist=["*"])
             for part in name.split(".") if name else ():
                 value = getattr(value, part)
-            if self._tester and not (isinstance(value, type) and issubclass(value, BaseException)):
+            allowed = (module, name) in _MARKS or (isinstance(value, type) and issubclass(value, BaseException))
+            if self._tester and not allowed:
                 raise Unreadable("a name that is not accessible")
             self._know((module, name), value)
         return self._known[module, name]

@@ -35,6 +35,8 @@ CONTENT: dict[type, Callable[[Any], Any]] = {
     frozenset: lambda value: frozenset.__or__(value, frozenset()),
 }
 """Immutable types whose subclasses carry their content along, and how it is copied without their own methods."""
+VIEWS = {"keys": type({}.keys()), "values": type({}.values()), "items": type({}.items())}
+"""Views of dictionaries, which are made again of the dictionary, so that they stay views."""
 NAMED: dict[str, Any] = {
     kind.__name__: kind for kind in (*EXACT, *FROZEN, *CONTAINERS, *DATES, object, type, property) if kind is not type(None)
 }

@@ -8,6 +8,8 @@ A subclass of a builtin type such as str or list carries its content along and c
 
 from __future__ import annotations
 
+from .subclasses import make_inheritable, taken_apart
+
 TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +43,11 @@ class _Method:
     def method(self) -> None: ...
 
 
-_KNOWN: dict[str, type] = {"generator": type(_generator()), "function": type(_generator), "method": type(_Method().method)}
-_KNOWN["builtin_function_or_method"] = type(len)
-"""Builtin types without a name, which tests look at with `isinstance`."""
+_KNOWN: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (type(_generator()), type(_generator), type(_Method().method), type(len), map, filter, zip, enumerate, reversed)
+}
+"""Builtin types that tests look at with `isinstance`."""
 
 OPERABLE: set[int] = set()
 """Ids of the mirrored classes whose objects may take plain operands: of those the tests make objects, as in Vector(1) * 2."""
@@ -55,6 +59,23 @@ class Mirrored(type):
     """The class of mirrored classes."""
 
     _ask: Callable[..., Any]
+
+    def __new__(meta, name: str, bases: tuple[type, ...], space: dict[str, Any], **more: Any) -> Any:
+        """A mirrored class; or, of a class statement of the tests, a mirror of the class that the other side makes of it."""
+        if "_ask" in space:
+            return type.__new__(meta, name, bases, space)
+        (ask, *_) = [type.__getattribute__(base, "_ask") for base in bases if isinstance(base, Mirrored)]
+        for base in bases:
+            for mirrored in base.__mro__:
+                if isinstance(mirrored, Mirrored):
+                    make_inheritable(mirrored)
+        parts = tuple((key, *taken_apart(value)) for key, value in space.items() if key not in ("__classcell__", "__module__"))
+        made = ask("subclass", name, bases, parts, **more)
+        if (cell := space.get("__classcell__")) is not None:
+            cell.cell_contents = made
+        return made
+
+    def __init__(cls, *_: object, **more: object) -> None: ...
 
     def __call__(cls, *args: object, **kwargs: object) -> Any:
         return type.__getattribute__(cls, "_ask")("call", cls, *args, **kwargs)
@@ -98,7 +119,7 @@ def mirror_class(
     """A class that looks like one of the other process with these names in its namespace. Raises `TypeError`, `ValueError`."""
     content = any(not isinstance(base, Mirrored) for kind in bases for base in kind.__mro__[:-1])
     exception = any(issubclass(base, BaseException) for base in bases)
-    space: dict[str, Any] = {"__module__": module, "__doc__": doc, "_ask": staticmethod(ask)}
+    space: dict[str, Any] = {"__module__": module, "__doc__": doc, "_ask": staticmethod(ask), "_names": frozenset(names)}
     local = _KEPT_LOCAL if content and not exception else set()
     for dunder in names & set(_FORWARDED):
         if (operation := _FORWARDED[dunder]) not in local:

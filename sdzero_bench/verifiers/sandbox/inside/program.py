@@ -83,6 +83,7 @@ def converse(module: ModuleType, receive: Callable[[], bytes | None], send: Call
     News are what was printed, and the names that have got another value.
     """
     from .conversing import Conversation
+    from .subclasses import inherited, subclass
 
     captured: Any = sys.stdout
 
@@ -109,7 +110,13 @@ def converse(module: ModuleType, receive: Callable[[], bytes | None], send: Call
                 setattr(place, name, value)
 
     talk = Conversation(False, send, receive, news, lambda news: None)
-    talk.own = {"names": lambda *names: wanted.extend(names), "with": replacing}
+    # Not served by the tester: `inherited` gives any attribute.
+    talk.own = {
+        "names": lambda *names: wanted.extend(names),
+        "with": replacing,
+        "subclass": subclass,
+        "inherited": inherited,
+    }
     talk.serve()
 
 

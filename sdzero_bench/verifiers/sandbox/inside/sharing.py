@@ -8,10 +8,11 @@ object that comes back is the same object again. Both sides use this code, and n
 from __future__ import annotations
 
 import collections
+import gc
 import sys
 
 from .codec import Unreadable, decode, encode
-from .kinds import CONTAINERS, CONTENT, DATES, EXACT, FROZEN, KINDS, NAMED, NAMES, Message
+from .kinds import CONTAINERS, CONTENT, DATES, EXACT, FROZEN, KINDS, NAMED, NAMES, VIEWS, Message
 from .mirrors import Mirrored, mirror_class
 
 TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
@@ -127,6 +128,9 @@ class Sharing:
             return ("n", "builtins", NAMES[id(value)])
         if kind.__module__ in ("decimal", "fractions") and kind.__name__ in ("Decimal", "Fraction"):
             return value
+        if (view := next((name for name, base in VIEWS.items() if isinstance(value, base)), None)) is not None:
+            (seen,) = [shown for shown in gc.get_referents(value) if isinstance(shown, dict)]
+            return ("v", view, self._wire(seen, message))
         if (named := self._nameable(value)) is not None:
             return ("n", *named)
         if isinstance(value, tuple(CONTAINERS)):
@@ -171,6 +175,8 @@ class Sharing:
         unhashable = "__hash__" in fields and fields["__hash__"] is None
         name = str(type.__dict__["__name__"].__get__(kind))
         module = fields.get("__module__")
+        if type(module) is not str:  # a type of the interpreter's own
+            module = type.__dict__["__module__"].__get__(kind)
         message.classes.append(
             (number, name, module if type(module) is str else "", doc if type(doc) is str else None, bases, names, unhashable)
         )
@@ -242,6 +248,11 @@ class Sharing:
             return tuple(items) if code == "t" else frozenset(items)
         if code == "c":
             return slice(*(self._value(part) for part in rest[0]))
+        if code == "v":
+            view, seen = rest[0], self._value(rest[1])
+            if view not in VIEWS or not isinstance(seen, dict):
+                raise Unreadable("a view of no dictionary")
+            return getattr(dict, view)(seen)
         if code == "n":
             module, name = rest
             return NAMED[name] if module == "builtins" and name in NAMED else self._importable(module, name)
