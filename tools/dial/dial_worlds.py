@@ -11,6 +11,7 @@ import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 from sdzero_bench.tasks.micro_world.arithmetic import Sum, chain_sums
 from sdzero_bench.tasks.micro_world.care import Care
@@ -28,6 +29,7 @@ STREAM = 3
 QUESTIONS, DRAFTS = 400, 8
 
 
+@cache
 def dial_worlds() -> dict[str, World]:
     """By name, on the first axis and then on the second."""
     sums = problems()
