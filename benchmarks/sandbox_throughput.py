@@ -1,4 +1,4 @@
-"""How many programs a second are verified, each in a fresh sandbox: the whole way through worker pool, sandbox and verdict.
+"""Programs verified per second, each in a sandbox of its own: the whole way through worker pool, sandbox and verdict.
 
     python benchmarks/sandbox_throughput.py [--programs 200] [--json FILE]
 

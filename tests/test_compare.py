@@ -45,11 +45,6 @@ def test_the_difference_is_paired_by_question(two: tuple[Path, Path]) -> None:
     assert found.questions == 40
 
 
-def test_a_run_is_not_compared_with_itself(two: tuple[Path, Path]) -> None:
-    with pytest.raises(UserError, match="is named twice"):
-        comparison((two[0], two[0]))
-
-
 def test_changed_questions_are_those_whose_majority_changed_largest_first(two: tuple[Path, Path]) -> None:
     found, a, b = comparison(two), shares(two[0]), shares(two[1])
     assert {c.id for c in found.gained} == {q for q in a if a[q] < 0.5 <= b[q]}
@@ -81,6 +76,7 @@ def test_swapping_the_runs_swaps_everything(two: tuple[Path, Path]) -> None:
 def test_a_run_against_itself_changes_nothing(two: tuple[Path, Path]) -> None:
     found = comparison((two[0], two[0]))
     assert (found.difference.mean, found.p, found.gained, found.lost) == (0.0, 1.0, (), ())
+    assert found.warnings == ("both are the same run",)
 
 
 def test_packed_records_compare_as_their_runs_do(two: tuple[Path, Path]) -> None:

@@ -134,6 +134,21 @@ def test_texts_are_left_out_where_token_ids_decode_to_them(tmp_path: Path, token
         assert journal_digest(short[phase]) == journal_digest(whole)
 
 
+@pytest.mark.parametrize(
+    ("key", "broken"),
+    [("verdict", []), ("verdict", "ok"), ("token_ids", [-1]), ("token_ids", [2**40]), ("token_ids", ["a"]), ("token_ids", 7)],
+)
+def test_a_line_that_is_no_sample_is_a_finding_and_an_error_in_words(tmp_path: Path, key: str, broken: object) -> None:
+    record = pack(write_record(tmp_path / "rft-s0"), tmp_path / "results", alone=True)
+    journal = record / "journal" / "rft.sample.jsonl.xz"
+    rows = rows_of(record, "journal/rft.sample.jsonl")
+    rows[1] = {name: value for name, value in rows[1].items() if name != "text"} | {key: broken}
+    journal.write_bytes(pack_lines(rows))
+    assert check_record(record).findings
+    with pytest.raises(UserError):
+        list(RecordedJournal(record).samples("rft.sample"))
+
+
 def test_a_newer_run_replaces_its_record_and_a_broken_one_does_not(tmp_path: Path) -> None:
     run = write_record(tmp_path / "rft-s0", accuracy=0.3)
     before = contents(pack(run, tmp_path / "out"))

@@ -17,6 +17,7 @@ import pytest
 from sandboxes import QUICK, best, every_tier
 
 from sdzero_bench.verifiers.sandbox import Limits, Sandbox
+from sdzero_bench.verifiers.sandbox.nurseries import close_nursery
 
 PROGRAMS = [
     "def f(): return 1",
@@ -49,6 +50,7 @@ def sandbox_files() -> set[str]:
 def clean() -> Iterator[None]:
     fds, files, processes = open_files(), sandbox_files(), set(descendants())
     yield
+    close_nursery()
     assert len(open_files()) <= len(fds)
     assert sandbox_files() <= files
     # Helpers of the standard library and of joblib stay for the life of the test session: they are not of a sandbox.

@@ -1,11 +1,13 @@
 """A page that compares our math verifier with others on the same responses: `python -m tools.math_agreement CASES PAGE`.
 
-The others are lm-eval's: minerva_math's exact match, math-verify as minerva_math calls it, and the two filters of gsm8k. The
-cases, with their rulings, are in docs/math_cases.yaml; the page is docs/math_verifiers.md.
+The others are lm-eval's: minerva_math's exact match, math-verify as minerva_math calls it, and the two filters of gsm8k; and
+lighteval's, whose verdicts are kept in a file (lighteval_verdicts.py). The cases, with their rulings, are in
+docs/math_cases.yaml; the page is docs/math_verifiers.md.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -31,6 +33,8 @@ LM_EVAL = {
     "gsm8k strict": ("gsm8k", "exact_match,strict-match"),
     "gsm8k flexible": ("gsm8k", "exact_match,flexible-extract"),
 }
+LIGHTEVAL = "lighteval"
+KEPT = Path(__file__).parent.parent / "docs" / "lighteval_verdicts.json"
 SOURCES = {"minerva_math_algebra": "minerva_math/minerva_math_algebra.yaml", "gsm8k": "gsm8k/gsm8k.yaml"}
 
 
@@ -83,6 +87,11 @@ def _case(group: str, row: dict[str, Any]) -> Case:
     return Case(group, row["gold"], response, shown, row["right"], row["from"], row.get("why"), row.get("published"))
 
 
+def said_of(case: Case) -> str:
+    """A digest of the gold answer and the response."""
+    return hashlib.sha256(json.dumps([case.gold, case.response]).encode()).hexdigest()[:16]
+
+
 def stated(answer: str) -> str:
     """A response that states its answer in every form that the verifiers look for."""
     minerva = f"Final Answer: The final answer is ${answer}$. I hope it is correct."
@@ -90,10 +99,16 @@ def stated(answer: str) -> str:
 
 
 def verdicts(cases: list[Case]) -> list[Said]:
-    """The verdict of each verifier on each case. Those of GSM8K are given integers only."""
+    """The verdict of each verifier on each case. Those of GSM8K are given integers only.
+
+    Raises `KeyError` for a case that the file of lighteval's verdicts lacks.
+    """
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))["verdicts"]
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns on every call that it has no time limit
     tasks = {name: _task(name) for name in SOURCES}
-    return [{OURS: _ours(case), **({} if case.slow else _theirs(case, tasks))} for case in cases]
+    return [
+        {OURS: _ours(case), **({} if case.slow else {**_theirs(case, tasks), LIGHTEVAL: kept[said_of(case)]})} for case in cases
+    ]
 
 
 def _ours(case: Case) -> bool | None:
@@ -149,7 +164,9 @@ def page(cases: list[Case], judged_as: list[Said]) -> str:
     disputed = [(case, said) for case, said in judged if contested(case, said)]
     if silent := [case for case, _ in disputed if not case.why]:
         raise ValueError(f"{len(silent)} contested cases do not say why, such as gold {silent[0].gold!r}: {silent[0].shown!r}")
-    versions = ", ".join(f"{name} {version(name)}" for name in ("lm_eval", "math-verify", "sympy"))
+    installed = {name: version(name) for name in ("lm_eval", "math-verify", "sympy")}
+    theirs = json.loads(KEPT.read_text(encoding="utf-8"))["versions"]
+    versions, its = (", ".join(f"{name} {number}" for name, number in found.items()) for found in (installed, theirs))
     parts = [
         "# Math verifiers compared",
         "Written by `make math-verifiers` from docs/math_cases.yaml, and from the cases in tests/data/math_cases.jsonl that a "
@@ -160,6 +177,8 @@ def page(cases: list[Case], judged_as: list[Said]) -> str:
         "answer is an integer, which is what they are for. The verifiers' own time limits are disabled, so that the page does "
         "not depend on the machine. SymPy would compute for longer than ten seconds on "
         f"{sum(case.slow for case in cases)} cases, such as power towers: these are given to ours only.",
+        f"`lighteval` is the scorer of its task MATH-500, in an environment of its own ({its}): it requires an older version "
+        "of a library of math-verify's. `python -m tools.lighteval_verdicts` made its verdicts.",
         markdown_table(["verifier", "as ruled", "incorrect, but accepted", "correct, but rejected", "raises"], _counts(judged)),
         f"## Disagreements: {len(disputed)} of {len(cases)} cases",
         "The ruling is ours; `published` is the verdict in the tests that the case comes from.",
@@ -170,7 +189,7 @@ def page(cases: list[Case], judged_as: list[Said]) -> str:
 
 def _counts(judged: list[tuple[Case, Said]]) -> list[list[str]]:
     rows = []
-    for label in [OURS, *LM_EVAL]:
+    for label in [OURS, *LM_EVAL, LIGHTEVAL]:
         pairs = [(case.right, said[label]) for case, said in judged if label in said]
         as_ruled = f"{sum(right == given for right, given in pairs)} of {len(pairs)}"
         counted = [str(pairs.count(pair)) for pair in ((False, True), (True, False))]

@@ -67,5 +67,8 @@ class Verdict:
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> Verdict:
+        """Raises `TypeError` for what is not the dictionary of a verdict."""
+        if not isinstance(row, dict):
+            raise TypeError(f"a verdict that is a {type(row).__name__}")
         tests = row.get("tests")
         return cls(**{**row, "tests": None if tests is None else ProgramReport(**tests)})

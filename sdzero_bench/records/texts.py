@@ -23,11 +23,21 @@ TEXTS = ("text", "prefix", "continues")
 
 
 def decoder(model: ModelConfig) -> Decode:
-    """What makes texts of token ids, as it did in the run. Raises `UserError` if the model's tokenizer is not available."""
+    """What makes texts of token ids, as it did in the run; it raises `UserError` for ids that no tokenizer has.
+
+    Raises `UserError` if the model's tokenizer is not available.
+    """
     from sdzero_bench.policies.loading import load_tokenizer, model_path
 
     tokenizer = load_tokenizer(model_path(model.name))
-    return lambda ids: str(tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def decode(ids: Sequence[int]) -> str:
+        try:
+            return str(tokenizer.decode(list(ids), skip_special_tokens=True))
+        except (OverflowError, TypeError) as error:
+            raise UserError(f"token ids that no tokenizer has: {error}") from error
+
+    return decode
 
 
 def without_texts(journals: Mapping[str, Sequence[Row]], decode: Decode) -> dict[str, list[Row]]:

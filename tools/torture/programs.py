@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -122,7 +123,8 @@ class Watch:
 
     def left(self) -> str | None:
         """What is there that was not there before, in words; it is known from then on."""
-        strange = [one for one in psutil.Process().children(recursive=True) if one not in self.processes]
+        known = self.processes | _that_fork()
+        strange = [one for one in psutil.Process().children(recursive=True) if one not in known]
         _, alive = psutil.wait_procs(strange, timeout=PATIENCE) if strange else ([], [])
         alive = [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
         files = set(os.listdir(self.folder)) - self.files
@@ -130,6 +132,17 @@ class Watch:
         self.files |= files
         found = [f"the process {one.name()}" for one in alive] + [f"the file {name}" for name in sorted(files)]
         return " and ".join(found) or None
+
+
+def _that_fork() -> set[psutil.Process]:
+    """The sandboxed Python that forks for each program, and bubblewrap's two processes around it; not what it has forked."""
+    found = set()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for outer in psutil.Process().children():
+            if any("inside.nursery" in argument for argument in outer.cmdline()):
+                inner = outer.children()
+                found |= {outer, *inner, *(one for process in inner for one in process.children())}
+    return found
 
 
 @contextmanager

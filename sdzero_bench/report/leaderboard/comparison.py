@@ -85,14 +85,12 @@ class Comparison:
 def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None) -> Comparison:
     """Compare a policy of two runs; by default the final one, or the base if a run measured only that.
 
-    Raises `UserError` if a run is unfinished or has no such policy, if both are the same, or if they were not measured alike:
-    other test questions, or other settings of evaluation.
+    Raises `UserError` if a run is unfinished or has no such policy, or if the two were not measured alike: other test
+    questions, or other settings of evaluation.
     """
     for run in (before, after):
         if not run.finished:
             raise UserError(f"{str(run.folder)!r} is not finished (state: {run.state}); resume it first")
-    if before.folder.resolve() == after.folder.resolve():
-        raise UserError(f"{str(before.folder)!r} is named twice; give two runs")
     _require_measured_alike(before, after)
     entries = [_entry(run, policy) for run in (before, after)]
     rows = by_question(entries, "avg")
@@ -130,7 +128,9 @@ def _require_measured_alike(before: RunRecord, after: RunRecord) -> None:
 
 
 def _warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
-    """What else than the method may explain the difference."""
+    """What else than the method may explain the difference, or why there is none."""
+    if before.folder.resolve() == after.folder.resolve():
+        yield "both are the same run"
     sets = [run.manifest.question_set for run in (before, after)]
     if sets[0] != sets[1]:
         yield f"they trained on different questions: question sets {sets[0]} and {sets[1]}"

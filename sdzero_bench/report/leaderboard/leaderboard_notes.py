@@ -230,8 +230,8 @@ def _ranks(table: TaskTable) -> list[str]:
     if not table.pairs:
         return []
     lines = [
-        "rank: 1 + the number of methods that are better. group: methods that share a letter do not differ. Both are of all "
-        f"pairs, which are in no family. {EXPLORED}"
+        "rank: 1 + the number of methods that are significantly better. group: methods that share a letter do not differ "
+        f"significantly. Both follow from the differences between all pairs of methods. {EXPLORED}"
     ]
     if controls := [s.label for s in table.standings if s.row.is_control]:
         lines.append(

@@ -1,4 +1,4 @@
-"""What is sent into the sandbox: the modules of `inside`, compiled once per process, and a job."""
+"""What is sent into the sandbox: the modules of `inside`, compiled once per process, and jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal, TypedDict
 from sdzero_bench.verifiers.sandbox.inside.codec import encode
 from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
 
-_ORDER = "codec watch confine forking stdio scratch pools starting program asking calls {}mounts compiling main"
+_ORDER = "codec watch confine forking stdio scratch pools starting program asking calls {}mounts compiling main nursery"
 _ASSERTS = "subclasses mirrors kinds sharing conversing asserts "
 """Each module comes after those it imports. Those for assert scripts import more, and are sent only with such."""
 
@@ -29,9 +29,12 @@ for name, code in marshal.loads(take(int(take(10)))):
     module = sys.modules[name] = type(sys)(name)
     module.__package__, module.__path__ = "inside", []
     exec(code, module.__dict__)
-sys.modules["inside.main"].main(take)
 """
 """marshal is safe here: it is read by the same interpreter, and only ever sent from the host into the sandbox."""
+START = BOOTSTRAP + 'sys.modules["inside.main"].main(take)'
+"""For one job, which follows on standard input."""
+NURSE = BOOTSTRAP + 'sys.modules["inside.nursery"].nurse(take, {scratch})'
+"""For many jobs, each of which comes through descriptors of its own; with the size of the scratch directory in bytes."""
 
 
 class Job(TypedDict):
@@ -95,12 +98,9 @@ def modules(asserts: bool) -> bytes:
 
 
 def packed(job: Job, hidden: Sequence[Hidden]) -> bytes:
-    """The modules, the job and its tests, in one or more parts.
-
-    Raises `TestUnsupportedError` if a test contains anything but plain data.
-    """
+    """The job and its tests, in one or more parts. Raises `TestUnsupportedError` if a test contains anything but plain data."""
     parts = [encode(job, _refuse), *(encode(part, _refuse) for part in hidden)]
-    return modules(job["mode"] == "asserts") + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 def _refuse(value: object) -> int:

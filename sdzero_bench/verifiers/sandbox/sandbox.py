@@ -16,7 +16,8 @@ from sdzero_bench.verifiers.sandbox.inside.codec import Unreadable
 from sdzero_bench.verifiers.sandbox.inside.watch import MOST_CROWDED
 from sdzero_bench.verifiers.sandbox.languages import Language, language
 from sdzero_bench.verifiers.sandbox.limits import Limits, LimitsInForce
-from sdzero_bench.verifiers.sandbox.payload import BOOTSTRAP, Hidden, Job, packed
+from sdzero_bench.verifiers.sandbox.nurseries import Nursery, nursery
+from sdzero_bench.verifiers.sandbox.payload import NURSE, START, Hidden, Job, modules, packed
 from sdzero_bench.verifiers.sandbox.process import exchange
 from sdzero_bench.verifiers.sandbox.reports import Hearing
 from sdzero_bench.verifiers.sandbox.result import Judge, ProgramResult, SandboxError, TestUnsupportedError
@@ -27,10 +28,13 @@ _START_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Runs each program in a new sandboxed process. Holds plain data, so that it can be sent to worker processes.
+    """Runs each program in a sandbox of its own. Holds plain data, so that it can be sent to worker processes.
 
     tier:
         1: bubblewrap; 2: unshare; 3: resource limits only, a guard against accidents.
+    forks:
+        In tier 1: whether Python is started once for each thread that runs programs, and forks for each program, into
+        namespaces of its own (inside/nursery.py). Else, it is started for each program.
     slowness, crowding:
         CPU time of a reference program relative to the reference machine, and its wall time relative to its CPU time; at
         least 1. Limits of time are multiplied by the first. The second is for the record: limits of wall time depend on how
@@ -42,6 +46,7 @@ class Sandbox:
     slowness: float = 1.0
     crowding: float = 1.0
     other_processes: int = 3
+    forks: bool = False
     versions: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -148,15 +153,26 @@ class Sandbox:
                 "compile_limits": self._compile_limits(found),
                 "compile_filter": self.filters.compiler,
             }
-            command = [*tiers.COMMANDS[self.tier](), *tiers.interpreter(), "-c", BOOTSTRAP]
             most = (limits.output_kb << 10) + 100_000
             reports = Hearing(tests, self.name, judge)
             seconds = self.deadline(limits, found.name)
+            told = packed(job, hidden)
             try:
-                words = exchange(command, packed(job, hidden), seconds, most, tiers.ENVIRONMENT, reports.hear)
+                if self.forks:
+                    words = self._nursery().exchange(told, seconds, most, reports.hear)
+                else:
+                    words = exchange(
+                        self._command(START), modules(mode == "asserts") + told, seconds, most, tiers.ENVIRONMENT, reports.hear
+                    )
             except (OSError, Unreadable) as error:
                 raise SandboxError(f"{self.name}: {error}") from None
         return reports.result(words)
+
+    def _nursery(self) -> Nursery:
+        return nursery(self._command(NURSE.format(scratch=tiers.SCRATCH_BYTES)), modules(True), tiers.ENVIRONMENT)
+
+    def _command(self, script: str) -> list[str]:
+        return [*tiers.COMMANDS[self.tier](), *tiers.interpreter(), "-c", script]
 
 
 def require_language(name: str, sandbox: Sandbox) -> None:

@@ -70,8 +70,8 @@ def find_sandbox(allow_weaker: bool = False) -> Sandbox:
         raise UserError("programs written by models run on Linux only: use Linux, or a Linux virtual machine")
     filters = make_filters()
     reasons: list[str] = []
-    for tier in (1, 2, 3):
-        sandbox = of_tier(tier, filters)
+    for tier, forks in ((1, True), (1, False), (2, False), (3, False)):
+        sandbox = of_tier(tier, filters, forks)
         reason = why_not(sandbox)
         if reason is None:
             if tier > 1 and not allow_weaker:
@@ -81,10 +81,12 @@ def find_sandbox(allow_weaker: bool = False) -> Sandbox:
     raise UserError(f"programs written by models cannot be run on this machine: {'; '.join(reasons)}")
 
 
-def of_tier(tier: int, filters: Filters | None = None) -> Sandbox:
-    """A sandbox of that tier, not calibrated; it may not work on this machine."""
-    others = 3 if tier < 3 and _counted_by_namespace() else _running() + 256
-    return Sandbox(tier, make_filters() if filters is None else filters, other_processes=others)
+def of_tier(tier: int, filters: Filters | None = None, forks: bool | None = None) -> Sandbox:
+    """A sandbox of that tier, not calibrated; it may not work on this machine. By default it forks if the tier can."""
+    forks = tier == 1 if forks is None else forks
+    own = 5 if forks else 3
+    others = own if tier < 3 and _counted_by_namespace() else _running() + 256
+    return Sandbox(tier, make_filters() if filters is None else filters, other_processes=others, forks=forks)
 
 
 def why_not(sandbox: Sandbox) -> str | None:

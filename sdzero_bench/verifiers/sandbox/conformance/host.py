@@ -13,11 +13,17 @@ from sdzero_bench.verifiers.sandbox.conformance.probe import LIMITS, Probe, wron
 from sdzero_bench.verifiers.sandbox.sandbox import Sandbox
 
 
+def _home() -> Path:
+    """The user's home, or the directory of temporary files if it is missing or read-only, as those of system users are."""
+    home = Path.home()
+    return home if os.access(home, os.W_OK) else Path(tempfile.gettempdir())
+
+
 def _reading(by: Callable[[str], str]) -> Callable[[Sandbox], str | None]:
     """`by` returns a program that prints `reached` if it can read the file at a path."""
 
     def attack(sandbox: Sandbox) -> str | None:
-        with tempfile.NamedTemporaryFile("w", dir=Path.home(), prefix=".sandbox-probe-") as secret:
+        with tempfile.NamedTemporaryFile("w", dir=_home(), prefix=".sandbox-probe-") as secret:
             secret.write("a secret of the host's")
             secret.flush()
             return wrong_outcome(sandbox.stdio("python", by(secret.name), [""], LIMITS).executions[0], ("ok",))
@@ -78,13 +84,13 @@ for path in glob.glob("/proc/[0-9]*/environ"):
 
 def _writing(sandbox: Sandbox) -> str | None:
     name = f"sandbox-probe-{secrets.token_hex(8)}"
-    places = [Path.home(), Path.cwd(), Path(sys.prefix), Path(tempfile.gettempdir())]
+    places = [_home(), Path.cwd(), Path(sys.prefix), Path(tempfile.gettempdir())]
     places += map(Path, ("/", "/var/tmp", "/dev/shm"))
 
     def left() -> set[Path]:
         return {path for place in places for path in place.glob(f"{name}*")}
 
-    victim = Path.home() / f"{name}-victim"
+    victim = _home() / f"{name}-victim"
     victim.write_text("whole")
     source = f"""
 import os

@@ -86,6 +86,26 @@ def _printed(source: str, inputs: list[str], sandbox: Sandbox) -> str | None:
     return f"under test {len(said)}: reached" if any("reached" in text for text in said) else None
 
 
+def _next(sandbox: Sandbox) -> str | None:
+    """Leave files, a patched module and a thread that goes on for the next program."""
+    for _ in range(2):
+        (execution,) = sandbox.stdio("python", _LEAVE, [""], LIMITS).executions
+        if "reached" in execution.stdout:
+            return f"the next program: {execution.stdout}"
+    return None
+
+
+_LEAVE = (
+    _MARK
+    + """
+import builtins, collections, threading, time, typing
+print("reached" if hasattr(builtins, "left") or typing.List is None or threading.active_count() > 1 else "held")
+builtins.left, typing.List, collections.Counter = True, None, None
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+"""
+)
+
+
 _ANSWERS = {
     "text of lone surrogates": "def f(n): raise ValueError('\\ud800\\0\\x1b[2J')",
     "numbers too long to write": "def f(n): raise ValueError(10 ** 5000)",
@@ -128,6 +148,7 @@ LASTING = (
         (1, 2, 3),
         (1, 2),
     ),
+    Probe("the next program", "leaves files, patched modules and a thread for it", "gone", _next, (1, 2, 3), (1, 2)),
     Probe(
         "later inputs",
         "searches its memory for the inputs of later tests",

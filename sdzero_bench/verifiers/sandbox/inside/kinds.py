@@ -5,6 +5,9 @@ from __future__ import annotations
 import builtins
 import collections
 import datetime
+import gc
+
+from .codec import Unreadable
 
 TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
@@ -44,6 +47,22 @@ NAMED |= {name: kind for name, kind in vars(builtins).items() if isinstance(kind
 NAMED |= {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
 """What is the same on both sides, by name."""
 NAMES = {id(kind): name for name, kind in NAMED.items()}
+
+
+def view_of(value: object) -> tuple[str, dict[Any, Any]] | None:
+    """The kind of a dictionary's view, and the dictionary."""
+    for name, kind in VIEWS.items():
+        if isinstance(value, kind):
+            (seen,) = [shown for shown in gc.get_referents(value) if isinstance(shown, dict)]
+            return name, seen
+    return None
+
+
+def viewed(name: object, seen: object) -> Any:
+    """A view again. Raises `Unreadable`."""
+    if name not in VIEWS or not isinstance(seen, dict):
+        raise Unreadable("a view of no dictionary")
+    return getattr(dict, str(name))(seen)
 
 
 class Message:

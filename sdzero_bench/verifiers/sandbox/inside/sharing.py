@@ -8,11 +8,10 @@ object that comes back is the same object again. Both sides use this code, and n
 from __future__ import annotations
 
 import collections
-import gc
 import sys
 
 from .codec import Unreadable, decode, encode
-from .kinds import CONTAINERS, CONTENT, DATES, EXACT, FROZEN, KINDS, NAMED, NAMES, VIEWS, Message
+from .kinds import CONTAINERS, CONTENT, DATES, EXACT, FROZEN, KINDS, NAMED, NAMES, Message, view_of, viewed
 from .mirrors import Mirrored, mirror_class
 
 TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
@@ -128,9 +127,8 @@ class Sharing:
             return ("n", "builtins", NAMES[id(value)])
         if kind.__module__ in ("decimal", "fractions") and kind.__name__ in ("Decimal", "Fraction"):
             return value
-        if (view := next((name for name, base in VIEWS.items() if isinstance(value, base)), None)) is not None:
-            (seen,) = [shown for shown in gc.get_referents(value) if isinstance(shown, dict)]
-            return ("v", view, self._wire(seen, message))
+        if (view := view_of(value)) is not None:
+            return ("v", view[0], self._wire(view[1], message))
         if (named := self._nameable(value)) is not None:
             return ("n", *named)
         if isinstance(value, tuple(CONTAINERS)):
@@ -249,10 +247,7 @@ class Sharing:
         if code == "c":
             return slice(*(self._value(part) for part in rest[0]))
         if code == "v":
-            view, seen = rest[0], self._value(rest[1])
-            if view not in VIEWS or not isinstance(seen, dict):
-                raise Unreadable("a view of no dictionary")
-            return getattr(dict, view)(seen)
+            return viewed(rest[0], self._value(rest[1]))
         if code == "n":
             module, name = rest
             return NAMED[name] if module == "builtins" and name in NAMED else self._importable(module, name)
