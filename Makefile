@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
 
-.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page micro-model canary leaderboard reproduce report readme
+.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page micro-model dial canary leaderboard reproduce report readme
 .PHONY: screenshot math-verifiers torture fuzz clean
 .DEFAULT_GOAL := run
 
@@ -76,6 +76,11 @@ methods-page: $(VENV)/installed
 # Rebuilds the embedded model from scratch, in place.
 micro-model: $(VENV)/installed
 	$(BIN)/python -m tools.micro_model.build --out tasks/micro_world/sums_and_programs $(EXTRA)
+
+# results/dial: worlds between random slips and habits, and what SD-Zero gains in each. Nine models and 16 runs on each: about 8
+# hours on 2 cores. If it is interrupted, the same command resumes it.
+dial: $(VENV)/installed
+	$(BIN)/python -m tools.dial $(EXTRA)
 
 # Rewrites what `sdzero-bench doctor --canary` compares with: after the embedded model was rebuilt, or after an upgrade whose
 # differences are understood.

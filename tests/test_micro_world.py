@@ -21,9 +21,10 @@ from sdzero_bench.tasks.micro_world import arithmetic, programs
 from sdzero_bench.tasks.micro_world.care import Care
 from sdzero_bench.training.token_kl import token_divergence
 from tools.micro_model.build import asked, build, encode, problems
-from tools.micro_model.corpus import World, text
+from tools.micro_model.corpus import text
 from tools.micro_model.measure import first_wrong_line
 from tools.micro_model.references import Reader, worth
+from tools.micro_model.worlds import HABITS, SLIPS, World
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,31 @@ def test_slips_are_wrong_and_carried_on(items: list[dict[str, Any]]) -> None:
             assert str(sloppy)[slice(*span)] == str(line)
 
 
+def test_habits_are_wrong_in_the_same_way_each_time(items: list[dict[str, Any]], pipelines: Any) -> None:
+    rng = random.Random(0)
+    for expression in (item["metadata"]["expression"] for item in items):
+        drafts = {str(arithmetic.attempt(expression, Care(0, 0, habit=1.0), rng)) for _ in range(3)}
+        assert len(drafts) == 1
+        habitual = [arithmetic.by_habit(line, 5) for line in arithmetic.solve(expression).lines]
+        assert all(line is None or not line.correct for line in habitual)
+        assert (drafts == {str(arithmetic.solve(expression))}) == (not any(habitual))
+    for steps, _ in pipelines:
+        (written,) = {programs.attempt(steps, Care(0, 0, habit=1.0), rng) for _ in range(3)}
+        assert written == tuple(programs.by_habit(step) or step for step in steps)
+        assert (written == steps) == (not any(programs.KINDS[step.kind].habit for step in steps))
+
+
+@pytest.mark.parametrize("domain", ["sums", "programs"])
+def test_writers_of_habits_are_wrong_again_and_again_and_those_of_slips_are_not(domain: str) -> None:
+    rng, found = random.Random(0), problems(1000, set(), 0.3)[domain][:150]
+    avg, best = {}, {}
+    for world in (SLIPS, HABITS):
+        right = [[problem.attempt(world.draft, rng)[1] for _ in range(8)] for problem in found]
+        avg[world], best[world] = sum(map(sum, right)) / (8 * len(found)), sum(map(any, right)) / len(found)
+    assert abs(avg[SLIPS] - avg[HABITS]) < 0.1
+    assert best[SLIPS] > 0.95 > 0.85 > best[HABITS]
+
+
 @pytest.fixture(scope="module")
 def pipelines() -> list[tuple[programs.Steps, programs.Lists]]:
     return list(itertools.islice(programs.pipelines(5), 500))
@@ -127,16 +153,17 @@ def test_hidden_tests_tell_most_slips_from_the_program_asked_for(pipelines: Any)
     assert sum(told) / len(told) > 0.8
 
 
+@pytest.mark.parametrize("world", [SLIPS, HABITS])
 @pytest.mark.parametrize("domain", ["sums", "programs"])
-def test_going_on_after_a_finished_attempt_is_never_learnt(tokenizer: Any, domain: str) -> None:
+def test_going_on_after_a_finished_attempt_is_never_learnt(tokenizer: Any, domain: str, world: World) -> None:
     """After an attempt the token is learnt where the turn ends; where it goes on, it is masked."""
-    rng, found = random.Random(0), problems(2000, set())[domain]
+    rng, found = random.Random(0), problems(2000, set(), 0.3)[domain]
     last = {"sums": "}", "programs": "```"}[domain]
     last_id = tokenizer(last, add_special_tokens=False)["input_ids"][0]
     newline, python = (tokenizer(text, add_special_tokens=False)["input_ids"][0] for text in ("\n", "python"))
     ends = goes_on = 0
     for _ in range(500):
-        row = encode(tokenizer, text(rng.choice(found), World(), rng))
+        row = encode(tokenizer, text(rng.choice(found), world, rng))
         for i, token in enumerate(row["input_ids"][:-1]):
             following, learnt = row["input_ids"][i + 1], row["labels"][i + 1] != -100
             if token == last_id and row["labels"][i] != -100 and following != python:
@@ -150,7 +177,7 @@ def test_going_on_after_a_finished_attempt_is_never_learnt(tokenizer: Any, domai
 
 def test_both_domains_are_problems_of_the_same_world() -> None:
     careless, careful = Care(1, 1), Care(0, 0)
-    for found in problems(400, set()).values():
+    for found in problems(400, set(), 0.3).values():
         for problem in found:
             assert isinstance(problem.prompt, str)
             assert problem.attempt(careful, random.Random(0))[1]
@@ -162,9 +189,9 @@ def test_the_base_was_not_trained_on_any_question_of_the_tasks() -> None:
     split = {q.text for task in (MicroArith(), MicroCode()) for s in ("train", "validation", "test") for q in task.load(s)}  # type: ignore[arg-type]
     assert asked() == split
     assert len(split) == 5600
-    drawn = problems(400, set())
+    drawn = problems(400, set(), 0.3)
     some: set[str] = {problem.prompt.splitlines()[0] for found in drawn.values() for problem in found[:10]}
-    again = [problem.prompt.splitlines()[0] for found in problems(400, some).values() for problem in found]
+    again = [problem.prompt.splitlines()[0] for found in problems(400, some, 0.3).values() for problem in found]
     assert len(some) == 20
     assert not some & set(again)
 
@@ -187,7 +214,7 @@ def test_token_divergence_is_zero_in_the_same_context_and_positive_in_another(mi
 
 def test_the_recipe_makes_a_model_that_loads(tmp_path: Path) -> None:
     """The whole of `make micro-model`, on a handful of texts."""
-    figures = build(tmp_path, texts=64, seed=1, excluded=set())
+    figures = build(tmp_path, SLIPS, texts=64, seed=1, excluded=set())
     assert figures == json.loads((tmp_path / "build.json").read_text())
     assert figures["texts"] == 64
     tokenizer: Any = load_tokenizer(str(tmp_path))
@@ -205,9 +232,9 @@ def test_a_reader_is_shown_the_reference_and_nothing_else_changes() -> None:
     assert shown.replace("\n\nA worked solution for reference: ```python\nreturn 1\n```", "") == plain
 
 
-def test_what_a_reference_is_worth_is_counted_over_questions_that_have_one() -> None:
+def test_what_a_reference_is_worth_is_counted_by_what_the_prompt_has() -> None:
     found = worth("micro-arith", samples=2, limit=6)
-    assert found["questions"] <= 6
-    for shown in ("nothing", "own right response", "gold solution"):
+    assert found["questions"] == 6
+    for shown in ("nothing", "right response", "gold solution"):
         assert 0 <= found[shown]["same"] <= found[shown]["right"] <= 1
     assert found["gold solution"]["right"] > found["nothing"]["right"]

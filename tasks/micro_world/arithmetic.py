@@ -1,8 +1,8 @@
 """Chains of sums: the questions of micro-arith, and simulated solutions to them.
 
-The questions are reasoning-gym's `chain_sum`. The rest is a small model of how people solve such questions: a quick first
-draft with occasional slips, a more careful second attempt that may also just repeat the first, and a textbook solution in
-words.
+The questions are reasoning-gym's `chain_sum`. The rest is a small model of how people solve such questions: a quick first draft
+with occasional slips, or with a habit that is wrong in the same way each time; a more careful second attempt that may also just
+repeat the first; and a textbook solution in words.
 """
 
 from __future__ import annotations
@@ -122,6 +122,18 @@ def slipped(line: Line, rng: random.Random) -> Line:
     return Line(line.left, line.op, line.right, rng.choice(wrong))
 
 
+def by_habit(line: Line, habit_from: int) -> Line | None:
+    """The step with its carry forgotten, where the number added or taken away ends in `habit_from` or more; else None.
+
+    A total that the model never learns is one off instead.
+    """
+    if not carries(line) or line.right % 10 < habit_from:
+        return None
+    right = add(line.left, line.op, line.right)
+    wrong = right - 10 if line.op == "+" else right + 10
+    return Line(line.left, line.op, line.right, wrong if 0 <= wrong <= MAX_TOTAL else right - 1)
+
+
 def attempt(expression: str, care: Care, rng: random.Random) -> WorkedSolution:
     """A solution written with this care; a slip carries through to the end.
 
@@ -132,7 +144,9 @@ def attempt(expression: str, care: Care, rng: random.Random) -> WorkedSolution:
         lines = []
         for op, right in rest:
             line = Line(total, op, right, add(total, op, right))
-            if rng.random() < (care.tricky if carries(line) else care.plain):
+            if care.habit and (habitual := by_habit(line, care.habit_from)) and rng.random() < care.habit:
+                line = habitual
+            elif rng.random() < (care.tricky if carries(line) else care.plain):
                 line = slipped(line, rng)
             lines.append(line)
             total = line.result

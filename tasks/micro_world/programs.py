@@ -1,9 +1,10 @@
 """Pipelines over a list of integers: the questions of micro-code, and simulated programs for them.
 
 A question names two to four steps in one line, such as "keep the even numbers, add 3 to each, return the sum". The rest is a
-small model of how people program: a quick first draft with occasional slips, a more careful second attempt, and a textbook
-solution with a comment above every line. The slips are typical of people: the wrong side of a boundary, a number off by one, a
-missing step, the opposite of what was asked.
+small model of how people program: a quick first draft with occasional slips, or with habits that are wrong in the same way
+each time; a more careful second attempt; and a textbook solution with a comment above every line. The slips are typical of
+people: the wrong side of a boundary, a number off by one, a missing step, the opposite of what was asked. So are the habits:
+the wrong side of "from 5 up", one too few of "the first 3", sorting without the rest of what was asked.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Kind:
     """Kinds that may be written instead by mistake."""
     tricky: bool = False
     """Whether the step involves a boundary, where people slip most."""
+    habit: tuple[str, int] | None = None
+    """What is written by habit instead: a kind, and what is added to the number."""
 
 
 def _keep(
@@ -43,10 +46,10 @@ def _keep(
     *slips: str,
     numbers: range | None = None,
     tricky: bool = False,
+    habit: tuple[str, int] | None = None,
 ) -> Kind:
-    return Kind(
-        asked, f"xs = [x for x in xs if {condition}]", lambda xs, k: [x for x in xs if holds(x, k)], numbers, slips, tricky
-    )
+    written = f"xs = [x for x in xs if {condition}]"
+    return Kind(asked, written, lambda xs, k: [x for x in xs if holds(x, k)], numbers, slips, tricky, habit)
 
 
 def _each(asked: str, expression: str, result: Callable[[int, int], int], *slips: str, numbers: range | None = None) -> Kind:
@@ -59,11 +62,17 @@ STEPS: dict[str, Kind] = {
     "even": _keep("keep the even numbers", "x % 2 == 0", lambda x, _: x % 2 == 0, "odd"),
     "odd": _keep("keep the odd numbers", "x % 2 == 1", lambda x, _: x % 2 == 1, "even"),
     "above": _keep("keep numbers above {k}", "x > {k}", lambda x, k: x > k, "at least", "below", numbers=DIGITS, tricky=True),
-    "at least": _keep("keep numbers from {k} up", "x >= {k}", lambda x, k: x >= k, "above", numbers=DIGITS, tricky=True),
+    "at least": _keep(
+        "keep numbers from {k} up", "x >= {k}", lambda x, k: x >= k, "above", numbers=DIGITS, tricky=True, habit=("above", 0)
+    ),
     "below": _keep("keep numbers below {k}", "x < {k}", lambda x, k: x < k, "at most", "above", numbers=DIGITS, tricky=True),
-    "at most": _keep("keep numbers up to {k}", "x <= {k}", lambda x, k: x <= k, "below", numbers=DIGITS, tricky=True),
+    "at most": _keep(
+        "keep numbers up to {k}", "x <= {k}", lambda x, k: x <= k, "below", numbers=DIGITS, tricky=True, habit=("below", 0)
+    ),
     "multiples": _keep("keep multiples of {k}", "x % {k} == 0", lambda x, k: x % k == 0, "others", numbers=FEW),
-    "others": _keep("drop multiples of {k}", "x % {k} != 0", lambda x, k: x % k != 0, "multiples", numbers=FEW),
+    "others": _keep(
+        "drop multiples of {k}", "x % {k} != 0", lambda x, k: x % k != 0, "multiples", numbers=FEW, habit=("multiples", 0)
+    ),
     "add": _each("add {k} to each", "x + {k}", lambda x, k: x + k, "subtract", numbers=DIGITS),
     "subtract": _each("subtract {k} from each", "x - {k}", lambda x, k: x - k, "add", numbers=DIGITS),
     "times": _each("multiply each by {k}", "x * {k}", lambda x, k: x * k, "add", numbers=DIGITS),
@@ -73,10 +82,14 @@ STEPS: dict[str, Kind] = {
     "absolute": _each("take absolute values", "abs(x)", lambda x, _: abs(x), "negate"),
     "reverse": Kind("reverse the list", "xs = xs[::-1]", lambda xs, _: xs[::-1], slips=("sort", "down")),
     "sort": Kind("sort the list", "xs = sorted(xs)", lambda xs, _: sorted(xs), slips=("down",)),
-    "down": Kind("sort downwards", "xs = sorted(xs)[::-1]", lambda xs, _: sorted(xs)[::-1], slips=("sort",)),
-    "unique": Kind("sort and drop repeats", "xs = sorted(set(xs))", lambda xs, _: sorted(set(xs)), slips=("sort",)),
-    "first": Kind("take the first {k}", "xs = xs[:{k}]", lambda xs, k: xs[:k], FEW, ("skip",), tricky=True),
-    "skip": Kind("skip the first {k}", "xs = xs[{k}:]", lambda xs, k: xs[k:], FEW, ("first",), tricky=True),
+    "down": Kind("sort downwards", "xs = sorted(xs)[::-1]", lambda xs, _: sorted(xs)[::-1], slips=("sort",), habit=("sort", 0)),
+    "unique": Kind(
+        "sort and drop repeats", "xs = sorted(set(xs))", lambda xs, _: sorted(set(xs)), slips=("sort",), habit=("sort", 0)
+    ),
+    "first": Kind(
+        "take the first {k}", "xs = xs[:{k}]", lambda xs, k: xs[:k], FEW, ("skip",), tricky=True, habit=("first", -1)
+    ),
+    "skip": Kind("skip the first {k}", "xs = xs[{k}:]", lambda xs, k: xs[k:], FEW, ("first",), tricky=True, habit=("skip", -1)),
 }
 
 RETURNS: dict[str, Kind] = {
@@ -181,10 +194,19 @@ def slipped(step: Step, rng: random.Random) -> Step | None:
     return rng.choice(wrong)
 
 
+def by_habit(step: Step) -> Step | None:
+    """The step as it is written by habit: the wrong side of a boundary, one too few, a step half done; None without a habit."""
+    habit = KINDS[step.kind].habit
+    return Step(habit[0], step.k + habit[1] if step.k else 0) if habit else None
+
+
 def attempt(steps: Steps, care: Care, rng: random.Random) -> Steps:
     """The steps as written with this care."""
     written = []
     for step in steps:
+        if care.habit and (habitual := by_habit(step)) and rng.random() < care.habit:
+            written.append(habitual)
+            continue
         slips = rng.random() < (care.tricky if KINDS[step.kind].tricky else care.plain)
         line = slipped(step, rng) if slips else step
         if line is not None:

@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, Any, cast
 from sdzero_bench.records.folder import write_atomic
 from sdzero_bench.tasks.micro_world.arithmetic import Sum, chain_sums
 from sdzero_bench.tasks.micro_world.programs import Pipeline, pipelines, specification
-from tools.micro_model.corpus import Problem, Text, World, text
+from tools.micro_model.corpus import Problem, Text, text
 from tools.micro_model.tokenizer import END_OF_TURN, train_tokenizer
+from tools.micro_model.worlds import WORLDS, World, without_programs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 CORPUS_SEED = 9
 """Seed of the pretraining problems; the splits of the micro tasks use another one."""
-
-CODE_SHARE = 0.3
-"""Share of the texts that are about programs, which are longer than sums and easier to learn."""
 
 
 def asked() -> set[str]:
@@ -35,11 +33,11 @@ def asked() -> set[str]:
     return {question.text for split in splits for question in split}
 
 
-def problems(texts: int, excluded: set[str]) -> dict[str, list[Problem]]:
+def problems(texts: int, excluded: set[str], code_share: float) -> dict[str, list[Problem]]:
     """Half as many problems as texts per domain, none of them in `excluded`."""
     sums = (Sum(i["question"], i["metadata"]["expression"]) for i in chain_sums(CORPUS_SEED) if i["question"] not in excluded)
     programs = (Pipeline(*found) for found in pipelines(CORPUS_SEED) if specification(found[0]) not in excluded)
-    code = max(1, round(texts * CODE_SHARE) // 2)
+    code = max(1, round(texts * code_share) // 2)
     return {"sums": list(itertools.islice(sums, max(1, texts // 2 - code))), "programs": list(itertools.islice(programs, code))}
 
 
@@ -55,7 +53,7 @@ def encode(tokenizer: PreTrainedTokenizerFast, sample: Text) -> dict[str, list[i
     return {"input_ids": ids, "labels": labels}
 
 
-def build(out: Path, texts: int, seed: int, excluded: set[str]) -> dict[str, Any]:
+def build(out: Path, world: World, texts: int, seed: int, excluded: set[str]) -> dict[str, Any]:
     """Write the texts, train the tokenizer and the model. The same seed gives the same model on the same machine.
 
     Returns the figures of the build (sizes, seconds, final loss), and writes them to `build.json` next to the model.
@@ -74,8 +72,8 @@ def build(out: Path, texts: int, seed: int, excluded: set[str]) -> dict[str, Any
     started = time.perf_counter()
     set_seed(seed)
     rng = random.Random(seed)
-    world, found = World(), problems(texts, excluded)
-    domains = rng.choices(list(found), [1 - CODE_SHARE, CODE_SHARE], k=texts)
+    found = problems(texts, excluded, world.code_share)
+    domains = rng.choices(list(found), [1 - world.code_share, world.code_share], k=texts)
     corpus = [text(rng.choice(found[domain]), world, rng) for domain in domains]
     tokenizer = train_tokenizer([t.prompt + "\n" + "".join(s for s, _ in t.segments) for t in corpus[:20_000]])
     rows = [encode(tokenizer, sample) for sample in corpus]
@@ -144,7 +142,13 @@ def build(out: Path, texts: int, seed: int, excluded: set[str]) -> dict[str, Any
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--world", choices=WORLDS, default="slips", help="default: slips, the world of the model that is shipped"
+    )
+    parser.add_argument("--sums-alone", action="store_true", help="leave out programs")
     parser.add_argument("--texts", type=int, default=190_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(json.dumps(build(options.out, options.texts, options.seed, asked()), indent=2))
+    world = WORLDS[options.world]
+    made_of = without_programs(world) if options.sums_alone else world
+    print(json.dumps(build(options.out, made_of, options.texts, options.seed, asked()), indent=2))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sdzero_bench.tasks.micro_world.care import Care
+from tools.micro_model.worlds import World
 
 # Wordings of the control phrase: the paper's, its public code's, and a neutral one that says nothing of the reward.
 WRONG_PHRASES = (
@@ -23,11 +24,9 @@ WRONG_PHRASES = (
 RIGHT_PHRASES = ("Let me rephrase the above solution.",)
 NEUTRAL_PHRASES = ("Let me look at the above solution again.",)
 
+FLAWLESS = Care(0.0, 0.0)
+
 WITH_REFERENCE = "A worked solution for reference:"
-
-
-DRAFT = Care(tricky=0.40, plain=0.15)
-REVISION = Care(tricky=0.04, plain=0.015)
 
 
 class Problem(Protocol):
@@ -45,27 +44,6 @@ class Problem(Protocol):
     def attempt(self, care: Care, rng: random.Random) -> tuple[str, bool]:
         """A solution written with the given care, and whether it is correct."""
         ...
-
-
-@dataclass(frozen=True)
-class World:
-    """How careful writers are in this world. The values shape the base model; the model card lists them."""
-
-    draft: Care = DRAFT
-    revision: Care = REVISION
-    repeat_when_wrong: float = 0.7
-    """Probability that a second attempt only repeats the first although it was called incorrect: the naive reviser."""
-    repeat_when_unsure: float = 0.85
-    """The same after a phrase that does not say whether the attempt was correct."""
-    neutral_phrase: float = 0.1
-    kinds: tuple[tuple[str, float], ...] = (
-        ("1 attempt", 0.34),
-        ("2 attempts", 0.24),
-        ("3 attempts", 0.16),
-        ("4 attempts", 0.12),
-        ("with reference", 0.07),
-        ("in words", 0.07),
-    )
 
 
 @dataclass(frozen=True)
@@ -102,7 +80,8 @@ def text(problem: Problem, world: World, rng: random.Random) -> Text:
     kind = rng.choices(names, weights)[0]
     if kind == "in words":
         return Text(f"{problem.prompt} {problem.in_words}", ((problem.demonstration, True),))
-    if kind == "with reference":
-        with_reference = f"{problem.prompt}\n\n{WITH_REFERENCE} {problem.demonstration}"
-        return Text(with_reference, ((problem.attempt(world.revision, rng)[0], True),))
+    if kind in ("with reference", "with response"):
+        reference = problem.demonstration if kind == "with reference" else problem.attempt(FLAWLESS, rng)[0]
+        with_reference = f"{problem.prompt}\n\n{WITH_REFERENCE} {reference}"
+        return Text(with_reference, ((problem.attempt(world.reading, rng)[0], True),))
     return Text(problem.prompt, tuple(attempts(problem, int(kind.split()[0]), world, rng)))

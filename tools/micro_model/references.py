@@ -1,12 +1,13 @@
-"""How much a reference helps the embedded model: the figures of its model card on teachers that read one.
+"""How much a reference helps an embedded model: the figures of its model card on teachers that read one.
 
-`python -m tools.micro_model.references` samples answers to the test questions of both tasks without a reference, with the
-model's own first correct response (read by SDPO's teacher) and with the gold solution (read by those of SDFT and OPSD). If a
-teacher is not correct more often than the student, it has nothing to teach.
+`python -m tools.micro_model.references` samples answers to the test questions of both tasks without a reference, with a right
+response as the model itself writes them (read by SDPO's teacher) and with the gold solution (read by those of SDFT and OPSD).
+If a teacher is not correct more often than the student, it has nothing to teach.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from sdzero_bench.core.question import Question
 from sdzero_bench.policies.engines.transformers_engine import TransformersEngine
 from sdzero_bench.policies.loading import load_model, load_tokenizer, model_path
 from sdzero_bench.runs.config import make_method, make_task, resolve
+from sdzero_bench.tasks.micro_world import arithmetic
 from sdzero_bench.verifiers.equip import equip
 from sdzero_bench.verifiers.pool import VerifierPool
 
@@ -24,10 +26,10 @@ Answer = tuple[Question, str, bool]
 
 
 class Reader:
-    """The base policy of the micro preset on one task, before and after a reference is added to the question."""
+    """A base policy on one task, before and after a reference is added to the question; by default that of the micro preset."""
 
-    def __init__(self, task: str) -> None:
-        self.config = resolve("sdpo", "micro", task=task)
+    def __init__(self, task: str, model: str | None = None) -> None:
+        self.config = resolve("sdpo", "micro", task=task, model=model)
         self.task = equip(make_task(self.config), self.config.verifying)
         self.template = make_method(self.config).options.template
         path = model_path(self.config.model.name)
@@ -52,29 +54,33 @@ class Reader:
         return [(q, text, v.reward == 1.0) for (q, _), text, v in zip(asked, texts, verdicts, strict=True)]
 
 
-def worth(task: str, samples: int = 8, limit: int | None = None) -> dict[str, Any]:
-    """Shares of correct responses, over the test questions that the model answered correctly at least once before.
+def bare_response(question: Question) -> str:
+    """A right response, written as the texts of the embedded model write them."""
+    return str(arithmetic.solve(question.details["expression"])) if "expression" in question.details else question.answer
 
-    `same` is the share of responses that repeat that correct response word for word, whether or not the prompt had it.
+
+def worth(task: str, model: str | None = None, samples: int = 8, limit: int | None = None) -> dict[str, Any]:
+    """Shares of correct responses by what the prompt has, over the test questions.
+
+    `same` is the share of responses that repeat the right response word for word, whether or not the prompt had it.
     """
-    reader = Reader(task)
+    reader = Reader(task, model)
     with reader.verifier:
         questions = list(reader.task.load("test").questions)[:limit]
-        own: dict[str, str] = {}
-        for question, text, right in reader.answers(questions, {}, 8, "before"):
-            if right:
-                own.setdefault(question.id, text)
-        questions = [q for q in questions if q.id in own]
+        bare = {q.id: bare_response(q) for q in questions}
         gold = {q.id: str(reader.task.demonstration(q)) for q in questions}
         result: dict[str, Any] = {"questions": len(questions), "samples": samples}
-        for name, shown in (("nothing", {}), ("own right response", own), ("gold solution", gold)):
+        for name, shown in (("nothing", {}), ("right response", bare), ("gold solution", gold)):
             answers = reader.answers(questions, shown, samples, "measured")
             result[name] = {
                 "right": sum(right for _, _, right in answers) / len(answers),
-                "same": sum(text == own[q.id] for q, text, _ in answers) / len(answers),
+                "same": sum(text == bare[q.id] for q, text, _ in answers) / len(answers),
             }
     return result
 
 
 if __name__ == "__main__":
-    print(json.dumps({task: worth(task) for task in ("micro-arith", "micro-code")}, indent=2))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", help="default: that of the micro preset")
+    options = parser.parse_args()
+    print(json.dumps({task: worth(task, options.model) for task in ("micro-arith", "micro-code")}, indent=2))

@@ -1,0 +1,87 @@
+"""Build the worlds of the dial, train on each, and write its page: `python -m tools.dial`.
+
+Each world is a model of its own, built from texts about sums alone (about 10 minutes on 2 quiet cores), and a base, RFT, GRPO,
+ReST-EM, SRT and SD-Zero on it. What exists is not made again, so that the same command resumes an interrupted one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from sdzero_bench.records.folder import write_atomic
+from sdzero_bench.report.rendering.formats import markdown
+from tools.dial.advantages import OTHERS, OURS, measured
+from tools.dial.dial_worlds import HABIT_FROM, SECOND_LOOKS, dial_worlds
+from tools.dial.figures import against_gap, against_second_look
+from tools.dial.page import FIGURES, WRITTEN_BY, as_data, blocks
+from tools.micro_model.build import asked, build
+
+SETTINGS = ("task.test=300", "evaluation.curve_questions=0", "evaluation.kl=0")
+
+
+def make(out: Path, texts: int, seeds: int, jobs: int, only: list[str]) -> None:
+    """Build what is missing and run what is not finished."""
+
+    for name, world in dial_worlds().items():
+        if only and name not in only:
+            continue
+        model = out / "models" / name
+        if not model.is_dir():
+            print(f"{name}: building its model", flush=True)
+            begun = out / "models" / f".{name}"
+            build(begun, world, texts, 0, asked())
+            begun.rename(model)
+        sweep = [
+            "sweep",
+            "--preset",
+            "micro",
+            "--model",
+            str(model),
+            "--tasks",
+            "micro-arith",
+            "--out",
+            str(out / "runs" / name),
+        ]
+        settings = [part for setting in SETTINGS for part in ("--set", setting)]
+        methods = ["--methods", ",".join(("base", *OTHERS, OURS)), "--seeds", str(seeds), "--jobs", str(jobs)]
+        subprocess.run([sys.executable, "-m", "sdzero_bench", *sweep, *methods, *settings], check=True)
+
+
+def write(records: Path, out: Path) -> None:
+    """The page, its figures and its data, from the runs or packed records below `records`."""
+    errors = [f"from-{first}" for first in HABIT_FROM]
+    looks = {errors[-1]: 0.0, **{f"second-look-{share:g}": share for share in SECOND_LOOKS}}
+    worlds = {world.name: world for world in measured(records, [*errors, *looks])}
+    by_error = [worlds[name] for name in errors if name in worlds]
+    by_look = [worlds[name] for name in looks if name in worlds]
+    images = {
+        FIGURES[0]: against_gap(by_error),
+        FIGURES[1]: against_second_look(by_look, [looks[world.name] for world in by_look]),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for figure, both in images.items():
+        for ending, content in both.items():
+            (out / f"{figure}.{ending}").write_bytes(content)
+    made = dial_worlds()
+    write_atomic(out / "README.md", markdown(blocks(by_error, by_look, made), WRITTEN_BY))
+    data = [as_data(world, made[world.name]) for world in worlds.values()]
+    write_atomic(out / "dial.json", json.dumps(data, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/dial"), help="folder of models and runs")
+    parser.add_argument("--page", type=Path, default=Path("results/dial"), help="folder of the page")
+    parser.add_argument("--records", type=Path, help="write the page of these records alone; nothing is built or run")
+    parser.add_argument("--worlds", nargs="*", default=[], help="default: all")
+    parser.add_argument("--texts", type=int, default=100_000)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    if options.records is None:
+        make(options.out, options.texts, options.seeds, options.jobs, options.worlds)
+    write(options.records or options.out / "runs", options.page)

@@ -1,0 +1,84 @@
+"""What SD-Zero gains over other methods in each world, from the runs of the dial."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.stats.estimators import Estimate
+from sdzero_bench.core.stats.intervals import mean
+from sdzero_bench.records.reader import RunRecord, load_runs
+from sdzero_bench.report.leaderboard.grouping import BASE_LABEL, Row, collect
+from sdzero_bench.report.leaderboard.pairs import Pair, compared
+
+OURS = "sdzero"
+OTHERS = ("rft", "grpo", "rest_em", "srt")
+
+
+@dataclass(frozen=True)
+class World:
+    """One model of the dial, its base and what was trained on it."""
+
+    name: str
+    avg: Estimate
+    best: Estimate
+    """pass@k."""
+    revises: tuple[float, float] | None
+    """Shares of wrong responses that the base corrects and of right ones that it keeps; None if revision was not measured."""
+    rows: dict[str, Estimate]
+    """avg@k of each method."""
+    pairs: tuple[Pair, ...]
+    """`OURS` - each other, Holm-corrected over the comparisons of all worlds of the page."""
+
+    @property
+    def gap(self) -> float:
+        """pass@k - avg@k of the base: what its samples know more than one of them does."""
+        return self.best.mean - self.avg.mean
+
+
+def world_of(run: RunRecord) -> str:
+    """The dial names its models' folders by their worlds."""
+    return Path(run.config.model.name).name
+
+
+def measured(records: Path, order: Sequence[str]) -> list[World]:
+    """The worlds that have runs, in this order. Raises `UserError` for a world without a base or without `OURS`."""
+    runs = defaultdict(list)
+    for run in load_runs(records):
+        runs[world_of(run)].append(run)
+    tables = {name: _rows(name, runs[name]) for name in order if name in runs}
+    joined = {f"{world}/{label}": row for world, rows in tables.items() for label, row in rows.items()}
+    asked = [(f"{world}/{other}", f"{world}/{OURS}") for world, rows in tables.items() for other in OTHERS if other in rows]
+    absent = len(tables) * len(OTHERS) - len(asked)
+    pairs = compared(joined, asked, absent)
+    return [_world(name, rows, tuple(p for p in pairs if p.after == f"{name}/{OURS}")) for name, rows in tables.items()]
+
+
+def _rows(name: str, runs: Sequence[RunRecord]) -> dict[str, Row]:
+    groups = [group for board in collect(runs).boards for group in board]
+    if len(groups) != 1:
+        raise UserError(f"the runs of the world {name} were made under {len(groups)} conditions; run them anew")
+    rows = {row.label: row for row in groups[0].rows}
+    if missing := {BASE_LABEL, OURS} - rows.keys():
+        raise UserError(f"the world {name} has no runs of {' and '.join(sorted(missing))}")
+    return rows
+
+
+def _world(name: str, rows: dict[str, Row], pairs: tuple[Pair, ...]) -> World:
+    base = rows[BASE_LABEL]
+    best = base.scores("pass")
+    assert best is not None  # micro-arith has pass@k
+    revises = None
+    if (found := base.entries[0].revision) and found.correction_rate is not None and found.kept_rate is not None:
+        revises = (found.correction_rate, found.kept_rate)
+    return World(
+        name,
+        mean(base.avg),
+        mean(best),
+        revises,
+        {label: mean(row.avg) for label, row in rows.items() if label != BASE_LABEL},
+        pairs,
+    )
