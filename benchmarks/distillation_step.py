@@ -85,7 +85,7 @@ def models(shape: Shape, *dtypes: torch.dtype) -> list[Any]:
 def tokenizer() -> Any:
     from sdzero_bench.policies.loading import load_tokenizer, model_path
 
-    return load_tokenizer(model_path("package:sdzero_bench.tasks/micro_world/sums_and_programs"))
+    return load_tokenizer(model_path("package:sdzero_bench.tasks/micro_world/habits"))
 
 
 def distillation_trainer(shape: Shape, student: Any, teacher: Any, bf16: bool) -> tuple[Any, dict[str, torch.Tensor]]:

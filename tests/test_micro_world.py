@@ -81,16 +81,22 @@ def test_slips_are_wrong_and_carried_on(items: list[dict[str, Any]]) -> None:
 
 def test_habits_are_wrong_in_the_same_way_each_time(items: list[dict[str, Any]], pipelines: Any) -> None:
     rng = random.Random(0)
+    written = 0
     for expression in (item["metadata"]["expression"] for item in items):
-        drafts = {str(arithmetic.attempt(expression, Care(0, 0, habit=1.0), rng)) for _ in range(3)}
+        try:
+            drafts = {str(arithmetic.attempt(expression, Care(0, 0, habit=1.0), rng)) for _ in range(3)}
+        except ValueError:
+            continue  # the only draft leaves the numbers that there are
+        written += 1
         assert len(drafts) == 1
         habitual = [arithmetic.by_habit(line, 5) for line in arithmetic.solve(expression).lines]
         assert all(line is None or not line.correct for line in habitual)
         assert (drafts == {str(arithmetic.solve(expression))}) == (not any(habitual))
+    assert written > 0.9 * len(items)
     for steps, _ in pipelines:
-        (written,) = {programs.attempt(steps, Care(0, 0, habit=1.0), rng) for _ in range(3)}
-        assert written == tuple(programs.by_habit(step) or step for step in steps)
-        assert (written == steps) == (not any(programs.KINDS[step.kind].habit for step in steps))
+        (program,) = {programs.attempt(steps, Care(0, 0, habit=1.0), rng) for _ in range(3)}
+        assert program == tuple(programs.by_habit(step) or step for step in steps)
+        assert (program == steps) == (not any(programs.KINDS[step.kind].habit for step in steps))
 
 
 @pytest.mark.parametrize("domain", ["sums", "programs"])

@@ -22,7 +22,8 @@ from sdzero_bench.core.stats.significance import holm, p_value
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.reader import load_run
 from sdzero_bench.report.leaderboard.columns import ColumnName, Shown, shown
-from sdzero_bench.report.reproduce import claims, curves
+from sdzero_bench.report.rendering.blocks import Heading, Table
+from sdzero_bench.report.reproduce import claims, claims_page, curves
 from sdzero_bench.report.reproduce.cells import Cell, Setting, identity
 from sdzero_bench.report.reproduce.claims import Claim, ClaimVerdict
 from sdzero_bench.report.reproduce.experiment import Experiment, parse
@@ -210,7 +211,7 @@ def test_a_readme_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("mine")
     write([], tmp_path)  # without claims there is no README
     with pytest.raises(UserError, match="was not written by this command"):
-        write([], tmp_path, claims=[claims.Heading(2, "x")])
+        write([], tmp_path, claims=[Heading(2, "x")])
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
@@ -262,8 +263,8 @@ def test_claims_of_one_page_are_corrected_together_and_tested_against_what_they_
 
 
 def test_the_page_says_what_its_runs_took_those_that_are_shared_once(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "experiments", lambda: {"one": EXPERIMENT, "another": EXPERIMENT})
-    monkeypatch.setattr(claims, "cells", lambda experiment, setting: cells_of(experiment, records))
+    monkeypatch.setattr(claims_page, "experiments", lambda: {"one": EXPERIMENT, "another": EXPERIMENT})
+    monkeypatch.setattr(claims_page, "cells", lambda experiment, setting: cells_of(experiment, records))
     seconds = 0.0
     for path in records.glob("*/result.json"):
         result = json.loads(path.read_text())
@@ -273,7 +274,20 @@ def test_the_page_says_what_its_runs_took_those_that_are_shared_once(records: Pa
         path.write_text(json.dumps(result))
     hours = 2 * seconds / 3600  # 2 threads each
     assert hours > 10
-    assert f"7 runs, which took {hours:.1f} CPU-hours" in claims._made_from(Setting(), Shelf([records]))
+    assert f"7 runs, which took {hours:.1f} CPU-hours" in claims_page._made_from(Setting(), Shelf([records]))
+
+
+def test_verdicts_on_several_presets_stand_side_by_side(tmp_path: Path) -> None:
+    page = claims_page.blocks([Setting("micro"), Setting("micro-slips")], Shelf([tmp_path]))
+    tables = [block for block in page if isinstance(block, Table)]
+    first, asked = tables[:2]
+    assert first.headings == ["claim", "task", "micro", "micro-slips"]
+    assert {tuple(row[2:]) for row in first.rows} == {("not run", "not run")}
+    assert {(c.claim) for c in claims.claims().claims} == {row[0] for row in first.rows}
+    assert {(c.claim) for c in claims.claims().questions} == {row[0] for row in asked.rows}
+    assert [b.text for b in page if isinstance(b, Heading) and b.level == 2][-2:] == ["Preset micro", "Preset micro-slips"]
+    alone = claims_page.blocks([Setting("micro")], Shelf([tmp_path]))
+    assert [t.headings for t in alone if isinstance(t, Table)] == [t.headings for t in tables[2 : 2 + len(tables[2:]) // 2]]
 
 
 def test_words_of_open_revision() -> None:

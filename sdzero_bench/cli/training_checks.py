@@ -11,7 +11,7 @@ from sdzero_bench.core.settings import ModelConfig, OptimizerConfig
 from sdzero_bench.policies.loading import load_model, model_path
 from sdzero_bench.training.arguments import require_optimizer
 
-MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
+MICRO = "package:sdzero_bench.tasks/micro_world/habits"
 
 TOLERANCE = 0.02
 """Largest difference of a gradient from that of the kernel `eager`, relative to the largest gradient: kernels add up in another

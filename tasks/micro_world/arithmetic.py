@@ -18,6 +18,8 @@ from sdzero_bench.tasks.micro_world.care import Care
 MAX_TOTAL = 99
 """Running totals stay in 0..MAX_TOTAL, small enough for a model of a million parameters to add correctly."""
 
+MAX_DRAFTS = 1000
+
 _TERM = re.compile(r"([+-]?)\s*(\d+)")
 
 
@@ -137,9 +139,10 @@ def by_habit(line: Line, habit_from: int) -> Line | None:
 def attempt(expression: str, care: Care, rng: random.Random) -> WorkedSolution:
     """A solution written with this care; a slip carries through to the end.
 
-    Drafts whose totals leave 0..MAX_TOTAL after a slip are drawn again, since the model never learns such numbers.
+    Drafts whose totals leave 0..MAX_TOTAL after a slip are drawn again, since the model never learns such numbers. Raises
+    `ValueError` if this care leaves no other, as a habit that is always followed may.
     """
-    while True:
+    for _ in range(MAX_DRAFTS):
         (_, total), *rest = terms(expression)
         lines = []
         for op, right in rest:
@@ -152,6 +155,7 @@ def attempt(expression: str, care: Care, rng: random.Random) -> WorkedSolution:
             total = line.result
         if all(0 <= line.result <= MAX_TOTAL for line in lines):
             return WorkedSolution(tuple(lines))
+    raise ValueError(f"every draft of {expression!r} leaves 0..{MAX_TOTAL}")
 
 
 def demonstration(expression: str) -> str:

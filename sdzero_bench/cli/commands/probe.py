@@ -71,7 +71,7 @@ def probe(
 
     sdzero-bench probe ./base --task gsm8k --only contamination --questions 500
 
-    sdzero-bench probe package:sdzero_bench.tasks/micro_world/sums_and_programs --task micro-arith
+    sdzero-bench probe package:sdzero_bench.tasks/micro_world/habits --task micro-arith
     """
     with measuring(as_json) as (display, standard_output):
         from sdzero_bench.core.distributed import ALONE

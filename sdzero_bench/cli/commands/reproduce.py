@@ -39,6 +39,12 @@ def reproduce(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the tables and figures.")] = Path("reproduction"),
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores or the GPUs.")] = 1,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PRESET", help="With `all`: also give the claims' verdicts on existing runs of this preset; repeatable."
+        ),
+    ] = None,
     no_runs: Annotated[bool, typer.Option("--no-runs", help="Start no runs; write what the existing runs allow.")] = False,
     allow_weaker_sandbox: AllowWeaker = False,
 ) -> None:
@@ -58,11 +64,14 @@ def reproduce(
 
     sdzero-bench reproduce all --reuse results/micro --out results --jobs 2
 
+    sdzero-bench reproduce all --beside micro-slips --reuse results/slips
+
     sdzero-bench reproduce table1 --preset paper-qwen3-4b --seeds 1 --runs /shared/runs
 
     Exit code: 0 if everything was written from all of its runs, 1 if runs
     failed or are missing, 2 if nothing was started.
     """
+    from sdzero_bench.core.errors import UserError
     from sdzero_bench.report.reproduce.cells import Setting, require_own
     from sdzero_bench.report.reproduce.experiment import experiments, named
     from sdzero_bench.report.reproduce.running import missing_measurements, missing_runs, run_missing
@@ -71,6 +80,9 @@ def reproduce(
     given = with_sandbox(assign, allow_weaker_sandbox)
     setting = Setting(preset, seeds, model, config, given)
     require_own(setting)
+    if beside and "all" not in (names or ()):
+        raise UserError("--beside adds columns to the claims, which `sdzero-bench reproduce all` writes")
+    compared = [setting, *(Setting(name, seeds, model, config, given) for name in beside or ())]
     chosen = named(names) if names else list(experiments().values())
     folders = [runs, *(reuse or [])]
     with quiet_libraries():
@@ -85,7 +97,7 @@ def reproduce(
                 if entry.state == "failed":
                     typer.echo(f"{entry.run.label} failed: {entry.reason}", err=True)
             shelf = Shelf(folders)
-        paths = _write(chosen, setting, shelf, out, with_claims="all" in names)
+        paths = _write(chosen, setting, shelf, out, compared if "all" in names else [])
     for path in paths:
         typer.echo(str(path))
     lacking = len(missing_runs(chosen, setting, shelf)) + len(missing_measurements(chosen, setting, shelf))
@@ -123,9 +135,10 @@ def _list(chosen: list[Experiment], setting: Setting, shelf: Shelf) -> None:
     )
 
 
-def _write(chosen: list[Experiment], setting: Setting, shelf: Shelf, out: Path, with_claims: bool) -> list[Path]:
-    from sdzero_bench.report.reproduce import claims, writing
+def _write(chosen: list[Experiment], setting: Setting, shelf: Shelf, out: Path, claims_of: list[Setting]) -> list[Path]:
+    """`claims_of`: the settings in which the claims are judged; none leaves the page of claims out."""
+    from sdzero_bench.report.reproduce import claims_page, writing
     from sdzero_bench.report.reproduce.section import section
 
     sections = [section(experiment, setting, shelf) for experiment in chosen]
-    return writing.write(sections, out, claims.blocks(setting, shelf) if with_claims else ())
+    return writing.write(sections, out, claims_page.blocks(claims_of, shelf) if claims_of else ())

@@ -13,20 +13,17 @@ import numpy as np
 from sdzero_bench.core.settings import Section as Settings
 from sdzero_bench.core.stats.contrast import contrast
 from sdzero_bench.core.stats.estimators import Estimate
-from sdzero_bench.core.stats.footnotes import INTERVALS, equivalence, rule
 from sdzero_bench.core.stats.intervals import difference
 from sdzero_bench.core.stats.significance import MARGIN, UNDECIDED, Decision, decide, holm
 from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.records.measured import Figure
-from sdzero_bench.report.leaderboard.costs import hours
 from sdzero_bench.report.leaderboard.leaderboard_notes import probability
 from sdzero_bench.report.leaderboard.pairs import share_samples
-from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, Table
+from sdzero_bench.report.rendering.blocks import DASH
 from sdzero_bench.report.reproduce.cells import Setting, cells
 from sdzero_bench.report.reproduce.curves import concentrations
 from sdzero_bench.report.reproduce.experiment import Experiment, experiments
-from sdzero_bench.report.reproduce.paper_order import paper_order
 from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures, measure
 from sdzero_bench.report.reproduce.shelf import Shelf
 
@@ -38,9 +35,6 @@ FIGURES = {
     "concentration": (1, "Gini"),
 }
 """What is compared: its scale and unit in the table."""
-
-FAMILY = "all rows of this table"
-"""What p-values are corrected over."""
 
 
 class Claim(Settings):
@@ -168,55 +162,6 @@ def findings(found: Sequence[Claim], setting: Setting, shelf: Shelf) -> list[Cla
             alike = None if result.p_equivalent is None else next(equivalent)
             found_out.append(ClaimVerdict(claim, task, result.difference, next(corrected), alike, seeds))
     return found_out
-
-
-def blocks(setting: Setting, shelf: Shelf) -> list[Block]:
-    """The page: the claims, the order of methods, the open questions."""
-    of_claims, of_questions = (findings(c, setting, shelf) for c in (claims().claims, claims().questions))
-    notes = [
-        f"after - before. A claim holds if the difference is significantly above what it states, does not hold if it is "
-        f"significantly below, and is equivalent or inconclusive otherwise. Significant: {rule(FAMILY)}, tested "
-        f"against the stated value; {equivalence(MARGIN)} (around the stated value). Figures that are not in points have no "
-        f"margin: theirs are inconclusive.",
-        "Rows whose runs share training samples, seed by seed, are compared seed by seed; all others have independent seeds.",
-        INTERVALS,
-        "sdzero after SRT: the policy of an sdzero run after phase 1, as in the paper. Revision: accuracy of revised minus "
-        "first responses of the same policy. Concentration: Gini coefficient of the token KLs, incorrect minus correct "
-        "responses, over responses of all seeds.",
-    ]
-    claimed = [[*_row(f), f.claim.paper, *f.cells, f.verdict] for f in of_claims]
-    asked = [[*_row(f), *f.cells, f.answer] for f in of_questions]
-    model = cells(experiments()["table1"], setting)[0].config.model.name
-    preset = f"Preset {setting.preset}, model {model}. The verdicts are about this model and say nothing about others."
-    measured = ["difference", "unit", "p (Holm)", "seeds"]
-    return [
-        Notes([preset, _made_from(setting, shelf)]),
-        Heading(2, "The paper's claims"),
-        Table(["claim", "after - before", "task", "paper", *measured, "verdict"], claimed, left=3, called=0),
-        Notes(notes),
-        *paper_order(setting, shelf),
-        Heading(2, "What the paper leaves open"),
-        Table(["question", "after - before", "task", *measured, "better"], asked, left=3, called=0),
-        Notes([f"better: the row with the significantly higher avg. Significant: {rule(FAMILY)}."]),
-    ]
-
-
-def _made_from(setting: Setting, shelf: Shelf) -> str:
-    """What the runs of all experiments took, shared runs counted once."""
-    runs = {}
-    for experiment in experiments().values():
-        for cell in cells(experiment, setting):
-            if (run := shelf.find(cell.config)) is not None:
-                runs[run.folder] = run
-    spent, unit = hours([(run.result.ledger, run.manifest) for run in runs.values()])
-    return f"Computed from {len(runs)} runs, which took {spent:.1f} {unit}-hours in total, evaluation included."
-
-
-def _row(finding: ClaimVerdict) -> list[str]:
-    claim = finding.claim
-    within = {"revision": "revised - first", "concentration": "incorrect - correct"}
-    pair = within.get(claim.figure) or f"{claim.after} - {claim.before}"
-    return [claim.claim, pair, finding.task]
 
 
 def _tested(

@@ -33,7 +33,7 @@ ORDER = (
 """Rows of Table 1, the one that is higher in the paper first: SD-Zero against all, then each against the next."""
 
 
-def paper_order(setting: Setting, shelf: Shelf) -> list[Block]:
+def paper_order(setting: Setting, shelf: Shelf, level: int = 2) -> list[Block]:
     """A section: each pair with the paper's difference, ours and a verdict, on each task that was trained on."""
     experiment = experiments()[EXPERIMENT]
     theirs = experiment.paper[0]
@@ -49,7 +49,7 @@ def paper_order(setting: Setting, shelf: Shelf) -> list[Block]:
         rows.append(row)
     headings = ["after - before", "paper (pts)", *(text for task in tasks for text in (f"{task} (pts)", "verdict"))]
     return [
-        Heading(2, TITLE),
+        Heading(level, TITLE),
         Table(headings, rows),
         Notes(
             [

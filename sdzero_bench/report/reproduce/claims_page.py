@@ -1,0 +1,98 @@
+"""The page of the paper's claims: a verdict per claim, task and preset, with the figures behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sdzero_bench.core.stats.footnotes import INTERVALS, equivalence, rule
+from sdzero_bench.core.stats.significance import MARGIN
+from sdzero_bench.report.leaderboard.costs import hours
+from sdzero_bench.report.rendering.blocks import Block, Heading, Notes, Table
+from sdzero_bench.report.reproduce.cells import Setting, cells
+from sdzero_bench.report.reproduce.claims import ClaimVerdict, claims, findings
+from sdzero_bench.report.reproduce.experiment import experiments
+from sdzero_bench.report.reproduce.paper_order import paper_order
+from sdzero_bench.report.reproduce.shelf import Shelf
+
+FAMILY = "all rows of this table"
+"""What p-values are corrected over."""
+
+
+def blocks(settings: Sequence[Setting], shelf: Shelf) -> list[Block]:
+    """The claims, the order of methods and the open questions per setting; with several, first their verdicts side by side."""
+    found = [(setting, findings(claims().claims, setting, shelf)) for setting in settings]
+    asked = [(setting, findings(claims().questions, setting, shelf)) for setting in settings]
+    page: list[Block] = []
+    if len(settings) > 1:
+        page += _side_by_side("The paper's claims", "claim", found, lambda finding: finding.verdict)
+        page += _side_by_side("What the paper leaves open", "question", asked, lambda finding: finding.answer)
+    for (setting, of_claims), (_, of_questions) in zip(found, asked, strict=True):
+        if len(settings) > 1:
+            page.append(Heading(2, f"Preset {setting.preset}"))
+        page += _of_setting(setting, shelf, of_claims, of_questions, level=2 if len(settings) == 1 else 3)
+    return page
+
+
+Findings = tuple[Setting, list[ClaimVerdict]]
+
+
+def _side_by_side(title: str, named: str, found: Sequence[Findings], said: Callable[[ClaimVerdict], str]) -> list[Block]:
+    """A row per claim and task of any setting, a column per setting."""
+    words = [{(f.claim.claim, f.task): said(f) for f in verdicts} for _, verdicts in found]
+    keys = dict.fromkeys(key for column in words for key in column)
+    rows = [[*key, *(column.get(key, "not run") for column in words)] for key in keys]
+    presets = [setting.preset for setting, _ in found]
+    return [
+        Heading(2, title),
+        Table([named, "task", *presets], rows, left=len(presets) + 2),
+        Notes(["One column per preset. The figures behind the verdicts are below; p-values are corrected within each preset."]),
+    ]
+
+
+def _of_setting(
+    setting: Setting, shelf: Shelf, of_claims: Sequence[ClaimVerdict], of_questions: Sequence[ClaimVerdict], level: int
+) -> list[Block]:
+    notes = [
+        f"after - before. A claim holds if the difference is significantly above what it states, does not hold if it is "
+        f"significantly below, and is equivalent or inconclusive otherwise. Significant: {rule(FAMILY)}, tested "
+        f"against the stated value; {equivalence(MARGIN)} (around the stated value). Figures that are not in points have no "
+        f"margin: theirs are inconclusive.",
+        "Rows whose runs share training samples, seed by seed, are compared seed by seed; all others have independent seeds.",
+        INTERVALS,
+        "sdzero after SRT: the policy of an sdzero run after phase 1, as in the paper. Revision: accuracy of revised minus "
+        "first responses of the same policy. Concentration: Gini coefficient of the token KLs, incorrect minus correct "
+        "responses, over responses of all seeds.",
+    ]
+    claimed = [[*_row(f), f.claim.paper, *f.cells, f.verdict] for f in of_claims]
+    asked = [[*_row(f), *f.cells, f.answer] for f in of_questions]
+    model = cells(experiments()["table1"], setting)[0].config.model.name
+    preset = f"Preset {setting.preset}, model {model}. The verdicts are about this model and say nothing about others."
+    measured = ["difference", "unit", "p (Holm)", "seeds"]
+    return [
+        Notes([preset, _made_from(setting, shelf)]),
+        Heading(level, "The paper's claims"),
+        Table(["claim", "after - before", "task", "paper", *measured, "verdict"], claimed, left=3, called=0),
+        Notes(notes),
+        *paper_order(setting, shelf, level),
+        Heading(level, "What the paper leaves open"),
+        Table(["question", "after - before", "task", *measured, "better"], asked, left=3, called=0),
+        Notes([f"better: the row with the significantly higher avg. Significant: {rule(FAMILY)}."]),
+    ]
+
+
+def _made_from(setting: Setting, shelf: Shelf) -> str:
+    """What the runs of all experiments took, shared runs counted once."""
+    runs = {}
+    for experiment in experiments().values():
+        for cell in cells(experiment, setting):
+            if (run := shelf.find(cell.config)) is not None:
+                runs[run.folder] = run
+    spent, unit = hours([(run.result.ledger, run.manifest) for run in runs.values()])
+    return f"Computed from {len(runs)} runs, which took {spent:.1f} {unit}-hours in total, evaluation included."
+
+
+def _row(finding: ClaimVerdict) -> list[str]:
+    claim = finding.claim
+    within = {"revision": "revised - first", "concentration": "incorrect - correct"}
+    pair = within.get(claim.figure) or f"{claim.after} - {claim.before}"
+    return [claim.claim, pair, finding.task]
