@@ -9,8 +9,10 @@ import pytest
 from small_runs import command, finished
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.policies.loading import model_path
 from sdzero_bench.runs.canary.canary_differences import TOLERANCE, differences, first_difference, largest_difference, moved
 from sdzero_bench.runs.canary.canary_record import CanaryRecord, committed, read_canary, weights_digest
+from sdzero_bench.runs.config import resolve
 
 
 def edited(record: CanaryRecord, part: str, row: int, **fields: Any) -> CanaryRecord:
@@ -32,8 +34,9 @@ def test_this_stack_computes_what_was_recorded() -> None:
     assert len(done.stdout.splitlines()) == 1
 
 
-def test_the_record_is_of_the_embedded_model(micro_path: str) -> None:
-    assert committed().weights == weights_digest(Path(micro_path)), "rebuild the record: make canary"
+def test_the_record_is_of_the_embedded_model() -> None:
+    embedded = Path(model_path(resolve("base", "micro").model.name))
+    assert committed().weights == weights_digest(embedded), "rebuild the record: make canary"
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:

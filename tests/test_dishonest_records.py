@@ -34,7 +34,7 @@ FINAL, TRAINING = "journal/evaluation.final.jsonl", "journal/rft.sample.jsonl"
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    result = run_json(small_run("rft", tmp_path_factory.mktemp("runs"), "optimizer.learning_rate=0.01"))
+    result = run_json(small_run("rft", tmp_path_factory.mktemp("runs")))
     return Path(result["folder"])
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 OF_MADE_QUESTIONS = ["task.train=16", "task.validation=2", "task.test=6"]
 """How many of them a task makes."""
 
+SLIPS = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
+"""The embedded model that is right now and then on nearly every question, so that a few samples are enough to train on."""
+
 NOTHING_MORE = ["evaluation.curve_questions=0", "evaluation.forgetting=[]", "evaluation.kl=0"]
 """No learning curve, no other tasks: what the presets for people measure besides."""
 
 FEW = [
+    f"model.name={SLIPS}",
     "questions.train=null",
     "evaluation.samples=2",
     "evaluation.pass_at=2",
