@@ -1,6 +1,7 @@
 """Verdicts that no contest grader would dispute: a gold answer, a response, and whether it is right.
 
-math_cases.jsonl says why of each. math_variants.jsonl has more of each kind, many of them from bug reports on math-verify and
+math_reported.jsonl names the public report that each was taken from or varies; where a reader may differ, or we do not follow,
+`ours` is our verdict. math_cases.jsonl says why of each. math_variants.jsonl has more of each kind, many of them from bug reports on math-verify and
 on the graders of lm-eval and verl.
 """
 
@@ -28,6 +29,25 @@ def cases(name: str) -> list[Any]:
 @pytest.mark.parametrize(("gold", "response", "expected"), cases("math_cases.jsonl") + cases("math_variants.jsonl"))
 def test_the_verdict_is_that_of_a_contest_grader(gold: str, response: str, expected: int) -> None:
     assert check_math(response, gold).reward == expected
+
+
+REPORTED = [json.loads(line) for line in (DATA / "math_reported.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=f"{i}-{row['gold'][:30]}") for i, row in enumerate(REPORTED)])
+def test_inputs_on_which_other_graders_were_reported(row: dict[str, Any]) -> None:
+    wanted = row.get("ours", row["expected"])
+    if wanted is None:
+        with pytest.raises(ValueError, match="the gold answer"):
+            check_math(row["response"], row["gold"])
+    else:
+        assert check_math(row["response"], row["gold"]).reward == wanted
+
+
+def test_few_of_the_reported_inputs_are_left() -> None:
+    """Of those, most are answers without a mark that the rules for final answers refuse."""
+    assert len(REPORTED) > 700
+    assert sum("ours" in row for row in REPORTED) < 0.06 * len(REPORTED)
 
 
 @pytest.mark.parametrize(

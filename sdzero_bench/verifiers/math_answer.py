@@ -1,13 +1,15 @@
 """Mathematical answers: which part of a response is its final answer, and whether it equals the gold answer.
 
-The final answer is read strictly:
+The final answer is read strictly, from what follows the thinking (thinking.py):
 
 1. The content of the last `\\boxed{...}` (or `\\fbox{...}`) that is not empty, with balanced braces; `\\boxed 5` is one too.
    Boxes with only a comma or `and` between them are one list. A box that is never closed is not an answer, even if an earlier
-   one was complete: the response was truncated or malformed.
+   one was complete: the response was truncated or malformed. If the last line is `Final answer: X` with a formula X, and the
+   box is above it, the answer is X: it may take back what is in the box.
 2. Only if there is no box at all: the last line, if it has the form `#### X`, `Answer: X`, `Final answer: X`, `The
-   (final) answer is X` or `The answer to ... is X`, where X contains no full stop; or the whole response, if it is a plain
-   number, or an equation whose right-hand side is a plain number, and nothing else.
+   (final) answer is X` or `The answer to ... is X`, where X contains no full stop, or if it follows a line `Final answer`; what
+   is in `<answer>` tags at the end; or the whole response, if it is a plain number, or an equation whose right-hand side is a
+   plain number, and nothing else.
 
 Nothing else is accepted: not the last number in the text, not an answer in the middle. Both answers are then read as formulas,
 sets, intervals, equations or words (`answers/`), completely or not at all, and compared exactly. Identical text is equal.
@@ -24,8 +26,9 @@ from sdzero_bench.verifiers.answers.evaluation import NoValue
 from sdzero_bench.verifiers.answers.nodes import ONE
 from sdzero_bench.verifiers.answers.reading import readings
 from sdzero_bench.verifiers.answers.sameness import same
-from sdzero_bench.verifiers.answers.statements import Quantity, Statement
+from sdzero_bench.verifiers.answers.statements import Quantity, Statement, Words
 from sdzero_bench.verifiers.answers.tokens import NotAnAnswer, closing
+from sdzero_bench.verifiers.thinking import after_thinking
 
 LONGEST_ANSWER = 300
 """In characters. Gold answers are much shorter, and what is longer is no final answer."""
@@ -39,6 +42,12 @@ _JOINED = re.compile(r"(?:,|;|and|or|,and|,or|\\text\{,?(?:and|or)\})")
 _LAST_LINE = re.compile(
     r"(?:####|(?:the\s+)?(?:final\s+)?answer(?:\s+to\b[^.:=]*?)?(?:\s+is\s*:?|\s*:))[\s*]*((?:[^.]|\.(?=\d))+)", re.IGNORECASE
 )
+_REVISED = re.compile(r"(?:the\s+)?final\s+answer\s*(?:is\s*)?:[\s*]*((?:[^.]|\.(?=\d))+)", re.IGNORECASE)
+_HEADING = re.compile(r"[#*\s]*(?:the\s+)?(?:final\s+)?answer[*:\s]*", re.IGNORECASE)
+_HOPE = re.compile(r"\.?\s*I hope (?:it|this) is correct\.?$")
+"""Of Minerva's prompt, which models that were evaluated with it repeat."""
+_ORNAMENT = re.compile(r"\A[^\w\s#\\$(<\[{|+-]+\s*")
+"""Such as a check mark before the answer's line."""
 _NUMBER = r"[+-]?\d[\d,]*(?:\.\d+)?"
 _ALONE = re.compile(rf"\$?(?:[\d\s+*/().×÷-]+=\s*)?({_NUMBER})\$?\.?")
 _INTEGER = re.compile(r"[+-]?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})")
@@ -46,6 +55,7 @@ _INTEGER = re.compile(r"[+-]?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})")
 
 def final_answer(response: str) -> str | None:
     """The text of the final answer, or None if the response has none. See the rules above. Takes linear time."""
+    response = after_thinking(response)
     boxes = list(_BOX.finditer(response))
     for box in reversed(boxes):
         start = box.end()
@@ -57,15 +67,48 @@ def final_answer(response: str) -> str | None:
         if end is None:
             return None
         if answer := re.sub(r"(?<!\\)\\$", "", response[start + 1 : end].strip()):  # `\\ ` is a blank too
+            revised = _REVISED.fullmatch(_last_line(response[end:]))
+            if revised and _is_formula(revised.group(1)):
+                return revised.group(1).strip(" \t\r*.!")
             return _with_those_before(response, boxes, box, answer)
     if any(response[box.end() : box.end() + 1] == "{" for box in boxes):
         return None
     whole = response.strip()
-    line = whole[whole.rfind("\n") + 1 :].strip(" \t\r*.!")
-    if len(line) <= 2 * LONGEST_ANSWER and (match := _LAST_LINE.fullmatch(line)):
-        return match.group(1).strip(" \t\r*.!")
+    if (marked := _marked(whole)) is not None:
+        return marked
     match = _ALONE.fullmatch(whole) if len(whole) <= 2 * LONGEST_ANSWER else None
     return match.group(1) if match else None
+
+
+def _marked(response: str) -> str | None:
+    """The answer in a response without a box whose last line says that it is one."""
+    line = _last_line(response)
+    if match := _LAST_LINE.fullmatch(line):
+        inner = match.group(1).strip(" \t\r*.!")
+        again = _LAST_LINE.fullmatch(inner)  # Final answer: The final answer is 5
+        return again.group(1).strip(" \t\r*.!") if again else inner
+    if response.endswith("</answer>") and (start := response.rfind("<answer>")) >= 0:
+        return response[start + len("<answer>") : -len("</answer>")].strip()
+    above = response[: max(response.rfind("\n"), 0)].rstrip()
+    if line and len(line) <= LONGEST_ANSWER and _HEADING.fullmatch(above, above.rfind("\n") + 1):
+        return line
+    return None
+
+
+def _last_line(response: str) -> str:
+    """Without emphasis, ornaments and the full stop; empty if it is too long for an answer."""
+    whole = response.strip()
+    line = whole[whole.rfind("\n") + 1 :]
+    if len(line) > 2 * LONGEST_ANSWER:
+        return ""
+    return _ORNAMENT.sub("", _HOPE.sub("", line).strip(" \t\r*.!"))
+
+
+def _is_formula(text: str) -> bool:
+    try:
+        return not isinstance(readings(text)[0], Words)
+    except NotAnAnswer:
+        return False
 
 
 def _with_those_before(response: str, boxes: list[re.Match[str]], last: re.Match[str], answer: str) -> str:

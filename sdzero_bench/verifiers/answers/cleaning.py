@@ -27,8 +27,15 @@ _COMPARISONS = {"<=": r"\le ", ">=": r"\ge ", "=<": r"\le ", "!=": r"\ne ", "=="
 _COMPARED = re.compile("|".join(_COMPARISONS))
 _ENDLESS = re.compile(r"(\d*\.\d*?)(\d+?)\2{2,}\s*(?:\\(?:l?dots|cdots)\b|\.\.\.)")
 _CHOOSE = re.compile(r"\{([^{}]*)\\choose\b([^{}]*)\}")
+_SIDE = r"((?:[^{}]|\{[^{}]*\})*)"
+_OVER = re.compile(rf"\{{{_SIDE}\\over(?![a-zA-Z]){_SIDE}\}}")
+_REPEATED = re.compile(r"(?<![\w.])(\d+\.)\((\d+)\)")
+_RAISED_O = re.compile(r"(?<=[\d}])\^\s*(?:o(?![a-zA-Z])|\{o\})")
+_MINUTES = re.compile(
+    r"(\d+)\s*\^\s*(?:\\circ|\{\\circ\})\s*(\d+)\s*(?:'|\^\s*\\prime|\^\{\\prime\})(?!')(?:\s*(\d+(?:\.\d+)?)\s*(?:''|\"))?"
+)
 _SCIENTIFIC = re.compile(r"(?<![\w.}])(\d+(?:\.\d+)?)[eE]([+-]?\d+)(?![\w.])")
-_NUMBER_ALONE = re.compile(r"\{,\}")
+_MARK_ALONE = re.compile(r"\{([,:])\}")
 
 
 def cleaned(text: str) -> str:
@@ -42,16 +49,24 @@ def cleaned(text: str) -> str:
     text = re.sub(r"\\[()\[\]](?!\s*-?[\d.]+\s*pt)", " ", text)  # \\( and \\[ only say that a formula begins
     text = _ENDLESS.sub(r"\1\\overline{\2}", text)
     text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
+    text = _OVER.sub(r"\\frac{\1}{\2}", text)
+    text = _REPEATED.sub(r"\1\\overline{\2}", text)
     text = _SCIENTIFIC.sub(r"\1\\times 10^{\2}", text)
     text = _COMPARED.sub(lambda found: _COMPARISONS[found.group()], text)
     text = _GROUPED.sub(lambda found: re.sub(r"\D", "", found.group()), text)
-    text = _NUMBER_ALONE.sub(",", text)
+    text = _MARK_ALONE.sub(r"\1", text)
+    text = _MINUTES.sub(_degrees, _RAISED_O.sub(r"^\\circ ", text))
     text = " ".join(text.split())
     text = _BLANK_GROUPS.sub(lambda found: found.group().replace(" ", ""), text)
     text = _HALF_DAY.sub(lambda found: f"\\text{{ {found.group(1).lower()}m}}", text) if ":" in text else text
     while (shorter := _BRACED.sub(r"\1", text)) != text:  # {{{5}}}
         text = shorter
     return text.strip()
+
+
+def _degrees(found: re.Match[str]) -> str:
+    """Degrees, minutes and seconds as degrees."""
+    return rf"({found[1]}+\frac{{{found[2]}}}{{60}}+\frac{{{found[3] or 0}}}{{3600}})^\circ "
 
 
 def _character(c: str) -> str:

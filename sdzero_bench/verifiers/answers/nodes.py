@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -112,24 +113,38 @@ def has_plus_minus(node: Node) -> bool:
 
 def with_sign(node: Node, upper: bool) -> Node:
     """The formula with the upper or the lower sign of every plus-minus."""
+    if isinstance(node, PlusMinus):
+        inner = with_sign(node.value, upper)
+        return inner if (node.sign > 0) == upper else negative(inner)
+    return _changed(node, lambda child: with_sign(child, upper))
+
+
+def renamed(node: Node, name: str, to: str) -> Node:
+    """The formula with another name for one of its variables."""
+    if node == Symbol(name):
+        return Symbol(to)
+    return _changed(node, lambda child: renamed(child, name, to))
+
+
+def _changed(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The node with changed children."""
     match node:
-        case PlusMinus(value, sign):
-            inner = with_sign(value, upper)
-            return inner if (sign > 0) == upper else negative(inner)
         case Total(nodes):
-            return Total(tuple(with_sign(n, upper) for n in nodes))
+            return Total(tuple(map(change, nodes)))
         case Product(nodes):
-            return Product(tuple(with_sign(n, upper) for n in nodes))
+            return Product(tuple(map(change, nodes)))
         case Call(name, nodes):
-            return Call(name, tuple(with_sign(n, upper) for n in nodes))
+            return Call(name, tuple(map(change, nodes)))
         case Quotient(a, b):
-            return Quotient(with_sign(a, upper), with_sign(b, upper))
+            return Quotient(change(a), change(b))
         case Power(a, b):
-            return Power(with_sign(a, upper), with_sign(b, upper))
+            return Power(change(a), change(b))
         case Root(a, b):
-            return Root(with_sign(a, upper), with_sign(b, upper))
+            return Root(change(a), change(b))
         case Degrees(a):
-            return Degrees(with_sign(a, upper))
+            return Degrees(change(a))
+        case PlusMinus(a, sign):
+            return PlusMinus(change(a), sign)
     return node
 
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from sdzero_bench.verifiers.answers.nodes import MINUS_ONE, Call, Infinity, Node, Number, Power, Product, Root, Symbol
+from sdzero_bench.verifiers.answers.nodes import (
+    MINUS_ONE,
+    Call,
+    Infinity,
+    Node,
+    Number,
+    Power,
+    Product,
+    Root,
+    Symbol,
+    renamed,
+    symbols,
+)
 from sdzero_bench.verifiers.answers.symbols import OPENING
 from sdzero_bench.verifiers.answers.token_reader import TokenReader
 from sdzero_bench.verifiers.answers.tokens import NotAnAnswer
@@ -14,7 +26,14 @@ WORDS = {"pi": "pi", "infinity": "infinity", "infty": "infinity", "inf": "infini
 _NAMES = {"asin": "asin", "arcsin": "asin", "acos": "acos", "arccos": "acos", "atan": "atan", "arctan": "atan", "lg": "log"}
 _INVERSES = {"sin": "asin", "cos": "acos", "tan": "atan"}
 _SIGNS = ("+", "-", r"\pm", r"\mp")
+_BOUND = "bound "
 _OF_SEVERAL = ("gcd", "lcm", "min", "max")
+
+
+def _bound_variable(body: Node) -> str:
+    """A name that no formula has, and no sum within this one."""
+    inner = [int(name.removeprefix(_BOUND)) for name in symbols(body) if name.startswith(_BOUND)]
+    return f"{_BOUND}{max(inner, default=-1) + 1}"
 
 
 class OperatorReader(TokenReader):
@@ -39,7 +58,9 @@ class OperatorReader(TokenReader):
         self.expect("}")
         self.expect("^")
         high = self.argument(digits=False)
-        return Call(kind, (variable, low, high, self.term(argument=True)))
+        body = self.term(argument=True)
+        bound = _bound_variable(body)  # what it is called does not count
+        return Call(kind, (Symbol(bound), low, high, renamed(body, variable.name, bound)))
 
     def _opaque(self, kind: str) -> Node:
         """An integral or a limit, whose value is not computed: equal to itself only."""

@@ -12,7 +12,7 @@ from sdzero_bench.verifiers.answers.statements import Compound, Quantity, Severa
 from sdzero_bench.verifiers.answers.symbols import CURRENCIES, FUNCTIONS
 from sdzero_bench.verifiers.answers.tokens import NotAnAnswer, Piece
 from sdzero_bench.verifiers.answers.units import Unit, currency, is_noun_phrase, known, multiplier, single, unit_of
-from sdzero_bench.verifiers.answers.words import NUMBERS
+from sdzero_bench.verifiers.answers.words import number_in_words
 
 _ENDINGS = {"st", "nd", "rd", "th"}
 
@@ -24,8 +24,8 @@ def quantity(tokens: list[Piece], measured: bool) -> Quantity | Compound | Sever
         Whether letters that are not within \\text{} may be units.
     """
     tokens = _without_ordinal(tokens)
-    if len(tokens) == 1 and tokens[0].kind == "word" and tokens[0].text.lower() in NUMBERS:
-        return Quantity(Number(Fraction(NUMBERS[tokens[0].text.lower()])))
+    if (number := number_in_words(tokens)) is not None:
+        return Quantity(Number(Fraction(number)))
     if (parts := _in_parts(tokens, measured)) is not None:
         return parts
     tokens, money = _without_currency(tokens)
@@ -62,7 +62,7 @@ def _measured(found: Quantity, words: list[str], power: int) -> Quantity:
         found = Quantity(Product((found.value, Number(Fraction(factor)))), found.unit)
         words = words[1:]
     lower = [word.lower() for word in words]
-    if lower in (["percent"], ["percentage"], ["per", "cent"]):
+    if lower in (["percent"], ["percentage"], ["per", "cent"], ["pct"]):
         return Quantity(found.value, found.unit, True)
     if lower and lower[0] in ("percent", "percentage", "squared", "cubed"):
         raise NotAnAnswer(f"a number {' '.join(words)}")

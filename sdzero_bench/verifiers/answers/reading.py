@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 from sdzero_bench.verifiers.answers.brackets import closing_at, parts_of, without_ends
 from sdzero_bench.verifiers.answers.cleaning import cleaned
@@ -35,6 +36,9 @@ _JOINING = {"and": "and", "or": "or", r"\land": "and", r"\lor": "or"}
 _ROWS = {"cases", "array", "aligned", "align", "gathered", "split", "align*", "dcases", "rcases", "tabular"}
 
 
+_GROUPED = re.compile(r"[-+]?\$?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+
+
 def readings(text: str) -> list[Statement]:
     """What the answer may say, most likely first. Raises `NotAnAnswer` if it says nothing."""
     plain = cleaned(text).rstrip(" .,;?").strip()
@@ -42,7 +46,8 @@ def readings(text: str) -> list[Statement]:
         plain = plain[:-1].rstrip(" .,;")
     found: list[Statement] = []
     problem: NotAnAnswer | None = None
-    for grouped in (True, False) if re.search(r"\d,\d{3}(?!\d)", plain) else (True,):
+    # 58,500 alone is a number, and no list; within a list or a pair it may be either.
+    for grouped in (True, False) if re.search(r"\d,\d{3}(?!\d)", plain) and not _GROUPED.fullmatch(plain) else (True,):
         try:
             tokens = _turned_brackets(without_ends(tokenised(plain, grouped)))
             for part in _without_label(tokens):
@@ -76,6 +81,8 @@ def _without_label(tokens: list[Piece]) -> list[list[Piece]]:
     texts = [t.text for t in tokens[:4]]
     if len(tokens) > 3 and texts[0] == "(" and texts[2] == ")" and tokens[1].prose and re.fullmatch("[A-J]", texts[1]):
         return [tokens[1:2], tokens[3:]]
+    if len(tokens) > 2 and re.fullmatch("[A-J]", texts[0]) and _ends_label(texts[1], tokens[2:]):
+        return [tokens[:1], tokens[2:]]
     verb = next((n for n, t in enumerate(tokens) if t.prose and t.text.lower() in ("is", "equals")), 0)
     said = tokens[:verb]
     names = all(t.prose and t.kind == "word" for t in said) and is_noun_phrase([t.text for t in said])
@@ -89,13 +96,21 @@ def _without_label(tokens: list[Piece]) -> list[list[Piece]]:
     return [tokens[opening:] if opening > 1 else tokens]
 
 
+def _ends_label(mark: str, tokens: list[Piece]) -> bool:
+    """Whether the letter before the mark is that of a choice, as in `C. 12`, `C) 12` and `C: all of them`."""
+    return mark in (")", ".") or (mark == ":" and any(t.kind == "word" and len(t.text) > 2 for t in tokens))
+
+
 _OPENING_WORDS = {"the", "final", "correct", "answer", "is", "equals", ":", "option", "choice"}
+
+
+_SPACES = {"R": ("all real number", "real number", "all real", "all number"), "Z": ("all integer", "set of integer")}
 
 
 def _statement(tokens: list[Piece], measured: bool) -> Statement:
     if (words := as_words(tokens)) is not None:
-        return Space("R") if words.text in ("all real number", "real number", "all real", "all number") else words
-    tokens = _unwrapped_cases(tokens)
+        return next((Space(name) for name, texts in _SPACES.items() if words.text in texts), words)
+    tokens = _with_parameter(_unwrapped_cases(tokens))
     parts, between = parts_of(tokens, {",", ";", r"\\", *_JOINING})
     if any(between):
         joined = next((_JOINING[b.text] for b in between if b.text in _JOINING), ",")
@@ -110,6 +125,14 @@ def _statement(tokens: list[Piece], measured: bool) -> Statement:
     found = _item(tokens, measured)
     both = _with_signs((found,))
     return Several(both, "or") if len(both) > 1 else found
+
+
+def _with_parameter(tokens: list[Piece]) -> list[Piece]:
+    """`k\\pi, k \\in \\mathbb{Z}` with n for k: what an integer is called does not count."""
+    name = next((a.text for a, b in pairwise(tokens) if b.text == r"\in" and tokens[-1].text == r"\mathbb{Z}"), "")
+    if not re.fullmatch("[a-z]", name) or any(t.text == "n" for t in tokens) or not any(t.text == "," for t in tokens):
+        return tokens
+    return [replace(t, text="n") if t.text == name else t for t in tokens]
 
 
 def _is_condition(tokens: list[Piece]) -> bool:
@@ -236,4 +259,7 @@ def _described(inner: list[Piece], measured: bool) -> Statement:
     parts, between = parts_of(inner, {"|", ":"})
     if len(between) != 1:
         raise NotAnAnswer("a set without a condition")
+    variable = parts[0][0].text if parts[0] else ""
+    if re.fullmatch("[a-z]", variable) and not any(t.text == "x" for t in inner):
+        return _statement([replace(t, text="x") if t.text == variable else t for t in parts[1]], measured)
     return _statement(parts[1], measured)

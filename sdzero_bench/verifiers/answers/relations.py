@@ -119,6 +119,8 @@ def _name(tokens: list[Piece]) -> str | None:
         return joined
     if re.fullmatch(r"m?\\angle\w+|\[[A-Z]+\]|\\(?:overline|vec|bar|hat|overrightarrow|mathbf)\w", joined):
         return joined
+    if re.fullmatch(r"[a-zA-Z]\w*(?::[a-zA-Z]\w*)+", joined):  # what a ratio is of
+        return joined
     if re.fullmatch(r"\(\w(?:_\w)?(?:,\w(?:_\w)?)+\)", joined) and all(t.kind != "number" or i for i, t in enumerate(tokens)):
         return joined[1:-1]
     return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sdzero_bench.verifiers.answers.amounts import same_measure, same_quantity, total
 from sdzero_bench.verifiers.answers.equality import equal, same_up_to_a_factor
-from sdzero_bench.verifiers.answers.nodes import Call, Node, Product, Quotient, Symbol, Total, negative, symbols
+from sdzero_bench.verifiers.answers.labels import argument, may_be_one, variables
+from sdzero_bench.verifiers.answers.nodes import Call, Node, Product, Quotient, Symbol, Total, negative, renamed, symbols
 from sdzero_bench.verifiers.answers.regions import Region, region, same_region
 from sdzero_bench.verifiers.answers.statements import (
     Braced,
@@ -43,6 +45,8 @@ def same(gold: Statement, answer: Statement) -> bool:
             return _same_chain(gold, answer)
         case (_, Several(items, "=")) if items:
             return _same_chain(answer, gold)
+        case (Words(text), Braced(())) | (Braced(()), Words(text)):
+            return text in _NOTHING
         case Letter(name), Quantity() | Equation():
             return same(Quantity(Symbol(name)), answer)
         case Quantity() | Equation(), Letter(name):
@@ -76,11 +80,26 @@ def same(gold: Statement, answer: Statement) -> bool:
     return _same_regions(gold, answer)
 
 
+_NOTHING = ("no solution", "no real solution", "empty set", "null set")
 _LISTS = (Several, Bracketed, Braced)
 
 
 def _same_named(named: Named, other: Statement) -> bool:
     if isinstance(other, Named):
+        if len(named.names) != len(other.names):
+            return False
+        if len(named.names) > 1:
+            mine, its = _values_by_name([named]), _values_by_name([other])
+            if mine is None or its is None or list(mine) != list(its):
+                return False
+            return all(same(mine[name], its[name]) for name in mine)
+        if not may_be_one(named.names[0], other.names[0]):
+            return False
+        match argument(other.names[0]), argument(named.names[0]):
+            case str(own), str(to) if own != to:
+                if to in _letters(other.value):
+                    return False  # f(y) = x is not f(x) = x
+                other = _with_argument(other, own, to)
         if named.as_equation is not None and other.as_equation is not None and _are_curves(named, other):
             return same_up_to_a_factor(named.as_equation, other.as_equation, positive=False)
         if named.as_equation is not None and other.as_equation is not None and symbols(named.as_equation):
@@ -92,19 +111,38 @@ def _same_named(named: Named, other: Statement) -> bool:
                     or same_up_to_a_factor(named.as_equation, other.as_equation, positive=False)
                     or _of_functions(named, other)
                 )
-        if len(named.names) != len(other.names):
-            return False
-        if len(named.names) > 1:
-            return _values_by_name([named]) == _values_by_name([other]) or same(named.value, other.value)
         return same(named.value, other.value)
     if isinstance(other, Equation):
         return named.as_equation is not None and same_up_to_a_factor(named.as_equation, other.difference, positive=False)
     if len(named.names) > 1 and isinstance(other, Several) and (values := _values_by_name(other.items)):
         mine = _values_by_name([named])
         return mine is not None and list(mine) == list(values) and all(same(mine[n], values[n]) for n in mine)
+    if isinstance(other, Several) and other.joined == "=" and len(set(other.items)) == 1:
+        return False  # 5 = 5 says nothing
     if isinstance(other, Several) and len(other.items) == 1:
         return same(named.value, other.items[0])
     return same(named.value, other)
+
+
+def _with_argument(named: Named, own: str, to: str) -> Named:
+    """f(t) = t^2 as f(x) = x^2."""
+    value = named.value
+    match value:
+        case Quantity(inner):
+            value = replace(value, value=renamed(inner, own, to))
+        case Letter(name) if name == own:
+            value = Letter(to)
+    equation = named.as_equation and renamed(named.as_equation, own, to)
+    return Named((named.names[0].replace(f"({own})", f"({to})"),), value, equation, named.formula)
+
+
+def _letters(statement: Statement) -> frozenset[str]:
+    match statement:
+        case Quantity(value):
+            return symbols(value)
+        case Letter(name):
+            return frozenset([name])
+    return frozenset()
 
 
 def _are_curves(named: Named, other: Named) -> bool:
@@ -184,6 +222,11 @@ def _same_lists(gold: Statement, answer: Statement) -> bool:
         if (left := _values_by_name(mine)) and (right := _values_by_name(its)):
             if list(left) == list(right):
                 return all(same(left[name], right[name]) for name in left)
+        elif _labels_differ(mine, its):
+            return False
+        elif _distinct_labels(mine) or _distinct_labels(its):
+            if _in_order(mine, its):
+                return True
         elif _in_any_order(_bare(mine), _bare(its)):
             return True
         return _same_regions(gold, answer)
@@ -217,6 +260,20 @@ def _bare(items: Sequence[Statement]) -> list[Statement]:
     return list(items)
 
 
+def _labels(items: Sequence[Statement]) -> set[str]:
+    return variables(name for item in items if isinstance(item, Named) for name in item.names)
+
+
+def _labels_differ(mine: Sequence[Statement], its: Sequence[Statement]) -> bool:
+    """x = 1 or x = 2 is not x = 1 and y = 2."""
+    return bool(_labels(mine) and _labels(its)) and _labels(mine) != _labels(its)
+
+
+def _distinct_labels(items: Sequence[Statement]) -> bool:
+    """x = 1, y = 2, whose values have an order even where they stand alone."""
+    return len(_labels(items)) > 1
+
+
 def _in_order(mine: Sequence[Statement], its: Sequence[Statement]) -> bool:
     return len(mine) == len(its) and all(same(one, other) for one, other in zip(mine, its, strict=True))
 
@@ -245,8 +302,9 @@ def _distinct(items: Sequence[Statement]) -> list[Statement]:
 
 
 def _same_regions(gold: Statement, answer: Statement) -> bool:
-    if isinstance(gold, Inequality) and isinstance(answer, Inequality) and _same_inequality(gold, answer):
-        return True
+    match gold, answer:
+        case Inequality(), Inequality() if _same_inequality(gold, answer) or _same_order(gold, answer):
+            return True
     one, other = region(gold), region(answer)
     if not isinstance(one, Region) or not isinstance(other, Region):
         return False
@@ -261,6 +319,15 @@ def _same_inequality(gold: Inequality, answer: Inequality) -> bool:
         return False
     (sign, one), (its_sign, other) = (_turned(i) for i in (gold, answer))
     return sign == its_sign and same_up_to_a_factor(one, other, positive=sign != r"\ne")
+
+
+def _same_order(gold: Inequality, answer: Inequality) -> bool:
+    """a < b < c and c > b > a."""
+    turned = tuple(_OTHER_WAY[sign] for sign in reversed(answer.signs))
+    return gold.signs == turned and all(map(equal, gold.sides, reversed(answer.sides)))
+
+
+_OTHER_WAY = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", r"\ne": r"\ne", "=": "="}
 
 
 def _turned(inequality: Inequality) -> tuple[str, Node]:

@@ -34,6 +34,7 @@ _MEASURES = {
     "yen": {"yen": "1"},
     "rupee": {"rupee": "1"},
     "angle": {"degree deg": "1"},
+    "radians": {"rad radian": "1"},
     "temperature": {"celsius": "1"},
     "fahrenheit": {"fahrenheit": "1"},
     "speed": {"mph": "44704/100000", "kph kmh kmph": "1000/3600"},
@@ -176,6 +177,8 @@ def unit_of(words: list[str], power: int) -> Unit | None:
             divided = True
         elif word.lower() not in _SMALL:
             (below if divided else names).append(word)
+    if not names and words == ["in"]:
+        names = words  # inches, and no preposition
     if len(names) != 1 or len(below) > 1:
         return None
     above, under = _unit(names[0]), _unit(below[0]) if below else None

@@ -38,11 +38,23 @@ NUMBERS = {
         ]
     )
 }
+_TENS = {
+    name: 10 * value
+    for value, name in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
+}
 BASES = {name: value for name, value in NUMBERS.items() if value > 1}
 _IN_FORMULAS = FUNCTIONS | {"pi", "sqrt", "infinity", "infty", "inf", "theta", "alpha"}
 _PUNCTUATION = {".", "'", "-", "?", "!", '"', "`", "/"}
 _JOINING = {"and", "or"}
 _ARTICLES = {"the", "a", "an"}
+
+
+def number_in_words(tokens: list[Piece]) -> int | None:
+    """The number below 100 that the tokens spell out, such as twenty-one; None if they do not."""
+    words = [word for t in tokens if t.text not in ("-", "{", "}") for word in t.text.lower().split("-")]
+    if len(words) == 2 and words[0] in _TENS and 0 < NUMBERS.get(words[1], 0) < 10:
+        return _TENS[words[0]] + NUMBERS[words[1]]
+    return {**NUMBERS, **_TENS}.get(words[0]) if len(words) == len(tokens) == 1 and tokens[0].kind == "word" else None
 
 
 def as_words(tokens: list[Piece]) -> Words | None:
@@ -55,7 +67,7 @@ def as_words(tokens: list[Piece]) -> Words | None:
         return None
     if len(tokens) == 1 and tokens[0].text.lower() == "infinity":
         return None
-    if len(tokens) == 1 and (_is_product(tokens[0]) or tokens[0].text.lower() in NUMBERS):
+    if number_in_words(tokens) is not None or (len(tokens) == 1 and _is_product(tokens[0])):
         return None
     if any(t.text.lower() in _JOINING for t in words):
         return None

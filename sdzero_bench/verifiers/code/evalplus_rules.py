@@ -68,7 +68,7 @@ def _matches(data_set: str, function: str, arguments: Sequence[Any], expected: A
         atol = 1e-6
     if atol == 0 or type(given) is not type(expected):
         return False
-    return close(given, expected, atol)
+    return close(given, expected, atol, integers=True)
 
 
 def _moderate(given: object) -> bool:

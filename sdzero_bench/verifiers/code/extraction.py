@@ -23,8 +23,8 @@ from collections.abc import Sequence
 
 from sdzero_bench.verifiers.code.fences import Block, Syntax, fenced_blocks, lines_of
 from sdzero_bench.verifiers.code.python_blocks import ends_in_string, parsed, python_block, solution
-from sdzero_bench.verifiers.code.thinking import after_thinking
 from sdzero_bench.verifiers.sandbox.languages import LANGUAGES
+from sdzero_bench.verifiers.thinking import after_thinking
 
 _TAG = re.compile(r"(?:language-|lang[=:]|sourcecode[:=])?([a-z][a-z+]*)(?:[-_.]?\d[\w.]*)?(?=$|[^\w.+-])")
 _DIRECTIVE = re.compile(r"\{?code(?:-cell|-block)?\}?[ \t]+(?=\S)")

@@ -107,7 +107,7 @@ def python_block(text: str) -> PythonBlock:
     functions = any(isinstance(node, ast.Lambda) for node in nodes)
     return PythonBlock(
         text,
-        acts=bool(definitions) or functions or writes or reads_input,
+        acts=not all(map(_is_stub, tree.body)) and (bool(definitions) or functions or writes or reads_input),
         defines=frozenset(made | imported),
         makes=frozenset(made),
         reads=frozenset() if "*" in imports else frozenset(read - bound - imports),
@@ -172,6 +172,17 @@ def _top_level(tree: ast.Module) -> tuple[set[str], set[str]]:
         else:
             made.update(n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
     return made, imported
+
+
+def _is_stub(statement: ast.stmt) -> bool:
+    """Whether it only shows a signature, or imports what the signature needs."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return True
+    if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    return all(
+        isinstance(s, ast.Pass) or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)) for s in statement.body
+    )
 
 
 def _is_method(statement: ast.stmt) -> bool:
