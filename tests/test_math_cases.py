@@ -1,8 +1,8 @@
 """Verdicts that no contest grader would dispute: a gold answer, a response, and whether it is right.
 
-math_reported.jsonl names the public report that each was taken from or varies; where a reader may differ, or we do not follow,
-`ours` is our verdict. math_cases.jsonl says why of each. math_variants.jsonl has more of each kind, many of them from bug reports on math-verify and
-on the graders of lm-eval and verl.
+math_cases.jsonl says why of each. math_variants.jsonl has more of each kind, many of them from bug reports on math-verify and
+on the graders of lm-eval and verl. math_reported.jsonl names the public report that each was taken from or varies; where a
+reader may differ, or we do not follow, `ours` is our verdict.
 """
 
 from __future__ import annotations
