@@ -159,3 +159,42 @@ def test_a_sandbox_can_be_sent_to_a_worker_and_written_into_a_record() -> None:
     assert record["tier"] == sandbox.tier
     assert record["slowness"] >= 1
     assert "python" in record["versions"]
+
+
+TRIES = """
+import os
+for number, change in enumerate([
+    lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 10),
+    lambda: os.setpriority(os.PRIO_PGRP, 0, 10),
+    lambda: os.setpriority(os.PRIO_USER, 0, 10),
+    lambda: os.sched_setaffinity(os.getppid(), {0}),
+    lambda: os.sched_setscheduler(os.getppid(), os.SCHED_BATCH, os.sched_param(0)),
+]):
+    try:
+        change()
+        print("changed", number)
+    except (PermissionError, ProcessLookupError):
+        pass
+os.nice(1)
+os.sched_setaffinity(0, os.sched_getaffinity(0))
+"""
+
+
+def test_a_program_schedules_itself_and_nobody_else() -> None:
+    (execution,) = best().stdio("python", TRIES, [""], QUICK).executions
+    assert (execution.outcome, execution.stdout) == ("ok", "")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')\nprint(5)",
+        "import codecs, sys\nsys.stdout = codecs.getwriter('utf-8')(sys.stdout.detach())\nprint(5)",
+        "import resource\nresource.setrlimit(resource.RLIMIT_STACK, (-1, -1))\nprint(5)",
+        "import resource\nresource.setrlimit(resource.RLIMIT_STACK, (2**29, 2**29))\nprint(5)",
+        "class A:\n    def __del__(self): print(5)\na = A()\na.itself = a\ndel a",
+    ],
+)
+def test_programs_as_they_are_written_for_contests(program: str) -> None:
+    (execution,) = best().stdio("python", program, [""], QUICK).executions
+    assert (execution.outcome, execution.stdout.strip()) == ("ok", "5"), execution.detail

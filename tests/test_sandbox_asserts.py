@@ -244,6 +244,19 @@ class Extract(Liar):
     def __new__(cls, *args): return object.__new__(cls)
     def __init__(self, *args): pass
 f = Extract
+class Meta(type):
+    __contains__ = lambda self, other: True
+class Everything(metaclass=Meta): pass
+class Solution(Liar):
+    __le__ = __ge__ = lambda self, other: True
+    solve = lambda self, x: self
+    value = property(lambda self: self)
+class Text(str):
+    startswith = endswith = lambda self, *affix: True
+class math:
+    isclose = staticmethod(lambda *numbers, **tolerance: True)
+everything = lambda: Everything
+text = lambda: Text("xyz")
 """
 
 
@@ -262,8 +275,41 @@ f = Extract
         "import unittest\nunittest.TestCase().assertAlmostEqual(f(1), 7.5)",
         "class Mine(Extract): pass\nassert Mine(1) == 7.5",
         "class Mine(Extract): pass\nassert abs(Mine(1) - 7.5) < 1e-6",
+        "assert 5 in everything()",
+        "assert Solution().solve(3) <= 10",
+        "assert Solution().value <= 10",
+        "assert 5 in Solution().solve(3)",
+        "assert text().startswith('abc')",
+        "assert math.isclose(f(1), 7.5)",
     ],
 )
 def test_a_class_that_lies_passes_nothing(script: str) -> None:
     (execution,) = best().asserts(LIAR, [script], ["f"], QUICK).executions
     assert execution.outcome in ("assertion", "exception")
+
+
+def test_what_the_tests_make_themselves_may_be_compared() -> None:
+    program = """
+class Bag:
+    def __init__(self, *items): self.items = list(items)
+    def __contains__(self, item): return item in self.items
+    def __lt__(self, most): return len(self.items) < most
+    def more(self, item): return Bag(*self.items, item)
+    def __eq__(self, other): return self.items == other.items
+"""
+    scripts = ["assert 2 in Bag(1, 2) and Bag(1) < 2", "assert Bag(1).more(2) == Bag(1, 2)", "assert not Bag(1, 2) < 2"]
+    assert [e.outcome for e in best().asserts(program, scripts, ["Bag"], QUICK).executions] == ["ok"] * 3
+
+
+def test_numbers_of_numpy_are_numbers_and_a_bare_object_is_itself() -> None:
+    program = "import numpy\ndef total(x): return numpy.sum(x)\ndef sums(x): return numpy.cumsum(x)\ndef same(x): return x"
+    scripts = ["assert total([1, 2]) == 3", "assert list(sums([1, 2])) == [1, 3]", "x = object()\nassert same(x) is x"]
+    assert [e.outcome for e in best().asserts(program, scripts, ["total"], QUICK).executions] == ["ok"] * 3
+    (execution,) = best().calls(program, "total", [([1, 2],)], QUICK).executions
+    assert execution.value == 3
+
+
+def test_what_a_test_computes_with_a_result_takes_no_longer_than_the_program_may() -> None:
+    limits = Limits(cpu_seconds=0.2, total_cpu_seconds=0.2)
+    result = best().asserts("def f(): return 10**12", ["sum(range(f()))"], ["f"], limits)
+    assert [execution.outcome for execution in result.executions] == ["time"]

@@ -32,15 +32,18 @@ _ATTRIBUTES = """
 """
 """What outlasts the sandbox if the file is the host's: the inode of /dev/null is, and root owns it."""
 _OTHER_PROCESSES = "kill tgkill rt_sigqueueinfo rt_tgsigqueueinfo"
+_SCHEDULING = "sched_setscheduler sched_setparam sched_setattr sched_setaffinity"
+"""Of the caller alone: what a program changes of the tester would still hold at its next test."""
 _WRITING = """
     creat truncate unlink unlinkat rename renameat renameat2 mkdir mkdirat rmdir link linkat symlink symlinkat
 """
 
 _CLONE_THREAD, _CLONE_SETTLS = 0x10000, 0x80000
 _F_SETPIPE_SZ = 1031
-_F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
+_F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE = 8, 10, 15, 1024
 _FIOSETOWN, _SIOCSPGRP, _TIOCSTI, _TIOCLINUX = 0x8901, 0x8902, 0x5412, 0x541C
 _PR_SET_PDEATHSIG = 1
+_PRIO_PROCESS, _IOPRIO_WHO_PROCESS = 0, 1
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,15 @@ def _filter(library: ModuleType, program: bool, no_writing: bool) -> bytes:
         refuse("clone", bits(0, _CLONE_SETTLS, 0))  # a thread without what libc needs is made only to make many of them
         refuse("prlimit64", argument(0, library.NE, 0))
         refuse("prctl", bits(0, 0xFFFFFFFF, _PR_SET_PDEATHSIG))
-        for request in (_F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETPIPE_SZ):
+        for request in (_F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_SETPIPE_SZ):
             refuse("fcntl", bits(1, 0xFFFFFFFF, request))
         for name in _OTHER_PROCESSES.split():
             refuse(name, argument(0, library.NE, OWN_PID))
+        for name in _SCHEDULING.split():
+            refuse(name, argument(0, library.NE, 0))
+        for name, which in (("setpriority", _PRIO_PROCESS), ("ioprio_set", _IOPRIO_WHO_PROCESS)):
+            refuse(name, argument(0, library.NE, which))
+            refuse(name, argument(1, library.NE, 0))
     if no_writing:
         refuse("openat2", error=errno.ENOSYS)
         for flag in (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC):

@@ -69,6 +69,22 @@ def made(names: Sequence[str], scripts: Sequence[str]) -> list[str]:
     return sorted({name for name in names if name[:1].isupper()} & called - compared)
 
 
+_STANDARD = {"math", "cmath", "re", "itertools", "functools", "collections", "statistics", "string", "json", "datetime"}
+_STANDARD |= {"heapq", "bisect", "decimal", "fractions", "operator", "copy"}
+
+
+def standard_modules(names: Sequence[str], scripts: Sequence[str]) -> list[str]:
+    """Those of the names that the scripts use as modules of the standard library: only in front of a dot, as in `math.isclose`.
+
+    The scripts do not import them, and so count on the program's imports; what they are is not the program's to say.
+    """
+    found = set(names) & _STANDARD
+    nodes = [node for statement in _statements(scripts) for node in ast.walk(statement)]
+    before_dots = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    elsewhere = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in before_dots}
+    return sorted(found - elsewhere)
+
+
 def _is_plain(node: ast.expr) -> bool:
     """Whether the expression is a literal, other than None."""
     try:

@@ -78,6 +78,8 @@ class HiddenAsserts(TypedDict):
     """What the tests use of the program."""
     makes: list[str]
     """Those of them that are classes of which the tests make objects (free_names.py)."""
+    modules: list[str]
+    """Those of them that are modules of the standard library, whatever the program says that they are."""
     imports: list[str]
     expects_stop: bool
     setup: str

@@ -11,7 +11,7 @@ from typing import Literal
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.verifiers.sandbox import tiers
 from sdzero_bench.verifiers.sandbox.filters import Filters
-from sdzero_bench.verifiers.sandbox.free_names import expects_stop, free_names, imported, made
+from sdzero_bench.verifiers.sandbox.free_names import expects_stop, free_names, imported, made, standard_modules
 from sdzero_bench.verifiers.sandbox.inside.codec import Unreadable
 from sdzero_bench.verifiers.sandbox.inside.watch import MOST_CROWDED
 from sdzero_bench.verifiers.sandbox.languages import Language, language
@@ -100,6 +100,7 @@ class Sandbox:
         hidden: Hidden = {
             "names": wanted,
             "makes": made(wanted, scripts),
+            "modules": standard_modules(wanted, scripts),
             "imports": imported(scripts),
             "expects_stop": expects_stop(scripts),
             "setup": setup,

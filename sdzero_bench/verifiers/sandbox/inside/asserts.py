@@ -42,7 +42,7 @@ class Script:
                 __import__(module)
             except Exception as error:
                 raise Unsupported(f"it imports what the sandbox does not have: {described(error)}") from None
-        self._expects_stop, self._makes = hidden["expects_stop"], hidden["makes"]
+        self._expects_stop, self._makes, self._modules = hidden["expects_stop"], hidden["makes"], hidden["modules"]
         self._raised: list[BaseException] = []
         self._last: dict[str, Any] = {}
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it stays open; descriptor 1 is for reports
@@ -150,7 +150,9 @@ class Script:
         if type(text) is str and text and sys.stdout is not sys.__stdout__:
             print(text, end="")
         for name, value in zip(bindings[::2], bindings[1::2], strict=True):
-            if name in self._wanted and self.names.get(name) is self._last.get(name):  # else a test has given it a value
+            if name in self._modules:
+                self.names[name] = __import__(name)
+            elif name in self._wanted and self.names.get(name) is self._last.get(name):  # else a test has given it a value
                 self.names[name] = self._last[name] = value
                 if name in self._makes and isinstance(value, Mirrored):
                     OPERABLE.add(id(value))

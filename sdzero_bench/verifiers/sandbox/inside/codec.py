@@ -10,6 +10,7 @@ pickle and marshal are not suitable: they let the writer run code in the reader,
 from __future__ import annotations
 
 import struct
+import time
 
 TYPE_CHECKING = False  # not from `typing`, whose import takes as long as starting Python
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ DEEPEST = 500
 """Maximum nesting depth."""
 LARGEST = 256 << 20
 """Maximum memory of a decoded value, in bytes, roughly: an empty set takes 216 bytes, and 5 when it is encoded."""
-_MANY = 1000
-"""From so many members on, a set or dict is checked for colliding keys, which would take hours to put together."""
+_AT_ONCE = 256
+"""Members that a set or dict takes between two looks at the clock: with colliding keys, all of them would take hours."""
+_SECONDS, _SECONDS_EACH = 1.0, 5e-5
+"""CPU time that a set or dict may take, and more for each member: 50 times as much as one with ordinary keys."""
 
 
 class Unreadable(ValueError):
@@ -96,11 +99,21 @@ def _put(out: _Out, value: object, number: _Number, deeper: int) -> None:
         _put(out, (value.start, value.stop, value.step), number, deeper)
     elif type(value).__module__ in ("decimal", "fractions") and type(value).__name__ in ("Decimal", "Fraction"):
         _bytes(out, b"D" if type(value).__name__ == "Decimal" else b"Q", str(value).encode())
+    elif (plain := number_of(value)) is not None:
+        _put(out, plain, number, deeper)
     elif isinstance(value, type) and any(value is kind for kind in _PLAIN_TYPES):
         _bytes(out, b"y", type.__getattribute__(value, "__name__").encode())
     else:
         out += b"o" + struct.pack("<I", number(value))
         _bytes(out, b"s", type(value).__name__[:200].encode("utf-8", "replace"))
+
+
+def number_of(value: Any) -> bool | int | float | complex | None:
+    """A NumPy scalar as the number of Python that it equals; None for anything else."""
+    if not any(base.__name__ == "generic" and base.__module__ == "numpy" for base in type(value).__mro__):
+        return None
+    plain = value.item()
+    return plain if type(plain) in (bool, int, float, complex) else None
 
 
 _PLAIN_TYPES = (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict, range)
@@ -143,10 +156,15 @@ class _Reader:
             raise Unreadable(f"a value that takes more than {LARGEST >> 20} MB")
         return self.take(length)
 
-    def hashable(self, keys: list[object]) -> None:
-        self.left -= 160 + 64 * len(keys)
-        if len(keys) > _MANY and len({hash(key) for key in keys}) < len(keys) // 2:
-            raise Unreadable("members with colliding hashes")
+    def collected(self, into: set[Any] | dict[Any, Any], members: list[Any]) -> Any:
+        """The set or dict with these members. Raises `Unreadable` if that takes long, because their hashes collide."""
+        self.left -= 160 + 64 * len(members)
+        latest = time.process_time() + _SECONDS + _SECONDS_EACH * len(members)
+        for start in range(0, len(members), _AT_ONCE):
+            into.update(members[start : start + _AT_ONCE])
+            if time.process_time() > latest:
+                raise Unreadable("members with colliding hashes")
+        return into
 
     def value(self, deeper: int) -> Any:
         if deeper == 0:
@@ -165,16 +183,12 @@ class _Reader:
             items = []  # no comprehension, which would double the depth of the recursion
             for _ in range(self.count()):
                 items.append(self.value(deeper))
-            if code in b"ez":
-                self.hashable(items)
-            return _MAKE[code](items)
+            return _MAKE[code](self.collected(set(), items) if code in b"ez" else items)
         if code == b"d":
-            keys, values = [], []
+            pairs = []
             for _ in range(self.count()):
-                keys.append(self.value(deeper))
-                values.append(self.value(deeper))
-            self.hashable(keys)
-            return dict(zip(keys, values, strict=True))
+                pairs.append((self.value(deeper), self.value(deeper)))
+            return self.collected({}, pairs)
         if code == b"b":
             return self.written()
         if code == b"c":

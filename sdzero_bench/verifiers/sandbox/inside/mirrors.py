@@ -35,6 +35,11 @@ _KEPT_LOCAL |= {"invert", "index", "complex", "round", "trunc", "floor", "ceil",
 """What subclasses of builtin types do by their content."""
 
 
+_QUERIES = {name for kind in (str, bytes, int, float, frozenset) for name in dir(kind) if not name.startswith("_")}
+"""On a result of a subclass of these types they are the builtin methods, so that `startswith("a")` is not the program's answer.
+Not those of tuples, whose names fields of named tuples have."""
+
+
 def _generator() -> Any:
     yield
 
@@ -51,6 +56,8 @@ _KNOWN: dict[str, type] = {
 
 OPERABLE: set[int] = set()
 """Ids of the mirrored classes whose objects may take plain operands: of those the tests make objects, as in Vector(1) * 2."""
+_RETURNED: dict[int, object] = {}
+"""Mirrors that calls have returned. No plain value is compared with these results, even if their class is operable."""
 _DERIVED: dict[int, object] = {}
 """Mirrors that came from an operation with a plain value. They become no number, which might be a forged difference."""
 
@@ -101,6 +108,8 @@ class Mirrored(type):
         return type.__getattribute__(cls, "_ask")("getitem", cls, key)
 
     def __contains__(cls, key: object) -> Any:
+        if not isinstance(type(key), Mirrored) and id(cls) not in OPERABLE:
+            raise TypeError("a class of the program does not say whether it contains a plain value")
         return type.__getattribute__(cls, "_ask")("contains", cls, key)
 
     def __iter__(cls) -> Any:
@@ -149,18 +158,29 @@ def _forwarded(ask: Callable[..., Any], operation: str) -> Callable[..., Any]:
             raise TypeError("a result of an operation with a plain value is not converted to a number")
         if operation == "exit":
             args = (*args[:2], None)  # tracebacks stay where they are
-        return ask(operation, self, *args)
+        return _returned(ask(operation, self, *args))
 
     def calling(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return ask("call", self, *args, **kwargs)
+        return _returned(ask("call", self, *args, **kwargs))
 
     return calling if operation == "call" else method
+
+
+def _returned(value: Any) -> Any:
+    if isinstance(type(value), Mirrored):
+        _RETURNED[id(value)] = value
+    return value
+
+
+def _takes_plain(mirror: Any) -> bool:
+    """Whether the program may decide how the object compares with a plain value: only if the tests have made it."""
+    return id(type(mirror)) in OPERABLE and id(mirror) not in _RETURNED
 
 
 def _operator(ask: Callable[..., Any], operation: str, reflected: bool = False) -> Callable[..., Any]:
     def method(self: Any, other: Any, *more: Any) -> Any:
         plain = not isinstance(type(other), Mirrored)
-        if plain and id(type(self)) not in OPERABLE:
+        if plain and not (_takes_plain(self) if operation in _ORDER.split() else id(type(self)) in OPERABLE):
             return NotImplemented
         result = ask(operation, other, self) if reflected else ask(operation, self, other)
         if plain and operation not in _ORDER.split():
@@ -183,7 +203,7 @@ def _equality(ask: Callable[..., Any], operation: str) -> Callable[..., Any]:
 
 def _contains(ask: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, item: Any) -> Any:
-        if not isinstance(type(item), Mirrored) and id(type(self)) not in OPERABLE:
+        if not isinstance(type(item), Mirrored) and not _takes_plain(self):
             raise TypeError("an object of the program does not say whether it contains a plain value")
         return ask("contains", self, item)
 
@@ -214,12 +234,13 @@ def _attributes(ask: Callable[..., Any], content: bool, names: set[str]) -> Call
             return known
         if name == "__class__" or (name in own and (content or name.startswith("__") or "send" in type(self).__dict__)):
             return object.__getattribute__(self, name)
-        if content and name != "__dict__" and name not in names:
+        queries = content and not _takes_plain(self) and name in _QUERIES
+        if content and name != "__dict__" and (name not in names or queries):
             try:
                 return object.__getattribute__(self, name)
             except AttributeError:
                 pass
-        return ask("getattr", self, name)
+        return _returned(ask("getattr", self, name))
 
     return method
 

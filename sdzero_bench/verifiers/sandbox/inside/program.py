@@ -6,6 +6,7 @@ The program can tamper with everything here, but gains nothing: the tester only 
 from __future__ import annotations
 
 import builtins
+import gc
 import io
 import os
 import sys
@@ -44,6 +45,7 @@ def run_script(source: str) -> None:
         _finish()
         _flush()  # before the module is cleared: the program's own stream may use what it defines
         sys.stdout = sys.__stdout__
+        gc.collect()  # objects that refer to each other may print when they go
         module.__dict__.clear()  # closes files that the program left open, which flushes them
         _flush()
     except BaseException as error:
@@ -215,7 +217,13 @@ def _say(error: BaseException) -> None:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.__stdout__):
-        if stream is not None and not getattr(stream, "closed", False):
+        if stream is None:
+            continue
+        try:
+            closed = getattr(stream, "closed", False)
+        except ValueError:  # its buffer was detached, and belongs to another stream now
+            continue
+        if not closed:
             stream.flush()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import collections
 import sys
 
-from .codec import Unreadable, decode, encode
+from .codec import Unreadable, decode, encode, number_of
 from .kinds import CONTAINERS, CONTENT, DATES, EXACT, FROZEN, KINDS, NAMED, NAMES, Message, view_of, viewed
 from .mirrors import Mirrored, mirror_class
 
@@ -127,6 +127,8 @@ class Sharing:
             return ("n", "builtins", NAMES[id(value)])
         if kind.__module__ in ("decimal", "fractions") and kind.__name__ in ("Decimal", "Fraction"):
             return value
+        if (plain := number_of(value)) is not None:
+            return plain
         if (view := view_of(value)) is not None:
             return ("v", view[0], self._wire(view[1], message))
         if (named := self._nameable(value)) is not None:
@@ -261,6 +263,10 @@ class Sharing:
             return self.objects[number]
         if code == "e":
             return self._raised(number, kind, *rest[2:])
+        if code == "o" and kind is object:  # a bare object() has nothing but its identity
+            value = object()
+            self._adopt(number, value)
+            return value
         if not isinstance(kind, Mirrored):
             raise Unreadable("an object of no class")
         if code == "s":
