@@ -192,7 +192,9 @@ def test_a_program_schedules_itself_and_nobody_else() -> None:
         "import codecs, sys\nsys.stdout = codecs.getwriter('utf-8')(sys.stdout.detach())\nprint(5)",
         "import resource\nresource.setrlimit(resource.RLIMIT_STACK, (-1, -1))\nprint(5)",
         "import resource\nresource.setrlimit(resource.RLIMIT_STACK, (2**29, 2**29))\nprint(5)",
-        "class A:\n    def __del__(self): print(5)\na = A()\na.itself = a\ndel a",
+        "x = 5\nprint(open(__file__).read()[4])",
+        "import inspect\ndef f(): return 5\nprint(inspect.getsource(f)[-2])",
+        "class A:\n    def __del__(self): print(5)\na = A()\na.itself = a",
     ],
 )
 def test_programs_as_they_are_written_for_contests(program: str) -> None:

@@ -29,6 +29,11 @@ def run_script(source: str) -> None:
     module = _new_module("__main__")
     code = 0
     try:
+        with open(FILE, "w", encoding="utf-8", errors="backslashreplace") as file:  # what `open(__file__)` reads
+            file.write(source)
+    except OSError:  # a tier without a scratch directory
+        pass
+    try:
         try:
             compiled = compile(source, FILE, "exec", dont_inherit=True)  # without the __future__ imports of this file
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -45,8 +50,8 @@ def run_script(source: str) -> None:
         _finish()
         _flush()  # before the module is cleared: the program's own stream may use what it defines
         sys.stdout = sys.__stdout__
-        gc.collect()  # objects that refer to each other may print when they go
         module.__dict__.clear()  # closes files that the program left open, which flushes them
+        gc.collect()  # objects that refer to each other may print when they go
         _flush()
     except BaseException as error:
         code = code or EXCEPTION
