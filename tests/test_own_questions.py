@@ -213,6 +213,7 @@ def test_programs_are_run_on_their_tests(tmp_path: Path) -> None:
         ({"prompt": "f", "tests": []}, "tests of question 'test-0' are malformed"),
         ({"prompt": "f", "tests": {"form": "stdin"}}, "did you mean 'stdio'"),
         ({"prompt": "f", "tests": ["assert f()"], "language": "cobol"}, "line 1: unknown language 'cobol'"),
+        ({"prompt": "f", "tests": ["assert f()"], "language": "javascript"}, "are for Python; use stdio for javascript"),
         ({"prompt": "", "tests": ["assert f()"]}, "the field 'prompt' is missing"),
     ],
 )
