@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from sdzero_bench.questions.proofs.finding import Finding
 from sdzero_bench.questions.proofs.lengths import lengths
 from sdzero_bench.questions.proofs.proof import load, prove
 from sdzero_bench.questions.proofs.responses import tampered
+from sdzero_bench.questions.proofs.trial import described, few
 from sdzero_bench.verifiers.math_answer import check_math
 
 MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
@@ -151,6 +153,48 @@ def test_prompts_that_do_not_fit_the_model() -> None:
     assert finding.examples[0].startswith("long: ")
     with pytest.raises(UserError, match="no model directory"):
         lengths(task, task.sets["test"], "./nowhere")
+
+
+class Wordy(Faulty):
+    """Asks for a word after `is`, and reads it."""
+
+    def verify(self, question: Question, response: str) -> Verdict:
+        return Verdict(float(response.rpartition(" is ")[2] == question.answer))
+
+
+class Stated(Wordy):
+    def stated(self, answer: str) -> str:
+        return f"It is {answer}"
+
+
+def test_a_task_that_reads_no_boxes_is_told_to_say_what_it_reads() -> None:
+    sets = {"test": [Question("a", "Which colour?", "red"), Question("b", "Which animal?", "dog")]}
+    assert "`stated(answer)`" in proven(Wordy(sets))["gold answers"].found
+    assert failed(proven(Stated(sets))) == set()
+
+
+def test_a_model_answers_a_few_questions() -> None:
+    done = checked("micro-arith", "--json", "--model", MICRO, "--samples", "6", "--limit", "1", "--set", "task.train=2")
+    (found,) = [finding for finding in json.loads(done.stdout)["findings"] if finding["check"] == "answers of the model"]
+    right, of = map(int, re.findall(r"\d+", found["found"])[:2])
+    assert of == 6
+    assert found["state"] == ("ok" if right else "note")
+
+
+def test_answers_that_were_not_found_are_told_from_wrong_ones() -> None:
+    questions = sums("a", 1, 2, 3)
+    verdicts = [Verdict(0.0, answer="5"), Verdict(0.0, detail="no final answer"), Verdict.refused("cannot be read")]
+    found = described(questions, ["5", "hm", "?"], verdicts, [10, 20, 30], truncated=1)
+    assert found.state == "note"
+    assert found.found == "0 of 3 right; no answer could be extracted from 2; 20 tokens on average, 1 cut off"
+    assert len(found.examples) == 4
+    assert described(questions, ["2", "", ""], [Verdict(1.0), *verdicts[:2]], [1, 2, 3], 0).state == "ok"
+
+
+def test_the_questions_that_a_model_answers_are_test_questions_first() -> None:
+    sets: dict[Split, list[Question]] = {"train": sums("a", *range(20)), "test": sums("b", *range(4))}
+    assert [q.id for q in few(sets, 2)] == ["b-0", "b-2"]
+    assert [q.id for q in few(sets, 6)][:5] == ["b-0", "b-1", "b-2", "b-3", "a-0"]
 
 
 @pytest.mark.parametrize(

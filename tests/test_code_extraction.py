@@ -32,6 +32,26 @@ def test_the_tag_of_another_language_has_its_own_names(tag: str) -> None:
     assert extract_program(block(PYTHON, "python") + block(program, tag), "python") == PYTHON
 
 
+JS = "const n = Number(require('fs').readFileSync(0));\nconsole.log(n + 1);\n"
+
+
+@pytest.mark.parametrize("tag", ["javascript", "js", "JavaScript", "node", "js title=a.js", "src/a.js", "mjs", "{.js}"])
+def test_javascript(tag: str) -> None:
+    assert extract_program(block(PYTHON, "python") + block(JS, tag) + block("3 -> 4\n"), "javascript") == JS
+    assert extract_program(block(JS, tag), "python") is None
+    assert extract_program(block(JS, tag), "cpp") is None
+
+
+def test_javascript_without_a_tag_or_a_fence() -> None:
+    assert extract_program(block(JS) + "It prints 4:\n" + block("4\n"), "javascript") == JS
+    assert extract_program(JS, "javascript") == JS
+    assert extract_program("let us think: the console. Then we print.", "javascript") is None
+    assert extract_program("I would use console.log for that.", "javascript") is None
+    assert extract_program(block(JS, "js") + "Run it:\n" + block("npm i\n", "bash"), "javascript") == JS
+    assert extract_program(block(JS, "js") + "The idea:\n" + block("n => n + 1\n", "js"), "javascript") == JS
+    assert extract_program(block(JS, "json") + block(JS, "typescript"), "javascript") is None
+
+
 def test_the_last_tagged_block_wins_and_then_the_last_untagged_one() -> None:
     assert extract_program(block(OTHER, "python") + block(PYTHON, "python") + block("5\n"), "python") == PYTHON
     assert extract_program(block(OTHER) + block(PYTHON) + block("{}\n", "json"), "python") == PYTHON

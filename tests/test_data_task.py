@@ -13,8 +13,8 @@ from local_tasks import DATA, local_task
 
 from sdzero_bench.core.errors import NoSuchSplit, UserError
 from sdzero_bench.core.question import QuestionSet
+from sdzero_bench.questions.answer_task import worked
 from sdzero_bench.questions.task_file import read_task_file
-from sdzero_bench.questions.yaml_task import worked
 from sdzero_bench.runs import registry
 
 TASKS = Path(__file__).parent.parent / "tasks"
@@ -56,7 +56,8 @@ def rows(count: int) -> list[dict[str, Any]]:
             {"hub": {"name": "a/b", "splits": {"train": "t", "test": "u"}}, "held_out": {"test": 5}},
             "has a test split of its own",
         ),
-        ({"answer": {"kind": "poem"}}, "answer.kind"),
+        ({"answer": {"kind": "poem"}}, "answer.kind: unknown kind of answer 'poem'"),
+        ({"answer": {"kind": "number", "relativ": 1}}, "unknown option 'relativ'; did you mean 'relative'"),
         ({"fields": {"correct": "flags"}}, "there are no solutions"),
     ],
 )
@@ -165,6 +166,34 @@ def test_openr1_has_contest_problems_once_each_with_solutions_that_are_right() -
 def test_amobench_leaves_out_what_no_parser_can_grade() -> None:
     questions = local_task("amobench").load("test")
     assert [(q.id, q.answer) for q in questions] == [("1", "44"), ("2", r"\{-7,7\}"), ("3", "n^2")]
+
+
+def test_choices_in_the_forms_of_published_data(tmp_path: Path) -> None:
+    arc = {"question": "Which?", "choices": {"text": ["ice", "sand"], "label": ["1", "2"]}, "answerKey": "sand"}
+    fields = {"answer": "answerKey", "options": "choices"}
+    (question,) = sums(tmp_path, [arc], fields=fields, answer={"kind": "choice"}).load("train")
+    assert question.details["options"] == ["ice", "sand"]
+    mmlu = [
+        {"question": "Which?", "choices": ["ice", "sand"], "answer": 1},
+        {"question": "Which?", "choices": ["a1", "b1"], "answer": 2},
+    ]
+    task = sums(
+        tmp_path, mmlu, {"unreadable": "drop"}, fields={"options": "choices"}, answer={"kind": "choice"}, duplicates="drop"
+    )
+    (question,) = task.load("train")
+    assert [task.verify(question, f"Answer: {letter}").reward for letter in "BA"] == [1, 0]
+    columns = [{"question": "Which?", "A": "ice", "B": "sand", "answer": "A"}]
+    task = sums(tmp_path, columns, fields={"options": ["A", "B"]}, answer={"kind": "choice"})
+    assert task.load("train")[0].text == "Which?\n\nA. ice\nB. sand"
+
+
+def test_gold_answers_of_other_kinds_are_read_from_their_field_alike(tmp_path: Path) -> None:
+    rows = [{"question": "How far?", "answer": "3 + 4 is 7. #### 7 km"}]
+    task = sums(tmp_path, rows, answer={"kind": "number", "after": "####", "unit": "km"}, fields={"solutions": ["answer"]})
+    (question,) = task.load("train")
+    assert (question.answer, task.unreadable([question])) == ("7 km", {})
+    assert task.demonstration(question) == "3 + 4 is 7.\nAnswer: 7 km"
+    assert task.prompt(question)[0]["content"].endswith("where X is a number, in km.")
 
 
 def test_a_worked_solution_ends_in_its_answer_once() -> None:

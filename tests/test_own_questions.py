@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from local_tasks import sandbox
 
 from sdzero_bench.core.errors import NoSuchSplit, UserError
 from sdzero_bench.runs import registry
+from sdzero_bench.testing.task_check import check_task
+from sdzero_bench.verifiers.equip import require_readable
 from sdzero_bench.verifiers.pool import VerifierPool
 
 SPLITS = ("train", "validation", "test")
@@ -45,6 +48,63 @@ def test_a_field_says_what_is_what(tmp_path: Path) -> None:
     rows[4]["split"] = "dev"
     with pytest.raises(UserError, match=r"b.jsonl', line 5: the field 'split' must be one of train, validation, test"):
         own(tmp_path / "b.jsonl", rows).load("train")
+
+
+CAPITALS = ["Berlin", "Paris", "Rome"]
+OF_KINDS: list[tuple[object, list[dict[str, Any]], str, str]] = [
+    ("text", [{"answer": "Paris"}, {"answer": "Rome"}], "Answer: paris", "Answer: Rome"),
+    ("number", [{"answer": 1200}, {"answer": "3e2"}], "Answer: 1,200", "Answer: 12"),
+    ({"kind": "number", "relative": 0.01}, [{"answer": 9.81}, {"answer": 2}], "Answer: 9.8", "Answer: 9.7"),
+    ("choice", [{"answer": "B", "options": CAPITALS}, {"answer": 2, "options": CAPITALS}], "(B)", "But I do not know."),
+    ("set", [{"answer": ["red", "blue"]}, {"answer": []}], "Answer: blue, red", "Answer: blue"),
+    ("json", [{"answer": {"a": [1]}}, {"answer": "[]"}], '{"a": [1.0]}', '{"a": 1}'),
+    ("regex", [{"answer": "colou?r", "example": "color"}, {"answer": "x"}], "Answer: colour", "Answer: colours"),
+]
+
+
+@pytest.mark.parametrize(("kind", "rows", "right", "wrong"), OF_KINDS, ids=lambda value: str(value)[:20])
+def test_answers_are_of_a_kind(tmp_path: Path, kind: Any, rows: list[dict[str, Any]], right: str, wrong: str) -> None:
+    asked = [
+        {"question": f"Which one? ({i})", "solution": "It is plain.", "split": "test", **row} for i, row in enumerate(rows)
+    ]
+    task = own(tmp_path / "a.jsonl", asked, kind=kind)
+    again = pickle.loads(pickle.dumps(task))  # as in a worker process
+    first, *_ = task.load("test")
+    assert [again.verify(first, response).reward for response in (right, wrong)] == [1, 0]
+    assert task.prompt(first)[0]["content"].endswith(task.kind.ask())
+    assert task.unreadable(task.load("test")) == {}
+    assert task.verify(first, task.demonstration(first)).reward == 1
+    assert check_task(type(task), {"kind": kind}) == []
+
+
+def test_options_are_part_of_the_question(tmp_path: Path) -> None:
+    rows = [
+        {"question": "Which is true?", "options": ["1 > 2", "2 > 1"], "answer": "B", "split": "test"},
+        {"question": "Which is true?", "options": ["3 > 2", "2 > 3"], "answer": "A", "split": "test"},
+    ]
+    first, second = own(tmp_path / "a.jsonl", rows, kind="choice").load("test")
+    assert first.text == "Which is true?\n\nA. 1 > 2\nB. 2 > 1"
+    assert second.text != first.text
+    with pytest.raises(UserError, match=r"add --set task\.kind=choice"):
+        own(tmp_path / "a.jsonl").load("test")
+
+
+def test_gold_answers_that_are_none_of_the_kind_are_named(tmp_path: Path) -> None:
+    rows = [
+        {"question": f"{i}?", "answer": answer, "id": f"q{i}", "split": "test"} for i, answer in enumerate(["7", "7 km", "x"])
+    ]
+    task = own(tmp_path / "a.jsonl", rows, kind="number")
+    with pytest.raises(UserError, match=r"2 of 3 gold answers of .* cannot be read: q1 \('7 km' is .*name its unit.*; q2 "):
+        require_readable(task, task.load("test"))
+    assert {finding.split(":")[0] for finding in check_task(type(task), {"kind": "number"})} >= {"gold answers can be read"}
+    with pytest.raises(UserError, match="line 1: the field 'answer' is missing, empty or not text"):
+        own(tmp_path / "b.jsonl", [{"question": "?", "answer": ["x"]}], kind="text").load("train")
+
+
+def test_a_pattern_that_anything_matches_is_no_question(tmp_path: Path) -> None:
+    rows = [{"question": "1?", "answer": ".*", "example": "x", "split": "test"}]
+    task = own(tmp_path / "a.jsonl", rows, kind="regex")
+    assert any("wrong answers" in finding for finding in check_task(type(task), {"kind": "regex"}))
 
 
 def test_a_folder_says_it_by_its_files(tmp_path: Path) -> None:
@@ -153,6 +213,7 @@ def test_programs_are_run_on_their_tests(tmp_path: Path) -> None:
         ({"prompt": "f", "tests": []}, "tests of question 'test-0' are malformed"),
         ({"prompt": "f", "tests": {"form": "stdin"}}, "did you mean 'stdio'"),
         ({"prompt": "f", "tests": ["assert f()"], "language": "cobol"}, "line 1: unknown language 'cobol'"),
+        ({"prompt": "f", "tests": ["assert f()"], "language": "javascript"}, "are for Python; use stdio for javascript"),
         ({"prompt": "", "tests": ["assert f()"]}, "the field 'prompt' is missing"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from sdzero_bench.records.measured import PairedDifference, PolicyFigures, Revis
 from sdzero_bench.records.schema import Budget, PhaseUse, RunResult
 from sdzero_bench.runs.write_up.learning_curve import draw_learning_curve
 from sdzero_bench.runs.write_up.summary import markdown_summary, notes, terminal_table
+from sdzero_bench.training.samples import NOTHING_RIGHT
 
 
 def entry(policy: str, value: float) -> PolicyFigures:
@@ -89,6 +91,13 @@ def test_the_summary_names_what_was_used_and_what_failed(tmp_path: Path) -> None
     assert "| srt.initial | 300 | 2,000 | 1,000 | 0 | 5,000 | 3 | 1.5 |" in text
     assert "One run is one seed" in text
     assert not any("failed" in note for note in notes(result()))
+
+
+def test_a_base_that_gets_nothing_right_is_said_without_figures_of_its_own() -> None:
+    """Figures in the text of a summary are compared with those of the result."""
+    lost = result().model_copy(update={"evaluation": [entry("base", 0.0), entry("final", 0.0)]})
+    assert [note for note in notes(lost) if note not in notes(result())] == [f"Warning: {NOTHING_RIGHT}."]
+    assert not re.search(r"\d", NOTHING_RIGHT)
 
 
 def test_the_learning_curve_is_drawn_twice(tmp_path: Path) -> None:

@@ -41,6 +41,50 @@ def test_cpp(sandbox: Sandbox) -> None:
     assert "undefined" in broken.compile_error
 
 
+READS = {
+    "readFileSync(0)": "console.log(require('fs').readFileSync(0, 'utf8').length)",
+    "/dev/stdin": "console.log(require('fs').readFileSync('/dev/stdin', 'utf8').length)",
+    "readline": "require('readline').createInterface({input: process.stdin}).on('line', (l) => console.log(l.length + 1))",
+    "stream": "let s = ''; process.stdin.on('data', (d) => s += d).on('end', () => console.log(s.length))",
+    "import": "import fs from 'fs';\nconsole.log(fs.readFileSync(0, 'utf8').length)",
+}
+
+
+@pytest.mark.node
+@every_tier
+@pytest.mark.parametrize("reads", READS)
+def test_javascript_reads_its_input_in_every_usual_way(sandbox: Sandbox, reads: str) -> None:
+    result = sandbox.stdio("javascript", READS[reads], ["1 2\n", "\n"], Limits(memory_mb=64))
+    assert [execution.stdout for execution in result.executions] == ["4\n", "1\n"]
+
+
+@pytest.mark.node
+@every_tier
+@pytest.mark.parametrize(
+    ("program", "outcome", "detail"),
+    [
+        ("console.log(1); process.exit(0); console.log(2)", "ok", ""),
+        ("process.exit(3)", "exit", "exit code 3"),
+        ("throw new TypeError('no')", "exit", "TypeError: no"),
+        ("let = 3 =", "exit", "SyntaxError"),
+        ("const a = []; for (;;) a.push(Buffer.alloc(1 << 20, 1))", "memory", ""),
+        ("setInterval(() => {}, 1000)", "time", ""),
+        ("process.stdout.write('x'.repeat(1 << 20))", "output", ""),
+    ],
+)
+def test_how_javascript_ends(sandbox: Sandbox, program: str, outcome: str, detail: str) -> None:
+    (execution,) = sandbox.stdio("javascript", program, [""], QUICK).executions
+    assert (execution.outcome, detail in execution.detail) == (outcome, True)
+
+
+@pytest.mark.node
+@every_tier
+def test_what_javascript_may_allocate_is_its_limit_not_its_address_space(sandbox: Sandbox) -> None:
+    program = "const a = []; for (let i = 0; i < 200; i++) a.push(Buffer.alloc(1 << 20, 1)); console.log(a.length)"
+    assert sandbox.stdio("javascript", program, [""], Limits(memory_mb=256)).executions[0].stdout == "200\n"
+    assert sandbox.stdio("javascript", program, [""], Limits(memory_mb=16)).executions[0].outcome == "memory"
+
+
 @every_tier
 def test_calls_return_plain_data(sandbox: Sandbox) -> None:
     program = "def f(*args): return list(args), {'n': len(args)}"

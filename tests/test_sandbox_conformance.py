@@ -18,6 +18,7 @@ NAMED = {probe.name: probe for probe in PROBES}
 
 @pytest.mark.bwrap
 @pytest.mark.cpp
+@pytest.mark.node
 def test_tier_1_holds_all_of_it() -> None:
     findings = run_conformance(best())
     assert best().tier == 1
@@ -25,6 +26,7 @@ def test_tier_1_holds_all_of_it() -> None:
 
 
 @pytest.mark.cpp
+@pytest.mark.node
 @pytest.mark.parametrize("sandbox", [s for s in working() if s.tier > 1], ids=lambda sandbox: f"tier {sandbox.tier}")
 @pytest.mark.slow
 def test_weaker_tiers_hold_what_they_promise(sandbox: Sandbox) -> None:
@@ -35,6 +37,7 @@ def test_weaker_tiers_hold_what_they_promise(sandbox: Sandbox) -> None:
 
 @pytest.mark.slow
 @pytest.mark.cpp
+@pytest.mark.node
 @every_tier
 def test_each_tier_without_a_filter_holds_what_it_promises(sandbox: Sandbox) -> None:
     findings = run_conformance(replace(sandbox, filters=Filters()))

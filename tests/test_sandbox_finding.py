@@ -126,10 +126,11 @@ def test_a_process_that_cannot_be_confined_is_an_error_and_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.cpp if name == "cpp" else ()) for name in sorted(LANGUAGES)]
+    "name", ["python", pytest.param("cpp", marks=pytest.mark.cpp), pytest.param("javascript", marks=pytest.mark.node)]
 )
 def test_every_language_works_here(name: str) -> None:
     require_language(name, best())
+    assert set(LANGUAGES) == {"python", "cpp", "javascript"}
 
 
 def test_a_missing_compiler_is_found_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +138,19 @@ def test_a_missing_compiler_is_found_before_it_is_needed(monkeypatch: pytest.Mon
     monkeypatch.setitem(languages.LANGUAGES, "cpp", missing)
     with pytest.raises(UserError, match=r"no-such-compiler cannot be run.*install g\+\+"):
         require_language("cpp", best())
+
+
+def test_a_missing_interpreter_is_found_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = replace(LANGUAGES["javascript"], run=("no-such-interpreter", "{source}"))
+    monkeypatch.setitem(languages.LANGUAGES, "javascript", missing)
+    with pytest.raises(UserError, match=r"no-such-interpreter cannot be run.*install Node\.js"):
+        require_language("javascript", best())
+
+
+def test_another_interpreted_language_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = languages.Language("sh", ("sh",), "program.sh", "echo hello\n", "install a shell", run=("sh", "{source}"))
+    monkeypatch.setitem(languages.LANGUAGES, "sh", shell)
+    require_language("sh", best())
 
 
 @pytest.mark.cpp

@@ -80,6 +80,24 @@ def test_every_form_has_a_verdict_in_the_order_of_the_file(tmp_path: Path) -> No
 
 
 @pytest.mark.cpp
+def test_answers_of_every_kind(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    cities = {"kind": "choice", "options": ["Rome", "Paris"]}
+    path.write_text(
+        lines(
+            {**cities, "answer": "B", "response": "Answer: Paris"},
+            {**cities, "answer": 1, "response": "The answer is (A)."},
+            {**cities, "answer": "C", "response": "Answer: Paris"},
+            {"kind": {"kind": "number", "relative": 0.01}, "answer": 9.81, "response": "Answer: 9.8"},
+            {"kind": "json", "answer": {"a": True}, "response": '{"a": true}'},
+            {"kind": "regex", "answer": "(a+)+", "response": "Answer: " + "a" * 60 + "b"},
+        )
+    )
+    verdicts, said = verified(path)
+    assert [verdict["reward"] for verdict in verdicts] == [1, 0, None, 1, 1, 0]
+    assert "gold answers that cannot be read: 1" in said
+
+
 def test_a_program_in_another_language(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(lines({"tests": STDIO, "language": "cpp", "response": ADD_CPP}))
     assert [row["outcome"] for row in verified(tmp_path / "a.jsonl")[0]] == ["passed"]

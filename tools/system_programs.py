@@ -69,6 +69,7 @@ PROGRAMS = (
         _bubblewrap_fault,
     ),
     Program("g++", "cpp", "programs in C++", ("g++",), lambda: shutil.which("g++", path=SANDBOX_PATH) is not None),
+    Program("node", "node", "programs in JavaScript", ("nodejs",), lambda: shutil.which("node", path=SANDBOX_PATH) is not None),
     Program("Chromium", "browser", "report pages in a browser", ("chromium",), lambda: find_chromium() is not None),
     Program(
         "pdflatex",

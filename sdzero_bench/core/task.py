@@ -112,5 +112,13 @@ class Task(ABC):
         return None
 
     def stated(self, answer: str) -> str:
-        """A response that states this answer and nothing else."""
+        """A response that states this answer and nothing else, in the form that `prompt` asks for."""
         return f"\\boxed{{{answer}}}"
+
+    def right_response(self, question: Question) -> str | None:
+        """A response that states the gold answer; None if there is none to state."""
+        return self.stated(question.answer) if question.answer and not self.needs_sandbox else None
+
+    def wrong_responses(self, question: Question) -> list[str]:
+        """Responses with a tampered gold answer, for checks of the task; none: they are made from the text of the answer."""
+        return []

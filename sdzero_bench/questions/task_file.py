@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.task import Split
 from sdzero_bench.core.yaml_core import read_yaml
-
-ASK = "{question}\n\nThink step by step, and put the final answer in \\boxed{}."
+from sdzero_bench.verifiers.answer_kinds.answer_kind import AnswerKind
+from sdzero_bench.verifiers.answer_kinds.kind_registry import KINDS, answer_kind
 
 
 class _Section(BaseModel):
@@ -39,14 +39,19 @@ class Fields(_Section):
     """None: questions are numbered."""
     solutions: tuple[str, ...] = ()
     """Worked solutions; `task.solutions` selects one of these fields, by default the first. A field may hold a list of them."""
+    options: str | tuple[str, ...] = "options"
+    """Of multiple-choice questions: a list, or an object with a list `text`; or several fields, such as [A, B, C, D]."""
     correct: str | None = None
     """For a list of solutions, a list that flags the correct ones; the first correct solution is used."""
 
 
 class Gold(_Section):
-    """How the gold answer is read from its field. It is then compared as verifiers/math_answer.py says."""
+    """How the gold answer is read from its field. Further keys are options of its kind (verifiers/answer_kinds)."""
 
-    kind: Literal["math"] = "math"
+    model_config = ConfigDict(extra="allow")
+
+    kind: str = "math"
+    """math, number, text, choice, set, json or regex."""
     after: str | None = None
     """The answer is what follows the last occurrence of this text; what precedes it is the worked solution, if `solutions`
     names the same field."""
@@ -54,6 +59,26 @@ class Gold(_Section):
     """The answer is the content of the last `\\boxed{...}`."""
     without: str = ""
     """Characters to remove, such as thousands separators."""
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in KINDS:
+            raise ValueError(str(unknown("kind of answer", name, KINDS)))
+        return name
+
+    @model_validator(mode="after")
+    def _with_options(self) -> Gold:
+        try:
+            answer_kind(self.of_kind)
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def of_kind(self) -> dict[str, Any]:
+        """The kind with its options."""
+        return {"kind": self.kind, **(self.model_extra or {})}
 
 
 class HeldOut(_Section):
@@ -84,15 +109,15 @@ class TaskFile(_Section):
     duplicates: Literal["refuse", "drop"] = "refuse"
     """What to do if a question occurs twice, up to case and white space. A published test set should have no duplicates."""
     held_out: HeldOut = HeldOut()
-    prompt: str = ASK
-    """The user turn; {question} is replaced by the question."""
+    prompt: str = ""
+    """The user turn; {question} is replaced by the question. Empty: the question, and what the kind of the answer asks for."""
 
     @model_validator(mode="after")
     def _consistent(self) -> TaskFile:
         held, splits = self.held_out, self.hub.splits
-        if "{question}" not in self.prompt:
+        if "{question}" not in self.user_turn:
             raise ValueError("prompt: it must contain {question}")
-        if strange := [name for name in re.findall(r"\{(\w+)\}", self.prompt) if name != "question"]:
+        if strange := [name for name in re.findall(r"\{(\w+)\}", self.user_turn) if name != "question"]:
             raise ValueError(f"prompt: unknown placeholder {{{strange[0]}}}; only {{question}} is replaced")
         if (held.validation or held.test or held.train) and "train" not in splits:
             raise ValueError("held_out: there is no training split to hold questions out of (hub.splits.train)")
@@ -104,11 +129,26 @@ class TaskFile(_Section):
         return self
 
     @property
+    def kind(self) -> AnswerKind:
+        """The kind of the gold answers."""
+        return answer_kind(self.answer.of_kind)
+
+    @property
+    def user_turn(self) -> str:
+        """The prompt, or what stands for an empty one."""
+        return self.prompt or asking(self.kind)
+
+    @property
     def splits(self) -> tuple[Split, ...]:
         """The splits that the task has."""
         held_out: dict[Split, int | None] = {"validation": self.held_out.validation, "test": self.held_out.test}
         order: tuple[Split, ...] = ("train", "validation", "test")
         return tuple(split for split in order if split in self.hub.splits or held_out.get(split))
+
+
+def asking(kind: AnswerKind) -> str:
+    """The prompt that asks for an answer of a kind."""
+    return f"{{question}}\n\n{kind.ask()}"
 
 
 def read_task_file(path: Path) -> TaskFile:

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypedDict, cast
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, create_model
 
 from sdzero_bench.core.errors import NoSuchSplit, UserError
 from sdzero_bench.core.question import Question, QuestionSet, normalised
 from sdzero_bench.core.task import Messages, Split, Task, TaskOptions
-from sdzero_bench.core.verdict import Verdict
-from sdzero_bench.questions.dynamic_task import DynamicTask
+from sdzero_bench.questions.answer_task import AnswerTask, asked_text, row_details
 from sdzero_bench.questions.question_files import FileRow, file_in, file_rows, hub_rows
 from sdzero_bench.questions.task_file import Gold, TaskFile, read_task_file
-from sdzero_bench.verifiers.math_answer import check_math, final_answer, prepare, unreadable_gold, unreadable_golds
+from sdzero_bench.verifiers.answer_kinds.answer_kind import AnswerKind, GoldAnswer
+from sdzero_bench.verifiers.math_answer import final_answer
 
 
-class Solved(TypedDict, total=False):
-    """Details of a question that may have a worked solution."""
-
-    solution: str
-
-
-class DataTask(DynamicTask):
+class DataTask(AnswerTask):
     """Questions with gold answers, from the Hub or from a local copy with the same fields.
 
     Options: `path`, a file, or a folder with one file per split of the data set, named after the split; `revision` of the data
@@ -34,7 +29,10 @@ class DataTask(DynamicTask):
     """
 
     file: ClassVar[TaskFile]
-    verifier = "the last boxed expression, compared as mathematics"
+
+    @cached_property
+    def kind(self) -> AnswerKind:
+        return self.file.kind
 
     def load(self, split: Split) -> QuestionSet:
         file = self.file
@@ -44,20 +42,32 @@ class DataTask(DynamicTask):
         rows = self._rows("train" if from_train else split)
         rows = [row for row in rows if all(row.value(key) in values for key, values in file.keep.items())]
         if self.options.unreadable == "drop":
-            rows = [row for row in rows if unreadable_gold(gold_answer(row, file.fields.answer, file.answer)[0]) is None]
+            rows = [row for row in rows if self._problem(row) is None]
         if file.duplicates == "drop":
-            rows = without_repeats(rows, file.fields.question)
+            rows = without_repeats(rows, self._text)
         if from_train:
             if file.held_out.order == "hash":
-                rows = sorted(rows, key=lambda row: digest(row.text(file.fields.question)))
+                rows = sorted(rows, key=lambda row: digest(self._text(row)))
             rows = self._held_out(rows)[split]
         return QuestionSet(f"{self.name}/{split}", tuple(self._question(split, i, row) for i, row in enumerate(rows)))
+
+    def _text(self, row: FileRow) -> str:
+        return asked_text(self.kind, row, self.file.fields.question, self.file.fields.options)
+
+    def _problem(self, row: FileRow) -> str | None:
+        gold, details = gold_answer(row, self.file.fields.answer, self.file.answer, self.kind)[0], self._details(row)
+        return self.kind.problem(GoldAnswer(gold, tuple(details.get("options", ())), details.get("example")))
+
+    def _details(self, row: FileRow) -> dict[str, Any]:
+        return row_details(self.kind, row, self.file.fields.options)
 
     def _rows(self, split: Split) -> list[FileRow]:
         hub, fields = self.file.hub, self.file.fields
         theirs, long = hub.splits[split], set(fields.solutions) - {fields.answer}
         if self.options.path is None:
             needed = [fields.question, fields.answer, *filter(None, (fields.id, fields.correct)), *self.file.keep]
+            if self.kind.shows_options:
+                needed += [fields.options] if isinstance(fields.options, str) else fields.options
             return hub_rows(hub.name, hub.config, self.options.revision, theirs, needed, long)
         path = Path(self.options.path).expanduser()
         if not path.is_file():
@@ -83,33 +93,15 @@ class DataTask(DynamicTask):
 
     def _question(self, split: Split, number: int, row: FileRow) -> Question:
         fields = self.file.fields
-        gold, before = gold_answer(row, fields.answer, self.file.answer)
+        gold, before = gold_answer(row, fields.answer, self.file.answer, self.kind)
         name = getattr(self.options, "solutions", fields.solutions[0]) if fields.solutions else None
         solution = before if name == fields.answer else _solution(row, name, fields.correct) if name else None
-        details = {} if solution is None else {"solution": solution}
+        details = self._details(row) | ({} if solution is None else {"solution": solution})
         id = f"{split}-{number}" if fields.id is None else row.text(fields.id).strip()
-        return Question(id, row.text(fields.question).strip(), gold, details)
+        return Question(id, self._text(row), gold, details)
 
     def prompt(self, question: Question) -> Messages:
-        return [{"role": "user", "content": self.file.prompt.replace("{question}", question.text)}]
-
-    def verify(self, question: Question, response: str) -> Verdict:
-        return check_math(response, question.answer)
-
-    def prepare_worker(self) -> None:
-        prepare()
-
-    def unreadable(self, questions: Iterable[Question]) -> dict[str, str]:
-        return unreadable_golds(questions)
-
-    def demonstration(self, question: Question) -> str | None:
-        return worked_solution(question)
-
-
-def worked_solution(question: Question) -> str | None:
-    """The question's solution, ending in the boxed answer; None if its details have none."""
-    solution = cast(Solved, question.details).get("solution")
-    return None if solution is None else worked(solution, question.answer)
+        return [{"role": "user", "content": self.file.user_turn.replace("{question}", question.text)}]
 
 
 def task_class(path: Path | str) -> type[Task]:
@@ -137,9 +129,9 @@ def task_class(path: Path | str) -> type[Task]:
     )
 
 
-def gold_answer(row: FileRow, field: str, rule: Gold) -> tuple[str, str | None]:
+def gold_answer(row: FileRow, field: str, rule: Gold, kind: AnswerKind) -> tuple[str, str | None]:
     """The gold answer of a row, and the text before it in its field. Raises `UserError` if there is no answer."""
-    gold, before = row.text(field), None
+    gold, before = gold_value(row, field, kind), None
     if rule.after is not None:
         before, mark, gold = gold.rpartition(rule.after)
         if not mark or not gold.strip():
@@ -152,18 +144,20 @@ def gold_answer(row: FileRow, field: str, rule: Gold) -> tuple[str, str | None]:
     return gold.strip().translate({ord(sign): None for sign in rule.without}), before and before.strip()
 
 
-def worked(solution: str, answer: str) -> str:
-    """A worked solution that ends in the boxed answer, which is appended if missing."""
-    if "\\boxed" in solution and final_answer(solution) == answer:
-        return solution
-    return f"{solution}\nThe answer is \\boxed{{{answer}}}."
+def gold_value(row: FileRow, field: str, kind: AnswerKind) -> str:
+    """The gold answer in a field, as text. Raises `UserError` if it is missing."""
+    value = row.value(field)
+    if kind.structured and isinstance(value, bool | list | dict):
+        return kind.gold_text(value)
+    text = row.text(field)
+    return text if kind.kind == "math" else kind.gold_text(value)
 
 
-def without_repeats(rows: Iterable[FileRow], field: str) -> list[FileRow]:
+def without_repeats(rows: Iterable[FileRow], text: Callable[[FileRow], str]) -> list[FileRow]:
     """The first row of each question, up to case and white space."""
     first: dict[str, FileRow] = {}
     for row in rows:
-        first.setdefault(normalised(row.text(field)), row)
+        first.setdefault(normalised(text(row)), row)
     return list(first.values())
 
 

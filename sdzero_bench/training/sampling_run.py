@@ -27,6 +27,7 @@ from sdzero_bench.records.ledger import EVALUATION, Ledger, measures
 from sdzero_bench.records.record_files import LEDGER
 from sdzero_bench.records.rollouts import Prompt, Rollouts
 from sdzero_bench.records.schema import Budget
+from sdzero_bench.training.samples import NOTHING_RIGHT, nothing_right
 from sdzero_bench.verifiers.pool import VerifierPool
 
 if TYPE_CHECKING:
@@ -127,7 +128,10 @@ class SamplingRun(Contexts):
                     f"{phase}: the sample {prompt.key!r} is asked for twice; give each sample of a question its own index"
                 )
             self._asked.add((phase, prompt.key))
-        return self._sample(phase, policy, prompts, self.sampling, self.config.seed, None)
+        drawn = self._sample(phase, policy, prompts, self.sampling, self.config.seed, None)
+        if policy == self.base and nothing_right(drawn):
+            self.display.say(f"warning: {NOTHING_RIGHT}")
+        return drawn
 
     def measure(
         self, label: str, policy: Checkpoint, prompts: Sequence[Prompt], parameters: SamplingParameters, seed: int, stream: str

@@ -18,9 +18,7 @@ sets, intervals, equations or words (`answers/`), completely or not at all, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
-from sdzero_bench.core.question import Question
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.verifiers.answers.evaluation import NoValue
 from sdzero_bench.verifiers.answers.nodes import ONE
@@ -162,12 +160,6 @@ def unreadable_gold(gold: str) -> str | None:
         return str(error)
     problems = [_any_equal([reading], [Quantity(ONE)])[1] for reading in found]
     return problems[0] if all(problems) else None
-
-
-def unreadable_golds(questions: Iterable[Question]) -> dict[str, str]:
-    """The questions whose gold answer cannot be compared with responses: id to reason."""
-    reasons = {question.id: unreadable_gold(question.answer) for question in questions}
-    return {id: reason for id, reason in reasons.items() if reason is not None}
 
 
 def prepare() -> None:

@@ -52,8 +52,8 @@ def files_of(path: str) -> dict[Split | None, Path]:
     return found
 
 
-def divided(path: str, key: str, name: str, options: Shares) -> dict[Split, list[FileRow]]:
-    """The rows of each split. `key` and `name` are the fields with the question and its id.
+def divided(path: str, text: Callable[[FileRow], str], name: str, options: Shares) -> dict[Split, list[FileRow]]:
+    """The rows of each split. `text` gives the question of a row, and `name` is the field with its id.
 
     No question may occur twice, and no id twice in a file.
 
@@ -63,7 +63,7 @@ def divided(path: str, key: str, name: str, options: Shares) -> dict[Split, list
     files = files_of(path)
     rows = {split: file_rows(file) for split, file in files.items()}
     every = [row for those in rows.values() for row in those]
-    _refuse_repeats(every, lambda row: normalised(row.text(key)), "question")
+    _refuse_repeats(every, lambda row: normalised(text(row)), "question")
     if named := [row for row in every if row.value(name) is not None]:
         if nameless := next((row for row in every if row.value(name) is None), None):
             raise UserError(f"{nameless.where}: there is no {name!r}, which {named[0].where} has; give all rows an id, or none")
@@ -79,7 +79,7 @@ def divided(path: str, key: str, name: str, options: Shares) -> dict[Split, list
         return splits
     if options.test + options.validation > 1:
         raise UserError(f"task.test={options.test} and task.validation={options.validation} add up to more than 1; lower them")
-    ordered = sorted(whole, key=lambda row: digest(row.text(key)))
+    ordered = sorted(whole, key=lambda row: digest(text(row)))
     tests = round(options.test * len(whole))
     held: dict[int, Split] = {id(row): "test" for row in ordered[:tests]}
     held |= {id(row): "validation" for row in ordered[tests : tests + round(options.validation * len(whole))]}
@@ -88,9 +88,9 @@ def divided(path: str, key: str, name: str, options: Shares) -> dict[Split, list
     return splits
 
 
-def chosen(path: str, key: str, name: str, options: Shares, split: Split) -> list[FileRow]:
+def chosen(path: str, text: Callable[[FileRow], str], name: str, options: Shares, split: Split) -> list[FileRow]:
     """The rows of one split. Raises `NoSuchSplit` if there are none, and `UserError` as `divided` does."""
-    splits = divided(path, key, name, options)
+    splits = divided(path, text, name, options)
     if not splits[split]:
         has = ", ".join(f"{len(rows)} {name}" for name, rows in splits.items() if rows)
         advice = "set evaluation.split" if split != "train" else "add training questions, or evaluate with `sdzero-bench eval`"

@@ -35,7 +35,7 @@ class ProgramFile(DynamicTask, CodeTask):
         return "file"
 
     def load(self, split: Split) -> QuestionSet:
-        rows = chosen(self.path, "prompt", "id", self.options, split)
+        rows = chosen(self.path, lambda row: row.text("prompt"), "id", self.options, split)
         questions = tuple(self._question(f"{split}-{i}", row) for i, row in enumerate(rows))
         return self.checked(QuestionSet(f"{self.name}/{split}", questions))
 

@@ -32,8 +32,11 @@ def list_tasks(context: typer.Context) -> None:
 def check(
     name: Annotated[str, typer.Argument(metavar="NAME-OR-FILE", help="A task, a question file, or the YAML file of a task.")],
     model: Annotated[
-        str | None, typer.Option(help="Count prompt lengths in this model's tokens and check them against its context length.")
+        str | None, typer.Option(help="Measure prompts in this model's tokens, and let it answer a few questions.")
     ] = None,
+    samples: Annotated[
+        int, typer.Option(min=0, metavar="N", help="How many questions the model answers; 0: only prompts are measured.")
+    ] = 8,
     against: Annotated[
         str | None, typer.Option(metavar="TASK", help="Also check that no test question of TASK is among the questions.")
     ] = None,
@@ -54,6 +57,9 @@ def check(
     """Check a task: every split loads reproducibly and without duplicates, gold answers and worked solutions earn the reward,
     tampered answers and empty responses do not, and no two splits share a question or passage.
 
+    With --model, it also says how many of a few sampled answers are right, how
+    many could not be extracted, how long they are, and how many were cut off.
+
     Exit code 1 if anything failed. Programs run in the sandbox.
 
     Examples:
@@ -65,7 +71,7 @@ def check(
     sdzero-bench tasks check openr1_math --set task.path=openr1.parquet --limit 500
     """
     from sdzero_bench.core.progress import ProgressDisplay
-    from sdzero_bench.questions.proofs.proof import prove
+    from sdzero_bench.questions.proofs.proof import load, prove
     from sdzero_bench.runs.config import make_task
     from sdzero_bench.verifiers.equip import equip
 
@@ -78,6 +84,14 @@ def check(
         test = make_task(task_config(against, theirs)).load("test")
     task = equip(make_task(config), config.verifying)
     findings = prove(task, config.verifying, ProgressDisplay(), model, test, limit)
+    if model is not None and samples:
+        from sdzero_bench.cli.commands.executing import import_heavy, quiet_libraries
+        from sdzero_bench.questions.proofs.trial import few, trial
+
+        with quiet_libraries():
+            import_heavy()
+            if questions := few(load(task)[1], samples):
+                findings.append(trial(task, questions, model, config, ProgressDisplay()))
     failed = any(finding.state == "failed" for finding in findings)
     if as_json:
         document = {"task": name, "ok": not failed, "findings": [finding.as_dict() for finding in findings]}

@@ -51,10 +51,16 @@ def verify(
     """Verify responses that were sampled elsewhere, with the verifiers of our tasks.
 
     Each line of FILE is a JSON object: a response, and what it is verified
-    against. That is a gold answer (a number or LaTeX), tests of a program as in
-    question files, or the id of a question of --task:
+    against. That is a gold answer (a number or LaTeX, or of another kind), tests
+    of a program as in question files, or the id of a question of --task:
 
     {"answer": "1/2", "response": "So it is \\\\boxed{0.5}."}
+
+    {"kind": "choice", "options": ["Rome", "Paris"], "answer": "B",
+    "response": "Answer: Paris"}
+
+    {"kind": {"kind": "number", "relative": 0.01}, "answer": 9.81,
+    "response": "Answer: 9.8"}
 
     {"tests": ["assert add(2, 3) == 5"], "response": "```python ..."}
 
@@ -62,6 +68,9 @@ def verify(
     "language": "cpp", "limits": {"cpu_seconds": 2}, "response": "..."}
 
     {"question_id": "test-17", "response": "..."}
+
+    Kinds are math (the default), number, text, choice, set, json and regex;
+    docs/own_data.md has their options.
 
     `id` and `metadata` are passed on; other keys are refused. The verdicts are
     JSON lines on standard output, in the same order:

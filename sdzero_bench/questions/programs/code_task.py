@@ -10,12 +10,13 @@ from typing import ClassVar
 from pydantic import Field
 
 from sdzero_bench import __version__
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.task import Task, TaskOptions
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.verifiers.code.extraction import extract_program
 from sdzero_bench.verifiers.code.program_check import CHECKER_LIMITS, check_program
-from sdzero_bench.verifiers.code.test_forms import Tests, parse_tests
+from sdzero_bench.verifiers.code.test_forms import StdioTests, Tests, parse_tests
 from sdzero_bench.verifiers.sandbox import Limits, Sandbox, find_sandbox, require_language
 
 
@@ -67,12 +68,17 @@ class CodeTask(Task):
     def checked(self, questions: QuestionSet) -> QuestionSet:
         """The questions, once it is certain that all of them can be verified; `load` must return this.
 
-        Raises `UserError` for tests that are missing or malformed, and for a language whose compiler is not installed.
+        Raises `UserError` for tests that are missing, malformed, or of functions in another language than Python, and for a
+        language whose compiler or interpreter is not installed.
         """
+        for question in questions:
+            tests, language = self.tests(question), self.language_of(question)
+            if language != "python" and not isinstance(tests, StdioTests):
+                raise UserError(
+                    f"question {question.id!r}: tests of the form {tests.form!r} are for Python; use stdio for {language}"
+                )
         for language in sorted({self.language_of(question) for question in questions} - {"python"}):
             require_language(language, self.sandbox or find_sandbox())
-        for question in questions:
-            self.tests(question)
         return questions
 
     def left_out(self, questions: QuestionSet) -> int:

@@ -143,8 +143,9 @@ def verified(
     broke = [text for those in described[1:] for verdict, text in those if verdict.reward is None]
     answered, asked = len({(q.id, q.text) for q, _ in right}), sum(map(len, sets.values()))
     earned = f"{len(right):,} correct responses to {answered:,} of {asked:,} questions"
+    refusal = f"{earned}; {len(refused)} do not earn 1{_remedy(task, right) if refused else ''}"
     findings = [
-        finding("gold answers", f"{earned} earn 1", f"{earned}; {len(refused)} do not earn 1", refused)
+        finding("gold answers", f"{earned} earn 1", refusal, refused)
         if right
         else Finding("gold answers", "note", "the data has none"),
         finding("wrong answers", f"{len(wrong):,} earn 0", f"{len(passed)} of {len(wrong):,} earn 1", passed),
@@ -155,6 +156,16 @@ def verified(
     if broke:
         findings.append(finding("verifier", "", f"it failed on {len(broke)} of {len(wrong) + len(borrowed):,} answers", broke))
     return findings
+
+
+def _remedy(task: Task, right: Sequence[Pair]) -> str:
+    """What to do about gold answers that were stated in a box, if the task may ask for another form."""
+    if task.needs_sandbox or task.stated("X") != "\\boxed{X}" or all("\\boxed" not in response for _, response in right):
+        return ""
+    return (
+        ". They were stated as \\boxed{ANSWER}: if the task asks for another form, define `stated(answer)` in its class, which "
+        "returns a response with the answer in that form"
+    )
 
 
 def _responses(task: Task, sets: dict[Split, Sequence[Question]]) -> tuple[list[Pair], list[Pair], list[Pair]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sdzero_bench.core.question import Question
 from sdzero_bench.core.task import Task
+from sdzero_bench.verifiers.sandbox.languages import LANGUAGES
 
 SHORT = 12
 """An answer of at most this many characters is probably a word from a small set, not a text."""
@@ -14,15 +15,16 @@ SHORT = 12
 
 def right_responses(task: Task, question: Question) -> list[str]:
     """A response that states the gold answer, and the worked solution, if available; for programs, only the latter."""
-    stated = [] if task.needs_sandbox or not question.answer else [task.stated(question.answer)]
-    demonstration = task.demonstration(question)
-    return stated if demonstration is None else [*stated, demonstration]
+    found = (task.right_response(question), task.demonstration(question))
+    return [response for response in found if response is not None]
 
 
 def wrong_responses(task: Task, question: Question, others: Sequence[Question]) -> list[str]:
-    """An empty response, and one with a tampered answer; if answers are programs, programs that do nothing."""
+    """An empty response, and those with a tampered answer; if answers are programs, programs that do nothing."""
     if task.needs_sandbox:
-        return ["", "```python\npass\n```", "```cpp\nint main() { return 0; }\n```"]
+        return ["", *(f"```{language.name}\n{language.nothing}\n```" for language in LANGUAGES.values())]
+    if tampering := task.wrong_responses(question):
+        return ["", *tampering]
     other = tampered(question.answer, [q.answer for q in others])
     return ["", task.stated(other)] if other else [""]
 

@@ -10,12 +10,14 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.task import Messages, Split, Task
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.questions.programs.code_task import CodeOptions, CodeTask
-from sdzero_bench.verifiers.math_answer import check_math
+from sdzero_bench.verifiers.answer_kinds.answer_kind import GoldAnswer
+from sdzero_bench.verifiers.answer_kinds.kind_registry import answer_kind
 from sdzero_bench.verifiers.sandbox import Limits
 
 
 class GivenQuestions(CodeTask):
-    """Questions that come with their responses: an answer, or `tests`, `language` and `limits` in the details.
+    """Questions that come with their responses. Their details are `kind` and `options` of an answer that is not mathematics, or
+    `tests`, `language` and `limits` of a program.
 
     Verdicts are those of the task file:PATH on the same answers and tests.
     """
@@ -23,7 +25,7 @@ class GivenQuestions(CodeTask):
     name = "given"
     summary = "questions that come with their responses"
     source = "a file of responses"
-    verifier = "math-verify, or tests in the sandbox"
+    verifier = "answers of all kinds, or tests in the sandbox"
 
     def load(self, split: Split) -> QuestionSet:
         raise NoSuchSplit("the questions come with their responses")
@@ -35,13 +37,16 @@ class GivenQuestions(CodeTask):
         return CodeOptions.model_validate(question.details["limits"]).limits()
 
     def verify(self, question: Question, response: str) -> Verdict:
-        return super().verify(question, response) if question.details else check_math(response, question.answer)
+        if "tests" in question.details:
+            return super().verify(question, response)
+        kind, options = question.details.get("kind", "math"), tuple(question.details.get("options", ()))
+        return answer_kind(kind).check(response, GoldAnswer(question.answer, options))
 
     def time_limit(self, question: Question) -> float | None:
-        return super().time_limit(question) if question.details else None
+        return super().time_limit(question) if "tests" in question.details else None
 
     def verdict_key(self, question: Question, response: str) -> str | None:
-        return super().verdict_key(question, response) if question.details else None
+        return super().verdict_key(question, response) if "tests" in question.details else None
 
 
 @dataclass(frozen=True)

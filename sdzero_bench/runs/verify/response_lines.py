@@ -1,10 +1,11 @@
 """The lines of a file of responses, each with what it is verified against.
 
     {"answer": "1/2", "response": "... \\boxed{0.5}"}
+    {"kind": "choice", "options": ["Rome", "Paris"], "answer": "B", "response": "Answer: Paris"}
     {"tests": {"form": "asserts", "tests": ["assert add(2, 3) == 5"]}, "response": "```python ..."}
     {"question_id": "test-17", "response": "..."}
 
-The second form may have `language` and `limits`, and every line `id` and `metadata`, which are passed on.
+The third form may have `language` and `limits`, and every line `id` and `metadata`, which are passed on.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from pydantic import ValidationError
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.question import Question
 from sdzero_bench.questions.programs.code_task import CodeOptions
+from sdzero_bench.verifiers.answer_kinds.kind_registry import answer_kind
 from sdzero_bench.verifiers.code.test_forms import StdioTests, parse_tests
 from sdzero_bench.verifiers.sandbox.languages import LANGUAGES
 
-FORMS = {"answer": (), "tests": ("language", "limits"), "question_id": ()}
+FORMS = {"answer": ("kind", "options"), "tests": ("language", "limits"), "question_id": ()}
 """The key that says what a response is verified against, and the other keys of such a line."""
 PASSED_ON = ("id", "metadata")
 
@@ -129,7 +131,7 @@ def _response(where: str, row: dict[str, Any], question_of: Callable[[str, str],
     if question_of is not None:
         question = question_of(_text(where, row, form), where)
     elif form == "answer":
-        question = Question(where, "", _text(where, row, form))
+        question = _answer_question(where, row)
     else:
         question = _program_question(where, row)
     return GivenResponse(where, question, row["response"], {key: row[key] for key in PASSED_ON if key in row})
@@ -143,6 +145,24 @@ def _text(where: str, row: dict[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise UserError(f"{where}: the value of {key!r} is empty or not text")
     return value.strip()
+
+
+def _answer_question(where: str, row: dict[str, Any]) -> Question:
+    if "kind" not in row:
+        if "options" in row:
+            raise UserError(f"{where}: the key 'options' needs a \"kind\", such as choice")
+        return Question(where, "", _text(where, row, "answer"))
+    try:
+        kind = answer_kind(row["kind"])
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    options = row.get("options", [])
+    if not isinstance(options, list) or not all(isinstance(option, str) for option in options):
+        raise UserError(f"{where}: the value of 'options' is not a list of texts")
+    structured = kind.structured and isinstance(row["answer"], bool | list | dict)
+    if not structured:
+        _text(where, row, "answer")
+    return Question(where, "", kind.gold_text(row["answer"]), {"kind": row["kind"], "options": options})
 
 
 def _program_question(where: str, row: dict[str, Any]) -> Question:

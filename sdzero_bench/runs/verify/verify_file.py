@@ -75,7 +75,7 @@ def read(source: IO[bytes], name: str, task: Task | None, split: Split | None) -
         found = ResponseFile(source, name, task, _questions(task, split, wanted))
     for given in found.responses:
         found.count += 1
-        if task is None and given.question.details:
+        if task is None and "tests" in given.question.details:
             found.languages.add(given.question.details["language"])
     if not found.count:
         raise UserError(f"{name!r} has no responses")
@@ -143,12 +143,14 @@ def _windows(given: Iterable[GivenResponse]) -> Iterator[list[GivenResponse]]:
 
 
 def _gold_answers(given: Iterable[GivenResponse]) -> Iterator[GivenResponse]:
-    """The first response with each gold answer that is not a plain number."""
+    """The first response with each gold answer, except plain numbers that are compared as mathematics."""
     seen: set[int] = set()
     for response in given:
-        gold = response.question.answer
-        if gold and not _PLAIN.fullmatch(gold) and hash(gold) not in seen:
-            seen.add(hash(gold))
+        gold, of = response.question.answer, response.question.details
+        if "tests" in of or ("kind" not in of and _PLAIN.fullmatch(gold)):
+            continue
+        if (key := hash((gold, repr(of)))) not in seen:
+            seen.add(key)
             yield response
 
 

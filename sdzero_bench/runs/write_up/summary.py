@@ -11,6 +11,7 @@ from sdzero_bench.records.folder import RunFolder, write_atomic
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.schema import RunResult
 from sdzero_bench.runs.write_up.curve_summary import curve_parts, forgetting_parts
+from sdzero_bench.training.samples import LEAST, NOTHING_RIGHT
 
 
 def policy_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
@@ -68,7 +69,7 @@ def training_samples(result: RunResult) -> int:
 
 
 def notes(result: RunResult) -> list[str]:
-    """Notes for the reader of the figures."""
+    """Notes for the reader of the figures. Numbers in them are those of the result alone: check_summary.py compares them."""
     failures = sum(use.verifier_failures for use in result.ledger.values())
     if measured_alone(result):
         lines = ["Nothing was trained.", OVER_QUESTIONS]
@@ -78,6 +79,7 @@ def notes(result: RunResult) -> list[str]:
             "wrong→right and right→right: share of its incorrect, and of its correct, responses that are correct once revised.",
             f"{OVER_QUESTIONS} One run is one seed: they do not cover the variation between seeds.",
         ]
+    lines += [f"Warning: {NOTHING_RIGHT}." for entry in result.evaluation if entry.policy == "base" and entry.avg_at_k < LEAST]
     lines += _of_the_harness(result)
     if failures:
         lines.append(

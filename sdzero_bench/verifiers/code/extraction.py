@@ -4,8 +4,8 @@
    response.
 2. The program is the last block tagged with the language that is a solution; if there is none, the last one without a tag. An
    empty last block means that there is no program. In Python (python_blocks.py), examples of use, outputs and fragments are no
-   solutions, and earlier blocks that define what the solution lacks are put before it. In C++, a solution has an `#include` or
-   a `main`.
+   solutions, and earlier blocks that define what the solution lacks are put before it. In other languages, a solution has what
+   `Language.whole` says: in C++ an `#include` or a `main`, in JavaScript a call that prints.
 3. The text before the first fence, or all of it, is like a block without a tag if it is a program: prompts often end with the
    opening fence. Python has to parse and contain a statement with an effect, so that a plain word or number does not count.
 4. If no block is a solution: the last block tagged with the language, or the last one without a tag. It is run, and fails.
@@ -29,9 +29,10 @@ from sdzero_bench.verifiers.thinking import after_thinking
 _TAG = re.compile(r"(?:language-|lang[=:]|sourcecode[:=])?([a-z][a-z+]*)(?:[-_.]?\d[\w.]*)?(?=$|[^\w.+-])")
 _DIRECTIVE = re.compile(r"\{?code(?:-cell|-block)?\}?[ \t]+(?=\S)")
 """Of MyST and Sphinx, before the language."""
-_FILE = re.compile(r"\S*?\.(py|cpp|cc|cxx)(?=$|[\s:,;}\]])")
-_CPP = re.compile(r"^[ \t]*#[ \t]*include\b|\bmain[ \t]*\(", re.MULTILINE)
-_WRAPPER = re.compile(r"^[ \t]*(?:<(answer|code|solution|python|cpp)>|\[(ANSWER|CODE|PYTHON|SOLUTION|BEGIN)\])", re.MULTILINE)
+_FILE = re.compile(r"\S*?\.(py|cpp|cc|cxx|js|mjs|cjs)(?=$|[\s:,;}\]])")
+_WRAPPER = re.compile(
+    r"^[ \t]*(?:<(answer|code|solution|python|cpp|javascript)>|\[(ANSWER|CODE|PYTHON|SOLUTION|BEGIN)\])", re.MULTILINE
+)
 _PYTHON = Syntax("#", ends_in_string, lambda text: parsed(text) is not None)
 _OTHER = Syntax("//")
 _ENDING = re.compile(r"<\|\w{1,40}\|>|</s>|<eos>|<end_of_turn>")
@@ -59,8 +60,10 @@ def extract_program(response: str, language: str) -> str | None:
     if _is_program(before, language):
         blocks = [first := Block("", before, -1), *blocks]
         untagged = [first, *untagged]
-    choose = _python_solution if language == "python" else _last_whole
-    chosen = choose(blocks, tagged) or choose(blocks, untagged)
+    if language == "python":
+        chosen = _python_solution(blocks, tagged) or _python_solution(blocks, untagged)
+    else:
+        chosen = _last_whole(tagged, language) or _last_whole(untagged, language)
     return chosen or next((block.text for block in [*reversed(tagged), *reversed(untagged)] if block.text.strip()), None)
 
 
@@ -114,8 +117,12 @@ def _python_text(block: Block) -> str:
     return block.text
 
 
-def _last_whole(blocks: Sequence[Block], choosable: Sequence[Block]) -> str | None:
-    return next((block.text for block in reversed(choosable) if _CPP.search(block.text)), None)
+def _last_whole(choosable: Sequence[Block], language: str) -> str | None:
+    return next((block.text for block in reversed(choosable) if _has(LANGUAGES[language].whole, block.text)), None)
+
+
+def _has(pattern: str, text: str) -> bool:
+    return re.search(pattern, text, re.MULTILINE) is not None
 
 
 def _unwrapped(text: str) -> str:
@@ -133,10 +140,9 @@ def _unwrapped(text: str) -> str:
 
 
 def _is_program(text: str, language: str) -> bool:
-    if language == "cpp":
-        return re.search(r"^[ \t]*#[ \t]*include\b", text, re.MULTILINE) is not None
     if language != "python":
-        return False
+        rules = LANGUAGES[language]
+        return bool(rules.unfenced) and _has(rules.unfenced, text) and _has(rules.whole, text)
     return any(map(_has_effect, python_statements(text) or ()))
 
 

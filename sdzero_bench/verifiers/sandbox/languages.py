@@ -39,9 +39,24 @@ __attribute__((constructor)) static void sandbox_threads() {
 main thread's, which may take all the memory."""
 
 
+_NODE_PRELUDE = """\
+const fs = require("fs");
+for (const name of ["readFileSync", "readFile", "openSync"]) {
+    const original = fs[name];
+    const stdin = name === "openSync" ? () => 0 : (...rest) => original(0, ...rest);
+    fs[name] = (path, ...rest) => (path === "/dev/stdin" ? stdin(...rest) : original(path, ...rest));
+}
+const stream = fs.createReadStream;
+fs.createReadStream = (path, ...rest) => (path === "/dev/stdin" ? process.stdin : stream(path, ...rest));
+"""
+"""There is no /dev/stdin in the sandbox, by which many programs read their input."""
+
+
 @dataclass(frozen=True)
 class Language:
-    """`compile` is the compiler's command, in which `{source}` and `{binary}` stand for paths; empty for Python."""
+    """A compiled language has `compile`, the compiler's command, in which `{source}`, `{binary}` and `{prelude}` stand for
+    paths; an interpreted one `run`, with `{source}`, `{prelude}` and `{memory_mb}`. Python has neither: the sandbox runs it.
+    """
 
     name: str
     fences: tuple[str, ...]
@@ -51,8 +66,15 @@ class Language:
     """A program that prints `hello`."""
     install: str
     compile: tuple[str, ...] = ()
+    run: tuple[str, ...] = ()
     prelude: str = ""
-    """What the compiler includes before the source, from the file `{prelude}`."""
+    """What the compiler or interpreter reads before the source, from the file `{prelude}`."""
+    whole: str = ""
+    """A pattern that a block with a whole program has, unlike one with a fragment or an output."""
+    unfenced: str = ""
+    """A pattern that text without a fence has to have, besides `whole`, to be a program; empty: none is."""
+    nothing: str = ""
+    """A program that does nothing, which no tests should accept."""
     compile_seconds: float = 10.0
     """CPU seconds, before scaling by the machine's slowness."""
     compile_memory_mb: int = 1024
@@ -66,6 +88,7 @@ LANGUAGES = {
             fences=("python", "py", "ipython", "pypy"),
             file_name="program.py",
             hello="print('hello')\n",
+            nothing="pass",
             install="reinstall Python",
         ),
         Language(
@@ -76,6 +99,21 @@ LANGUAGES = {
             install="install g++ 10 or later under /usr (Debian, Ubuntu: `apt install g++`)",
             compile=("g++", "-std=c++20", "-O2", "-pipe", "-include", "{prelude}", *_WRAPPED, "-o", "{binary}", "{source}"),
             prelude=_PRELUDE,
+            whole=r"^[ \t]*#[ \t]*include\b|\bmain[ \t]*\(",
+            unfenced=r"^[ \t]*#[ \t]*include\b",
+            nothing="int main() { return 0; }",
+        ),
+        Language(
+            name="javascript",
+            fences=("javascript", "js", "node", "nodejs", "cjs", "mjs"),
+            file_name="program.js",
+            hello='console.log("hello");\n',
+            install="install Node.js 18 or later under /usr (Debian, Ubuntu: `apt install nodejs`)",
+            run=("node", "--max-old-space-size={memory_mb}", "--require", "{prelude}", "{source}"),
+            prelude=_NODE_PRELUDE,
+            whole=r"\bconsole\s*\.\s*\w+\s*\(|\bprocess\s*\.\s*stdout\b",
+            unfenced=r"^(?:(?:const|let|var)\s+[\w{\[$].*=|(?:async\s+)?function\b|['\"]use strict['\"]|import\b.*\bfrom\b)",
+            nothing=";",
         ),
     )
 }

@@ -11,7 +11,9 @@ from typing import Literal, TypedDict
 from sdzero_bench.verifiers.sandbox.inside.codec import encode
 from sdzero_bench.verifiers.sandbox.limits import LimitsInForce
 
-_ORDER = "codec watch confine forking stdio scratch pools starting program asking calls {}mounts compiling main nursery"
+_ORDER = (
+    "codec watch confine forking stdio scratch pools starting program asking calls {}mounts compiling interpreting main nursery"
+)
 _ASSERTS = "subclasses mirrors kinds sharing conversing asserts "
 """Each module comes after those it imports. Those for assert scripts import more, and are sent only with such."""
 
@@ -53,6 +55,8 @@ class Job(TypedDict):
     filter: bytes
     """The seccomp filter for the program; empty for none. `compile_filter` is the compiler's."""
     compile: list[str]
+    run: list[str]
+    """The interpreter's command, for a language that is interpreted."""
     prelude: str
     compile_limits: LimitsInForce
     compile_filter: bytes

@@ -136,8 +136,8 @@ class Sandbox:
             raise TestUnsupportedError("there are no tests")
         # Without a file system of its own, a program must not write files at all.
         own = self.filters.program if self.tier < 3 else self.filters.program_without_writing
-        # Without a file system of its own, a compiler needs a directory on the host.
-        needs_directory = self.tier == 3 and found.compile
+        # Without a file system of its own, a compiler or an interpreter needs a directory on the host.
+        needs_directory = self.tier == 3 and (found.compile or found.run)
         with tempfile.TemporaryDirectory(prefix="sandbox-") if needs_directory else nullcontext("/tmp") as directory:
             job: Job = {
                 "tier": self.tier,
@@ -150,6 +150,7 @@ class Sandbox:
                 "limits": self._in_force(limits),
                 "filter": own,
                 "compile": list(found.compile),
+                "run": list(found.run),
                 "prelude": found.prelude,
                 "compile_limits": self._compile_limits(found),
                 "compile_filter": self.filters.compiler,
@@ -177,12 +178,12 @@ class Sandbox:
 
 
 def require_language(name: str, sandbox: Sandbox) -> None:
-    """Compile and run a program in the sandbox. Raises `UserError` if that fails."""
+    """Run a program in the sandbox, compiled if need be. Raises `UserError` if that fails."""
     found = language(name)
     try:
         result = sandbox.stdio(name, found.hello, [""], Limits())
     except SandboxError as error:
         raise UserError(f"{name} programs cannot be run: {error}; {found.install}") from None
     if result.compile_error is not None or result.executions[0].stdout.strip() != "hello":
-        said = result.compile_error or result.executions[0].detail
+        said = result.executions[0].detail if result.compile_error is None else result.compile_error
         raise UserError(f"{name} programs cannot be run: {said.splitlines()[0] if said else 'no output'}; {found.install}")

@@ -14,6 +14,7 @@ from sdzero_bench.verifiers.sandbox.conformance.compilers import COMPILING, comp
 from sdzero_bench.verifiers.sandbox.conformance.exhaustion import EXHAUSTION
 from sdzero_bench.verifiers.sandbox.conformance.forging import FORGING
 from sdzero_bench.verifiers.sandbox.conformance.host import HOST
+from sdzero_bench.verifiers.sandbox.conformance.interpreters import INTERPRETED, node_there
 from sdzero_bench.verifiers.sandbox.conformance.lasting import LASTING, RAW_THREADS
 from sdzero_bench.verifiers.sandbox.conformance.probe import Probe
 from sdzero_bench.verifiers.sandbox.conformance.reaching import REACHING
@@ -21,7 +22,7 @@ from sdzero_bench.verifiers.sandbox.conformance.right import RIGHT, RIGHT_COMPIL
 from sdzero_bench.verifiers.sandbox.sandbox import Sandbox
 
 _COMPILED = (*COMPILING, RAW_THREADS, *RIGHT_COMPILED)
-PROBES: tuple[Probe, ...] = (*EXHAUSTION, *HOST, *REACHING, *FORGING, *LASTING, *RIGHT, *_COMPILED)
+PROBES: tuple[Probe, ...] = (*EXHAUSTION, *HOST, *REACHING, *FORGING, *LASTING, *RIGHT, *_COMPILED, *INTERPRETED)
 
 NOT_COVERED = (
     "kernel vulnerabilities: a program that exploits one escapes; only a virtual machine protects against that",
@@ -58,6 +59,8 @@ def _try(probe: Probe, sandbox: Sandbox) -> AttackOutcome:
         return AttackOutcome(probe.name, None, probe.expects, f"{probe.tries}: not prevented by {sandbox.name}")
     if probe in _COMPILED and not compiler_there():
         return AttackOutcome(probe.name, None, probe.expects, "not tried: g++ is not installed")
+    if probe in INTERPRETED and not node_there():
+        return AttackOutcome(probe.name, None, probe.expects, "not tried: node is not installed")
     try:
         wrong = probe.attack(sandbox)
     except Exception as error:  # a sandbox that fails has not held; the other probes still run

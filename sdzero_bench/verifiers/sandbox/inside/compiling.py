@@ -35,7 +35,7 @@ def compiled(job: Job, directory: str) -> int:
         limits,
         limits["cpu"],
         job["compile_filter"],
-        compiled=True,
+        image="binary",
     )
     os.close(err_end)
     said, printed = bytearray(), bytearray()

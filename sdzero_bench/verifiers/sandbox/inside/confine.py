@@ -22,6 +22,9 @@ OWN_PID = 0x5D2E5D2E
 STACK_BYTES = 64 << 20
 _FOR_STACKS = 640 << 20
 """Address space that a Python program may add for large stacks of threads (starting.py)."""
+_INTERPRETER_STACK = 8 << 20
+_FOR_INTERPRETER = 192 << 20
+"""Of an interpreter's own memory, with the stacks of its threads."""
 
 
 class _Program(ctypes.Structure):
@@ -54,28 +57,34 @@ def drop_capabilities() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
-def confine(limits: LimitsInForce, cpu_seconds: float, filter_bytes: bytes, compiled: bool) -> None:
+def confine(limits: LimitsInForce, cpu_seconds: float, filter_bytes: bytes, image: str) -> None:
     """Apply all restrictions to the process that becomes the program.
 
-    The stack of a compiled program may take all of its memory, as on contest sites.
+    image:
+        "python"; "binary", whose stack may take all of its memory, as on contest sites; or "interpreter", which may reserve any
+        amount of address space, as V8 does, and is limited in what it can write to.
     """
-    memory = limits["memory"]
+    memory, hard_space = limits["memory"], resource.getrlimit(resource.RLIMIT_AS)[1]
+    space = {"python": memory + _FOR_STACKS, "binary": memory, "interpreter": hard_space}[image]
+    stack = {"python": max(STACK_BYTES, memory // 2), "binary": memory, "interpreter": _INTERPRETER_STACK}[image]
+    if image == "interpreter":
+        resource.setrlimit(resource.RLIMIT_DATA, (memory + _FOR_INTERPRETER, memory + _FOR_INTERPRETER))
     for name, most in (
         (resource.RLIMIT_CPU, int(cpu_seconds) + 2),  # whole seconds only; the tester enforces the exact limit
-        (resource.RLIMIT_AS, memory if compiled else memory + _FOR_STACKS),
+        (resource.RLIMIT_AS, space),
         (resource.RLIMIT_FSIZE, limits["file"]),
         (resource.RLIMIT_NOFILE, 64),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_STACK, memory if compiled else max(STACK_BYTES, memory // 2)),
+        (resource.RLIMIT_STACK, stack),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NPROC, limits["processes"]),
     ):
         hard = resource.getrlimit(name)[1]
-        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        bound = most if hard == resource.RLIM_INFINITY or most == hard else min(most, hard)
         # A program may ask for more stack, as contest sites let it: its memory limit holds all the same.
         resource.setrlimit(name, (bound, hard if name == resource.RLIMIT_STACK else bound))
-    if not compiled:
+    if image == "python":
         resource.setrlimit(resource.RLIMIT_AS, (memory, resource.getrlimit(resource.RLIMIT_AS)[1]))
     die_with_parent()
     drop_capabilities()

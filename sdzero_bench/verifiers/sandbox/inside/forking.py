@@ -25,9 +25,9 @@ def fork(
     limits: LimitsInForce,
     cpu_seconds: float,
     filter_bytes: bytes,
-    compiled: bool = False,
+    image: str = "python",
 ) -> Watch:
-    """Run `body` in a confined process of its own; `compiled`: it executes a compiled program.
+    """Run `body` in a confined process of its own; `image`: what runs in it (confine.py).
 
     The first three of `descriptors` become its standard streams, the others its arguments. Raises `Broken` if the process
     cannot be confined, which it reports over a pipe that is closed before the program runs.
@@ -41,7 +41,7 @@ def fork(
         try:
             *kept, ready_end = _keep_only([*descriptors, ready_end])
             try:
-                confine(limits, cpu_seconds, filter_bytes, compiled)
+                confine(limits, cpu_seconds, filter_bytes, image)
             except BaseException as error:
                 os.write(ready_end, repr(error).encode())
                 raise

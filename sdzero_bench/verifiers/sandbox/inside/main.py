@@ -11,6 +11,7 @@ from .codec import decode, encode
 from .compiling import compiled, loaded_bytes
 from .confine import die_with_parent, drop_capabilities, protect_tester
 from .forking import Broken
+from .interpreting import interpret, require_interpreter, write_source
 from .mounts import limit_files, read_only_but_for
 from .program import run_script
 from .scratch import emptied
@@ -118,8 +119,13 @@ def _limit_own_time(most: float) -> None:
 def _stdio(job: Job, read_hidden: Callable[[], Any], tests: Reports) -> None:
     limits = job["limits"]
     executables = [compiled(job, job["directory"])] if job["compile"] else []
+    if job["run"]:
+        require_interpreter(job["run"][0])
+    image = "binary" if executables else "interpreter" if job["run"] else "python"
 
     def body(*executables: int) -> None:
+        if job["run"]:
+            interpret(job)
         if executables:
             os.execve(executables[0], ["program"], {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"})
         run_script(job["source"])
@@ -135,7 +141,10 @@ def _stdio(job: Job, read_hidden: Callable[[], Any], tests: Reports) -> None:
         if cpu > limits["total_cpu"] or wall > limits["total_wall"]:
             tests.test("time", b"", b"", "all tests together took longer than allowed", 0.0, 0.0)
             continue
-        outcome, printed, detail, *spent = run(body, executables, text.encode("utf-8", "surrogatepass"), limits, job["filter"])
+        if job["run"]:
+            write_source(job)
+        asked = text.encode("utf-8", "surrogatepass")
+        outcome, printed, detail, *spent = run(body, executables, asked, limits, job["filter"], image)
         if job["tier"] < 3:
             emptied(job["directory"])
         cpu, wall = cpu + spent[0], wall + spent[1]

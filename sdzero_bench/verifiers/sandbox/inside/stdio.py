@@ -22,12 +22,14 @@ class CannotCompile(Exception):
     """The source cannot be compiled."""
 
 
-def run(body: Callable[..., Any], kept: list[int], text: bytes, limits: LimitsInForce, filter_bytes: bytes) -> tuple[Any, ...]:
+def run(
+    body: Callable[..., Any], kept: list[int], text: bytes, limits: LimitsInForce, filter_bytes: bytes, image: str
+) -> tuple[Any, ...]:
     """Run `body` in a process of its own with `text` as standard input. Returns the outcome, what was printed, detail, CPU and
     wall seconds.
 
-    The descriptors `kept` stay open there, and are passed to `body`. Raises `CannotCompile` if the process reports that the
-    program cannot be compiled.
+    The descriptors `kept` stay open there, and are passed to `body`; `image` is as in confine.py. Raises `CannotCompile` if the
+    process reports that the program cannot be compiled.
     """
     stdin = os.memfd_create("input")
     with open(stdin, "wb", closefd=False) as file:
@@ -35,7 +37,7 @@ def run(body: Callable[..., Any], kept: list[int], text: bytes, limits: LimitsIn
     os.lseek(stdin, 0, os.SEEK_SET)
     out, out_end = os.pipe()
     err, err_end = os.pipe()
-    watch = fork(body, (stdin, out_end, err_end, *kept), limits, limits["cpu"], filter_bytes, bool(kept))
+    watch = fork(body, (stdin, out_end, err_end, *kept), limits, limits["cpu"], filter_bytes, image)
     for fd in (stdin, out_end, err_end):
         os.close(fd)
     printed, said = bytearray(), bytearray()

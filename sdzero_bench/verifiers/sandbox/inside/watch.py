@@ -21,6 +21,8 @@ EXCEPTION, SYNTAX = 120, 121
 _SIGNALS = {1: "SIGHUP", 2: "SIGINT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL"}
 _SIGNALS |= {11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS"}
 _SIGKILL = 9
+_NO_MEMORY = ("bad_alloc", "JavaScript heap out of memory", "Array buffer allocation failed")
+"""What compiled programs and Node.js say of a failed allocation on standard error."""
 
 
 class Death(BaseException):
@@ -107,14 +109,16 @@ class Watch:
         return self.death
 
     def _cause(self, status: int, usage: resource.struct_rusage, said: str) -> Death:
-        last = said.splitlines()[-1][:500] if said else ""
+        # What follows the message of Node.js is indented, or its version.
+        lines = [line for line in said.splitlines() if line and not line.startswith((" ", "Node.js v"))]
+        last = (lines or said.splitlines() or [""])[-1][:500]
         full = usage.ru_maxrss * 1024 > 0.9 * self.limits["memory"]
         cpu = self.spent()[0]
         if os.WIFSIGNALED(status):
             name = _SIGNALS.get(os.WTERMSIG(status), f"signal {os.WTERMSIG(status)}")
             if cpu > self.limits["cpu"]:  # the kernel sends SIGXCPU later than that; a program may send it to itself
                 return Death("time", f"more than {self.limits['cpu']:.3g} s of CPU time")
-            if "bad_alloc" in said or full:
+            if full or any(words in said for words in _NO_MEMORY):
                 return Death("memory", f"{name}, {last or 'out of memory'}")
             return (
                 Death("output", "a file larger than allowed")
@@ -126,6 +130,8 @@ class Watch:
             return Death("time", f"{cpu:.3g} s of CPU time, {self.limits['cpu']:.3g} s allowed")
         if code in (EXCEPTION, SYNTAX) and last:
             return Death("memory" if last.startswith("MemoryError") else "exception", last, code)
+        if _NO_MEMORY[1] in said or _NO_MEMORY[2] in said:
+            return Death("memory", f"exit code {code}, out of memory", code)
         return Death("exit", f"exit code {code} {last}".strip(), code)
 
 
