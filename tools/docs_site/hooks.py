@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -18,6 +20,9 @@ REPOSITORY = Repository(
     | {f"methods/{path.removeprefix('methods/')[:-3]}.py": path for path in GENERATED if path.startswith("methods/")}
     | {f"tasks/{path.removeprefix('tasks/')[:-3]}.yaml": path for path in GENERATED if path.startswith("tasks/")}
 )
+
+INTERVAL = re.compile(r"\[(-?[\d.,]+), (-?[\d.,]+)\]")
+"""[low, high] in a table, which is kept on one line."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -43,4 +48,5 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    markdown = re.sub(r"^\|.*", lambda row: INTERVAL.sub("[\\1,\u00a0\\2]", row[0]), markdown, flags=re.MULTILINE)
     return REPOSITORY.relinked(markdown, page.file.src_uri)

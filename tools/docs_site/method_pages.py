@@ -19,7 +19,7 @@ TABLES = {"Accuracy": "| rank |", "Cost of training": "| method | samples |"}
 BOARDS = {"micro-arith": ARITH, "micro-code": CODE}
 
 ON_THE_BOARD = "[The whole tables](../results.md), with their notes and what they are, and are not, evidence for."
-NOT_THERE = "No committed run. `sdzero-bench sweep --methods base,NAME --seeds 3` measures a method beside the base."
+NOT_THERE = "No committed run. `sdzero-bench sweep --methods {name}` measures it beside the base, with 3 seeds."
 
 PAGE = """# {name}
 
@@ -100,10 +100,12 @@ def _rows(name: str) -> str:
             own = [line for line in rows if line.split("|")[column].split()[0] == name]
             if own:
                 found.append("\n".join([f"{title} on `{task}`:\n", headings, rule, *own]))
-    return "\n\n".join([*found, ON_THE_BOARD] if found else [NOT_THERE])
+    return "\n\n".join([*found, ON_THE_BOARD] if found else [NOT_THERE.format(name=name)])
 
 
 def escaped(text: str) -> str:
     """The text with what Markdown would read as emphasis, a link, a tag or a cell escaped, but in code spans."""
     spans = re.split(r"(`[^`]*`)", text)
-    return "".join(span if span.startswith("`") else re.sub(r"([\\*_<>\[\]|])", r"\\\1", span) for span in spans)
+    return "".join(
+        span if span.startswith("`") else re.sub(r"([\\*_\[\]|])", r"\\\1", span).replace("<", "&lt;") for span in spans
+    )
