@@ -17,8 +17,8 @@ GENERATED = method_pages() | task_pages() | reference_pages()
 CHANGELOG, CONTRIBUTING = "changelog.md", "contributing.md"
 REPOSITORY = Repository(
     pages={"README.md": "index.md", "CHANGELOG.md": CHANGELOG, "CONTRIBUTING.md": CONTRIBUTING}
-    | {f"methods/{path.removeprefix('methods/')[:-3]}.py": path for path in GENERATED if path.startswith("methods/")}
-    | {f"tasks/{path.removeprefix('tasks/')[:-3]}.yaml": path for path in GENERATED if path.startswith("tasks/")}
+    | {f"{path.removesuffix('.md')}.py": path for path in GENERATED if path.startswith("methods/")}
+    | {f"{path.removesuffix('.md')}.yaml": path for path in GENERATED if path.startswith("tasks/")}
 )
 
 INTERVAL = re.compile(r"\[(-?[\d.,]+), (-?[\d.,]+)\]")
