@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRA ?=
 
 .PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page micro-model dial canary leaderboard reproduce report readme
-.PHONY: screenshot math-verifiers torture fuzz clean
+.PHONY: screenshot math-verifiers torture fuzz docs clean
 .DEFAULT_GOAL := run
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -116,7 +116,7 @@ report: $(VENV)/installed
 	$(BIN)/sdzero-bench report results/micro --out results/micro --format md,csv,html,latex,json
 	$(BIN)/sdzero-bench validate results/micro
 
-# The tables of README.md between markers, from the pages of results/.
+# The tables of README.md and docs/ between markers, from the pages of results/.
 readme: $(VENV)/installed
 	$(BIN)/python -m tools.readme_tables $(EXTRA)
 
@@ -140,5 +140,9 @@ torture: $(VENV)/installed
 fuzz: $(VENV)/installed
 	$(BIN)/python -m tools.fuzz $(EXTRA)
 
+# The documentation as a site, into site/. It needs no network. Prompts are those of tests/data, by tests/local_tasks.py.
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=tests $(BIN)/python -m mkdocs build --strict $(EXTRA)
+
 clean:
-	rm -rf $(VENV) .venv-vllm build dist *.egg-info
+	rm -rf $(VENV) .venv-vllm build dist site *.egg-info

@@ -85,6 +85,7 @@ class Codeforces(CodeTask):
     name = "codeforces"
     summary = "contest problems, in Python or C++ (Codeforces)"
     source = f"hub: {HUB_NAME}, verifiable"
+    license = "CC-BY-4.0 by the tag of its card, ODC-By by its text"
     Options = CodeforcesOptions
     options: CodeforcesOptions
 

@@ -45,6 +45,7 @@ class HumanEval(CodeTask):
     name = "humaneval"
     summary = "Python functions from their docstring (HumanEval)"
     source = f"hub: {HUB_NAME}"
+    license = "MIT"
     Options = HumanEvalOptions
     options: HumanEvalOptions
 

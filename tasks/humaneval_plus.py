@@ -33,6 +33,7 @@ class HumanEvalPlus(HumanEval):
     name = "humaneval_plus"
     summary = "HumanEval with the many more tests of EvalPlus"
     source = "EvalPlus's release, fetched by the package evalplus"
+    license = "MIT (HumanEval), Apache-2.0 (EvalPlus)"
     Options = HumanEvalPlusOptions
     options: HumanEvalPlusOptions
 

@@ -49,6 +49,7 @@ class MBPP(CodeTask):
     name = "mbpp"
     summary = "small Python functions from one sentence and three asserts (MBPP)"
     source = f"hub: {HUB_NAME}"
+    license = "CC-BY-4.0"
     Options = MBPPOptions
     options: MBPPOptions
 

@@ -31,6 +31,7 @@ class MBPPPlus(CodeTask):
     name = "mbpp_plus"
     summary = "MBPP with the many more tests of EvalPlus"
     source = "EvalPlus's release, fetched by the package evalplus"
+    license = "CC-BY-4.0 (MBPP), Apache-2.0 (EvalPlus)"
     Options = MBPPPlusOptions
     options: MBPPPlusOptions
 

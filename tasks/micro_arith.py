@@ -39,6 +39,7 @@ class MicroArith(Task):
     name = "micro-arith"
     summary = "chains of three to five sums, solved step by step (reasoning-gym chain_sum)"
     source = "reasoning-gym"
+    license = "Apache-2.0, as reasoning-gym"
     verifier = "the last boxed expression, compared as mathematics"
     Options = MicroArithOptions
     options: MicroArithOptions

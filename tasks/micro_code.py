@@ -36,6 +36,7 @@ class MicroCode(CodeTask):
     name = "micro-code"
     summary = "small Python functions from one-line specifications, run on hidden tests"
     source = "made by the task itself"
+    license = "Apache-2.0, as this project"
     record_details = True
     Options = MicroCodeOptions
     options: MicroCodeOptions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,11 +78,26 @@ def test_the_sdist_builds_the_same_wheel(source: Path, wheel: Path, tmp_path: Pa
     assert content(built(unpacked, tmp_path / "wheel")) == content(wheel)
 
 
-def test_installed_elsewhere_it_lists_its_methods(wheel: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def elsewhere(wheel: Path, tmp_path: Path) -> tuple[list[str], dict[str, Any]]:
+    """The wheel, installed into a folder beside this environment's packages: the command, and how to call it from elsewhere."""
     site = tmp_path / "site"
     subprocess.run([*PIP, "install", "--no-deps", "--no-index", "--target", str(site), str(wheel)], check=True)
-    elsewhere = {"env": {**os.environ, "PYTHONPATH": str(site)}, "cwd": tmp_path, "text": True}
+    how = {"env": {**os.environ, "PYTHONPATH": str(site)}, "cwd": tmp_path, "text": True}
     where = [sys.executable, "-c", "import sdzero_bench; print(sdzero_bench.__file__)"]
-    assert subprocess.check_output(where, **elsewhere).startswith(str(site))
-    listed = subprocess.check_output([sys.executable, str(site / "bin" / "sdzero-bench"), "methods"], **elsewhere)
+    assert subprocess.check_output(where, **how).startswith(str(site))
+    return [sys.executable, str(site / "bin" / "sdzero-bench")], how
+
+
+def test_installed_elsewhere_it_lists_its_methods(elsewhere: tuple[list[str], dict[str, Any]]) -> None:
+    command, how = elsewhere
+    listed = subprocess.check_output([*command, "methods"], **how)
     assert [name for name in registry.methods() if name not in listed] == []
+
+
+@pytest.mark.slow
+def test_installed_elsewhere_it_trains_and_reports(elsewhere: tuple[list[str], dict[str, Any]], tmp_path: Path) -> None:
+    command, how = elsewhere
+    result = json.loads(subprocess.check_output([*command, "run", "--preset", "tiny", "--method", "sdzero", "--json"], **how))
+    assert [entry["policy"] for entry in result["evaluation"]] == ["base", "srt", "final"]
+    assert "| sdzero |" in subprocess.check_output([*command, "report", str(tmp_path / "runs")], **how)

@@ -52,7 +52,7 @@ def page() -> str:
     ranked: list[list[str]] = []
     controls: list[list[str]] = []
     for name, cls in registry.methods().items():
-        (controls if cls.control else ranked).append(_row(name, cls))
+        (controls if cls.control else ranked).append(row(name, cls))
     budget = resolve("base", PRESET).budget.samples_per_question
     return PAGE.format(
         methods=markdown_table(HEADINGS, ranked, left=8),
@@ -63,7 +63,8 @@ def page() -> str:
     )
 
 
-def _row(name: str, cls: type[Method]) -> list[str]:
+def row(name: str, cls: type[Method]) -> list[str]:
+    """The cells below `HEADINGS`."""
     method = make_method(resolve(name, PRESET))
     drawn = sum(method.plan(QUESTIONS).values()) / QUESTIONS
     return [

@@ -1,15 +1,17 @@
-"""Tables of README.md, written between markers `<!-- begin: NAME -->` and `<!-- end: NAME -->` from the pages of results/.
+"""What README.md and docs/ say of the committed records, between markers `<!-- begin: NAME -->` and `<!-- end: NAME -->`.
 
-    python -m tools.readme_tables            # writes README.md
-    python -m tools.readme_tables --check    # exit code 1 if it would change
+    python -m tools.readme_tables            # writes the pages
+    python -m tools.readme_tables --check    # exit code 1 if it would change one
 
 Each block is a table of a committed page with the notes that belong to it, to the letter; `full-budget` is the table of
-results/full_budget.yaml, which has no page.
+results/full_budget.yaml, which has no page; `benchmarks-...` say in words what their records have. A block may be on several
+pages.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -26,6 +28,7 @@ from sdzero_bench.report.reproduce.shelf import Shelf
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 LEADERBOARD, CLAIMS = RESULTS / "micro" / "README.md", RESULTS / "README.md"
 (RUN,) = (RESULTS / "run").glob("sdzero-micro-arith-*/summary.md")
 
@@ -62,6 +65,29 @@ def full_budget() -> str:
     return text.strip()
 
 
+def computed_from() -> str:
+    """How many runs the page of claims is computed from, and what they took."""
+    (line,) = re.findall(r"^- Computed from .*", CLAIMS.read_text(encoding="utf-8"), re.MULTILINE)
+    return str(line).removeprefix("- ")
+
+
+def sandbox_throughput() -> str:
+    measured = json.loads((RESULTS / "sandbox_throughput.json").read_text())["measured"]
+    tier_1 = [row for row in measured if row["checker"].startswith("tier 1") and "C++" not in row["workload"]]
+    rates = [row["programs_per_second"] for row in tier_1]
+    return f"Programs per second in Python at tier 1, on two cores: {min(rates):.0f} to {max(rates):.0f}."
+
+
+def costs_at_scale() -> str:
+    costs = json.loads((RESULTS / "costs_at_scale.json").read_text())
+    most, report = costs["journal"][-1], costs["report"]
+    return (
+        f"Bookkeeping takes {most['journal_ms_a_sample']:.2f} ms per sample of {costs['tokens']} tokens, and "
+        f"{most['memory_grown_mb']:.0f} MB of memory at {most['samples']:,} samples. A report over {report['records']:,} "
+        f"records takes {report['seconds']:.0f} s and {report['peak_mb'] / 1000:.1f} GB, on {costs['cores']} cores."
+    )
+
+
 ARITH, CODE = "## micro-arith", "## micro-code"
 MARKS = (OTHER, UNCOMMITTED)
 LEADERBOARD_NOTES = ("Intervals:", "rank:", "Δ vs base:")
@@ -75,34 +101,40 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "cost-micro-code": partial(quoted, LEADERBOARD, CODE, "| method | samples |"),
     "orders": partial(quoted, CLAIMS, "## The paper's order of methods", "| after - before |", ("paper:", "sdzero after SRT:")),
     "full-budget": full_budget,
+    "claims": partial(
+        quoted, CLAIMS, "## The paper's claims", "| claim |", ("after - before", "Rows whose", "sdzero after SRT:")
+    ),
+    "open-questions": partial(quoted, CLAIMS, "## What the paper leaves open", "| question |", ("better",)),
+    "computed-from": computed_from,
+    "benchmarks-sandbox": sandbox_throughput,
+    "benchmarks-costs": costs_at_scale,
 }
+MARKED = re.compile(r"(<!-- begin: ([\w-]+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
 
 
 def filled(text: str) -> str:
-    """The text with every block regenerated. Raises `ValueError` for a block without markers."""
-    for name, block in BLOCKS.items():
-        marked = re.compile(rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)", re.DOTALL)
-        if not marked.search(text):
-            raise ValueError(f"README.md has no markers for {name!r}")
-        content = block()
-        text = marked.sub(partial(_around, content), text)
-    return text
+    """The text with every block in it regenerated. Raises `ValueError` for markers of an unknown block."""
+    return MARKED.sub(_written, text)
 
 
-def _around(content: str, markers: re.Match[str]) -> str:
-    return f"{markers[1]}{content}\n{markers[2]}"
+def _written(markers: re.Match[str]) -> str:
+    begin, name, end = markers.groups()
+    if name not in BLOCKS:
+        raise ValueError(f"there is no block {name!r}, but {', '.join(BLOCKS)}")
+    return f"{begin}{BLOCKS[name]()}\n{end}"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing")
-    readme = ROOT / "README.md"
-    before = readme.read_text(encoding="utf-8")
-    after = filled(before)
-    if parser.parse_args().check:
-        return int(before != after)
-    readme.write_text(after, encoding="utf-8")
-    return 0
+    check, changed = parser.parse_args().check, False
+    for page in PAGES:
+        before = page.read_text(encoding="utf-8")
+        after = filled(before)
+        changed |= before != after
+        if not check:
+            page.write_text(after, encoding="utf-8")
+    return int(check and changed)
 
 
 if __name__ == "__main__":

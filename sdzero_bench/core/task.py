@@ -40,6 +40,8 @@ class Task(ABC):
     summary: ClassVar[str]
     source: ClassVar[str]
     verifier: ClassVar[str]
+    license: ClassVar[str] = "see the data set's card"
+    """Of the data, not of this project's code."""
     Options: ClassVar[type[TaskOptions]] = TaskOptions
     needs_sandbox: ClassVar[bool] = False
     """Whether `verify` runs programs that the model wrote. If so, `sandbox` is set before the first sample is drawn."""

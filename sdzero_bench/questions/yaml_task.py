@@ -123,6 +123,7 @@ def task_class(path: Path | str) -> type[Task]:
             "made_from": str(path),
             "summary": file.summary,
             "source": f"hub: {file.hub.name}",
+            "license": file.license,
             "file": file,
             "Options": create_model(f"Options[{file.name}]", __base__=TaskOptions, **options),
         },

@@ -33,6 +33,8 @@ class TeacherOptions(Options):
     """Weights of the teacher."""
 
     weights: Literal["frozen", "sync_every", "sync_on_plateau", "ema"] = "frozen"
+    """frozen: those that the phase starts from. sync_every, sync_on_plateau: now and then the student's. ema: the student's
+    moving average."""
     every: int = Field(50, gt=0)
     """`sync_every`: optimiser steps between two copies of the student into the teacher."""
     patience: int = Field(20, gt=0)

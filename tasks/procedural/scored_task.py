@@ -41,6 +41,7 @@ class ReasoningGym(Task):
 
     data_set: ClassVar[str]
     source = "reasoning-gym"
+    license = "Apache-2.0"
     verifier = "the data set's own scorer"
     record_details = True
     Options = ReasoningGymOptions

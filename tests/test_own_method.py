@@ -1,4 +1,4 @@
-"""The walk-through of CONTRIBUTING.md works as it is written: as a file in methods/, and as a package of one's own."""
+"""The walk-through of docs/own_method.md works as it is written: as a file in methods/, and as a package of one's own."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ROOT = Path(__file__).parent.parent
 
 def walk_through() -> tuple[str, str, str]:
     """The section, its Python file, and its pyproject.toml."""
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    section = re.search(r"^## Add a method\n(.*?)^## ", text, re.DOTALL | re.MULTILINE)
+    text = (ROOT / "docs" / "own_method.md").read_text()
+    section = re.search(r"^# Your method\n(.*?)^## ", text, re.DOTALL | re.MULTILINE)
     assert section is not None
     blocks = dict(re.findall(r"```(python|toml)\n(.*?)```", section.group(1), re.DOTALL))
     return section.group(1), blocks["python"], blocks["toml"]
@@ -76,7 +76,7 @@ def test_the_walk_through_trains_within_its_budget(tmp_path: Path, install) -> N
 
 
 def test_the_example_of_another_trainer_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## What a method is made of")[2]
+    section = (ROOT / "docs" / "own_method.md").read_text().partition("## What a method is made of")[2]
     example = re.search(r"```python\n(.*?)```", section, re.DOTALL)
     assert example is not None
     names = {"Dataset": Dataset, "SFTConfig": SFTConfig, "SFTTrainer": SFTTrainer, "by_question": by_question}
