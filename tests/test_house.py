@@ -11,6 +11,7 @@ from imports import PACKAGE, ROOT, imports, modules, room
 ORDER = (
     "testing",
     "cli",
+    "api",
     "report",
     "runs",
     "methods",

@@ -51,6 +51,26 @@ def test_names_that_mean_harm_compile_too(tmp_path: Path) -> None:
     assert complaints(compiled(tmp_path)) == []
 
 
+PAPER = r"""\documentclass{article}
+\usepackage[T1]{fontenc}
+\usepackage{booktabs}
+\usepackage{graphicx}
+\begin{document}
+\begin{table}\resizebox{\linewidth}{!}{\input{NAME}}\caption{A table of ours.}\end{table}
+\end{document}
+"""
+
+
+@pytest.mark.latex
+def test_a_table_alone_can_be_read_into_a_paper(tmp_path: Path) -> None:
+    write_comparison(tmp_path / "runs")
+    write_record(tmp_path / "runs" / "odd", "srt", 0, 0.8, base=0.5, supervision=HOSTILE)
+    (written,) = [path for path in Report(tmp_path / "runs").write(tmp_path, ["latex-tables"]) if path.suffix == ".tex"]
+    (tmp_path / "paper.tex").write_text(PAPER.replace("NAME", written.name))
+    assert complaints(compiled(tmp_path, "paper.tex")) == []
+    assert "documentclass" not in written.read_text()
+
+
 @pytest.mark.latex
 def test_every_character_that_is_escaped_or_passed_through_compiles(tmp_path: Path) -> None:
     characters = [*CHARACTERS, *map(chr, range(0x20, 0x250)), *"–—‘’“”…₂", "---", "``", "?`", "[x]"]

@@ -129,6 +129,12 @@ class RunFolder:
             if path.is_file():
                 path.unlink(missing_ok=True)
 
+    def unlock(self) -> None:
+        """Let others hold the folder while this process goes on."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
     @property
     def run_id(self) -> str:
         return self.path.name

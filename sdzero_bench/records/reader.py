@@ -102,11 +102,16 @@ class RunRecord:
         return next((entry for entry in self.evaluation if entry.policy == policy), None)
 
 
-def load_runs(folder: Path) -> list[RunRecord]:
-    """Every run at or below a folder, in the order of their paths, unfinished ones included.
+def load_runs(*folders: Path) -> list[RunRecord]:
+    """Every run at or below each folder, in the order of their paths, unfinished ones included; none is read twice.
 
-    Raises `UserError` if there are none, and for a file that is missing, is not JSON or lacks a key; it names the file.
+    Raises `UserError` if a folder has none, and for a file that is missing, is not JSON or lacks a key; it names the file.
     """
+    found = {path.resolve(): path for folder in folders for path in _runs_below(folder)}
+    return [load_run(path) for path in found.values()]
+
+
+def _runs_below(folder: Path) -> list[Path]:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{str(folder)!r} is not a folder; give one that holds run folders, such as runs")
     if not folder.is_dir():
@@ -114,7 +119,7 @@ def load_runs(folder: Path) -> list[RunRecord]:
     found = sorted(path.parent for path in folder.rglob(MANIFEST) if not _hidden(path.relative_to(folder)))
     if not found:
         raise UserError(f"no run below {str(folder)!r}: no folder there has a {MANIFEST}")
-    return [load_run(path) for path in found]
+    return found
 
 
 def load_run(folder: Path) -> RunRecord:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sdzero_bench.cli.commands.executing import import_heavy, quiet_libraries
 from sdzero_bench.cli.commands.tables import print_table
+from sdzero_bench.runs.quiet_libraries import import_heavy, quiet_libraries
 
 
 def doctor(

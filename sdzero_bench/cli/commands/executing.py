@@ -12,6 +12,8 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 import typer
 
+from sdzero_bench.runs.quiet_libraries import import_heavy, quiet_libraries
+
 if TYPE_CHECKING:
     from sdzero_bench.core.distributed import Ranks
     from sdzero_bench.core.progress import ProgressDisplay
@@ -40,8 +42,7 @@ def carry_out(
     several processes (ranks), only the first prints results. `afterwards` is called with each result after it has been shown.
     """
     from sdzero_bench.core.distributed import ALONE, give_precedence, launched
-    from sdzero_bench.core.errors import UserError
-    from sdzero_bench.core.full_disk import means_full_disk
+    from sdzero_bench.runs.ended_early import cause_and_remedy, how_to_resume
 
     folder, ranks = None, ALONE
     with quiet_libraries(), _standard_output_for(as_json) as output, _ended_like_interrupts():
@@ -60,25 +61,17 @@ def carry_out(
                 display.say(session.describe(folder))
                 results.append(session.execute(folder))
             ranks.close()
-        except UserError as error:
-            give_precedence(ranks)
-            how_to_resume = _how_to_resume(folder, ranks)
-            fail(ranks.name + str(error) + (how_to_resume if error.resumes else ""))
         except KeyboardInterrupt:
             for number in (signal.SIGINT, *_ENDING):
                 signal.signal(number, signal.SIG_IGN)
             if not ranks.first:
                 raise SystemExit(2) from None
-            fail("interrupted" + _how_to_resume(folder, ranks))
-        except OSError as error:
-            give_precedence(ranks)
-            where = f" ({error.filename})" if error.filename else ""
-            fail(f"{ranks.name}{error.strerror or error}{where}" + _how_to_resume(folder, ranks))
+            fail("interrupted" + how_to_resume(folder, ranks))
         except Exception as error:
             give_precedence(ranks)
-            if folder is not None and (means_full_disk(error) or folder.disk_is_full):
-                fail(f"the disk of {folder.path} is full; free some space" + _how_to_resume(folder, ranks))
-            raise
+            if (line := cause_and_remedy(error, folder, ranks)) is None:
+                raise
+            fail(line)
         if not ranks.first:
             return
         if as_json:
@@ -125,17 +118,6 @@ def _ended_like_interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _how_to_resume(folder: RunFolder | None, ranks: Ranks) -> str:
-    from sdzero_bench.core.distributed import sharded
-
-    if folder is not None:
-        folder.discard_if_unused()
-    if folder is None or not folder.path.is_dir():
-        return ""
-    command = "run" if ranks.count == 1 else f"launch --processes {ranks.count}{' --sharding fsdp2' if sharded() else ''}"
-    return f". Nothing is lost; resume with: sdzero-bench {command} --resume {folder.path}"
-
-
 def _show(result: RunResult, output: IO[str]) -> None:
     from rich.console import Console
 
@@ -146,33 +128,6 @@ def _show(result: RunResult, output: IO[str]) -> None:
     for note in notes(result):
         console.print(note, highlight=False)
     console.print(f"Everything is in {result.folder}: start with summary.md", highlight=False, soft_wrap=True)
-
-
-def import_heavy() -> None:
-    """Import libraries that take seconds, with their own log messages and progress bars switched off."""
-    import transformers.utils.logging
-
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    import datasets
-
-    datasets.utils.logging.set_verbosity_error()
-    datasets.disable_progress_bars()
-
-
-@contextlib.contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Silence the warnings of libraries; what concerns the user, we report ourselves."""
-    import logging
-    import warnings
-
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-    logging.getLogger().setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ def show_tokens(
 
     Raises `UserError` if the name is ambiguous, and as `look_at` does.
     """
-    from sdzero_bench.cli.commands.executing import import_heavy, quiet_libraries
+    from sdzero_bench.runs.quiet_libraries import import_heavy, quiet_libraries
 
     sample = one_of(chosen, name)
     with quiet_libraries():

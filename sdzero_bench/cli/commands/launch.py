@@ -83,10 +83,10 @@ def launch(
 
 def _checked(arguments: list[str]) -> Session:
     """The run that these options of `run` start. Raises `UserError` for whatever it would refuse before its first sample."""
-    from sdzero_bench.cli.commands.executing import quiet_libraries
     from sdzero_bench.cli.commands.run import preparation, run
     from sdzero_bench.core.distributed import Ranks
     from sdzero_bench.core.progress import ProgressDisplay
+    from sdzero_bench.runs.quiet_libraries import quiet_libraries
 
     alone = typer.Typer(add_completion=False)
     alone.command()(run)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdzero_bench.cli.commands.executing import import_heavy, quiet_libraries
 from sdzero_bench.cli.commands.options import AsJson, ConfigFile, Model, Preset, TaskName
+from sdzero_bench.runs.quiet_libraries import import_heavy, quiet_libraries
 
 if TYPE_CHECKING:
     from sdzero_bench.runs.plan.speed import Speed

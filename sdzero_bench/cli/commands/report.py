@@ -14,7 +14,10 @@ def report(
     ],
     format: Annotated[
         list[str] | None,
-        typer.Option(help="md, csv, html, latex or json; several as `md,html` or by repeating the option. Default: md."),
+        typer.Option(
+            help="md, csv, html, latex, latex-tables (one file per table, for a paper) or json; several as `md,html` or by "
+            "repeating the option. Default: md."
+        ),
     ] = None,
     out: Annotated[
         Path | None,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdzero_bench.cli.commands.executing import quiet_libraries
 from sdzero_bench.cli.commands.options import AllowWeaker, ConfigFile, Model, Preset, with_sandbox
+from sdzero_bench.runs.quiet_libraries import quiet_libraries
 
 if TYPE_CHECKING:
     from sdzero_bench.report.reproduce.cells import Setting

@@ -11,9 +11,10 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from sdzero_bench.cli.commands.executing import fail, quiet_libraries
+from sdzero_bench.cli.commands.executing import fail
 from sdzero_bench.cli.commands.options import AllowWeaker, task_config, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
+from sdzero_bench.runs.quiet_libraries import quiet_libraries
 
 if TYPE_CHECKING:
     from sdzero_bench.core.settings import VerifyingConfig

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 CURVES = "learning_curves"
 """Name of the figure."""
 
-VIEWS: dict[str, Callable[[PointOfRow], float]] = {
+View = Literal["training samples", "generated tokens", "FLOPs of training", "hours"]
+
+VIEWS: dict[View, Callable[[PointOfRow], float]] = {
     "training samples": lambda point: point.samples,
     "generated tokens": lambda point: point.generated_tokens,
     "FLOPs of training": lambda point: point.flops,
@@ -37,27 +39,30 @@ NOTES = [
 def draw_curves(tables: Sequence[tuple[str, CurvesOfTable]]) -> dict[str, bytes]:
     """The figure as `png` and `svg`, four panels for each titled table. The same tables give the same bytes."""
     import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure  # not pyplot, whose backend is the caller's
 
     labels = sorted({label for _, curves in tables for label in curves.points})
     with matplotlib.rc_context({"svg.hashsalt": "sdzero-bench", "svg.fonttype": "path", "figure.facecolor": "white"}):
-        figure = plt.figure(figsize=(11, 7.2 * len(tables)), layout="constrained")
+        figure = Figure(figsize=(11, 7.2 * len(tables)), layout="constrained")
         parts = figure.subfigures(len(tables), 1, squeeze=False)[:, 0]
         for part, (title, curves) in zip(parts, tables, strict=True):
             panels = part.subplots(2, 2, sharey=True).flat
-            for panel, (name, x) in zip(panels, VIEWS.items(), strict=True):
-                for label, points in curves.points.items():
-                    _line(panel, [*([curves.base] if curves.base else []), *points], x, label, labels.index(label), len(labels))
-                units = dict.fromkeys(points[0].unit for points in curves.points.values())
-                panel.set(xlabel=f"{' or '.join(units)}-{name}" if name == "hours" else name)
-                panel.grid(alpha=0.3)
+            for panel, view in zip(panels, VIEWS, strict=True):
+                draw_view(panel, curves, view, labels)
             handles, names = panels[0].get_legend_handles_labels()
             part.legend(handles, names, loc="outside right center", fontsize=8, frameon=False)
             part.supylabel(f"avg@{curves.samples_per_question} (%)", fontsize=9)
             part.suptitle(as_written(title), fontsize=9, wrap=True)
         return images(figure)
+
+
+def draw_view(panel: Axes, curves: CurvesOfTable, view: View, labels: Sequence[str]) -> None:
+    """The curves of one table against one of `VIEWS`; the place of a method in `labels` gives its style."""
+    for label, points in curves.points.items():
+        _line(panel, [*([curves.base] if curves.base else []), *points], VIEWS[view], label, labels.index(label), len(labels))
+    units = dict.fromkeys(points[0].unit for points in curves.points.values())
+    panel.set(xlabel=f"{' or '.join(units)}-{view}" if view == "hours" else view)
+    panel.grid(alpha=0.3)
 
 
 def _line(

@@ -71,7 +71,7 @@ def _board(board: Board, boards: Sequence[Board]) -> Iterator[Block]:
     for table in board:
         if len(board) > 1:
             yield Heading(3, table.group.task)
-        yield _standings(table)
+        yield standings_table(table)
         yield Notes([*words.of_the_table(table), *(column.note for column in forgetting.columns(table.rows))])
         if table.pairs:
             yield Heading(4, "Differences between all pairs of methods")
@@ -98,7 +98,8 @@ def _overview(board: Board) -> Table:
     return Table(["method", "mean (%)", *(f"{table.group.task} avg@{table.samples_per_question} (%)" for table in board)], rows)
 
 
-def _standings(table: TaskTable) -> Table:
+def standings_table(table: TaskTable) -> Table:
+    """The ranked rows, with their figures as cells."""
     names: list[ColumnName] = ["avg"]
     if table.reference:
         names.append("over")

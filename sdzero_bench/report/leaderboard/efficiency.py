@@ -62,24 +62,26 @@ def curve(table: TaskTable, label: str) -> list[Point]:
 def draw(tables: Sequence[tuple[str, TaskTable]]) -> dict[str, bytes]:
     """The figure as `png` and `svg`, one panel for each titled table. The same tables give the same bytes."""
     import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure  # not pyplot, whose backend is the caller's
 
     labels = sorted({s.label for _, table in tables for s in table.standings if not s.row.is_base})
     with matplotlib.rc_context({"svg.hashsalt": "sdzero-bench", "svg.fonttype": "path", "figure.facecolor": "white"}):
-        figure, axes = plt.subplots(
-            len(tables), 1, figsize=(9, max(4.2, 1.4 + 0.24 * len(labels)) * len(tables)), squeeze=False, layout="constrained"
-        )
+        figure = Figure(figsize=(9, max(4.2, 1.4 + 0.24 * len(labels)) * len(tables)), layout="constrained")
+        axes = figure.subplots(len(tables), 1, squeeze=False)
         for panel, (title, table) in zip(axes[:, 0], tables, strict=True):
-            for standing in table.standings:  # best first, as in the table; the style is the label's in every panel
-                _line(panel, curve(table, standing.label), standing.label, labels)
-            _base(panel, table)
-            panel.set(xlabel="training samples drawn", ylabel=f"avg@{table.samples_per_question} (%)")
-            panel.set_title(as_written(title), fontsize=9, wrap=True)
-            panel.grid(alpha=0.3)
-            panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
+            draw_panel(panel, table, title, labels)
         return images(figure)
+
+
+def draw_panel(panel: Axes, table: TaskTable, title: str, labels: list[str]) -> None:
+    """The lines of one table; the place of a method in `labels` gives its style, the same in every panel."""
+    for standing in table.standings:  # best first, as in the table
+        _line(panel, curve(table, standing.label), standing.label, labels)
+    _base(panel, table)
+    panel.set(xlabel="training samples drawn", ylabel=f"avg@{table.samples_per_question} (%)")
+    panel.set_title(as_written(title), fontsize=9, wrap=True)
+    panel.grid(alpha=0.3)
+    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
 
 
 def images(figure: Any) -> dict[str, bytes]:

@@ -51,17 +51,33 @@ def as_csv(collection: Collection, boards: Sequence[Board]) -> dict[str, str]:
     """leaderboard.csv, cost.csv and pairs.csv: one row per method, or pair, of each table. With policies that were measured
     by themselves, evaluations.csv too.
     """
-    leaderboard: Rows = []
-    costs: Rows = []
-    pairs: Rows = []
-    for board in boards:
-        for table in board:
-            where = {"leaderboard": heading(board, boards), "task": table.group.task}
-            leaderboard += [where | _flat_standing(table, standing) for standing in table.standings]
-            costs += [where | {"method": s.label, **asdict(s.cost)} for s in table.standings]
-            pairs += [where | _flat_pair(pair) for pair in table.pairs]
     measured = {"evaluations.csv": _csv(evaluations.as_rows(collection.evaluations))} if collection.evaluations else {}
-    return {"leaderboard.csv": _csv(leaderboard), "cost.csv": _csv(costs), "pairs.csv": _csv(pairs), **measured}
+    return {
+        "leaderboard.csv": _csv(standing_rows(boards)),
+        "cost.csv": _csv(cost_rows(boards)),
+        "pairs.csv": _csv(pair_rows(boards)),
+        **measured,
+    }
+
+
+def standing_rows(boards: Sequence[Board]) -> Rows:
+    """One for each method of each table."""
+    return [where | _flat_standing(table, s) for where, table in _places(boards) for s in table.standings]
+
+
+def cost_rows(boards: Sequence[Board]) -> Rows:
+    """One for each method of each table."""
+    return [where | {"method": s.label, **asdict(s.cost)} for where, table in _places(boards) for s in table.standings]
+
+
+def pair_rows(boards: Sequence[Board]) -> Rows:
+    """One for each two ranked methods of each table."""
+    return [where | _flat_pair(pair) for where, table in _places(boards) for pair in table.pairs]
+
+
+def _places(boards: Sequence[Board]) -> list[tuple[dict[str, Any], TaskTable]]:
+    """Each table, with what distinguishes it."""
+    return [({"leaderboard": heading(board, boards), "task": table.group.task}, table) for board in boards for table in board]
 
 
 def _table(table: TaskTable) -> dict[str, Any]:

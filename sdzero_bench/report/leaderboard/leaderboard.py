@@ -16,7 +16,7 @@ from sdzero_bench.report.leaderboard import families
 from sdzero_bench.report.leaderboard.columns import Beside, figure
 from sdzero_bench.report.leaderboard.costs import Cost, cost
 from sdzero_bench.report.leaderboard.curves_of_rows import CurvesOfTable, curves_of
-from sdzero_bench.report.leaderboard.grouping import BASE_LABEL, Group, Row
+from sdzero_bench.report.leaderboard.grouping import BASE_LABEL, Collection, Group, Row
 from sdzero_bench.report.leaderboard.pairs import Pair, against, exploratory
 
 
@@ -148,6 +148,17 @@ def build(group: Group, reference: str | None = None, margin: float = MARGIN) ->
         for row in order
     ]
     return TaskTable(group, tuple(standings), tuple(pairs), _parts(group), chosen, base_label, margin)
+
+
+def boards_of(collection: Collection, reference: str | None = None, margin: float = MARGIN) -> list[list[TaskTable]]:
+    """The tables of all boards. Raises `UserError` for a reference that has no row in any of them."""
+    labels = sorted({row.label for board in collection.boards for group in board for row in group.rows})
+    if reference is not None and reference not in labels:
+        raise UserError(f"--reference {reference!r} is not a row of any table; there are: {', '.join(labels)}")
+    return [
+        [build(group, reference if reference and group.row(reference) else None, margin) for group in board]
+        for board in collection.boards
+    ]
 
 
 def _beats(pair: Pair, label: str) -> bool:

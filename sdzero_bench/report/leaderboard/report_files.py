@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -16,15 +17,16 @@ from sdzero_bench.records.folder import write_atomic
 from sdzero_bench.records.reader import load_runs
 from sdzero_bench.report.leaderboard import evaluations
 from sdzero_bench.report.leaderboard.curve_views import CURVES, draw_curves
-from sdzero_bench.report.leaderboard.document import EFFICIENCY, document, heading
+from sdzero_bench.report.leaderboard.document import EFFICIENCY, document, heading, standings_table
 from sdzero_bench.report.leaderboard.efficiency import draw
 from sdzero_bench.report.leaderboard.exports import as_csv, as_data
 from sdzero_bench.report.leaderboard.grouping import collect
-from sdzero_bench.report.leaderboard.leaderboard import TaskTable, build
+from sdzero_bench.report.leaderboard.leaderboard import TaskTable, boards_of
 from sdzero_bench.report.rendering.blocks import Block
 from sdzero_bench.report.rendering.formats import WRITTEN_BY, html, latex, markdown
+from sdzero_bench.report.rendering.latex import latex_table
 
-Format = Literal["md", "csv", "html", "latex", "json"]
+Format = Literal["md", "csv", "html", "latex", "latex-tables", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
@@ -35,17 +37,8 @@ class Report:
     """
 
     def __init__(self, folders: Path | Sequence[Path], reference: str | None = None, margin: float = MARGIN) -> None:
-        below = [folders] if isinstance(folders, Path) else folders
-        runs = {run.folder.resolve(): run for folder in below for run in load_runs(folder)}
-        self.collection = collect(list(runs.values()))
-        groups = [group for board in self.collection.boards for group in board]
-        labels = sorted({row.label for group in groups for row in group.rows})
-        if reference is not None and reference not in labels:
-            raise UserError(f"--reference {reference!r} is not a row of any table; there are: {', '.join(labels)}")
-        self.boards: list[list[TaskTable]] = [
-            [build(group, reference if reference and group.row(reference) else None, margin) for group in board]
-            for board in self.collection.boards
-        ]
+        self.collection = collect(load_runs(*([folders] if isinstance(folders, Path) else folders)))
+        self.boards = boards_of(self.collection, reference, margin)
         self.blocks = [*document(self.collection, self.boards), *evaluations.blocks(self.collection.evaluations)]
 
     @cached_property
@@ -71,6 +64,9 @@ class Report:
                 return {"leaderboard.html": html(self.blocks, svgs, folder=out)}
             case "latex":
                 return {"leaderboard.tex": latex(self.blocks)}
+            case "latex-tables":
+                tables = [table for board in self.boards for table in board]
+                return {f"{name}.tex": latex_table(standings_table(t)) for name, t in zip(_names(tables), tables, strict=True)}
             case "json":
                 data = as_data(self.collection, self.boards)
                 return {"leaderboard.json": json.dumps(data, indent=2, ensure_ascii=False) + "\n"}
@@ -99,6 +95,13 @@ class Report:
     def _title(self, board: Sequence[TaskTable], table: TaskTable) -> str:
         title = heading(board, self.boards)
         return title if len(board) == 1 else f"{table.group.task}, of {title}"
+
+
+def _names(tables: Sequence[TaskTable]) -> list[str]:
+    """File names by task; a number distinguishes further tables of the same task."""
+    tasks = [re.sub(r"[^A-Za-z0-9_-]+", "-", table.group.task) for table in tables]
+    again = [tasks[:place].count(task) for place, task in enumerate(tasks)]
+    return [f"leaderboard-{task}" + (f"-{n + 1}" if n else "") for task, n in zip(tasks, again, strict=True)]
 
 
 def write_bytes(path: Path, data: bytes) -> None:

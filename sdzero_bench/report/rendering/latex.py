@@ -62,6 +62,11 @@ def latex(blocks: Sequence[Block]) -> str:
     return "\n\n".join([HEAD, *map(_latex_block, blocks), "\\end{document}\n"])
 
 
+def latex_table(table: Table) -> str:
+    r"""The tabular alone, to be read by `\input` inside a table environment of a paper, which needs the package booktabs."""
+    return f"% Needs \\usepackage[T1]{{fontenc}} and \\usepackage{{booktabs}}.\n{_tabular(table, table.rows)}\n"
+
+
 def escape_latex(text: str) -> str:
     """Escaped text on one line. Double hyphens are preserved; characters without a glyph are named, such as `U+65E5`."""
     return re.sub(r"""[^a-zA-Z0-9 .,:;()\[\]!?/+*=@-]|-(?=-)""", _character, normalize("NFC", " ".join(text.split())))
@@ -93,7 +98,7 @@ def _latex_block(block: Block) -> str:
             return f"\\{command}*{{{_running(text)}}}" + ("~\\par" if command == "paragraph" else "")
         case Table(_, rows):
             pages = [rows[start : start + ROWS_A_PAGE] for start in range(0, len(rows), ROWS_A_PAGE)]
-            return "\n\n".join(_latex_table(block, page) for page in pages)
+            return "\n\n".join(f"\\fit{{{_tabular(block, page)}}}" for page in pages)
         case Notes(lines):
             items = "\n".join(f"  \\item {_running(line)}" for line in lines)
             return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"
@@ -102,12 +107,12 @@ def _latex_block(block: Block) -> str:
             return f"\\IfFileExists{{{name}.png}}{{\\includegraphics[{size}]{{{name}.png}}}}{{}}"
 
 
-def _latex_table(table: Table, rows: list[list[str]]) -> str:
+def _tabular(table: Table, rows: list[list[str]]) -> str:
     columns = "".join("l" if _is_text(table, i) else "r" for i in range(len(table.headings)))
     # In braces, since a row that begins with a bracket would be read as an option of the preceding line break.
     lines = [" & ".join(f"{{{escape_latex(cell)}}}" for cell in row) + r" \\" for row in [table.headings, *rows]]
     body = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
-    return f"\\fit{{\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}}}"
+    return f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}"
 
 
 def _is_text(table: Table, column: int) -> bool:

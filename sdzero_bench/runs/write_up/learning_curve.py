@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from sdzero_bench.core.text import as_written
 from sdzero_bench.records.curve_record import LearningCurve
@@ -24,7 +21,14 @@ WINDOW = 200
 
 def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sample]], result: RunResult) -> None:
     """Write learning_curve.png and learning_curve.svg."""
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(7, 4), layout="constrained")  # not pyplot's, whose backend is the caller's
+    plot_learning_curve(figure.subplots(), phases, result)
+    for ending in ("png", "svg"):
+        figure.savefig(folder.path / f"learning_curve.{ending}", dpi=150, metadata={"Date": None} if ending == "svg" else None)
+
+
+def plot_learning_curve(axes: Axes, phases: Mapping[str, Mapping[str, Sample]], result: RunResult) -> None:
+    """One run: its measured policies, and the accuracy of on-policy rollouts as a mean over `WINDOW` of them."""
     drawn = 0
     ends: dict[str, int] = {"base": 0}
     for name in result.ledger:
@@ -56,9 +60,6 @@ def draw_learning_curve(folder: RunFolder, phases: Mapping[str, Mapping[str, Sam
     )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    for ending in ("png", "svg"):
-        figure.savefig(folder.path / f"learning_curve.{ending}", dpi=150, metadata={"Date": None} if ending == "svg" else None)
-    plt.close(figure)
 
 
 def _points(axes: Axes, curve: LearningCurve) -> None:
