@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 CURVES = "learning_curves"
 """Name of the figure."""
+
+TITLE_WIDTH = 130
+"""Characters per line of a title."""
+LINE = 11.0
+"""Height of a line of the legend or the title, in points."""
 
 VIEWS: dict[str, Callable[[PointOfRow], float]] = {
     "training samples": lambda point: point.samples,
@@ -43,9 +49,11 @@ def draw_curves(tables: Sequence[tuple[str, CurvesOfTable]]) -> dict[str, bytes]
 
     labels = sorted({label for _, curves in tables for label in curves.points})
     with matplotlib.rc_context({"svg.hashsalt": "sdzero-bench", "svg.fonttype": "path", "figure.facecolor": "white"}):
-        figure = plt.figure(figsize=(11, 7.2 * len(tables)), layout="constrained")
-        parts = figure.subfigures(len(tables), 1, squeeze=False)[:, 0]
-        for part, (title, curves) in zip(parts, tables, strict=True):
+        titles = [textwrap.fill(title, TITLE_WIDTH) for title, _ in tables]
+        heights = [_height(title, curves) for title, (_, curves) in zip(titles, tables, strict=True)]
+        figure = plt.figure(figsize=(11, sum(heights)), layout="constrained")
+        parts = figure.subfigures(len(tables), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for part, title, (_, curves) in zip(parts, titles, tables, strict=True):
             panels = part.subplots(2, 2, sharey=True).flat
             for panel, (name, x) in zip(panels, VIEWS.items(), strict=True):
                 for label, points in curves.points.items():
@@ -56,8 +64,15 @@ def draw_curves(tables: Sequence[tuple[str, CurvesOfTable]]) -> dict[str, bytes]
             handles, names = panels[0].get_legend_handles_labels()
             part.legend(handles, names, loc="outside right center", fontsize=8, frameon=False)
             part.supylabel(f"avg@{curves.samples_per_question} (%)", fontsize=9)
-            part.suptitle(as_written(title), fontsize=9, wrap=True)
+            part.suptitle(as_written(title), fontsize=9)
         return images(figure)
+
+
+def _height(title: str, curves: CurvesOfTable) -> float:
+    """Of a table's part of the figure, in inches: the legend, which is in its middle, fits below the title."""
+    lines = sum(in_lines(label).count("\n") + 1 for label in curves.points)
+    legend = (lines * LINE + len(curves.points) * LINE / 2) / 72
+    return max(7.2, legend + 2 * (title.count("\n") + 2) * LINE / 72)
 
 
 def _line(

@@ -192,11 +192,11 @@ def blocks(setting: Setting, shelf: Shelf) -> list[Block]:
     return [
         Notes([preset, _made_from(setting, shelf)]),
         Heading(2, "The paper's claims"),
-        Table(["claim", "after - before", "task", "paper", *measured, "verdict"], claimed, left=3, called=0),
+        Table(["claim", "after - before", "task", "paper", *measured, "verdict"], claimed, left=3, called=0, whole=True),
         Notes(notes),
         *paper_order(setting, shelf),
         Heading(2, "What the paper leaves open"),
-        Table(["question", "after - before", "task", *measured, "better"], asked, left=3, called=0),
+        Table(["question", "after - before", "task", *measured, "better"], asked, left=3, called=0, whole=True),
         Notes([f"better: the row with the significantly higher avg. Significant: {rule(FAMILY)}."]),
     ]
 
