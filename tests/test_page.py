@@ -27,6 +27,7 @@ SVG = '<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="9" 
         ("1,268,846", CellFigure(1268846)),
         ("0.0333 CPU", CellFigure(0.0333)),
         ("1.23e+03 accelerator", CellFigure(1230)),
+        ("0.2 [-0.9, 1.1]=", CellFigure(0.2, (-0.9, 1.1))),
         ("< 0.0001", CellFigure(0.00005)),
         ("-", None),
         ("", None),
@@ -56,6 +57,42 @@ def test_bars_of_all_columns_share_one_scale_that_holds_the_mark() -> None:
     same = draw_bars(Table(["m", "a"], [["x", "100.0 [100.0, 100.0]"]], bars=Bars([1])))
     assert same is not None
     assert same.bars[0, 1].mean == WIDTH / 2
+
+
+def scaled(rows: list[str], mark: float | None = 0.0) -> tuple[float, float, list[str]]:
+    """The ends of the scale, and which bars go beyond it."""
+    table = Table(["m", "a"], [[f"m{i}", cell] for i, cell in enumerate(rows)], bars=Bars([1], mark))
+    drawn = draw_bars(table)
+    assert drawn is not None
+    assert all(MARGIN <= end <= WIDTH - MARGIN for bar in drawn.bars.values() for end in (bar.low, bar.high))
+    return drawn.low, drawn.high, [bar.beyond for bar in drawn.bars.values()]
+
+
+ALIKE = ["1.0 [-2.0, 3.0]", "-1.0 [-3.0, 1.0]", "2.0 [0.5, 3.0]=", "0.0 [-1.0, 1.0]"]
+
+
+def test_one_outlying_interval_does_not_flatten_the_others() -> None:
+    assert scaled([*ALIKE, "-80.0 [-85.0, -75.0]*"]) == (-3.0, 3.0, ["", "", "", "", "low"])
+    assert scaled([*ALIKE, "80.0 [-1.0, 161.0]"]) == (-3.0, 3.0, ["", "", "", "", "high"])
+    assert scaled(["50.0 [50.0, 50.0]"] * 8 + ["90.0 [90.0, 90.0]"], 50.0) == (50.0, 90.0, [""] * 9)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["1.0 [-2.0, 3.0]", "-80.0 [-85.0, -75.0]"],  # which of two is outlying?
+        [*ALIKE, "-8.0 [-9.0, -7.0]"],  # the scale would hardly be shorter
+        ["10.0 [9.0, 11.0]", "30.0 [29.0, 31.0]", "50.0 [49.0, 51.0]", "70.0 [69.0, 71.0]", "90.0 [89.0, 91.0]"],
+    ],
+)
+def test_intervals_that_are_not_outlying_are_drawn_whole(rows: list[str]) -> None:
+    _, _, beyond = scaled(rows)
+    assert set(beyond) == {""}
+
+
+def test_the_scale_always_holds_the_mark() -> None:
+    low, high, _ = scaled([f"{90 + i}.0 [{89 + i}.0, {91 + i}.0]" for i in range(6)], mark=5.0)
+    assert (low, high) == (5.0, 96.0)
 
 
 def test_rows_link_to_the_records_beside_and_below_the_page_only(tmp_path: Path) -> None:

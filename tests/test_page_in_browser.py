@@ -11,8 +11,11 @@ import pytest
 from browser import launched, opened
 from synthetic_records import write_comparison, write_record
 
+from sdzero_bench.core.stats.estimators import Estimate
+from sdzero_bench.report.leaderboard.curve_views import draw_curves
+from sdzero_bench.report.leaderboard.curves_of_rows import CurvesOfTable, PointOfRow
 from sdzero_bench.report.leaderboard.report_files import Report
-from sdzero_bench.report.rendering.blocks import Heading, Table
+from sdzero_bench.report.rendering.blocks import Bars, Heading, Table
 from sdzero_bench.report.rendering.page import html
 
 pytestmark = pytest.mark.browser
@@ -190,3 +193,89 @@ def test_links_lead_to_the_records_and_contents_to_the_sections(browser: Any, re
         targets = page.evaluate("[...document.querySelectorAll('nav a')].map((a) => document.querySelector(a.hash).tagName)")
         assert len(targets) >= 3
         assert set(targets) <= {"H2", "H3"}
+
+
+def test_an_interval_beyond_the_scale_ends_in_an_arrow_and_the_others_are_seen(browser: Any, tmp_path: Path) -> None:
+    cells = ["1.0 [-2.0, 3.0]", "-1.0 [-3.0, 1.0]", "2.0 [0.5, 3.0]", "0.0 [-1.0, 1.0]", "-80.0 [-85.0, -75.0]*"]
+    table = Table(["m", "a"], [[f"m{i}", cell] for i, cell in enumerate(cells)], bars=Bars([1], 0.0, "none"))
+    (tmp_path / "page.html").write_text(html([Heading(1, "T"), table], {}))
+    with opened(browser, tmp_path / "page.html") as page:
+        bars = page.locator(".bar")
+        drawn = [bars.nth(i).locator("path:not(.mark):not(.beyond)").bounding_box()["width"] for i in range(5)]
+        assert min(drawn[:4]) > 30  # of 120 pixels, rather than 3
+        assert page.locator(".bar .beyond").count() == 1
+        arrow, whole = bars.nth(4).locator(".beyond").bounding_box(), bars.nth(4).bounding_box()
+        assert whole["x"] <= arrow["x"] <= whole["x"] + 3
+        assert arrow["width"] >= 5
+        assert page.locator(".scale").inner_text().endswith("An arrow: the interval goes beyond the scale.")
+
+
+@pytest.mark.parametrize("width", [390, 900, 1280])
+def test_a_table_that_is_shown_whole_is_cut_off_nowhere(browser: Any, tmp_path: Path, width: int) -> None:
+    """As the claims are: 40 rows, long texts, figures with intervals."""
+    row = ["SD-Zero gains at least 10 points", "sdzero after SRT - without SRT", "micro-arith", "4,750 tokens, Table 9"]
+    rows = [[*row, "-0.012 [-0.033, 0.012]", "tokens", "0.0043", "3", "inconclusive (underpowered)"] for _ in range(40)]
+    headings = ["claim", "after - before", "task", "paper", "difference", "unit", "p (Holm)", "seeds", "verdict"]
+    table = Table(headings, rows, left=3, called=0, whole=True)
+    (tmp_path / "page.html").write_text(html([Heading(1, "T"), table], {}))
+    with opened(browser, tmp_path / "page.html", viewport={"width": width, "height": 800}) as page:
+        hidden = page.locator(".wide").evaluate("(b) => [b.scrollWidth - b.clientWidth, b.scrollHeight - b.clientHeight]")
+        assert hidden == [0, 0]
+        ends = page.evaluate("[...document.querySelectorAll('tbody *')].map((e) => e.getBoundingClientRect().right)")
+        assert max(ends) <= width
+        assert page.locator("tbody tr").last.locator("td").last.is_visible()
+        page.get_by_role("searchbox").fill("no such")
+        assert page.locator("tbody tr:visible").count() == 0
+
+
+def test_tasks_on_boards_of_their_own_are_side_by_side_in_one_table(browser: Any, tmp_path: Path) -> None:
+    for number, task in enumerate(("micro-arith", "micro-code")):
+        shared: dict[str, Any] = {
+            "config": {"task": {"name": task}, "sampling": {"max_new_tokens": 64 + number}},
+            "intervals": False,
+        }
+        write_record(tmp_path / f"runs/base-{task}", "base", 0, 0.3, **shared)
+        write_record(tmp_path / f"runs/rft-{task}", "rft", 0, 0.6, **shared)
+    write_record(tmp_path / "runs/more", "sft", 0, 0.5, **shared)
+    Report(tmp_path / "runs").write(tmp_path / "page", ["html"])
+    with opened(browser, tmp_path / "page" / "leaderboard.html", viewport={"width": 900, "height": 800}) as page:
+        table = page.get_by_role("region", name="All tasks")
+        assert table.locator("thead th").all_inner_texts() == [
+            "method",
+            "mean (%)",
+            "micro-arith avg@4 (%)",
+            "micro-code avg@4 (%)",
+        ]
+        cells = {row[0]: row[1:] for row in (tr.locator("th, td").all_inner_texts() for tr in table.locator("tbody tr").all())}
+        assert cells.keys() == {"base", "rft", "sft"}
+        means = {name: [float(cell.split()[0]) for cell in row if cell != "-"] for name, row in cells.items()}
+        for name in ("base", "rft"):
+            mean, *tasks = means[name]
+            assert mean == pytest.approx(sum(tasks) / 2, abs=0.1)
+        assert cells["sft"][:2] == ["-", "-"]
+        assert cells["rft"][1].endswith("(1)")
+
+
+def test_labels_of_learning_curves_are_inside_their_figure_and_apart(browser: Any, tmp_path: Path) -> None:
+    """Of a table with 40 rows of long names above a small one, both with titles that no line holds."""
+
+    def point(share: float) -> PointOfRow:
+        return PointOfRow(share, Estimate(share, share - 0.02, share + 0.02), None, 4000 * share, share, share, share, "CPU")
+
+    def curves(rows: int) -> CurvesOfTable:
+        points = {f"a method of a long name {i}, distill.epochs=4": [point(1.0)] for i in range(rows)}
+        return CurvesOfTable(8, 300, 100, None, points, {}, ())
+
+    tables = [("micro-arith (" + "budget.samples=4000; " * 30 + ")", curves(40)), ("x" * 400, curves(2))]
+    (tmp_path / "curves.svg").write_bytes(draw_curves(tables)["svg"])
+    with opened(browser, tmp_path / "curves.svg") as page:
+        whole, *texts = page.evaluate(
+            "[document.documentElement, ...document.querySelectorAll('[id^=text_], [id^=legend]')].map((e) => {"
+            "const {left, top, right, bottom} = e.getBoundingClientRect(); return [left, top, right, bottom, e.id]; })"
+        )
+        assert len(texts) > 42
+        out = [t for t in texts if t[0] < whole[0] or t[1] < whole[1] or t[2] > whole[2] + 1 or t[3] > whole[3] + 1]
+        assert out == []
+        legends = [t for t in texts if t[4].startswith("legend")]
+        assert len(legends) == 2
+        assert legends[0][3] <= legends[1][1]

@@ -29,6 +29,7 @@ from sdzero_bench.cli.commands.sweep import sweep
 from sdzero_bench.cli.commands.tasks import tasks
 from sdzero_bench.cli.commands.validate import validate
 from sdzero_bench.cli.commands.verify import verify
+from sdzero_bench.cli.commands.view import view
 
 app = typer.Typer(
     name="sdzero-bench",
@@ -49,6 +50,7 @@ app.command()(sweep)
 app.command()(report)
 app.command()(compare)
 app.command()(inspect)
+app.command()(view)
 app.command()(reproduce)
 app.command()(plan)
 app.command()(methods)

@@ -69,12 +69,19 @@ class Sample:
             raise ValueError(f"not JSON ({error})") from error
         if not isinstance(row, dict):
             raise ValueError("not a JSON object")
+        return cls.from_row(row)
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Sample:
+        """As `from_dict`, checked. Raises `ValueError`, which says what is wrong, for what is not a sample."""
         try:
             sample = cls.from_dict(row)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a sample ({type(error).__name__}: {error})") from error
         if wrong := next((name for name in _TEXTS if not isinstance(row[name], str)), None):
             raise ValueError(f"{wrong} is not text")
+        if not all(isinstance(text, str) for text in (sample.prefix, sample.verdict.detail, sample.verdict.answer or "")):
+            raise ValueError("prefix, or the verdict's detail or answer, is not text")
         counts = (sample.seed, sample.prompt_tokens, *sample.token_ids)
         if not all(type(number) is int and number >= 0 for number in counts):
             raise ValueError("seed, prompt_tokens and token_ids are not all numbers from 0")

@@ -10,9 +10,11 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from sdzero_bench.core.completion import Completion, Engine, Request, SamplingParameters, StreamingEngine, sample_seed
 from sdzero_bench.core.distributed import ALONE, Ranks
+from sdzero_bench.core.live_view import LastSample
 from sdzero_bench.core.out_of_memory import SAMPLING, memory_for
 from sdzero_bench.core.progress import PhaseBar
 from sdzero_bench.core.question import Question
@@ -134,9 +136,10 @@ class Rollouts:
 
         def keep() -> None:
             nonlocal started
-            rewards = self._keep(phase, policy, engine, *waiting.popleft())
+            samples = self._keep(phase, policy, engine, *waiting.popleft())
             if bar is not None:
-                bar.advance(len(rewards), rewards=rewards)
+                bar.advance(len(samples), rewards=[sample.verdict.reward for sample in samples])
+                show(bar, samples)
             seconds, started = time.perf_counter() - started, time.perf_counter()
             use = self.ledger.phase(phase)
             use.wall_seconds += seconds
@@ -213,14 +216,14 @@ class Rollouts:
 
     def _keep(
         self, phase: str, policy: str, engine: Engine, fresh: Sequence[_Fresh], verdicts: Future[list[Verdict]]
-    ) -> list[float | None]:
-        """Journal and charge them; returns their rewards."""
+    ) -> list[Sample]:
+        """Journal and charge them; returns the samples."""
         known = self.ranks.from_first(verdicts.result())
         samples = [self._sample(phase, policy, engine, f, verdict) for f, verdict in zip(fresh, known, strict=True)]
         self.journal.append(samples)
         for sample in samples:
             self.ledger.charge(sample)
-        return [verdict.reward for verdict in known]
+        return samples
 
     @staticmethod
     def _sample(phase: str, policy: str, engine: Engine, fresh: _Fresh, verdict: Verdict) -> Sample:
@@ -240,6 +243,13 @@ class Rollouts:
             engine=f"{engine.name} {engine.version}",
             prefix=prompt.prefix,
         )
+
+
+def show(bar: PhaseBar, samples: Sequence[Sample]) -> None:
+    """Show the last of the samples on the bar, and their mean length."""
+    if samples:
+        last = LastSample(samples[-1].key, samples[-1].text, samples[-1].verdict)
+        bar.show(last, fmean(len(sample.token_ids) for sample in samples))
 
 
 def _sha256(ids: Sequence[int]) -> str:

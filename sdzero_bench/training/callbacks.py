@@ -150,9 +150,10 @@ class BarCallback(TrainerCallback):
         **kwargs: object,
     ) -> None:
         if logs is not None and "loss" in logs:
-            reward = logs.get("reward")
-            note = f"loss {float(logs['loss']):.3f}" if reward is None else f"{float(reward):.0%} right"
-            self.bar.advance(state.global_step - self.done, note=note)
+            loss, reward = float(logs["loss"]), logs.get("reward")
+            note = f"loss {loss:.3f}" if reward is None else f"{float(reward):.0%} right"
+            figures = {"loss": loss, **({} if reward is None else {"right": float(reward)})}
+            self.bar.advance(state.global_step - self.done, note=note, figures=figures)
             self.done = state.global_step
 
 

@@ -16,7 +16,7 @@ from datasets import Dataset
 from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.distributed import Ranks
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.core.progress import PhaseBar, ProgressDisplay
 from sdzero_bench.core.question import Question
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
@@ -24,7 +24,7 @@ from sdzero_bench.policies.engines.factory import Engines
 from sdzero_bench.policies.lora import adapted, merged
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import Ledger
-from sdzero_bench.records.rollouts import Prompt, Rollouts
+from sdzero_bench.records.rollouts import Prompt, Rollouts, show
 from sdzero_bench.training.arguments import TrainerArguments, trainer_arguments
 from sdzero_bench.training.callbacks import (
     BarCallback,
@@ -103,12 +103,7 @@ class TrainingPhase:
     """The phase `name`, which trains `model` on behalf of a run; its checkpoint has the same name."""
 
     def __init__(
-        self,
-        run: OnBehalfOf,
-        name: str,
-        model: PreTrainedModel,
-        learning_rate: float | None,
-        own: OwnOptimizer | None = None,
+        self, run: OnBehalfOf, name: str, model: PreTrainedModel, learning_rate: float | None, own: OwnOptimizer | None = None
     ) -> None:
         self.run = run
         self.name = name
@@ -118,6 +113,7 @@ class TrainingPhase:
         self._start = fingerprint(self.model)
         self.work: Path = run.folder.checkpoints / f".{name}.trainer"
         self.use = run.ledger.phase(name)
+        self.bar: PhaseBar | None = None
 
     def supervised(self, examples: Sequence[Example], epochs: float) -> str:
         """Fine-tune on the examples' targets; returns the checkpoint's path."""
@@ -207,6 +203,8 @@ class TrainingPhase:
                 for question, index in zip(asked, plan.indices(everyones), strict=True)
             ]
             samples = list(run.rollouts.draw(self.name, policy_name, engine, prompts, run.sampling, run.config.seed))
+            if self.bar is not None:
+                show(self.bar, samples)
             run.engines.rest()
             run.save_ledger()
             own = slice(run.ranks.index * len(rows), (run.ranks.index + 1) * len(rows))
@@ -258,10 +256,10 @@ class TrainingPhase:
             self._book(steps)
             self.run.book()
 
-        with self.run.display.phase(self.name, steps, unit="steps") as bar:
+        with self.run.display.phase(self.name, steps, unit="steps") as self.bar:
             log = StepLog(self.run.folder.training / f"{self.name}.jsonl", book, self.run.ranks.first, clock)
             stop = StopWhereNotFinite(self.name, self.run.folder.training, lambda: getattr(trainer, "batch", None) or {})
-            quieten(trainer, *before, stop, log, MarkComplete(self.run.ranks), BarCallback(bar))
+            quieten(trainer, *before, stop, log, MarkComplete(self.run.ranks), BarCallback(self.bar))
             # Nor from one whose steps the log has lost: what is booked of them is counted from it.
             logged = max((step["step"] for step in read_steps(log.path)), default=0)
             until = min(resume_until, logged)

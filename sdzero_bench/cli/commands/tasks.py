@@ -85,8 +85,8 @@ def check(
     task = equip(make_task(config), config.verifying)
     findings = prove(task, config.verifying, ProgressDisplay(), model, test, limit)
     if model is not None and samples:
-        from sdzero_bench.cli.commands.executing import import_heavy, quiet_libraries
         from sdzero_bench.questions.proofs.trial import few, trial
+        from sdzero_bench.runs.quiet_libraries import import_heavy, quiet_libraries
 
         with quiet_libraries():
             import_heavy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 CURVES = "learning_curves"
 """Name of the figure."""
+
+TITLE_WIDTH = 130
+"""Characters per line of a title."""
+LINE = 11.0
+"""Height of a line of the legend or the title, in points."""
 
 View = Literal["training samples", "generated tokens", "FLOPs of training", "hours"]
 
@@ -43,16 +49,18 @@ def draw_curves(tables: Sequence[tuple[str, CurvesOfTable]]) -> dict[str, bytes]
 
     labels = sorted({label for _, curves in tables for label in curves.points})
     with matplotlib.rc_context({"svg.hashsalt": "sdzero-bench", "svg.fonttype": "path", "figure.facecolor": "white"}):
-        figure = Figure(figsize=(11, 7.2 * len(tables)), layout="constrained")
-        parts = figure.subfigures(len(tables), 1, squeeze=False)[:, 0]
-        for part, (title, curves) in zip(parts, tables, strict=True):
+        titles = [textwrap.fill(title, TITLE_WIDTH) for title, _ in tables]
+        heights = [_height(title, curves) for title, (_, curves) in zip(titles, tables, strict=True)]
+        figure = Figure(figsize=(11, sum(heights)), layout="constrained")
+        parts = figure.subfigures(len(tables), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for part, title, (_, curves) in zip(parts, titles, tables, strict=True):
             panels = part.subplots(2, 2, sharey=True).flat
             for panel, view in zip(panels, VIEWS, strict=True):
                 draw_view(panel, curves, view, labels)
             handles, names = panels[0].get_legend_handles_labels()
             part.legend(handles, names, loc="outside right center", fontsize=8, frameon=False)
             part.supylabel(f"avg@{curves.samples_per_question} (%)", fontsize=9)
-            part.suptitle(as_written(title), fontsize=9, wrap=True)
+            part.suptitle(as_written(title), fontsize=9)
         return images(figure)
 
 
@@ -63,6 +71,13 @@ def draw_view(panel: Axes, curves: CurvesOfTable, view: View, labels: Sequence[s
     units = dict.fromkeys(points[0].unit for points in curves.points.values())
     panel.set(xlabel=f"{' or '.join(units)}-{view}" if view == "hours" else view)
     panel.grid(alpha=0.3)
+
+
+def _height(title: str, curves: CurvesOfTable) -> float:
+    """Of a table's part of the figure, in inches: the legend, which is in its middle, fits below the title."""
+    lines = sum(in_lines(label).count("\n") + 1 for label in curves.points)
+    legend = (lines * LINE + len(curves.points) * LINE / 2) / 72
+    return max(7.2, legend + 2 * (title.count("\n") + 2) * LINE / 72)
 
 
 def _line(

@@ -20,6 +20,8 @@ Board = Sequence[TaskTable]
 AS_WELL: tuple[ColumnName, ...] = ("pass", "maj", "tokens")
 """Columns of a leaderboard beside avg@k and its differences."""
 
+OVERVIEW_NOTE = "mean: over the tasks, equally weighted, for methods that have all of them. In brackets: the rank."
+
 EFFICIENCY = "efficiency"
 """Name of the figure that efficiency.py draws."""
 
@@ -30,6 +32,7 @@ def document(collection: Collection, boards: Sequence[Board]) -> list[Block]:
     if len(boards) > 1:
         text = f"{len(boards)} leaderboards: their runs were made under different conditions, given in the headings."
         blocks.append(Notes([f"{text} Rows are ranked within one leaderboard only."]))
+        blocks += _all_tasks(boards)
     for board in boards:
         blocks += _board(board, boards)
     if boards:
@@ -67,7 +70,7 @@ def _board(board: Board, boards: Sequence[Board]) -> Iterator[Block]:
     yield Heading(2, heading(board, boards))
     if len(board) > 1:
         yield _overview(board)
-        yield Notes(["mean: over the tasks, equally weighted, for methods that have all of them. In brackets: the rank."])
+        yield Notes([OVERVIEW_NOTE])
     for table in board:
         if len(board) > 1:
             yield Heading(3, table.group.task)
@@ -93,9 +96,22 @@ def _overview(board: Board) -> Table:
         for table in board:
             standing = table.standing(label)
             shown = with_interval(standing.avg.mean, standing.avg.interval) if standing else DASH
-            cells.append(f"{shown} ({standing.rank})" if standing else shown)
+            cells.append(f"{shown} ({words.rank(standing)})" if standing else shown)
         rows.append([label, percent(mean), *cells])
     return Table(["method", "mean (%)", *(f"{table.group.task} avg@{table.samples_per_question} (%)" for table in board)], rows)
+
+
+def _all_tasks(boards: Sequence[Board]) -> Iterator[Block]:
+    """The overview of tasks on boards of their own; a task on several boards has no single figure."""
+    tables = [table for board in boards for table in board]
+    tasks = [table.group.task for table in tables]
+    own = [table for table in tables if tasks.count(table.group.task) == 1]
+    if len(own) > 1:
+        yield Heading(2, "All tasks")
+        yield _overview(own)
+        left_out = sorted({task for task in tasks if tasks.count(task) > 1})
+        also = [f"Not in this table, since they are on several leaderboards: {', '.join(left_out)}."] if left_out else []
+        yield Notes([OVERVIEW_NOTE, *also])
 
 
 def standings_table(table: TaskTable) -> Table:

@@ -51,6 +51,8 @@ class Table:
     """The records of each row, for formats with links; empty if unknown."""
     called: int = -1
     """Index, among the names, of the one that identifies the row; by default the last."""
+    whole: bool = False
+    """Whether a page shows all of it at once, however long it is and however narrow the screen."""
 
 
 @dataclass(frozen=True)

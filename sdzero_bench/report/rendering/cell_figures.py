@@ -1,4 +1,4 @@
-"""The figure at the beginning of a table cell: `92.8 [91.2, 94.1]*`, `1,234`, `0.033 CPU`, `< 0.0001`."""
+"""The figure at the beginning of a table cell: `92.8 [91.2, 94.1]*`, `0.2 [-0.9, 1.1]=`, `1,234`, `0.033 CPU`, `< 0.0001`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sdzero_bench.report.rendering.blocks import DASH, Table
 
 _NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
-_FIGURE = re.compile(rf"(?P<below>< )?(?P<mean>{_NUMBER})(?: \[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\])?(?=[\s*]|$)")
+_FIGURE = re.compile(rf"(?P<below>< )?(?P<mean>{_NUMBER})(?: \[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\])?(?=[\s*=]|$)")
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def _side_by_side(title: str, named: str, found: Sequence[Findings], said: Calla
     presets = [setting.preset for setting, _ in found]
     return [
         Heading(2, title),
-        Table([named, "task", *presets], rows, left=len(presets) + 2),
+        Table([named, "task", *presets], rows, left=len(presets) + 2, whole=True),
         Notes(["One column per preset. The figures behind the verdicts are below; p-values are corrected within each preset."]),
     ]
 
@@ -71,11 +71,11 @@ def _of_setting(
     return [
         Notes([preset, _made_from(setting, shelf)]),
         Heading(level, "The paper's claims"),
-        Table(["claim", "after - before", "task", "paper", *measured, "verdict"], claimed, left=3, called=0),
+        Table(["claim", "after - before", "task", "paper", *measured, "verdict"], claimed, left=3, called=0, whole=True),
         Notes(notes),
         *paper_order(setting, shelf, level),
         Heading(level, "What the paper leaves open"),
-        Table(["question", "after - before", "task", *measured, "better"], asked, left=3, called=0),
+        Table(["question", "after - before", "task", *measured, "better"], asked, left=3, called=0, whole=True),
         Notes([f"better: the row with the significantly higher avg. Significant: {rule(FAMILY)}."]),
     ]
 

@@ -1,0 +1,1 @@
+"""The parts of the viewer's page: HTML, style and scripts."""
