@@ -114,7 +114,7 @@ def test_interrupting_says_how_to_resume(tmp_path: Path, sent: signal.Signals) -
     process = forked_until(lambda: lines_in(out, "journal/*.jsonl") > 0, small_run("rft", out), tmp_path)
     # As a terminal does, to the workers too; a cluster asks the run alone.
     (os.killpg if sent == signal.SIGINT else os.kill)(process.pid, sent)
-    assert process.wait() == 2
+    assert process.wait() == 130
     said = process.stderr
     (folder,) = out.iterdir()
     assert said.splitlines()[-1].endswith(f"resume with: sdzero-bench run --resume {folder}")

@@ -109,7 +109,7 @@ def test_ctrl_c_reaches_every_process(tmp_path: Path) -> None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=100) == (None, "")
-    assert process.returncode == 2
+    assert process.returncode == 130
     assert {path.name for path in tmp_path.glob("*.interrupted")} == {"0.interrupted", "1.interrupted"}
 
 

@@ -12,6 +12,17 @@ class UserError(Exception):
 
     resumes: ClassVar[bool] = True
     """Whether a run that ended with it goes on when it is resumed, once its cause is gone."""
+    exit_code: ClassVar[int] = 2
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+
+class InterruptedByUser(UserError):
+    """Ctrl-C, or a request of the system to end."""
+
+    exit_code = INTERRUPTED
 
 
 class NoSuchSplit(UserError):

@@ -12,6 +12,8 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 import typer
 
+from sdzero_bench.core.errors import INTERRUPTED
+
 if TYPE_CHECKING:
     from sdzero_bench.core.distributed import Ranks
     from sdzero_bench.core.progress import ProgressDisplay
@@ -23,10 +25,10 @@ Prepared = Sequence[tuple["Session", Callable[[], "RunFolder"]]]
 """Runs to execute one after the other, each with a function that creates or opens its folder."""
 
 
-def fail(message: str) -> NoReturn:
-    """Print one line to standard error and exit with code 2."""
+def fail(message: str, code: int = 2) -> NoReturn:
+    """Print one line to standard error and exit with this code."""
     typer.echo(f"sdzero-bench: {' '.join(message.split())}", err=True)
-    raise SystemExit(2)
+    raise SystemExit(code)
 
 
 def carry_out(
@@ -68,8 +70,8 @@ def carry_out(
             for number in (signal.SIGINT, *_ENDING):
                 signal.signal(number, signal.SIG_IGN)
             if not ranks.first:
-                raise SystemExit(2) from None
-            fail("interrupted" + _how_to_resume(folder, ranks))
+                raise SystemExit(INTERRUPTED) from None
+            fail("interrupted" + _how_to_resume(folder, ranks), INTERRUPTED)
         except OSError as error:
             give_precedence(ranks)
             where = f" ({error.filename})" if error.filename else ""
@@ -105,7 +107,7 @@ def measuring(as_json: bool) -> Iterator[tuple[ProgressDisplay, IO[str]]]:
         except KeyboardInterrupt:
             for number in (signal.SIGINT, *_ENDING):
                 signal.signal(number, signal.SIG_IGN)
-            fail("interrupted. Nothing is lost: the same command goes on where this one ended")
+            fail("interrupted. Nothing is lost: the same command resumes", INTERRUPTED)
 
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sdzero_bench.cli.commands.options import AllowWeaker, ConfigFile, Model, Preset, with_sandbox
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.errors import InterruptedByUser, UserError
 
 if TYPE_CHECKING:
     from sdzero_bench.runs.sweep.scheduler import SweepEntry
@@ -164,7 +164,7 @@ def sweep(
         entries = scheduler.run(wanted.runs(out, tuning.choose if tuning else None))
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise UserError("interrupted. Nothing is lost; the same command resumes") from None
+        raise InterruptedByUser("interrupted. Nothing is lost; the same command resumes") from None
     finally:
         runs.close()
     if not _tell([*tuned, *entries], out):

@@ -14,6 +14,7 @@ import typer
 from sdzero_bench.cli.commands.executing import fail, quiet_libraries
 from sdzero_bench.cli.commands.options import AllowWeaker, task_config, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
+from sdzero_bench.core.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from sdzero_bench.core.settings import VerifyingConfig
@@ -98,7 +99,7 @@ def verify(
             chosen = None if task is None else equip(make_task(config), verifying)
             _verify(read(source, file, chosen, None if split is None else split.value), verifying, out)
     except KeyboardInterrupt:
-        fail("interrupted; the verdicts so far have been written")
+        fail("interrupted; the verdicts so far have been written", INTERRUPTED)
 
 
 def _verify(file: ResponseFile, settings: VerifyingConfig, out: Path | None) -> None:

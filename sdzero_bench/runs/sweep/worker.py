@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sdzero_bench.core.distributed import Ranks, give_precedence, launched
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.errors import INTERRUPTED, UserError
 from sdzero_bench.core.full_disk import means_full_disk
 from sdzero_bench.records.folder import LockedError, NoRoomError, RunFolder
 from sdzero_bench.records.schema import Origin, TuningRecord
@@ -40,7 +40,7 @@ def main() -> int:
         ranks.close()
         return 0
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return INTERRUPTED
     except LockedError:
         return LOCKED
     except UserError as error:
