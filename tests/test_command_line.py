@@ -54,7 +54,14 @@ def test_lists(name: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "which method?"),
+        ([], "sdzero-bench run --method sdzero"),
+        (["--preset", "mikro"], "did you mean 'micro'"),
+        (["--task", "micro-arth", "--set", "method.samples=5"], "did you mean 'micro-arith'"),
+        (["--set", "optimizer.lr=1"], "did you mean 'optimizer.learning_rate'"),
+        (["--model", "./no/such/model"], "no model directory"),
+        (["--methods", "rft,grpo"], "sdzero-bench sweep --methods rft,grpo"),
+        (["--method", "rft", "--tasks", "micro-arith,micro-code"], "sdzero-bench sweep --tasks micro-arith,micro-code"),
+        (["--method", "rft", "--limit", "1001"], "which has 600"),
         (["--method", "sdzerro"], "did you mean 'sdzero'"),
         (["--method", "rft", "--task", "micro-arth"], "did you mean 'micro-arith'"),
         (["--method", "rft", "--preset", "mikro"], "did you mean 'micro'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from sdzero_bench.core.bench_version import BENCH_VERSION
 from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
 from sdzero_bench.core.errors import BudgetError, UserError
+from sdzero_bench.core.fault_text import fault_text
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.provenance import hardware, peak_memory, versions
 from sdzero_bench.core.question import QuestionSet
@@ -191,9 +193,16 @@ class Session:
             final = self.method.train(run)
             run.trained = True
             evaluation, curve = self.evaluation.carry_out(run, self.method, final)
+        except Exception as error:
+            folder.fail(str(error) if isinstance(error, UserError) else self.fault(error))
+            raise
         finally:
             run.close()
         return self._write_up(run, folder, evaluation, curve)
+
+    def fault(self, error: Exception) -> str:
+        """The error in a line that names the line of the method's file, if it comes from there."""
+        return fault_text(error, sys.modules[type(self.method).__module__].__file__ or self.method.name)
 
     def manifest(self, folder: RunFolder, files: QuestionFiles) -> Manifest:
         sandbox = self.task.sandbox

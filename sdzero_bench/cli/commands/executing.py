@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, NoReturn
 
@@ -43,9 +44,10 @@ def carry_out(
     """
     from sdzero_bench.core.distributed import ALONE, give_precedence, launched
     from sdzero_bench.core.errors import UserError
+    from sdzero_bench.core.fault_text import fault_text
     from sdzero_bench.core.full_disk import means_full_disk
 
-    folder, ranks = None, ALONE
+    folder, session, ranks = None, None, ALONE
     with quiet_libraries(), _standard_output_for(as_json) as output, _ended_like_interrupts():
         try:
             import_heavy()
@@ -80,7 +82,12 @@ def carry_out(
             give_precedence(ranks)
             if folder is not None and (means_full_disk(error) or folder.disk_is_full):
                 fail(f"the disk of {folder.path} is full; free some space" + _how_to_resume(folder, ranks))
-            raise
+            traceback.print_exc()
+            fail(
+                f"{ranks.name}{session.fault(error) if session else fault_text(error, 'before the run')}"
+                + _how_to_resume(folder, ranks),
+                1,
+            )
         if not ranks.first:
             return
         if as_json:

@@ -24,7 +24,12 @@ def passk(
     base: Annotated[
         str | None, typer.Option(help="Policy to compare with. Default: the model that the runs were trained from.")
     ] = None,
-    task: Annotated[str | None, typer.Option(help="Task; see `sdzero-bench tasks`. Default: that of the first run.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task", "--tasks", metavar="NAME", help="Task; see `sdzero-bench tasks`. Default: that of the first run."
+        ),
+    ] = None,
     questions: Annotated[
         int | None, typer.Option(min=1, help="Number of questions, the first of the split. Default: 50, or all if fewer.")
     ] = None,

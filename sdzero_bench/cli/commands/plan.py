@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdzero_bench.cli.commands.executing import import_heavy, quiet_libraries
-from sdzero_bench.cli.commands.options import AsJson, ConfigFile, Model, Preset, TaskName
+from sdzero_bench.cli.commands.options import AsJson, ConfigFile, MethodName, Model, Preset, TaskName
 
 if TYPE_CHECKING:
     from sdzero_bench.runs.plan.speed import Speed
 
 
 def plan(
-    method: Annotated[str, typer.Option(help="Method to train with; see `sdzero-bench methods`.")] = "sdzero",
+    method: MethodName = "sdzero",
     preset: Preset = "micro",
     model: Model = None,
     task: TaskName = None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+import typer
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], error: bool = False) -> None:
@@ -17,3 +19,9 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], error: b
     for row in rows:
         table.add_row(*(Text(cell, overflow="fold") for cell in row))
     Console(stderr=error).print(table)
+
+
+def left_out(faults: Mapping[str, str]) -> None:
+    """Say on standard error which methods or tasks could not be loaded, in a line each."""
+    for fault in faults.values():
+        typer.echo(f"left out: {fault}", err=True)

@@ -32,7 +32,8 @@ class SplitName(StrEnum):
 def verify(
     file: Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines, one response a line; `-` for standard input.")],
     task: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Task or question file that `question_id` refers to.")
+        str | None,
+        typer.Option("--task", "--tasks", metavar="NAME", help="Task or question file that `question_id` refers to."),
     ] = None,
     split: Annotated[
         SplitName | None, typer.Option(help="Split with the questions. Default: whichever has them, test first.")

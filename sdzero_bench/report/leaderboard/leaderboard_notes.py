@@ -70,7 +70,7 @@ def of_the_curve() -> list[str]:
 
 
 def of_the_runs(collection: Collection) -> list[str]:
-    lines = [f"{run.run_id} is unfinished (state: {run.state})." for run in collection.unfinished]
+    lines = [f"{run.run_id} is unfinished (state: {run.state_in_words})." for run in collection.unfinished]
     lines += [
         f"{_folder(run)} is not ranked, since it was changed after the run had ended "
         f"({', '.join(exchanged(run.folder, run.manifest.digests))}); see `sdzero-bench validate`."

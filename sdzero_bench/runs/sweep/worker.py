@@ -8,6 +8,7 @@ processes of the run, of which the first reports and writes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -53,10 +54,18 @@ def main() -> int:
         if means_full_disk(error) or RunFolder(folder.path.parent).disk_is_full:
             failure = StatusReport(failure=f"the disk of {folder.path} is full; free some space", no_room=True)
         else:
-            failure = StatusReport(failure=f"{type(error).__name__}: {(str(error) or '(no message)').splitlines()[0]}")
+            failure = StatusReport(failure=_why(folder, error))
     failure.send(channel)
     display.say(failure.failure)
     return 1
+
+
+def _why(folder: RunFolder, error: Exception) -> str:
+    """As the manifest has it, if the run had begun."""
+    with contextlib.suppress(UserError):
+        if folder.manifest is not None and folder.manifest.failure:
+            return folder.manifest.failure
+    return f"{type(error).__name__}: {(str(error) or '(no message)').splitlines()[0]}"
 
 
 def _work(folder: RunFolder, plan: dict[str, Any], display: ReportingDisplay, ranks: Ranks) -> None:
