@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sdzero_bench.cli.commands.compare import compare
+from sdzero_bench.cli.commands.config import config
 from sdzero_bench.cli.commands.doctor import doctor
 from sdzero_bench.cli.commands.eval import evaluate
 from sdzero_bench.cli.commands.executing import fail
@@ -73,6 +74,7 @@ app.command()(compare)
 app.command()(inspect)
 app.command()(reproduce)
 app.command()(plan)
+app.add_typer(config, name="config")
 app.command()(methods)
 app.command()(presets)
 app.add_typer(tasks, name="tasks")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,12 +25,26 @@ def checked(cls: type[Model], values: Mapping[str, Any], prefix: str = "", more:
         path = prefix + ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             wrong = next(iter(flatten({path: first["input"]})), path)
-            raise unknown("key", wrong, [*keys(cls, prefix), *more]) from error
+            *above, _ = first["loc"]
+            known = [*keys(cls, prefix), *more]
+            if len(above) > 1 and (part := _at(cls, above)) is not None:
+                known = list(keys(part, prefix + "".join(f"{name}." for name in above)))
+            raise unknown("key", wrong, known) from error
         if first["type"] == "missing":
             raise UserError(f"{path} is missing") from error
         message = first["msg"].removeprefix("Value error, ")
         given = f" (given: {first['input']!r})" if first["loc"] else ""
         raise UserError(f"{path + ': ' if path else ''}{message[:1].lower()}{message[1:]}{given}") from error
+
+
+def _at(annotation: Any, place: Sequence[int | str]) -> type[BaseModel] | None:
+    """The model at a place inside another one, through mappings and sequences."""
+    for part in place:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            annotation = annotation.model_fields[str(part)].annotation
+        else:
+            annotation = next((one for one in reversed(get_args(annotation)) if one is not Ellipsis), None)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
 def keys(cls: type[BaseModel], prefix: str = "") -> Iterator[str]:

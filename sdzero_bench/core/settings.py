@@ -75,6 +75,7 @@ class SamplingConfig(Section):
     """How training samples are drawn."""
 
     temperature: float = Field(1.0, ge=MIN_TEMPERATURE, le=5)
+    """Of the softmax that tokens are drawn from."""
     top_p: float = Field(1.0, gt=0, le=1)
     """1: the whole distribution; less: nucleus sampling."""
     max_new_tokens: int = Field(512, gt=0)
@@ -121,7 +122,9 @@ class EvaluationConfig(Section):
     temperature: float = Field(1.0, ge=0, le=5)
     """0: greedy decoding, which requires evaluation.samples=1. Others are 0.01 at least."""
     top_p: float = Field(1.0, gt=0, le=1)
+    """1: the whole distribution; less: nucleus sampling."""
     max_new_tokens: int = Field(512, gt=0)
+    """Longer completions are truncated."""
     seed: Seed = 0
     """Seed of the evaluation samples: the same for every method, so that differences between methods are paired."""
     revise: bool = True
@@ -199,6 +202,7 @@ class OptimizerConfig(Section):
     """adamw_8bit: the two moments of each weight take a byte each instead of four (bitsandbytes; Dettmers et al. 2022, arXiv
     2110.02861)."""
     learning_rate: float = Field(5e-6, gt=0, lt=1)
+    """Its highest value, after the warm-up."""
     batch_size: int = Field(32, gt=0)
     """Sequences per optimizer step."""
     micro_batch_size: int = Field(8, gt=0)
@@ -207,12 +211,17 @@ class OptimizerConfig(Section):
     micro_batch_tokens: int | None = Field(None, gt=0)
     """Largest number of tokens per forward pass, padding included; a longer sequence has a pass of its own. null: no limit."""
     weight_decay: float = Field(1e-4, ge=0)
+    """Decoupled from the gradient, as AdamW has it."""
     beta1: float = Field(0.9, ge=0, lt=1)
+    """Decay of the gradient's running mean."""
     beta2: float = Field(0.95, ge=0, lt=1)
+    """Decay of the squared gradient's running mean."""
     warmup_ratio: float = Field(0.05, ge=0, le=0.1)
     """Fraction of the steps over which the learning rate rises to its full value, from 1 / (their number) of it."""
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
+    """How the learning rate falls after the warm-up: to 0 as a cosine, to 0 on a line, or not at all."""
     max_grad_norm: float = Field(1.0, gt=0)
+    """Gradients with a larger norm are scaled down to it."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
     save_every: int = Field(50, gt=0)
@@ -255,10 +264,14 @@ class RunConfig(Section):
     """Everything that determines a run. `task` and `method` hold the name and the options of the task and the method."""
 
     preset: str
+    """The named settings that these are based on."""
     seed: Seed = 0
+    """Seed of all randomness in training."""
     model: ModelConfig
     task: dict[str, Any]
+    """The task by its name, and its options."""
     method: dict[str, Any]
+    """The method by its name, and its options."""
     questions: QuestionsConfig = QuestionsConfig()
     sampling: SamplingConfig = SamplingConfig()
     engine: EngineConfig = EngineConfig()

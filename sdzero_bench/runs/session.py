@@ -23,7 +23,7 @@ from sdzero_bench.policies.devices import described
 from sdzero_bench.policies.engines.length_limit import configured_limit, server_limit
 from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
 from sdzero_bench.policies.gguf import is_gguf, quantisation
-from sdzero_bench.policies.loading import LOST_UPDATES, device, load_tokenizer, model_path, switch_thinking
+from sdzero_bench.policies.loading import LOST_UPDATES, device, load_tokenizer, model_path, require_model, switch_thinking
 from sdzero_bench.policies.lora import require_peft
 from sdzero_bench.records.curve_record import LearningCurve
 from sdzero_bench.records.folder import RunFolder
@@ -70,7 +70,7 @@ class Session:
         self.task: Task = equip(make_task(config), config.verifying)
         self.method: Method = make_method(config)
         self.method_source = source_digest(type(self.method))
-        model_path(config.model.name)
+        require_model(config.model.name)
         require_trackers(config.tracking.report_to)
         require_peft(config.lora)
         require_optimizer(config.optimizer)

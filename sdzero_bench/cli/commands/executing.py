@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
+import shutil
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
 import typer
@@ -142,19 +145,41 @@ def _how_to_resume(folder: RunFolder | None, ranks: Ranks) -> str:
     if folder is None or not folder.path.is_dir():
         return ""
     command = "run" if ranks.count == 1 else f"launch --processes {ranks.count}{' --sharding fsdp2' if sharded() else ''}"
-    return f". Nothing is lost; resume with: sdzero-bench {command} --resume {folder.path}"
+    return f". Nothing is lost; resume with: {program()} {command} --resume {folder.path}"
+
+
+def program() -> str:
+    """What to type to start this program: its name, or its path where the name alone would not be found."""
+    started = sys.argv[0]
+    named = os.path.basename(started) == "sdzero-bench" and os.sep in started
+    return os.path.relpath(started) if named and shutil.which("sdzero-bench") is None else "sdzero-bench"
 
 
 def _show(result: RunResult, output: IO[str]) -> None:
     from rich.console import Console
 
-    from sdzero_bench.runs.write_up.summary import notes, terminal_table
+    from sdzero_bench.runs.write_up.summary import notes, terminal_tables
 
-    console = Console(file=output)
-    console.print(terminal_table(result))
+    console = Console(file=output, highlight=False, markup=False)
+    for table in terminal_tables(result, console.width):
+        console.print()
+        console.print(table)
+    console.print()
     for note in notes(result):
-        console.print(note, highlight=False)
-    console.print(f"Everything is in {result.folder}: start with summary.md", highlight=False, soft_wrap=True)
+        console.print(note)
+    console.print(f"Everything is in {result.folder}: start with summary.md", soft_wrap=True)
+    console.print(f"\nNext:\n{next_commands(result.folder)}", soft_wrap=True)
+
+
+def next_commands(folder: str) -> str:
+    """What one does with a finished run, in a line each."""
+    run, beside = shlex.quote(folder), shlex.quote(str(Path(folder).parent))
+    lines = {
+        f"inspect {run} --wrong": "its wrong responses, with the gold answers",
+        f"report {beside}": "all runs of this folder, ranked",
+        f"compare {run} OTHER_RUN": "which questions became right or wrong",
+    }
+    return "\n".join(f"  {program()} {command}  # {what}" for command, what in lines.items())
 
 
 def import_heavy() -> None:

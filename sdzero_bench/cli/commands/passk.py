@@ -104,6 +104,6 @@ def passk(
             print(json.dumps(document(measured)), file=standard_output, flush=True)
             return
         for headings, rows in tables(measured):
-            print_table(headings, rows)
+            print_table(headings, rows, left=1)
         for line in [*crossings(measured), *notes(measured), f"Everything is in {output}: start with passk.md"]:
             typer.echo(line)

@@ -124,7 +124,7 @@ def _show(page: Sequence[Block]) -> None:
         match block:
             case Heading(_, text):
                 typer.echo(f"\n{text}")
-            case Table(headings, rows):
-                print_table(headings, rows)
+            case Table(headings, rows, left):
+                print_table(headings, rows, left=left)
             case Notes(lines):
                 typer.echo("\n".join(lines))

@@ -14,7 +14,10 @@ def report(
     ],
     format: Annotated[
         list[str] | None,
-        typer.Option(help="md, csv, html, latex or json; several as `md,html` or by repeating the option. Default: md."),
+        typer.Option(
+            help="md, csv, html, latex or json; several as `md,html` or by repeating the option. Default: tables that fit the "
+            "terminal; md where there is none."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -66,6 +69,13 @@ def report(
             name = section.experiment.name
             made.add(section.blocks, {f"{name}.{ending}": image for ending, image in section.images.items()})
     if out is None:
+        from rich.console import Console
+
+        from sdzero_bench.report.rendering.terminal import show
+
+        if format is None and (console := Console(highlight=False)).is_terminal:
+            show(made.blocks, console)
+            return
         for known in formats:
             typer.echo("\n".join(made.text(known).values()), nl=False)
         return
