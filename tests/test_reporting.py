@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from sdzero_bench.core.terminal_tables import fitted
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.measured import PairedDifference, PolicyFigures, RevisionFigures
 from sdzero_bench.records.schema import Budget, PhaseUse, RunResult
@@ -128,3 +130,20 @@ def test_the_learning_curve_is_drawn_twice(tmp_path: Path) -> None:
     draw_learning_curve(RunFolder(tmp_path), {}, result())
     assert (tmp_path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "learning_curve.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 questions"), (1, "1 question"), (2, "2 questions"), (1200, "1,200 questions")]
+)
+def test_what_is_counted_is_singular_for_one(number: int, said: str) -> None:
+    assert counted(number, "question") == said
+
+
+def test_one_of_each_is_said_in_the_singular() -> None:
+    one = result(failures=1)
+    one = one.model_copy(update={"budget": one.budget.model_copy(update={"samples": 1}), "left_out_tests": 1})
+    said = " ".join(notes(one))
+    assert "of 1 training sample used" in said
+    assert "failed on 1 sample (" in said
+    assert "1 test of the data" in said
+    assert re.findall(r"\b1 [a-z]+s\b", said) == []

@@ -17,6 +17,7 @@ from sdzero_bench.core.provenance import hardware, peak_memory, versions
 from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
+from sdzero_bench.core.text import counted
 from sdzero_bench.policies.architecture import architecture, context_length
 from sdzero_bench.policies.chat import PolicyContexts
 from sdzero_bench.policies.devices import described
@@ -121,15 +122,20 @@ class Session:
         plan = ", ".join(f"{name} {count}" for name, count in self.plan.items()) or "none"
         allowed = config.budget.samples_per_question * len(self.train_questions)
         trains = not config.questions.measure_only
-        trained_on = f"{len(self.train_questions)} training questions ({self.train_questions.fingerprint}), " if trains else ""
+        trained_on = (
+            f"{counted(len(self.train_questions), 'training question')} ({self.train_questions.fingerprint}), "
+            if trains
+            else ""
+        )
         drawn = config.sampling if trains else config.evaluation
         sampler = f"{config.engine.name} in {self.sampling_dtype}"
         lines = {
             "method": f"{self.method.name}: {self.method.summary} ({self.method.paper})",
             "model": f"{config.model.name} on {self._device()}, seed {config.seed}{self._quantised()}",
-            "task": f"{self.task.name}, {trained_on}{len(self.test_questions)} {config.evaluation.split} questions",
+            "task": f"{self.task.name}, {trained_on}{counted(len(self.test_questions), f'{config.evaluation.split} question')}",
             "shown": self.method.supervision,
-            "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
+            "budget": f"{counted(allowed, 'training sample')} of at most {config.sampling.max_new_tokens} tokens; "
+            f"planned: {plan}",
             "besides": self.evaluation.besides,
             "sampler": f"{sampler}, temperature {drawn.temperature:g}, top-p {drawn.top_p:g}",
             "verifier": f"{self.task.verifier}; {self._kept_in()}{self._less_tests()}",
@@ -157,7 +163,7 @@ class Session:
 
     def _less_tests(self) -> str:
         count = self._left_out()
-        return f"; without {count} tests of the data, whose results do not fit the limits" if count else ""
+        return f"; without {counted(count, 'test')} of the data, whose results do not fit the limits" if count else ""
 
     def _kept_in(self) -> str:
         if self.task.sandbox is not None:

@@ -95,7 +95,11 @@ def reproduce(
         typer.echo(str(path))
     lacking = len(missing_runs(chosen, setting, shelf)) + len(missing_measurements(chosen, setting, shelf))
     if lacking:
-        typer.echo(f"{lacking} runs are missing, and so are the rows that need them; the same command tries again", err=True)
+        typer.echo(
+            f"{counted(lacking, 'run is', 'runs are')} missing, and so are the rows that need them; the same command "
+            f"tries again",
+            err=True,
+        )
         raise SystemExit(1)
 
 

@@ -17,6 +17,7 @@ from sdzero_bench.core.stats.footnotes import INTERVALS, equivalence, rule
 from sdzero_bench.core.stats.intervals import difference
 from sdzero_bench.core.stats.significance import MARGIN, UNDECIDED, Decision, decide, holm
 from sdzero_bench.core.stats.two_way import Scores
+from sdzero_bench.core.text import counted
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.records.measured import Figure
 from sdzero_bench.report.leaderboard.costs import hours
@@ -209,7 +210,7 @@ def _made_from(setting: Setting, shelf: Shelf) -> str:
             if (run := shelf.find(cell.config)) is not None:
                 runs[run.folder] = run
     spent, unit = hours([(run.result.ledger, run.manifest) for run in runs.values()])
-    return f"Computed from {len(runs)} runs, which took {spent:.1f} {unit}-hours in total, evaluation included."
+    return f"Computed from {counted(len(runs), 'run')}, which took {spent:.1f} {unit}-hours in total, evaluation included."
 
 
 def _row(finding: ClaimVerdict) -> list[str]:

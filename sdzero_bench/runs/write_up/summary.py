@@ -8,7 +8,7 @@ from rich.table import Table
 
 from sdzero_bench.core.stats.footnotes import OVER_QUESTIONS
 from sdzero_bench.core.terminal_tables import fitted
-from sdzero_bench.core.text import markdown_table, percent, with_interval
+from sdzero_bench.core.text import counted, markdown_table, percent, with_interval
 from sdzero_bench.records.folder import RunFolder, write_atomic
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.measured import PolicyFigures
@@ -72,21 +72,25 @@ def notes(result: RunResult) -> list[str]:
         lines = ["Nothing was trained.", OVER_QUESTIONS]
     else:
         lines = [
-            f"{training_samples(result):,} of {result.budget.samples:,} training samples used.",
+            f"{training_samples(result):,} of {counted(result.budget.samples, 'training sample')} used.",
             *([REVISED] if measures_revision(result) else []),
             f"{OVER_QUESTIONS} One run is one seed: they do not cover the variation between seeds.",
         ]
     lines += _of_the_harness(result)
     if failures:
         lines.append(
-            f"The verifier failed on {failures} samples (time-outs or errors); they count neither as correct nor as incorrect."
+            f"The verifier failed on {counted(failures, 'sample')} (time-outs or errors), counted neither as correct "
+            f"nor as incorrect."
         )
     if refused := sum(use.refused_responses for use in result.ledger.values()):
-        lines.append(f"{refused} responses could not be read or compared; they count as incorrect.")
+        lines.append(f"{counted(refused, 'response')} could not be read or compared, and counted as incorrect.")
     if left_out := result.left_out_tests:
-        lines.append(f"{left_out} tests of the data were left out: their expected output exceeds the limits.")
+        lines.append(f"{counted(left_out, 'test')} of the data left out: the expected output exceeds the limits.")
     if cut := sum(use.cut_responses for use in result.ledger.values()):
-        lines.append(f"{cut} responses were truncated, for student and teacher alike, to fit the teacher's token limit.")
+        lines.append(
+            f"{counted(cut, 'response was', 'responses were')} truncated, for student and teacher alike, to fit the "
+            f"teacher's token limit."
+        )
     return lines
 
 
