@@ -24,6 +24,7 @@ from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.packing import pack
 from sdzero_bench.testing.forked import Forked
 from sdzero_bench.training.callbacks import read_steps
+from tools.torture.small_settings import options
 
 
 def refused(arguments: list[str], cwd: Path | None = None) -> str:
@@ -91,7 +92,8 @@ def test_bad_input_is_refused_and_leaves_nothing(tmp_path: Path, arguments: list
 
 
 def test_limited_runs_are_recorded_as_such_and_have_a_leaderboard_of_their_own(tmp_path: Path) -> None:
-    settings = ("--set", "evaluation.samples=1", "--set", "evaluation.pass_at=1", "--set", "evaluation.revise=false")
+    settings = options("evaluation.samples=1", "evaluation.pass_at=1", "evaluation.revise=false")
+    base = command("run", "--method", "base", "--preset", "tiny", "--out", str(tmp_path), "--json", *settings)
     for limit in ("4", "6"):
         result = run_json(
             command(
