@@ -95,11 +95,7 @@ def test_limited_runs_are_recorded_as_such_and_have_a_leaderboard_of_their_own(t
     settings = options("evaluation.samples=1", "evaluation.pass_at=1", "evaluation.revise=false")
     base = command("run", "--method", "base", "--preset", "tiny", "--out", str(tmp_path), "--json", *settings)
     for limit in ("4", "6"):
-        result = run_json(
-            command(
-                "run", "--method", "base", "--preset", "tiny", "--limit", limit, "--out", str(tmp_path), "--json", *settings
-            )
-        )
+        result = run_json([*base, "--limit", limit])
         assert result["evaluation"][0]["questions"] == int(limit)
         questions = json.loads((Path(result["folder"]) / "manifest.json").read_text())["config"]["questions"]
         assert (questions["train"], questions["test"]) == (int(limit), int(limit))
