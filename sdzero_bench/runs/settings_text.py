@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -61,9 +62,10 @@ def _section(
 
 
 def _yaml(value: Any) -> str:
-    """On one line."""
+    """On one line; text with line breaks as JSON, which YAML is a superset of."""
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"), sort_keys=False)
-    return text.removesuffix("...\n").strip()
+    text = text.removesuffix("...\n").strip()
+    return json.dumps(value, ensure_ascii=False) if "\n" in text else text
 
 
 def descriptions(cls: type[BaseModel]) -> dict[str, str]:
