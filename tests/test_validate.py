@@ -251,7 +251,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
             "decontamination/removed",
             [{"train": "train-1", "test": "test-9", "kind": "exact", "passage": "a"}],
         ),
-        "question_sets: 1 train questions are present that were removed as overlapping, such as 'train-1'",
+        "question_sets: 1 train question is present though removed as overlapping, such as 'train-1'",
     ),
     "a fingerprint": (value("manifest.json", "test_set", "0" * 16), 'manifest.json: test_set: recorded "0000000000000000"'),
     "a fingerprint of the result": (value("result.json", "question_set", "0" * 16), "result.json: question_set: recorded"),

@@ -59,7 +59,11 @@ def redraw(record: AuditedRecord, count: int, seed: int | None = None) -> Iterat
             if place is not None:
                 wrong.setdefault(phase, []).append(f"{sample.key} at token {place}")
     for phase, those in wrong.items():
-        what = f"{counted(len(those), 'sample is', 'samples are')} not what the policy draws with that seed, such as {those[0]}"
+        one, more = (
+            "sample is not what its policy draws with its seed",
+            "samples are not what their policy draws with their seed",
+        )
+        what = f"{counted(len(those), one, more)}, such as {those[0]}"
         yield Discrepancy(journal_file(phase), what)
 
 
