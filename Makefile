@@ -1,8 +1,11 @@
-# Every target installs into .venv on first use. PYTHON selects another interpreter, EXTRA adds arguments.
+# Every target installs into .venv on first use. PYTHON selects another interpreter, EXTRA adds arguments. TORCH_INDEX adds an
+# index with other builds of torch; without a GPU, the CPU build saves gigabytes:
+#   make run TORCH_INDEX=https://download.pytorch.org/whl/cpu
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 EXTRA ?=
+TORCH_INDEX ?=
 
 .PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page micro-model dial canary leaderboard reproduce report readme
 .PHONY: screenshot math-verifiers torture fuzz docs clean
@@ -10,13 +13,14 @@ EXTRA ?=
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 # Installs, trains SD-Zero on the embedded model (about 6 minutes on 2 cores) and shows the result.
 run: $(VENV)/installed
 	$(BIN)/sdzero-bench run --method sdzero $(EXTRA)
+	@echo 'To type sdzero-bench alone: . $(BIN)/activate'
 
 # Both install the system programs that the tests use and that are missing, such as bubblewrap, as root or with passwordless
 # sudo. Tests whose program cannot be installed are left out; the last lines of the output list them.

@@ -63,6 +63,7 @@ class CodeforcesOptions(CodeOptions):
     held_out: int = Field(500, gt=0)
     """Number of problems in the test split."""
     validation: int = Field(200, gt=0)
+    """Validation questions."""
     time_factor: float = Field(1.0, gt=0)
     """Factor on the time limit of every problem. The limits were chosen for C++; for Python, a larger factor is common."""
     tests_mb: float = Field(2.0, gt=0)

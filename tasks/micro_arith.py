@@ -20,10 +20,13 @@ class MicroArithOptions(TaskOptions):
     train: int = Field(2000, gt=0)
     """Number of questions in each split."""
     validation: int = Field(200, gt=0)
+    """Validation questions."""
     test: int = Field(600, gt=0)
+    """Test questions."""
     min_terms: int = Field(3, ge=2)
     """Terms of the shortest sums; the default suits the embedded model."""
     max_terms: int = Field(5, ge=2)
+    """Terms of a sum, at most."""
 
 
 SPLIT_SEED = 1

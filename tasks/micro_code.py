@@ -20,7 +20,9 @@ class MicroCodeOptions(CodeOptions):
     train: int = Field(2000, gt=0)
     """Number of questions in each split."""
     validation: int = Field(200, gt=0)
+    """Validation questions."""
     test: int = Field(600, gt=0)
+    """Test questions."""
 
 
 SPLIT_SEED = 1

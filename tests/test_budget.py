@@ -47,7 +47,7 @@ def test_a_plan_binds() -> None:
     limited.require("evaluation.final", 10**6)
     with pytest.raises(BudgetError, match=r"'rft.sample' needs 3 samples, but 2 of its plan are left"):
         limited.require("rft.sample", 3)
-    with pytest.raises(BudgetError, match=r"'extra' needs 1 samples, but 0 of its plan are left"):
+    with pytest.raises(BudgetError, match=r"'extra' needs 1 sample, but 0 of its plan are left"):
         limited.require("extra", 1)
 
 

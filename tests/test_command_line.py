@@ -9,6 +9,8 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +18,13 @@ import pytest
 from small_runs import SAVING, command, finished, run_json, small_run
 from synthetic_records import write_record
 
+from sdzero_bench.cli.commands.executing import next_commands, program
+from sdzero_bench.core.reaching_the_hub import hub_is_reachable
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.packing import pack
 from sdzero_bench.testing.forked import Forked
 from sdzero_bench.training.callbacks import read_steps
+from tools.torture.small_settings import options
 
 
 def refused(arguments: list[str], cwd: Path | None = None) -> str:
@@ -54,7 +59,14 @@ def test_lists(name: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "which method?"),
+        ([], "sdzero-bench run --method sdzero"),
+        (["--preset", "mikro"], "did you mean 'micro'"),
+        (["--task", "micro-arth", "--set", "method.samples=5"], "did you mean 'micro-arith'"),
+        (["--set", "optimizer.lr=1"], "did you mean 'optimizer.learning_rate'"),
+        (["--model", "./no/such/model"], "no model directory"),
+        (["--methods", "rft,grpo"], "sdzero-bench sweep --methods rft,grpo"),
+        (["--method", "rft", "--tasks", "micro-arith,micro-code"], "sdzero-bench sweep --tasks micro-arith,micro-code"),
+        (["--method", "rft", "--limit", "1001"], "which has 600"),
         (["--method", "sdzerro"], "did you mean 'sdzero'"),
         (["--method", "rft", "--task", "micro-arth"], "did you mean 'micro-arith'"),
         (["--method", "rft", "--preset", "mikro"], "did you mean 'micro'"),
@@ -77,6 +89,74 @@ def test_lists(name: str, expected: str) -> None:
 def test_bad_input_is_refused_and_leaves_nothing(tmp_path: Path, arguments: list[str], message: str) -> None:
     assert message in refused(command("run", *arguments), cwd=tmp_path)
     assert list(tmp_path.rglob("*.json*")) == []
+
+
+def test_limited_runs_are_recorded_as_such_and_have_a_leaderboard_of_their_own(tmp_path: Path) -> None:
+    settings = options("evaluation.samples=1", "evaluation.pass_at=1", "evaluation.revise=false")
+    base = command("run", "--method", "base", "--preset", "tiny", "--out", str(tmp_path), "--json", *settings)
+    for limit in ("4", "6"):
+        result = run_json([*base, "--limit", limit])
+        assert result["evaluation"][0]["questions"] == int(limit)
+        questions = json.loads((Path(result["folder"]) / "manifest.json").read_text())["config"]["questions"]
+        assert (questions["train"], questions["test"]) == (int(limit), int(limit))
+    assert "2 leaderboards" in finished(command("report", str(tmp_path)), check=True).stdout
+
+
+def test_a_finished_run_says_what_to_do_next(tmp_path: Path) -> None:
+    done = finished([word for word in small_run("base", tmp_path, "evaluation.revise=false") if word != "--json"], check=True)
+    (folder,) = tmp_path.iterdir()
+    assert done.stdout.splitlines()[-3:] == next_commands(str(folder)).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("started", "on_path", "typed"),
+    [
+        ("/somewhere/.venv/bin/sdzero-bench", False, ".venv/bin/sdzero-bench"),
+        ("/somewhere/.venv/bin/sdzero-bench", True, "sdzero-bench"),
+        ("/lib/sdzero_bench/__main__.py", False, "sdzero-bench"),
+    ],
+)
+def test_what_is_to_be_typed_works_without_the_path(
+    started: str, on_path: bool, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [started])
+    monkeypatch.setattr(shutil, "which", lambda name: started if on_path else None)
+    monkeypatch.setattr(os, "getcwd", lambda: "/somewhere")
+    assert program() == typed
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--model", "nobody/no-model"), "the Hugging Face Hub cannot be reached"),
+        (("--task", "math500"), "give a local copy with --set task.path="),
+        (("--task", "humaneval"), "give a local copy with --set task.path="),
+    ],
+)
+def test_without_a_network_a_name_on_the_hub_is_refused_at_once(
+    asked: tuple[str, str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one request, and before a folder is named."""
+    import datasets
+    import requests
+    from huggingface_hub import constants
+
+    def unreachable(*_: object, **__: object) -> None:
+        requested.append(1)
+        raise requests.ConnectionError
+
+    requested: list[int] = []
+    hub_is_reachable.cache_clear()
+    monkeypatch.setattr(requests, "head", unreachable)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    began = time.monotonic()
+    assert said in refused(command("run", "--method", "rft", *asked), cwd=tmp_path)
+    assert requested == [1]
+    assert time.monotonic() - began < 30
+    assert not (tmp_path / "runs").exists()
+    hub_is_reachable.cache_clear()
 
 
 def test_a_malformed_question_file_names_the_line(tmp_path: Path) -> None:
@@ -114,7 +194,7 @@ def test_interrupting_says_how_to_resume(tmp_path: Path, sent: signal.Signals) -
     process = forked_until(lambda: lines_in(out, "journal/*.jsonl") > 0, small_run("rft", out), tmp_path)
     # As a terminal does, to the workers too; a cluster asks the run alone.
     (os.killpg if sent == signal.SIGINT else os.kill)(process.pid, sent)
-    assert process.wait() == 2
+    assert process.wait() == 130
     said = process.stderr
     (folder,) = out.iterdir()
     assert said.splitlines()[-1].endswith(f"resume with: sdzero-bench run --resume {folder}")

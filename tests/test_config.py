@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from sdzero_bench.core.checked import keys
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.near_misses import SYNONYMS
+from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.policies.loading import model_path
 from sdzero_bench.runs.config import load_preset, make_method, preset_names, resolve, validate
@@ -67,6 +70,48 @@ def test_wrong_settings(assignment: str, message: str) -> None:
     with pytest.raises(UserError) as error:
         resolve("rft", assignments=[assignment])
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("optimizer.lr", "'optimizer.learning_rate'"),
+        ("optimizer.bs", "'optimizer.batch_size'"),
+        ("optimizer.grad_clip", "'optimizer.max_grad_norm'"),
+        ("method.n_epochs", "'method.epochs'"),
+        ("evaluation.temp", "'evaluation.temperature'"),
+        ("evaluation.k", "'evaluation.samples'"),
+        ("sampling.max_tokens", "'sampling.max_new_tokens'"),
+        ("questions.n_train", "'questions.train'"),
+        ("budget.samples", "'budget.samples_per_question'"),
+        ("lora.r", "'lora.rank'"),
+        # In a section that does not exist, in none, or in another one.
+        ("optim.lr", "'optimizer.learning_rate'"),
+        ("eval.temperature", "'evaluation.temperature'"),
+        ("lr", "'method.learning_rate' or 'optimizer.learning_rate'"),
+        ("epochs", "'method.epochs'"),
+        ("temp", "'evaluation.temperature' or 'sampling.temperature'"),
+        ("optimizer.temperature", "'evaluation.temperature' or 'sampling.temperature'"),
+    ],
+)
+def test_a_setting_by_another_name_of_the_field(given: str, meant: str) -> None:
+    with pytest.raises(UserError) as error:
+        resolve("rft", assignments=[f"{given}=0.5"])
+    assert str(error.value) == f"unknown key {given!r}; did you mean {meant}?"
+
+
+def test_a_key_that_is_like_none_gets_the_list_of_its_section() -> None:
+    with pytest.raises(UserError) as error:
+        resolve("rft", assignments=["lora.quux=1"])
+    assert str(error.value) == ("unknown key 'lora.quux'; there are: lora.alpha, lora.dropout, lora.rank, lora.target_modules")
+
+
+def test_every_synonym_is_of_a_setting_and_is_none_itself() -> None:
+    own = set(keys(RunConfig)) | {key for cls in methods().values() for key in keys(cls.Options, "method.")}
+    last = {key.rpartition(".")[2] for key in own}
+    assert SYNONYMS.keys() <= last
+    theirs = [name for names in SYNONYMS.values() for name in names]
+    assert len(theirs) == len(set(theirs))
 
 
 @pytest.mark.parametrize(

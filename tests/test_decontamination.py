@@ -54,7 +54,7 @@ def test_the_side_that_is_named_loses_and_the_record_says_what() -> None:
 def test_off_still_refuses_identical_questions() -> None:
     train, test = questions("train", f"{words(0, 14)} a"), questions("test", f"{words(0, 14)} b")
     assert decontaminate(train, test, "off")[:2] == (train, test)
-    with pytest.raises(UserError, match="1 training questions are also test questions, such as 'train0'"):
+    with pytest.raises(UserError, match="1 training question is in the test split too, such as 'train0'"):
         decontaminate(questions("train", "same", "fine"), questions("test", "same"), "off")
     with pytest.raises(UserError, match="all of them overlap"):
         decontaminate(questions("train", "same"), questions("test", "same"), "train")

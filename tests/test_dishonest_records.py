@@ -181,7 +181,7 @@ EDITS: dict[str, tuple[Callable[[Path], object], str]] = {
     "training texts": (every(TRAINING, better_text), f"{TRAINING}: 64 texts are not what their token ids say"),
     "a seed cloned": (another_seed, f"{TRAINING}: 64 seeds do not follow from the settings"),
     "another evaluation seed": (setting("evaluation/seed", 3), f"{FINAL}: 12 seeds do not follow from the settings"),
-    "a sample's seed": (lines(FINAL, lambda rows: rows[2].update(seed=5)), f"{FINAL}: 1 seeds do not follow"),
+    "a sample's seed": (lines(FINAL, lambda rows: rows[2].update(seed=5)), f"{FINAL}: 1 seed does not follow"),
     "prompts": (
         every(TRAINING, lambda row: row.update(prompt_sha256="0" * 16)),
         f"{TRAINING}: 64 prompts do not follow from the settings",
@@ -273,7 +273,7 @@ def test_the_digest_is_that_of_the_packed_record_and_of_no_other(record: Path, t
 
     before = digest(record)
     assert before.startswith("sha256:")
-    assert before.endswith(" 1 records\n")
+    assert before.endswith(" 1 record\n")
     assert before.count("\n") == 1
     assert digest(pack(record, tmp_path / "packed")) == before
     setting("evaluation/seed", 3)(record)

@@ -102,7 +102,7 @@ def test_a_failed_verifier_counts_neither_as_right_nor_as_wrong() -> None:
     result = measure([sample("a", 0, 1.0), sample("a", 1, None), sample("b", 0, 0.0), sample("b", 1, 0.0)], k=1)
     assert result.per_question.avg == {"a": 1.0, "b": 0.0}
     assert result.unverified == 1
-    with pytest.raises(UserError, match="none of the 1 samples of question 'a' could be verified: slow"):
+    with pytest.raises(UserError, match="question 'a' has 1 sample, and none could be verified: slow"):
         measure([sample("a", 0, None)], k=1)
 
 

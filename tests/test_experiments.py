@@ -122,7 +122,10 @@ def test_how_others_train_is_nothing_to_the_base() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("title: x\n", "experiment 'mine': .*question"),
+        ("title: x\n", "^the experiment 'mine': question is missing$"),
+        ("- 1\n", "keys and values at its top level"),
+        ("variants: {a: {method: rft, polcy: x}}\n", "unknown key 'variants.a.polcy'; did you mean 'variants.a.policy'"),
+        ("variants: {a: {method: [rft]}}\n", "variants.a.method: input should be a valid string"),
         ("variants: {a: {method: rft}}\nreference: b\ntitle: x\nquestion: x\norder: 1\ncolumns: [avg]\n", "no variant 'b'"),
         ("a: [", "is not YAML"),
     ],

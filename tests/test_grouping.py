@@ -95,7 +95,7 @@ def test_folders_without_a_finished_run_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         Report(tmp_path / "nowhere")
     write_record(tmp_path / "a", state="running")
-    with pytest.raises(UserError, match="none of the 1 runs is finished"):
+    with pytest.raises(UserError, match="none of the 1 run is finished"):
         Report(tmp_path)
 
 
@@ -167,7 +167,7 @@ def test_tuned_and_shared_settings_are_apart_and_the_base_joins_both(runs: Path)
     assert "tuned over optimizer.learning_rate in [0.0001, 0.0002], 2 trials per method" in text
     assert "rft optimizer.learning_rate=0.0001" in text
     assert "samples of tuning trials" in text
-    assert "1 runs on validation questions" in text
+    assert "1 run on validation questions" in text
 
 
 def test_variants_of_a_method_are_rows_named_by_what_differs(runs: Path) -> None:

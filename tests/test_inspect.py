@@ -93,7 +93,12 @@ def test_a_sample_is_shown_with_question_response_and_verdict(run: Path) -> None
     row = list(read_lines(run / "journal" / f"{FINAL}.jsonl"))[1]
     question = read_questions(run, read_manifest(run)).by_id[row["question_id"]]
     text = shown(run, "--phase", FINAL, "--sample", f"{row['question_id']}/{row['index']}")
-    for part in (question.text, row["text"].splitlines()[0], "passed 3 of 5; test 4: time (4.1 s CPU)"):
+    for part in (
+        question.text,
+        f"gold  {question.answer}",
+        row["text"].splitlines()[0],
+        "passed 3 of 5; test 4: time (4.1 s CPU)",
+    ):
         assert part in text
     both = json.loads(shown(run, "--phase", FINAL, "--sample", row["question_id"], "--json"))["samples"]
     assert [s["question_id"] for s in both] == [row["question_id"]] * 2
@@ -103,6 +108,8 @@ def test_wrong_leaves_out_what_is_right_and_limit_says_how_much_more_there_is(ru
     samples = json.loads(shown(run, "--wrong", "--json"))["samples"]
     assert samples
     assert all(s["outcome"] != "right" for s in samples)
+    phases = list(dict.fromkeys(s["phase"] for s in samples))
+    assert phases == [FINAL, "evaluation.base", "rft.sample"], "what was measured comes before what was trained on"
     text = shown(run, "--wrong", "--limit", 2)
     assert text.count("response") == 2
     assert f"{len(samples) - 2:,} more samples" in text

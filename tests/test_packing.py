@@ -232,7 +232,7 @@ def test_the_command_packs_what_is_finished_where_it_lies(tmp_path: Path) -> Non
     for _ in range(2):
         done = finished(command("pack", str(tmp_path / "runs"), "--out", str(out)), check=True)
         assert "2 records" in done.stdout
-        assert "1 unfinished runs skipped" in done.stdout
+        assert "1 unfinished run skipped" in done.stdout
         assert [str(path.relative_to(out)) for path in run_folders(out)] == ["rft-s0", "tuning/rft/trial-0"]
         assert [path.parent.relative_to(out) for path in out.rglob("question_sets")] == [Path()]
         assert all(read_questions(path, read_manifest(path)).test for path in run_folders(out))

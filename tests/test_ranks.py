@@ -106,7 +106,7 @@ def test_two_processes_that_are_interrupted_end_as_they_would_have(launcher: Sha
     if launcher == "ddp":
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1].splitlines()
-        assert process.returncode == 2
+        assert process.returncode == 130
         wanted = f"sdzero-bench: interrupted. Nothing is lost; resume with: sdzero-bench launch --processes 2 --resume {cut}"
         assert [line for line in said if "sdzero-bench: " in line] == [wanted]
         assert "Traceback" not in "".join(said)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from sdzero_bench.core.terminal_tables import fitted
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.measured import PairedDifference, PolicyFigures, RevisionFigures
 from sdzero_bench.records.schema import Budget, PhaseUse, RunResult
 from sdzero_bench.runs.write_up.learning_curve import draw_learning_curve
-from sdzero_bench.runs.write_up.summary import markdown_summary, notes, terminal_table
+from sdzero_bench.runs.write_up.summary import markdown_summary, notes, policy_rows, terminal_tables
 from sdzero_bench.training.samples import NOTHING_RIGHT
 
 
@@ -75,12 +78,43 @@ def result(failures: int = 0, method: str = "srt", seed: int = 0) -> RunResult:
 
 def test_the_table_fits_80_columns_and_shows_every_interval() -> None:
     console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(terminal_table(result()))
+    (table,) = terminal_tables(result(), console.width)
+    console.print(table)
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= 80
-    for shown in ("62.5", "57.5..67.5", "7.5..17.5", "25.0", "final"):
+    for shown in ("62.5 [57.5, 67.5]", "12.5 [7.5, 17.5]", "25.0", "final"):
         assert shown in text
     assert "…" not in text
+
+
+def test_what_was_not_measured_has_no_column() -> None:
+    whole = result()
+    plain = whole.model_copy(update={"evaluation": [e.model_copy(update={"revision": None}) for e in whole.evaluation]})
+    assert [name for name in policy_rows(whole)[0] if "→" in name] == ["wrong→right (%)", "right→right (%)"]
+    assert [name for name in policy_rows(plain)[0] if "→" in name] == []
+    assert "-" not in {cell for row in policy_rows(plain)[1] for cell in row}
+    assert any("→" in note for note in notes(whole))
+    assert not any("→" in note for note in notes(plain))
+
+
+WIDE = (
+    ["rank", "method", *(f"figure {n} (%)" for n in range(9))],
+    [[str(n), f"method {n}", *["92.8 [91.2, 94.1]"] * 9] for n in range(3)],
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 400])
+def test_a_table_fits_any_terminal_without_breaking_a_figure(width: int) -> None:
+    tables = fitted(*WIDE, 2, width)
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    for table in tables:
+        console.print(table)
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum(line.count("[91.2, 94.1]") for line in lines) == 27
+    assert sum(line.count("method 1") for line in lines) == len(tables)
+    assert (len(tables) == 1) == (width > 140)
+    assert ("92.8 [91.2, 94.1]" in "".join(lines)) == (width == 400)
 
 
 def test_the_summary_names_what_was_used_and_what_failed(tmp_path: Path) -> None:
@@ -104,3 +138,20 @@ def test_the_learning_curve_is_drawn_twice(tmp_path: Path) -> None:
     draw_learning_curve(RunFolder(tmp_path), {}, result())
     assert (tmp_path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "learning_curve.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 questions"), (1, "1 question"), (2, "2 questions"), (1200, "1,200 questions")]
+)
+def test_what_is_counted_is_singular_for_one(number: int, said: str) -> None:
+    assert counted(number, "question") == said
+
+
+def test_one_of_each_is_said_in_the_singular() -> None:
+    one = result(failures=1)
+    one = one.model_copy(update={"budget": one.budget.model_copy(update={"samples": 1}), "left_out_tests": 1})
+    said = " ".join(notes(one))
+    assert "of 1 training sample used" in said
+    assert "failed on 1 sample (" in said
+    assert "1 test of the data" in said
+    assert re.findall(r"\b1 [a-z]+s\b", said) == []

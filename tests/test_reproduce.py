@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -365,12 +366,23 @@ presets: {micro: {benchmarks: {micro-arith: [micro-code]}}}
 
 
 def test_the_list_says_what_is_missing_and_what_it_costs(tmp_path: Path) -> None:
-    done = run("--runs", str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    lines = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
-    assert lines["table13"][-3:-1] == ["9", "9"]
-    assert 0.1 < float(lines["table13"][-1]) < 1
-    assert "not here" in " ".join(lines["table14"])
+    listed = {}
+    for more in ([], ["--hours"]):
+        done = run("--runs", str(tmp_path), *more)
+        assert done.returncode == 0, done.stderr
+        rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("|")]
+        listed[bool(more)] = {row[0]: row[1:] for row in rows}
+    assert listed[False]["table13"][1:] == ["9", "9"]
+    assert listed[True]["table13"][1:3] == ["9", "9"]
+    assert 0.1 < float(listed[True]["table13"][3]) < 1
+    assert "not here" in listed[False]["table14"][0]
+
+
+def test_a_list_takes_no_torch() -> None:
+    code = "import sys; from sdzero_bench.cli.app import main; sys.argv[1:] = ['reproduce']; "
+    code += "import contextlib\nwith contextlib.suppress(SystemExit): main()\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_settings_that_an_experiment_decides_are_refused() -> None:

@@ -85,7 +85,7 @@ def test_a_consistent_edit_is_found_by_verifying_again(record: Path) -> None:
     consistent(record, 3, lambda row: row["verdict"].update(reward=1 - row["verdict"]["reward"]))
     assert says(check_record(record)) == ""
     findings, _ = reverified(record)
-    assert f"{FINAL}: 1 verdicts are not what the verifier says of the text, such as that of test-1/1: recorded" in findings
+    assert f"{FINAL}: 1 verdict is not what the verifier says of the text, such as that of test-1/1: recorded" in findings
 
 
 def test_a_text_that_would_not_earn_its_reward_is_found(record: Path) -> None:

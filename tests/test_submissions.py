@@ -80,7 +80,7 @@ def test_an_honest_submission_is_shown_as_unverified_until_a_seed_was_run_again(
     assert (card.paper, card.link, card.bench_version) == ("arXiv 2308.01825", "https://example.org/rft", BENCH_VERSION)
     checked = finished(command("validate", str(entry)))
     assert checked.returncode == 0, checked.stdout
-    assert ", 1 submissions: every figure follows from its journal" in checked.stdout
+    assert ", 1 submission: every figure follows from its journal" in checked.stdout
     assert "| (1) unverified |  | rft [ada-rft] |" in page(entry)
     assert "exists; choose another --name" in submit(runs, place).stderr
 

@@ -116,7 +116,7 @@ def test_a_sweep_cut_off_in_any_way_ends_its_children_and_goes_on_when_told_agai
         if number == signal.SIGKILL:
             process.communicate()
         else:
-            said = finish(process, code=2)
+            said = finish(process, code=130)
             assert said.splitlines()[-1] == "sdzero-bench: interrupted. Nothing is lost; the same command resumes"
         assert psutil.wait_procs(family, timeout=10)[1] == []
     finish(start(sweep(tmp_path, "--set", SAVING)))

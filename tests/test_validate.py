@@ -181,22 +181,22 @@ EDITS: dict[str, tuple[Edit, str]] = {
         lines(FINAL, lambda rows: rows[3]["verdict"].update(reward=2.0)),
         f"{FINAL}: sample 4 is not one (ValueError: the reward is 2.0, not 0 or 1)",
     ),
-    "a sample removed": (lines(FINAL, lambda rows: rows.pop(3)), f"{FINAL}: lacks 1 samples, such as test-1/1"),
+    "a sample removed": (lines(FINAL, lambda rows: rows.pop(3)), f"{FINAL}: lacks 1 sample, such as test-1/1"),
     "a training sample removed": (
         lines(TRAINING, lambda rows: rows.pop(3)),
         "manifest.json: journal.rft.sample.samples: recorded 16, journal/rft.sample.jsonl has 15",
     ),
     "a sample twice": (
         lines(FINAL, lambda rows: rows.append(rows[0])),
-        f"{FINAL}: 1 samples occur more than once, such as test-0/0",
+        f"{FINAL}: 1 sample occurs more than once, such as test-0/0",
     ),
     "a sample of another question": (
         lines(TRAINING, lambda rows: rows[0].update(question_id="test-0")),
-        f"{TRAINING}: 1 questions are not among the training questions of question_sets, such as 'test-0'",
+        f"{TRAINING}: 1 question is not among the training questions of question_sets, such as 'test-0'",
     ),
     "a training question measured": (
         lines(FINAL, lambda rows: rows[0].update(question_id="train-0")),
-        f"{FINAL}: 1 questions are not among the measured questions of question_sets, such as 'train-0'",
+        f"{FINAL}: 1 question is not among the measured questions of question_sets, such as 'train-0'",
     ),
     "a sample of another phase": (
         row(FINAL, 0, phase="rft.sample"),
@@ -242,7 +242,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "a test question in training": (
         lines(questions("train"), lambda rows: rows[0].update(text="50000 + 0 = ?")),
-        "question_sets: 1 training questions are test questions too, such as 'train-0'",
+        "question_sets: 1 training question is a test question too, such as 'train-0'",
     ),
     "a question without an answer": (row(questions("test"), 2, answer=None), "question_sets: '"),
     "questions that were removed": (
@@ -251,7 +251,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
             "decontamination/removed",
             [{"train": "train-1", "test": "test-9", "kind": "exact", "passage": "a"}],
         ),
-        "question_sets: 1 train questions are present that were removed as overlapping, such as 'train-1'",
+        "question_sets: 1 train question is present though removed as overlapping, such as 'train-1'",
     ),
     "a fingerprint": (value("manifest.json", "test_set", "0" * 16), 'manifest.json: test_set: recorded "0000000000000000"'),
     "a fingerprint of the result": (value("result.json", "question_set", "0" * 16), "result.json: question_set: recorded"),
@@ -342,14 +342,14 @@ def test_the_command_says_that_all_is_well_or_what_is_not(record: Path, tmp_path
     done = validated(str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{tmp_path}/running: not finished, not checked" in done.stdout
-    assert done.stdout.endswith("1 records, 40 samples: every figure follows from its journal\n")
+    assert done.stdout.endswith("1 record, 40 samples: every figure follows from its journal\n")
 
     value("evaluation.json", "0/avg_at_k", 0.99)(record)
     done = validated(str(tmp_path), "--reverify")
     assert done.returncode == 1
     assert f"{record}\n  result.json: evaluation.final.avg_at_k: recorded" in done.stdout
     assert "  evaluation.json: final.avg_at_k: recorded 0.99, recomputed" in done.stdout
-    assert done.stdout.endswith("1 records, 40 samples: 2 findings in 1 of them\n")
+    assert done.stdout.endswith("1 record, 40 samples: 2 findings in 1 of them\n")
 
 
 def test_json_is_one_document(record: Path) -> None:

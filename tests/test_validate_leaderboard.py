@@ -52,15 +52,15 @@ BOARD_EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "a figure of the table": (
         replaced("README.md", "| rft | ", "| rft | 1"),
-        "README.md: 1 lines differ, the first being line",
+        "README.md: 1 line differs, the first being line",
     ),
     "a figure of the paper's table": (
         replaced("leaderboard.tex", "{rft} & {", "{rft} & {1"),
-        "leaderboard.tex: 1 lines differ",
+        "leaderboard.tex: 1 line differs",
     ),
     "a number": (
         replaced("leaderboard.csv", ",rft,4,0.", ",rft,4,0.9"),
-        "leaderboard.csv: 1 lines differ, the first being line",
+        "leaderboard.csv: 1 line differs, the first being line",
     ),
     "a seed's record": (value("rft-s1/evaluation.json", "0/per_question/avg/test-0", 0.9), "leaderboard.json: "),
     "a record left out": (lambda folder: shutil.rmtree(folder / "rft-s1"), "leaderboard.json: "),

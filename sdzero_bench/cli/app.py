@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from sdzero_bench.cli.commands.compare import compare
+from sdzero_bench.cli.commands.config import config
 from sdzero_bench.cli.commands.doctor import doctor
 from sdzero_bench.cli.commands.eval import evaluate
 from sdzero_bench.cli.commands.executing import fail
@@ -33,12 +36,32 @@ from sdzero_bench.cli.commands.view import view
 
 app = typer.Typer(
     name="sdzero-bench",
-    help="Compare post-training methods on verifiable tasks: one question set, one sample budget, one evaluation.\n\n"
-    "Start with: sdzero-bench run --method sdzero",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from sdzero_bench import __version__
+        from sdzero_bench.core.bench_version import BENCH_VERSION
+
+        typer.echo(f"sdzero-bench {__version__} (bench version {BENCH_VERSION})")
+        raise typer.Exit
+
+
+@app.callback()
+def sdzero_bench(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Show the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Compare post-training methods on verifiable tasks: one question set, one sample budget, one evaluation.
+
+    Start with: sdzero-bench run --method sdzero
+    """
+
 
 # In the order of --help.
 app.command()(run)
@@ -53,6 +76,7 @@ app.command()(inspect)
 app.command()(view)
 app.command()(reproduce)
 app.command()(plan)
+app.add_typer(config, name="config")
 app.command()(methods)
 app.command()(presets)
 app.add_typer(tasks, name="tasks")
@@ -70,13 +94,15 @@ app.command()(doctor)
 
 def main() -> None:
     """Entry point. An error that the user can fix is one line on standard error, with exit code 2."""
-    from sdzero_bench.core.errors import UserError
+    from sdzero_bench.core.errors import INTERRUPTED, UserError
     from sdzero_bench.core.threads import share_cores
 
     share_cores()
     try:
         app()
     except UserError as error:
-        fail(str(error))
+        fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
     except OSError as error:
         fail(f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else ""))

@@ -16,6 +16,7 @@ from sdzero_bench.core.provenance import hardware, versions
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.settings import ModelConfig
 from sdzero_bench.core.task import Messages, Split, Task
+from sdzero_bench.core.text import counted
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.policies.loading import device, load_model, load_tokenizer, model_path
 from sdzero_bench.runs import registry
@@ -185,8 +186,8 @@ def _servers() -> str:
 def _several_devices() -> str:
     found = hardware()["accelerators"]
     if len(found) < 2:
-        raise NotInstalled(f"{len(found)} GPUs; to use several in one run: `sdzero-bench launch`")
-    return f"{len(found)} GPUs; to use all of them in one run: `sdzero-bench launch`"
+        raise NotInstalled(f"{counted(len(found), 'GPU')}; to use several in one run: `sdzero-bench launch`")
+    return f"{counted(len(found), 'GPU')}; to use all of them in one run: `sdzero-bench launch`"
 
 
 def _adapters() -> str:

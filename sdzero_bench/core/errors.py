@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import ClassVar
+
+from sdzero_bench.core.near_misses import listed, meant
 
 
 class UserError(Exception):
@@ -12,6 +13,17 @@ class UserError(Exception):
 
     resumes: ClassVar[bool] = True
     """Whether a run that ended with it goes on when it is resumed, once its cause is gone."""
+    exit_code: ClassVar[int] = 2
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+
+class InterruptedByUser(UserError):
+    """Ctrl-C, or a request of the system to end."""
+
+    exit_code = INTERRUPTED
 
 
 class NoSuchSplit(UserError):
@@ -35,8 +47,8 @@ class BudgetError(UserError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """The error for an unknown name: suggests the closest known name, or lists them all."""
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+    """The error for an unknown name: suggests the known names that may be meant, or lists them all."""
+    known = list(known)
+    near = " or ".join(map(repr, meant(name, known)))
+    hint = f"did you mean {near}?" if near else f"there are: {', '.join(listed(name, known))}"
     return UserError(f"unknown {kind} {name!r}; {hint}")

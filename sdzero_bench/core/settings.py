@@ -202,7 +202,7 @@ class OptimizerConfig(Section):
     """adamw_8bit: the two moments of each weight take a byte each instead of four (bitsandbytes; Dettmers et al. 2022, arXiv
     2110.02861)."""
     learning_rate: float = Field(5e-6, gt=0, lt=1)
-    """Peak of the schedule, for every method that does not set one of its own."""
+    """Its highest value, after the warm-up."""
     batch_size: int = Field(32, gt=0)
     """Sequences per optimizer step."""
     micro_batch_size: int = Field(8, gt=0)
@@ -211,17 +211,17 @@ class OptimizerConfig(Section):
     micro_batch_tokens: int | None = Field(None, gt=0)
     """Largest number of tokens per forward pass, padding included; a longer sequence has a pass of its own. null: no limit."""
     weight_decay: float = Field(1e-4, ge=0)
-    """AdamW's, decoupled from the gradient."""
+    """Decoupled from the gradient, as AdamW has it."""
     beta1: float = Field(0.9, ge=0, lt=1)
-    """Decay of the mean of the gradients."""
+    """Decay of the gradient's running mean."""
     beta2: float = Field(0.95, ge=0, lt=1)
-    """Decay of the mean of their squares."""
+    """Decay of the squared gradient's running mean."""
     warmup_ratio: float = Field(0.05, ge=0, le=0.1)
     """Fraction of the steps over which the learning rate rises to its full value, from 1 / (their number) of it."""
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
-    """How the learning rate falls after the warm-up."""
+    """How the learning rate falls after the warm-up: to 0 as a cosine, to 0 on a line, or not at all."""
     max_grad_norm: float = Field(1.0, gt=0)
-    """Gradients are scaled down to this norm."""
+    """Gradients with a larger norm are scaled down to it."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
     save_every: int = Field(50, gt=0)
@@ -264,7 +264,7 @@ class RunConfig(Section):
     """Everything that determines a run. `task` and `method` hold the name and the options of the task and the method."""
 
     preset: str
-    """Settings that the run started from (`sdzero-bench presets`)."""
+    """The named settings that these are based on."""
     seed: Seed = 0
     """Seed of all randomness in training."""
     model: ModelConfig

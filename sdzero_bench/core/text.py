@@ -13,6 +13,11 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
+def counted(number: float, noun: str, plural: str | None = None) -> str:
+    """A number and what it counts, such as `1 question` and `1,200 questions`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def with_interval(value: float, interval: list[float], scale: float = 100, digits: int = 1) -> str:
     """A value and its [low, high], multiplied by `scale`, such as `27.3 [24.8, 30.1]`."""
     middle, low, high = (f"{scale * number:.{digits}f}" for number in (value, *interval))

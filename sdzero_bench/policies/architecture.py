@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import LoraConfig
-from sdzero_bench.policies.loading import model_path
+from sdzero_bench.policies.loading import model_path, require_model
 from sdzero_bench.policies.lora import adapted
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def configuration(name: str) -> PretrainedConfig:
     if name in KNOWN:
         known: PretrainedConfig = AutoConfig.for_model(**KNOWN[name])
         return known
+    require_model(name)
     path = model_path(name)
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(path)

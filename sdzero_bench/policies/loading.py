@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.out_of_memory import LOADING, memory_for
+from sdzero_bench.core.reaching_the_hub import hub_is_reachable
 from sdzero_bench.core.settings import ModelConfig
 from sdzero_bench.policies.devices import in_this_process
 from sdzero_bench.policies.gguf import dequantised, is_gguf
@@ -45,6 +46,20 @@ def model_path(name: str) -> str:
     if not (directory / "config.json").is_file():
         raise UserError(f"{str(directory)!r} does not contain a model: config.json is missing")
     return str(directory)
+
+
+def require_model(name: str) -> None:
+    """Raise `UserError` for a model that is neither here, nor in the Hub's cache, if the Hub cannot be asked for it."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if Path(path := model_path(name)).is_dir() or hub_is_reachable():
+        return
+    weights = ("model.safetensors", "model.safetensors.index.json")
+    if not any(isinstance(try_to_load_from_cache(path, file), str) for file in weights):
+        raise UserError(
+            f"there is no model {name!r}: it is not a directory, not in the Hub's cache, and the Hugging Face Hub cannot be "
+            f"reached; give the directory of a model, or download it first where there is a network"
+        )
 
 
 def device(config: ModelConfig) -> str:

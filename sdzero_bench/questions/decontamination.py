@@ -14,6 +14,7 @@ from typing import Literal
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet, normalised
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.schema import Decontamination, Overlap
 
 NGRAM = 13
@@ -37,7 +38,8 @@ def decontaminate(
     if side == "off":
         if exact := [o for o in found if o.kind == "exact"]:
             raise UserError(
-                f"{len(exact)} training questions are also test questions, such as {exact[0].train!r}; "
+                f"{counted(len(exact), 'training question is', 'training questions are')} in the test split "
+                f"too, such as {exact[0].train!r}; "
                 f"set questions.decontaminate to train or test"
             )
         return train, test, Decontamination(rule=RULE, side=side)

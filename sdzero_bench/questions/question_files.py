@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.reaching_the_hub import hub_is_reachable
 
 if TYPE_CHECKING:
     import pyarrow
@@ -101,6 +102,7 @@ def hub_rows(
     import datasets
 
     advice = "give a local copy with --set task.path=FILE_OR_FOLDER"
+    hub_is_reachable()
     try:
         data = datasets.load_dataset(name, config, split=split, revision=revision)
     except (OSError, ValueError) as error:

@@ -17,6 +17,7 @@ summary.md, learning_curve.png, learning_curve.svg
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -240,13 +241,20 @@ class RunFolder:
         known = self.manifest or manifest.model_copy(update={"sessions": []})
         now = datetime.now(UTC).isoformat(timespec="seconds")
         session = SessionRecord(started=now, versions=manifest.versions, hardware=manifest.hardware, changed=list(changed))
-        later = {"config": manifest.config, "sessions": [*known.sessions, session], "state": "running"}
+        later = {"config": manifest.config, "sessions": [*known.sessions, session], "state": "running", "failure": None}
         self.write(MANIFEST, known.model_copy(update=later))
 
     def finish(self, journal: dict[str, JournalOfPhase], digests: RecordDigests | None = None) -> None:
         """Mark the run as finished; `journal` says how many samples each phase has, and their digests."""
         if self.writes and (known := self.manifest) is not None:
             self.write(MANIFEST, known.model_copy(update={"journal": journal, "digests": digests, "state": "finished"}))
+
+    def fail(self, why: str) -> None:
+        """Mark the run as failed, for this reason; a full disk, on which nothing can be written, is no other failure."""
+        if self.writes:
+            with contextlib.suppress(OSError, UserError):
+                if (known := self.manifest) is not None:
+                    self.write(MANIFEST, known.model_copy(update={"state": "failed", "failure": why}))
 
     def discard_if_unused(self) -> None:
         """Remove the folder of a run that was refused before its first sample and its first step."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sdzero_bench.core.errors import BudgetError
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.schema import Budget, PhaseUse, Use
 
@@ -62,16 +63,17 @@ class Ledger:
         """Raise `BudgetError` if `samples` more would overspend, or exceed the plan. Called before they are drawn."""
         if measures(phase) or not samples:
             return
+        wanted = counted(samples, "sample")
         planned = samples if self.plan is None else self.plan.get(phase, 0) - self.phase(phase).samples
         if samples > planned:
             raise BudgetError(
-                f"phase {phase!r} needs {samples} samples, but {max(0, planned)} of its plan are left; a method draws no more "
+                f"phase {phase!r} needs {wanted}, but {max(0, planned)} of its plan are left; a method draws no more "
                 f"than its `phases` declare"
             )
         left = self.budget.samples - self.training_samples
         if samples > left:
             raise BudgetError(
-                f"phase {phase!r} needs {samples} samples, but {left} of the budget's {self.budget.samples} are left; "
+                f"phase {phase!r} needs {wanted}, but {left} of the budget's {self.budget.samples} are left; "
                 f"raise budget.samples_per_question or let the method draw fewer"
             )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.curve_record import CURVE_FILE
 from sdzero_bench.records.packed_lines import LINES, read_lines
 from sdzero_bench.records.packing import is_finished
@@ -93,7 +94,7 @@ def digest_line(folders: Sequence[Path]) -> str:
     found = [record_digest(folder) for folder in folders if is_finished(folder)]
     if not found:
         raise UserError("no run is finished, so there is no record to make a digest of")
-    return f"sha256:{joint_digest(found)} {len(set(found))} records"
+    return f"sha256:{joint_digest(found)} {counted(len(set(found)), 'record')}"
 
 
 def _digest(contents: Iterator[Any] | list[Any]) -> str:

@@ -42,6 +42,11 @@ class RunRecord:
         return self.manifest.state
 
     @property
+    def state_in_words(self) -> str:
+        """With the reason, if it has failed."""
+        return f"{self.state}: {self.manifest.failure}" if self.manifest.failure else self.state
+
+    @property
     def finished(self) -> bool:
         return self.written is not None
 
@@ -49,7 +54,7 @@ class RunRecord:
     def result(self) -> RunResult:
         """Raises `UserError` for an unfinished run."""
         if self.written is None:
-            raise UserError(f"{str(self.folder)!r} is not finished (state: {self.state}); resume it first")
+            raise UserError(f"{str(self.folder)!r} is not finished (state: {self.state_in_words}); resume it first")
         return self.written
 
     @property

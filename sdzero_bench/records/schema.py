@@ -172,7 +172,10 @@ class Manifest(Part):
     """None until the run is finished, and in records from before there were any."""
     control: bool = False
     """Whether the method is a control, which is not ranked."""
-    state: Literal["running", "finished"]
+    state: Literal["running", "finished", "failed"]
+    """running: also of a run that was killed. A failed run can be resumed once the reason is gone."""
+    failure: str | None = None
+    """Why it failed, in a line."""
 
     @property
     def sampled_in(self) -> str:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
+from sdzero_bench.core.checked import checked, keys
 from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import DamagedError, UserError, unknown
 from sdzero_bench.core.settings import MIN_TEMPERATURE, RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
+from sdzero_bench.policies.loading import model_path
 from sdzero_bench.runs import registry
 
-Model = TypeVar("Model", bound=BaseModel)
+WHICH_METHOD = (
+    "which method? A first run: sdzero-bench run --method sdzero (minutes; add --preset tiny for seconds); "
+    "`sdzero-bench methods` lists them all"
+)
 
 
 def preset_names() -> list[str]:
@@ -71,11 +76,10 @@ def resolve(
     if preset is not None and given.get("preset", preset) != preset:
         raise UserError(f"{str(file)!r} is for the preset {given['preset']!r}, not {preset!r}; add --preset {given['preset']}")
     preset = preset or str(given.get("preset", "micro"))
-    method = method or _named_method(given)
+    named = method or _named_method(given)
+    method = named or "base"  # without a method, everything else is checked first
     registry.method(method)
-    settings = load_preset(preset)
-    for name in NOT_SETTINGS:
-        settings.pop(name, None)
+    settings = {key: value for key, value in load_preset(preset).items() if key not in NOT_SETTINGS}
     per_method, per_task = settings.pop("methods", {}), settings.pop("tasks", {})
     layers = [{**given, "preset": preset}] if file else []
     layers += [_assignment(text) for text in assignments or []]
@@ -85,6 +89,8 @@ def resolve(
         layers.append({"model": {"name": model}})
     if seed is not None:
         layers.append({"seed": seed})
+    if named is None:
+        layers = [_without(layer, "method") for layer in layers]
     chosen = settings["task"]["name"]
     for layer in layers:
         section = layer.get("task")
@@ -103,7 +109,11 @@ def resolve(
         raise UserError(f"method: input should be options of the method (given: {merged['method']!r}); name it with --method")
     if merged["method"]["name"] != method:
         raise UserError(f"the config file is for method {merged['method']['name']!r}, not {method!r}")
-    return validate(merged)
+    config = validate(merged)
+    if named is None:
+        model_path(config.model.name)
+        raise UserError(WHICH_METHOD)
+    return config
 
 
 def _recipe(method: str, layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -112,20 +122,18 @@ def _recipe(method: str, layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return registry.method(method).Options.RECIPES.get(str(named[-1]), {}) if named else {}
 
 
-def _named_method(given: dict[str, Any]) -> str:
+def _named_method(given: dict[str, Any]) -> str | None:
     method = given.get("method")
-    if isinstance(method, dict) and isinstance(method.get("name"), str):
-        return str(method["name"])
-    raise UserError("which method? add --method NAME; `sdzero-bench methods` lists them")
+    return method["name"] if isinstance(method, dict) and isinstance(method.get("name"), str) else None
 
 
 def validate(given: RunConfig | dict[str, Any]) -> RunConfig:
     """The settings with all options of their task and method, checked. Raises `UserError` as `resolve` does."""
     settings = given.model_dump(mode="json") if isinstance(given, RunConfig) else given
-    config = _check(RunConfig, settings, "")
+    config = checked(RunConfig, settings, more=_option_keys(settings))
     task_name, method_name = _name_of(config, "task"), _name_of(config, "method")
-    task_options = _check(registry.task(task_name).Options, _without_name(config.task), "task.")
-    method_options = _check(registry.method(method_name).Options, _without_name(config.method), "method.")
+    task_options = checked(registry.task(task_name).Options, _without(config.task, "name"), "task.")
+    method_options = checked(registry.method(method_name).Options, _without(config.method, "name"), "method.")
     if config.evaluation.pass_at > config.evaluation.samples:
         raise UserError(
             f"evaluation.pass_at is {config.evaluation.pass_at}, but there are only {config.evaluation.samples} samples per "
@@ -147,6 +155,13 @@ def validate(given: RunConfig | dict[str, Any]) -> RunConfig:
             "method": {"name": method_name, **method_options.model_dump(mode="json")},
         }
     )
+
+
+def _option_keys(settings: dict[str, Any]) -> Iterator[str]:
+    """The keys of the options of task and method, if both have a name."""
+    for section, found in (("task", registry.task), ("method", registry.method)):
+        with contextlib.suppress(UserError, KeyError, TypeError):
+            yield from keys(found(settings[section]["name"]).Options, f"{section}.")
 
 
 def config_in(file: Path) -> RunConfig | None:
@@ -217,16 +232,16 @@ def _name_of(config: RunConfig, section: Literal["task", "method"]) -> str:
 
 def make_task(config: RunConfig) -> Any:
     cls = registry.task(config.task["name"])
-    return cls(cls.Options(**_without_name(config.task)))
+    return cls(cls.Options(**_without(config.task, "name")))
 
 
 def make_method(config: RunConfig) -> Any:
     cls = registry.method(config.method["name"])
-    return cls(cls.Options(**_without_name(config.method)))
+    return cls(cls.Options(**_without(config.method, "name")))
 
 
-def _without_name(section: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in section.items() if key != "name"}
+def _without(section: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if key != name}
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -269,25 +284,3 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
-
-
-def _check(cls: type[Model], values: dict[str, Any], prefix: str) -> Model:
-    try:
-        return cls(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = prefix + ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise unknown("key", path, _keys(cls, prefix)) from error
-        raise UserError(f"{path}: {first['msg'].lower()} (given: {first['input']!r})") from error
-
-
-def _keys(cls: type[BaseModel], prefix: str) -> list[str]:
-    keys = []
-    for name, field in cls.model_fields.items():
-        nested = field.annotation
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
-            keys += _keys(nested, f"{prefix}{name}.")
-        else:
-            keys.append(prefix + name)
-    return keys

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+
 from sdzero_bench.core.distributed import Ranks, sharded
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.full_disk import means_full_disk
@@ -28,4 +32,11 @@ def how_to_resume(folder: RunFolder | None, ranks: Ranks) -> str:
     if folder is None or not folder.path.is_dir():
         return ""
     command = "run" if ranks.count == 1 else f"launch --processes {ranks.count}{' --sharding fsdp2' if sharded() else ''}"
-    return f". Nothing is lost; resume with: sdzero-bench {command} --resume {folder.path}"
+    return f". Nothing is lost; resume with: {program()} {command} --resume {folder.path}"
+
+
+def program() -> str:
+    """What to type to start this program: its name, or its path where the name alone would not be found."""
+    started = sys.argv[0]
+    named = os.path.basename(started) == "sdzero-bench" and os.sep in started
+    return os.path.relpath(started) if named and shutil.which("sdzero-bench") is None else "sdzero-bench"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,20 @@ from typing import Any
 from sdzero_bench.core.bench_version import BENCH_VERSION
 from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
 from sdzero_bench.core.errors import BudgetError, UserError
+from sdzero_bench.core.fault_text import fault_text
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.provenance import hardware, peak_memory, versions
 from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
+from sdzero_bench.core.text import counted
 from sdzero_bench.policies.architecture import architecture, context_length
 from sdzero_bench.policies.chat import PolicyContexts
 from sdzero_bench.policies.devices import described
 from sdzero_bench.policies.engines.length_limit import configured_limit, server_limit
 from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
 from sdzero_bench.policies.gguf import is_gguf, quantisation
-from sdzero_bench.policies.loading import LOST_UPDATES, device, load_tokenizer, model_path, switch_thinking
+from sdzero_bench.policies.loading import LOST_UPDATES, device, load_tokenizer, model_path, require_model, switch_thinking
 from sdzero_bench.policies.lora import require_peft
 from sdzero_bench.records.curve_record import LearningCurve
 from sdzero_bench.records.folder import RunFolder
@@ -68,7 +71,7 @@ class Session:
         self.task: Task = equip(make_task(config), config.verifying)
         self.method: Method = make_method(config)
         self.method_source = source_digest(type(self.method))
-        model_path(config.model.name)
+        require_model(config.model.name)
         require_trackers(config.tracking.report_to)
         require_peft(config.lora)
         require_optimizer(config.optimizer)
@@ -119,15 +122,20 @@ class Session:
         plan = ", ".join(f"{name} {count}" for name, count in self.plan.items()) or "none"
         allowed = config.budget.samples_per_question * len(self.train_questions)
         trains = not config.questions.measure_only
-        trained_on = f"{len(self.train_questions)} training questions ({self.train_questions.fingerprint}), " if trains else ""
+        trained_on = (
+            f"{counted(len(self.train_questions), 'training question')} ({self.train_questions.fingerprint}), "
+            if trains
+            else ""
+        )
         drawn = config.sampling if trains else config.evaluation
         sampler = f"{config.engine.name} in {self.sampling_dtype}"
         lines = {
             "method": f"{self.method.name}: {self.method.summary} ({self.method.paper})",
             "model": f"{config.model.name} on {self._device()}, seed {config.seed}{self._quantised()}",
-            "task": f"{self.task.name}, {trained_on}{len(self.test_questions)} {config.evaluation.split} questions",
+            "task": f"{self.task.name}, {trained_on}{counted(len(self.test_questions), f'{config.evaluation.split} question')}",
             "shown": self.method.supervision,
-            "budget": f"{allowed} training samples of at most {config.sampling.max_new_tokens} tokens; planned: {plan}",
+            "budget": f"{counted(allowed, 'training sample')} of at most {config.sampling.max_new_tokens} tokens; "
+            f"planned: {plan}",
             "besides": self.evaluation.besides,
             "sampler": f"{sampler}, temperature {drawn.temperature:g}, top-p {drawn.top_p:g}",
             "verifier": f"{self.task.verifier}; {self._kept_in()}{self._less_tests()}",
@@ -155,7 +163,7 @@ class Session:
 
     def _less_tests(self) -> str:
         count = self._left_out()
-        return f"; without {count} tests of the data, whose results do not fit the limits" if count else ""
+        return f"; without {counted(count, 'test')} of the data, whose results do not fit the limits" if count else ""
 
     def _kept_in(self) -> str:
         if self.task.sandbox is not None:
@@ -191,9 +199,16 @@ class Session:
             final = self.method.train(run)
             run.trained = True
             evaluation, curve = self.evaluation.carry_out(run, self.method, final)
+        except Exception as error:
+            folder.fail(str(error) if isinstance(error, UserError) else self.fault(error))
+            raise
         finally:
             run.close()
         return self._write_up(run, folder, evaluation, curve)
+
+    def fault(self, error: Exception) -> str:
+        """The error in a line that names the line of the method's file, if it comes from there."""
+        return fault_text(error, sys.modules[type(self.method).__module__].__file__ or self.method.name)
 
     def manifest(self, folder: RunFolder, files: QuestionFiles) -> Manifest:
         sandbox = self.task.sandbox

@@ -33,8 +33,8 @@ class TeacherOptions(Options):
     """Weights of the teacher."""
 
     weights: Literal["frozen", "sync_every", "sync_on_plateau", "ema"] = "frozen"
-    """frozen: those that the phase starts from. sync_every, sync_on_plateau: now and then the student's. ema: the student's
-    moving average."""
+    """frozen: the policy's weights as training begins; sync_every: copied each `every` steps; sync_on_plateau: when the
+    mean reward no longer rises; ema: their moving average."""
     every: int = Field(50, gt=0)
     """`sync_every`: optimiser steps between two copies of the student into the teacher."""
     patience: int = Field(20, gt=0)
@@ -50,9 +50,13 @@ class OwnOptimizer(Options):
     """Settings of this phase instead of those of the section `optimizer`; null: the same."""
 
     schedule: Literal["cosine", "linear", "constant_with_warmup"] | None = None
+    """null: `optimizer.schedule`."""
     weight_decay: float | None = Field(None, ge=0)
+    """null: `optimizer.weight_decay`."""
     beta1: float | None = Field(None, ge=0, lt=1)
+    """null: `optimizer.beta1`."""
     beta2: float | None = Field(None, ge=0, lt=1)
+    """null: `optimizer.beta2`."""
 
     def changes(self) -> dict[str, str | float]:
         return self.model_dump(exclude_none=True)
@@ -64,12 +68,15 @@ class SelfDistillationOptions(Options):
     epochs: int = Field(1, gt=0)
     """Passes over the questions, each rollout by the policy of its step."""
     divergence: DivergenceOptions = DivergenceOptions()
+    """What is minimised between student and teacher."""
     teacher: TeacherOptions = TeacherOptions()
+    """Which weights the teacher has."""
     max_teacher_tokens: int = Field(32_768, gt=0)
     """Longest teacher input; a response that would make it longer is truncated for student and teacher alike."""
     learning_rate: float | None = Field(None, gt=0)
     """Instead of optimizer.learning_rate."""
     optimizer: OwnOptimizer = OwnOptimizer()
+    """Settings of the optimiser for this phase alone."""
 
 
 class GroupDistillationOptions(SelfDistillationOptions):

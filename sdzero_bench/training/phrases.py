@@ -9,7 +9,9 @@ class ControlPhrases(Options):
     """P_r of Self-Distillation Zero (arXiv 2604.12002): `right` for reward 1, `wrong` for reward 0."""
 
     right: str
+    """Read after a correct response."""
     wrong: str
+    """Read after an incorrect response."""
 
     def after(self, reward: float) -> str:
         """The text between attempt and revision: the phrase for that reward, with a blank line on each side."""

@@ -35,11 +35,11 @@ def compare(
 
     Examples:
 
-    sdzero-bench compare runs/rft-s0 runs/sdzero-s0
+    sdzero-bench compare runs/rft-micro-arith-s0-20260101-120000 runs/sdzero-micro-arith-s0-20260101-130000
 
-    sdzero-bench compare runs/sdzero-s0 runs/sdzero-s1 --policy srt --limit 20
+    sdzero-bench compare runs/sdzero-micro-code-s0-20260101-120000 runs/sdzero-micro-code-s1-20260101-130000 --policy srt
 
-    sdzero-bench compare runs/rft-s0 runs/sdzero-s0 --json > changes.json
+    sdzero-bench compare results/micro/rft-micro-arith-s0-* results/micro/sdzero-micro-arith-s0-* --json
     """
     from sdzero_bench.records.reader import load_run
     from sdzero_bench.report.leaderboard.comparison import compare_runs
@@ -56,7 +56,7 @@ def compare(
 
 
 def _summary(comparison: Comparison) -> list[str]:
-    from sdzero_bench.core.text import with_interval
+    from sdzero_bench.core.text import counted, with_interval
     from sdzero_bench.report.leaderboard.leaderboard_notes import probability
 
     sides = [("A", comparison.before), ("B", comparison.after)]
@@ -67,7 +67,7 @@ def _summary(comparison: Comparison) -> list[str]:
     d = comparison.difference
     return [
         *lines,
-        f"B - A  {with_interval(d.mean, d.interval)} pts over {comparison.questions:,} questions, "
+        f"B - A  {with_interval(d.mean, d.interval)} pts over {counted(comparison.questions, 'question')}, "
         f"p = {probability(comparison.p)} (one seed per side: covers questions only)".replace("= <", "<"),
         *_undecided(comparison),
     ]
@@ -90,8 +90,10 @@ def _undecided(comparison: Comparison) -> list[str]:
 
 
 def _shown(title: str, changes: Sequence[Change], limit: int) -> list[str]:
+    from sdzero_bench.core.text import counted
+
     more = f", showing the first {limit}" if len(changes) > limit else ""
-    lines = [f"{title}: {len(changes)} questions{more}"]
+    lines = [f"{title}: {counted(len(changes), 'question')}{more}"]
     for change in changes[:limit]:
         lines += [
             f"\n  {change.id}: {100 * change.before:.0f} % to {100 * change.after:.0f} % of the samples right",

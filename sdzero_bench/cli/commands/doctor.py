@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sdzero_bench.cli.commands.tables import print_table
+from sdzero_bench.core.text import counted
 from sdzero_bench.runs.quiet_libraries import import_heavy, quiet_libraries
 
 
@@ -86,7 +87,7 @@ def _canary(write: Path | None) -> None:
     decisive = [difference for difference in found if difference.decisive]
     logprobs, apart = sum(len(row.logprobs) for row in here.scored), largest_difference(recorded, here)
     equal = sum(one.token_ids == other.token_ids for one, other in zip(recorded.sampled, here.sampled, strict=True))
-    samples = f"{equal} of {len(here.sampled)} samples equal"
+    samples = f"{equal} of {counted(len(here.sampled), 'sample')} equal"
     if not decisive:
         typer.echo(
             f"Stack canary: as recorded. {logprobs} log-probabilities within {TOLERANCE:g} nats (largest difference "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdzero_bench.cli.commands.executing import Prepared, carry_out
-from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, Preset, with_sandbox
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, Preset, listed, with_sandbox
 
 if TYPE_CHECKING:
     from sdzero_bench.core.distributed import Ranks
@@ -29,13 +29,16 @@ def evaluate(
             help="A model directory, a name on the Hugging Face Hub, a run folder, or RUN/checkpoints/NAME.",
         ),
     ],
-    task: Annotated[
-        str | None, typer.Option(help="Task; see `sdzero-bench tasks`. Default: that of the run, or else of the preset.")
-    ] = None,
-    harness: Annotated[Harness | None, typer.Option(help="Harness that --tasks refers to.")] = None,
     tasks: Annotated[
-        str | None, typer.Option(help="Tasks of the harness, comma-separated, such as gsm8k,minerva_math.")
+        str | None,
+        typer.Option(
+            "--task",
+            "--tasks",
+            metavar="NAMES",
+            help="Tasks, comma-separated; see `sdzero-bench tasks`. Default: that of the run.",
+        ),
     ] = None,
+    harness: Annotated[Harness | None, typer.Option(help="The tasks are of this harness, such as gsm8k,minerva_math.")] = None,
     k: Annotated[int | None, typer.Option(min=1, help="Samples per question, for avg@k, pass@k and maj@k.")] = None,
     split: Annotated[str | None, typer.Option(help="Split to evaluate on: test or validation.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Evaluate on the first LIMIT questions only.")] = None,
@@ -78,17 +81,10 @@ def evaluate(
     """
     from sdzero_bench.core.errors import UserError
 
-    if (harness is None) != (tasks is None):
-        raise UserError(
-            "--harness and --tasks go together, as in --harness lm-eval --tasks gsm8k; for a task of ours, use --task NAME"
-        )
-    if task is not None and tasks is not None:
-        raise UserError("--task is for a task of ours, --tasks for tasks of a harness; give only one of them")
-    names: list[str | None] = [task]
-    if harness is not None and tasks is not None:
-        names = [f"{harness.value}:{name.strip()}" for name in tasks.split(",") if name.strip()]
-    if not names:
-        raise UserError("--tasks is empty; give at least one name, separated by commas")
+    if harness is not None and tasks is None:
+        raise UserError("--harness needs its tasks, as in --harness lm-eval --tasks gsm8k")
+    prefix = f"{harness.value}:" if harness is not None else ""
+    names: list[str | None] = [None] if tasks is None else [prefix + name for name in listed("--tasks", tasks)]
     assignments = with_sandbox(assign, allow_weaker_sandbox)
 
     def prepare(display: ProgressDisplay, ranks: Ranks) -> Prepared:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
 import typer
 
+from sdzero_bench.core.errors import INTERRUPTED
 from sdzero_bench.runs.quiet_libraries import import_heavy, quiet_libraries
 
 if TYPE_CHECKING:
@@ -25,10 +29,10 @@ Prepared = Sequence[tuple["Session", Callable[[], "RunFolder"]]]
 """Runs to execute one after the other, each with a function that creates or opens its folder."""
 
 
-def fail(message: str) -> NoReturn:
-    """Print one line to standard error and exit with code 2."""
+def fail(message: str, code: int = 2) -> NoReturn:
+    """Print one line to standard error and exit with this code."""
     typer.echo(f"sdzero-bench: {' '.join(message.split())}", err=True)
-    raise SystemExit(2)
+    raise SystemExit(code)
 
 
 def carry_out(
@@ -42,9 +46,10 @@ def carry_out(
     several processes (ranks), only the first prints results. `afterwards` is called with each result after it has been shown.
     """
     from sdzero_bench.core.distributed import ALONE, give_precedence, launched
+    from sdzero_bench.core.fault_text import fault_text
     from sdzero_bench.runs.ended_early import cause_and_remedy, how_to_resume
 
-    folder, ranks = None, ALONE
+    folder, session, ranks = None, None, ALONE
     with quiet_libraries(), _standard_output_for(as_json) as output, _ended_like_interrupts():
         try:
             import_heavy()
@@ -65,13 +70,15 @@ def carry_out(
             for number in (signal.SIGINT, *_ENDING):
                 signal.signal(number, signal.SIG_IGN)
             if not ranks.first:
-                raise SystemExit(2) from None
-            fail("interrupted" + how_to_resume(folder, ranks))
+                raise SystemExit(INTERRUPTED) from None
+            fail("interrupted" + how_to_resume(folder, ranks), INTERRUPTED)
         except Exception as error:
             give_precedence(ranks)
-            if (line := cause_and_remedy(error, folder, ranks)) is None:
-                raise
-            fail(line)
+            if (line := cause_and_remedy(error, folder, ranks)) is not None:
+                fail(line)
+            traceback.print_exc()
+            fault = session.fault(error) if session else fault_text(error, "before the run")
+            fail(f"{ranks.name}{fault}" + how_to_resume(folder, ranks), 1)
         if not ranks.first:
             return
         if as_json:
@@ -98,7 +105,7 @@ def measuring(as_json: bool) -> Iterator[tuple[ProgressDisplay, IO[str]]]:
         except KeyboardInterrupt:
             for number in (signal.SIGINT, *_ENDING):
                 signal.signal(number, signal.SIG_IGN)
-            fail("interrupted. Nothing is lost: the same command goes on where this one ended")
+            fail("interrupted. Nothing is lost: the same command resumes", INTERRUPTED)
 
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -121,13 +128,30 @@ def _ended_like_interrupts() -> Iterator[None]:
 def _show(result: RunResult, output: IO[str]) -> None:
     from rich.console import Console
 
-    from sdzero_bench.runs.write_up.summary import notes, terminal_table
+    from sdzero_bench.runs.write_up.summary import notes, terminal_tables
 
-    console = Console(file=output)
-    console.print(terminal_table(result))
+    console = Console(file=output, highlight=False, markup=False)
+    for table in terminal_tables(result, console.width):
+        console.print()
+        console.print(table)
+    console.print()
     for note in notes(result):
-        console.print(note, highlight=False)
-    console.print(f"Everything is in {result.folder}: start with summary.md", highlight=False, soft_wrap=True)
+        console.print(note)
+    console.print(f"Everything is in {result.folder}: start with summary.md", soft_wrap=True)
+    console.print(f"\nNext:\n{next_commands(result.folder)}", soft_wrap=True)
+
+
+def next_commands(folder: str) -> str:
+    """What one does with a finished run, in a line each."""
+    from sdzero_bench.runs.ended_early import program
+
+    run, beside = shlex.quote(folder), shlex.quote(str(Path(folder).parent))
+    lines = {
+        f"inspect {run} --wrong": "its wrong responses, with the gold answers",
+        f"report {beside}": "all runs of this folder, ranked",
+        f"compare {run} OTHER_RUN": "which questions became right or wrong",
+    }
+    return "\n".join(f"  {program()} {command}  # {what}" for command, what in lines.items())
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.options import listed
+
 export = typer.Typer(name="export", help="Write our tasks in the formats of other tools.", no_args_is_help=True)
 
 
@@ -19,7 +21,10 @@ def main() -> None:
 def lm_eval(
     out: Annotated[Path, typer.Option(help="Folder for the YAML files, their data and one Python file.")],
     task: Annotated[
-        list[str] | None, typer.Option(help="Task to export; repeatable. Default: all tasks that can be loaded here.")
+        list[str] | None,
+        typer.Option(
+            "--task", "--tasks", help="Tasks to export, comma-separated or repeated. Default: all that can be loaded here."
+        ),
     ] = None,
     split: Annotated[str, typer.Option(help="Split to export: test or validation.")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="Export the first LIMIT questions only.")] = None,
@@ -46,7 +51,8 @@ def lm_eval(
         for name, reason in left_out.items():
             typer.echo(f"left out {name}: {reason}", err=True)
     else:
-        written = export_tasks(out, task, split, limit, max_new_tokens, assign or [])
+        wanted = [name for text in task for name in listed("--tasks", text)]
+        written = export_tasks(out, wanted, split, limit, max_new_tokens, assign or [])
     for name in written:
         typer.echo(name)
     names = ",".join(written)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdzero_bench.cli.commands.inspect_tokens import show_tokens
+from sdzero_bench.cli.commands.inspect_tokens import FINAL, show_tokens
 from sdzero_bench.cli.commands.options import AsJson
 from sdzero_bench.report.verdict_text import FAILED, RIGHT, colour, explain, outcome
 
@@ -33,12 +33,13 @@ def inspect(
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the view of --tokens to an HTML page.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the samples of a run: question, response, verdict and the reason for it.
+    """Show the samples of a run: question, gold answer, response, verdict and the reason for it.
 
     A table counts the outcomes per phase; for programs, the outcome is that of
     the first failed test. A sample on which the verifier itself failed is
     neither right nor wrong and is counted separately. With --phase, --sample or
-    --wrong, the selected samples follow the table. With --json, the document
+    --wrong, the selected samples follow the table: those of the final policy
+    first, then other evaluations, then training samples. With --json, the document
     holds all selected samples.
 
     With --tokens, one response is coloured by log student - log reviser of each
@@ -47,15 +48,16 @@ def inspect(
 
     Examples:
 
-    sdzero-bench inspect runs/sdzero-micro-code-s0-20260101-120000
+    sdzero-bench inspect runs/sdzero-micro-code-s0-20260101-120000 --wrong
 
-    sdzero-bench inspect results/micro/rft-s0 --phase evaluation.final --wrong --limit 20
+    sdzero-bench inspect runs/rft-micro-arith-s0-20260101-120000 --phase evaluation.final --wrong --limit 20
 
-    sdzero-bench inspect runs/rft-s0 --sample test-17/0
+    sdzero-bench inspect runs/rft-micro-arith-s0-20260101-120000 --sample test-17/0
 
-    sdzero-bench inspect runs/sdzero-s0 --sample test-17/0 --phase evaluation.srt --tokens --html response.html
+    sdzero-bench inspect runs/sdzero-micro-arith-s0-20260101-120000 --sample test-17/0 --tokens --html response.html
     """
     from sdzero_bench.core.errors import unknown
+    from sdzero_bench.records.ledger import measures
     from sdzero_bench.records.recorded_journal import RecordedJournal
 
     journal = RecordedJournal(run)
@@ -66,6 +68,7 @@ def inspect(
     _require_whole(run, by_phase, every=phase is None)
     chosen = [s for samples in by_phase.values() for s in samples if _is_chosen(s, sample, wrong)]
     _require(run, by_phase, sample, chosen)
+    chosen.sort(key=lambda s: (s.phase != FINAL, not measures(s.phase)))
     if tokens or html:
         show_tokens(run, sample, chosen, lambda name: journal.samples(name) if name in phases else (), html, as_json)
         return
@@ -142,7 +145,7 @@ def _show_samples(samples: list[Sample], questions: RecordedQuestions | None, li
     from rich.rule import Rule
     from rich.text import Text
 
-    from sdzero_bench.core.text import printable
+    from sdzero_bench.core.text import counted, printable
 
     console = Console(highlight=False)
     for sample in samples[:limit]:
@@ -151,6 +154,7 @@ def _show_samples(samples: list[Sample], questions: RecordedQuestions | None, li
         question = asked.text if asked else "(the run has not written its questions)"
         shown: list[tuple[str, str, str | None]] = [
             ("question", question, None),
+            ("gold", asked.answer if asked else "", None),
             ("before", sample.prefix, None),
             ("response", sample.text, None),
         ]
@@ -161,6 +165,6 @@ def _show_samples(samples: list[Sample], questions: RecordedQuestions | None, li
                 safe = printable(text.strip("\n")).replace("\n", "\n" + 11 * " ")
                 console.print(Text(f"{name:>9}  {safe}", style=style or ""))
     if len(samples) > limit:
-        console.print(f"{len(samples) - limit:,} more samples; --limit {len(samples)} shows them")
+        console.print(f"{counted(len(samples) - limit, 'more sample')}; --limit {len(samples)} shows them")
     elif not samples:
         console.print("no sample matches")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sdzero_bench.cli.commands.tables import print_table
+from sdzero_bench.cli.commands.tables import left_out, print_table
 
 
 def methods() -> None:
@@ -11,3 +11,4 @@ def methods() -> None:
 
     rows = [[name, cls.paper, cls().supervision, cls.summary] for name, cls in registry.methods().items()]
     print_table(["method", "paper", "supervision", "what it does"], rows)
+    left_out(registry.method_faults())

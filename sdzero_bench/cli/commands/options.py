@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 Preset = Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")]
 Model = Annotated[str | None, typer.Option(help="Base policy: a directory, a GGUF file, or a name on the Hugging Face Hub.")]
-TaskName = Annotated[str | None, typer.Option(help="Task; see `sdzero-bench tasks`. Default: the preset's.")]
+TaskName = Annotated[
+    str | None, typer.Option("--task", "--tasks", metavar="NAME", help="Task; see `sdzero-bench tasks`. Default: the preset's.")
+]
+MethodName = Annotated[
+    str | None, typer.Option("--method", "--methods", metavar="NAME", help="Method to train with; see `sdzero-bench methods`.")
+]
 OfEvaluation = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, such as evaluation.temperature=0.7; repeatable."),
@@ -32,6 +37,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document to
 def with_sandbox(assignments: Sequence[str] | None, allow_weaker_sandbox: bool) -> list[str]:
     """The `--set` assignments, plus the one that `--allow-weaker-sandbox` stands for."""
     return [*(assignments or []), *(["verifying.allow_weaker_sandbox=true"] if allow_weaker_sandbox else [])]
+
+
+def listed(option: str, text: str) -> list[str]:
+    """The names in a comma-separated option, each once. Raises `UserError` if there is none."""
+    from sdzero_bench.core.errors import UserError
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UserError(f"{option} is empty; give at least one name, separated by commas")
+    return list(dict.fromkeys(names))
 
 
 def task_config(name: str, assignments: list[str]) -> RunConfig:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sdzero_bench.core.text import counted
+
 
 def pack(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run, or a folder that contains runs.")],
@@ -52,4 +54,5 @@ def pack(
         size = sum(path.stat().st_size for path in record.rglob("*") if path.is_file())
         console.print(f"{size / 1000:>8,.0f} KB  {record}")
         records, total = records + 1, total + size
-    console.print(f"{records} records, {total / 1e6:,.1f} MB, in {out}; {skipped} unfinished runs skipped")
+    left = counted(skipped, "unfinished run")
+    console.print(f"{counted(records, 'record')}, {total / 1e6:,.1f} MB, in {out}; {left} skipped")

@@ -24,7 +24,12 @@ def passk(
     base: Annotated[
         str | None, typer.Option(help="Policy to compare with. Default: the model that the runs were trained from.")
     ] = None,
-    task: Annotated[str | None, typer.Option(help="Task; see `sdzero-bench tasks`. Default: that of the first run.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task", "--tasks", metavar="NAME", help="Task; see `sdzero-bench tasks`. Default: that of the first run."
+        ),
+    ] = None,
     questions: Annotated[
         int | None, typer.Option(min=1, help="Number of questions, the first of the split. Default: 50, or all if fewer.")
     ] = None,
@@ -99,6 +104,6 @@ def passk(
             print(json.dumps(document(measured)), file=standard_output, flush=True)
             return
         for headings, rows in tables(measured):
-            print_table(headings, rows)
+            print_table(headings, rows, left=1)
         for line in [*crossings(measured), *notes(measured), f"Everything is in {output}: start with passk.md"]:
             typer.echo(line)

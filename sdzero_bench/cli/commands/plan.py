@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdzero_bench.cli.commands.options import AsJson, ConfigFile, Model, Preset, TaskName
+from sdzero_bench.cli.commands.options import AsJson, ConfigFile, MethodName, Model, Preset, TaskName
 from sdzero_bench.runs.quiet_libraries import import_heavy, quiet_libraries
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def plan(
-    method: Annotated[str, typer.Option(help="Method to train with; see `sdzero-bench methods`.")] = "sdzero",
+    method: MethodName = "sdzero",
     preset: Preset = "micro",
     model: Model = None,
     task: TaskName = None,

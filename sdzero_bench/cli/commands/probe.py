@@ -30,7 +30,13 @@ def probe(
         typer.Argument(metavar="MODEL", help="A model directory, a GGUF file, a name on the Hugging Face Hub, or a run."),
     ],
     task: Annotated[
-        str | None, typer.Option(help="Task; see `sdzero-bench tasks`. Default: that of the run, if MODEL is one.")
+        str | None,
+        typer.Option(
+            "--task",
+            "--tasks",
+            metavar="NAME",
+            help="Task; see `sdzero-bench tasks`. Default: that of the run, if MODEL is one.",
+        ),
     ] = None,
     control: Annotated[
         str | None,
@@ -118,7 +124,7 @@ def _show(page: Sequence[Block]) -> None:
         match block:
             case Heading(_, text):
                 typer.echo(f"\n{text}")
-            case Table(headings, rows):
-                print_table(headings, rows)
+            case Table(headings, rows, left):
+                print_table(headings, rows, left=left)
             case Notes(lines):
                 typer.echo("\n".join(lines))

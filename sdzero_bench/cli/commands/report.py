@@ -16,7 +16,7 @@ def report(
         list[str] | None,
         typer.Option(
             help="md, csv, html, latex, latex-tables (one file per table, for a paper) or json; several as `md,html` or by "
-            "repeating the option. Default: md."
+            "repeating the option. Default: tables that fit the terminal; md where there is none."
         ),
     ] = None,
     out: Annotated[
@@ -69,6 +69,13 @@ def report(
             name = section.experiment.name
             made.add(section.blocks, {f"{name}.{ending}": image for ending, image in section.images.items()})
     if out is None:
+        from rich.console import Console
+
+        from sdzero_bench.report.rendering.terminal import show
+
+        if format is None and (console := Console(highlight=False)).is_terminal:
+            show(made.blocks, console)
+            return
         for known in formats:
             typer.echo("\n".join(made.text(known).values()), nl=False)
         return

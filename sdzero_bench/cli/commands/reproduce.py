@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdzero_bench.cli.commands.options import AllowWeaker, ConfigFile, Model, Preset, with_sandbox
+from sdzero_bench.cli.commands.tables import print_table
+from sdzero_bench.core.text import counted
 from sdzero_bench.runs.quiet_libraries import quiet_libraries
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ def reproduce(
         ),
     ] = None,
     no_runs: Annotated[bool, typer.Option("--no-runs", help="Start no runs; write what the existing runs allow.")] = False,
+    hours: Annotated[
+        bool, typer.Option("--hours", help="In the list: also how long the missing runs would take. Takes seconds more.")
+    ] = False,
     allow_weaker_sandbox: AllowWeaker = False,
 ) -> None:
     """Reproduce the paper's tables and figures from runs of your own.
@@ -58,7 +63,7 @@ def reproduce(
 
     Examples:
 
-    sdzero-bench reproduce
+    sdzero-bench reproduce --hours
 
     sdzero-bench reproduce table11 figure4 --jobs 2
 
@@ -90,7 +95,7 @@ def reproduce(
         for said in shelf.strange:
             typer.echo(f"left out: {said}", err=True)
         if not names:
-            _list(chosen, setting, shelf)
+            _list(chosen, setting, shelf, hours)
             return
         if not no_runs:
             for entry in run_missing(chosen, setting, folders, runs, jobs):
@@ -102,35 +107,38 @@ def reproduce(
         typer.echo(str(path))
     lacking = len(missing_runs(chosen, setting, shelf)) + len(missing_measurements(chosen, setting, shelf))
     if lacking:
-        typer.echo(f"{lacking} runs are missing, and so are the rows that need them; the same command tries again", err=True)
+        typer.echo(
+            f"{counted(lacking, 'run is', 'runs are')} missing, and so are the rows that need them; the same command "
+            f"tries again",
+            err=True,
+        )
         raise SystemExit(1)
 
 
-def _list(chosen: list[Experiment], setting: Setting, shelf: Shelf) -> None:
-    """Print each experiment with its runs, the missing ones, and the hours those would take."""
-    from rich.console import Console
-    from rich.table import Table
-
+def _list(chosen: list[Experiment], setting: Setting, shelf: Shelf, with_hours: bool) -> None:
+    """Print each experiment with its runs and the missing ones, and with the hours those would take if asked."""
     from sdzero_bench.report.reproduce.cells import cells
-    from sdzero_bench.report.reproduce.hours_left import hours
-    from sdzero_bench.report.reproduce.running import missing_runs
 
-    console = Console(highlight=False, markup=False)
-    table = Table("name", "title", "runs", "missing", "hours", box=None, header_style="bold")
+    if with_hours:
+        from sdzero_bench.report.reproduce.hours_left import hours
+    found = {experiment.name: cells(experiment, setting) for experiment in chosen}
+    rows = []
     for experiment in chosen:
-        found = cells(experiment, setting)
-        missing = shelf.missing(found)
+        missing = shelf.missing(found[experiment.name])
         if (skip := experiment.on(setting.preset).skip) is not None:
-            table.add_row(experiment.name, f"{experiment.title} (not here: {skip})", "-", "-", "-", style="dim")
-            continue
-        style = "green" if not missing else None
-        cost = hours([lacking.config for lacking in missing])
-        table.add_row(experiment.name, experiment.title, str(len(found)), str(len(missing)), cost, style=style)
-    console.print(table)
-    whole = missing_runs(chosen, setting, shelf)
-    console.print(
-        f"\nPreset {setting.preset}. In total, {len(whole)} runs are missing (experiments share runs), which would take "
-        f"{hours([lacking.config for lacking in whole])} hours at the preset's throughput, verification not included.\n"
+            row = [experiment.name, f"{experiment.title} (not here: {skip})", "-", "-", "-"]
+        else:
+            row = [experiment.name, experiment.title, str(len(found[experiment.name])), str(len(missing))]
+            row += [hours([lacking.config for lacking in missing])] if with_hours else []
+        rows.append(row[: 5 if with_hours else 4])
+    print_table(["name", "title", "runs", "missing", *(["hours"] if with_hours else [])], rows)
+    whole = shelf.missing(cell for own in found.values() for cell in own)
+    cost = "; --hours estimates how long they take"
+    if with_hours:
+        cost = f", which would take {hours([lacking.config for lacking in whole])} hours at the preset's throughput, "
+        cost += "verification not included"
+    typer.echo(
+        f"Preset {setting.preset}. In total, {counted(len(whole), 'run')} missing (experiments share runs){cost}.\n"
         "sdzero-bench reproduce NAME reproduces one experiment, sdzero-bench reproduce all reproduces all of them."
     )
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdzero_bench.cli.commands.executing import Prepared, carry_out
-from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, ConfigFile, Model, TaskName, with_sandbox
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, ConfigFile, MethodName, Model, TaskName, with_sandbox
+from sdzero_bench.core.errors import UserError
 
 if TYPE_CHECKING:
     from sdzero_bench.core.distributed import Ranks
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    method: Annotated[str | None, typer.Option(help="Method to train with; see `sdzero-bench methods`.")] = None,
+    method: MethodName = None,
     preset: Annotated[
         str | None,
         typer.Option(help="Settings to start from; see `sdzero-bench presets`.", show_default="micro"),
@@ -41,6 +42,15 @@ def run(
             metavar="OWNER/NAME", help="Publish the final policy when the run is finished, as `sdzero-bench push` does."
         ),
     ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="N",
+            help="A quick look: the first N training questions and N test questions only. Short for --set questions.train=N "
+            "--set questions.test=N; recorded, and never ranked beside a run on other questions.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Directory in which the run folder is created.")] = Path("runs"),
     allow_weaker_sandbox: AllowWeaker = False,
     resume: Annotated[Path | None, typer.Option(help="Folder of an interrupted run to resume.")] = None,
@@ -54,10 +64,12 @@ def run(
 
     sdzero-bench run --method rft --seed 1 --set questions.train=500
 
+    sdzero-bench run --method grpo --task micro-code --limit 20
+
     sdzero-bench run --resume runs/sdzero-micro-arith-s0-20260101-120000
     """
     prepare = preparation(
-        method, preset, model, task, seed, config, assign, report_to, push_to_hub, out, allow_weaker_sandbox, resume
+        method, preset, model, task, seed, config, assign, report_to, push_to_hub, limit, out, allow_weaker_sandbox, resume
     )
 
     def publish(result: RunResult) -> None:
@@ -79,12 +91,17 @@ def preparation(
     assign: list[str] | None,
     report_to: str | None,
     push_to_hub: str | None,
+    limit: int | None,
     out: Path,
     allow_weaker_sandbox: bool,
     resume: Path | None,
 ) -> Callable[[ProgressDisplay, Ranks], Prepared]:
     """What prepares the run that these options of `run` ask for. It raises `UserError` for what is refused before it starts."""
-    settings = with_sandbox(assign, allow_weaker_sandbox)
+    for kind, name in (("method", method), ("task", task)):
+        if name is not None and "," in name:
+            raise UserError(f"a run has one {kind}; for several: sdzero-bench sweep --{kind}s {name}")
+    few = [] if limit is None else [f"questions.train={limit}", f"questions.test={limit}"]
+    settings = [*few, *with_sandbox(assign, allow_weaker_sandbox)]
     if report_to is not None:
         settings.append(f"tracking.report_to=[{report_to}]")
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.core.text import counted
+
 if TYPE_CHECKING:
     from sdzero_bench.cli.commands.executing import Prepared
     from sdzero_bench.core.distributed import Ranks
@@ -119,7 +121,8 @@ def _submit(
     for note in not_checked:
         typer.echo(f"not checked here: {note}")
     typer.echo(f"{card.digest}")
-    typer.echo(f"{target}: {len(entry.runs)} records of {card.method}, unverified. Look at it: sdzero-bench report {target}")
+    records_of = f"{counted(len(entry.runs), 'record')} of {card.method}"
+    typer.echo(f"{target}: {records_of}, unverified. Look at it: sdzero-bench report {target}")
 
 
 def _verify(name: str, place: Path, seed: int | None, by: str, out: Path, replay: int, jobs: int | None) -> None:

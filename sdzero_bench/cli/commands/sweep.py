@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sdzero_bench.cli.commands.options import AllowWeaker, ConfigFile, Model, Preset, with_sandbox
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.cli.commands.options import AllowWeaker, ConfigFile, Model, Preset, listed, with_sandbox
+from sdzero_bench.cli.commands.tables import left_out
+from sdzero_bench.core.errors import InterruptedByUser, UserError
 
 if TYPE_CHECKING:
     from sdzero_bench.runs.sweep.scheduler import SweepEntry
@@ -20,8 +21,15 @@ Sharding = Literal["ddp", "fsdp2"]
 
 
 def sweep(
-    methods: Annotated[str, typer.Option(help="Methods, comma-separated, or `all`. The base policy is always evaluated too.")],
-    tasks: Annotated[str | None, typer.Option(help="Tasks, comma-separated. Default: the preset's.")] = None,
+    methods: Annotated[
+        str,
+        typer.Option(
+            "--methods", "--method", help="Methods, comma-separated, or `all`. The base policy is always evaluated too."
+        ),
+    ],
+    tasks: Annotated[
+        str | None, typer.Option("--tasks", "--task", help="Tasks, comma-separated. Default: the preset's.")
+    ] = None,
     seeds: Annotated[
         str, typer.Option(help="Number of seeds, counted from 0, or a list of them: `0,3,7`, or `3,` for seed 3 alone.")
     ] = "3",
@@ -119,7 +127,7 @@ def sweep(
     sdzero-bench sweep --methods all --launcher slurm --gpus 8 --slurm account=nlp --slurm requeue=true --out /shared/sweep
 
     Exit code: 0 if every run is finished, 1 if one failed, 2 if nothing was
-    started or the sweep was interrupted.
+    started, 130 after Ctrl-C.
     """
     from sdzero_bench.records.folder import RunFolder
     from sdzero_bench.runs import registry
@@ -137,9 +145,11 @@ def sweep(
         raise UserError("--grid has no effect without --tune; add --tune")
     if trials is not None and (not tune or grid):
         raise UserError("--trials is for --tune over the methods' own search spaces, without --grid")
+    if methods == "all":
+        left_out(registry.method_faults())
     wanted = Grid(
-        methods=list(registry.methods()) if methods == "all" else _names("--methods", methods),
-        tasks=_names("--tasks", tasks) if tasks is not None else [None],
+        methods=list(registry.methods()) if methods == "all" else listed("--methods", methods),
+        tasks=listed("--tasks", tasks) if tasks is not None else [None],
         seeds=_seeds(seeds),
         parts=_parts(parts),
         preset=preset,
@@ -164,18 +174,11 @@ def sweep(
         entries = scheduler.run(wanted.runs(out, tuning.choose if tuning else None))
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise UserError("interrupted. Nothing is lost; the same command resumes") from None
+        raise InterruptedByUser("interrupted. Nothing is lost; the same command resumes") from None
     finally:
         runs.close()
     if not _tell([*tuned, *entries], out):
         raise SystemExit(1)
-
-
-def _names(option: str, text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise UserError(f"{option} is empty; give at least one name, separated by commas")
-    return list(dict.fromkeys(names))
 
 
 def _seeds(text: str) -> list[int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, task_config, with_sandbox
-from sdzero_bench.cli.commands.tables import print_table
+from sdzero_bench.cli.commands.tables import left_out, print_table
 
 if TYPE_CHECKING:
     from sdzero_bench.questions.proofs.finding import Finding
@@ -26,6 +26,7 @@ def list_tasks(context: typer.Context) -> None:
     rows = [[name, task.source, task.summary] for name, task in registry.tasks().items()]
     rows += [[family.form, family.source, family.summary] for family in registry.task_families().values()]
     print_table(["task", "source", "what it asks"], rows)
+    left_out(registry.task_faults())
 
 
 @tasks.command()

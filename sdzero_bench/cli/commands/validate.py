@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdzero_bench.cli.commands.options import AsJson
+from sdzero_bench.core.text import counted
 
 if TYPE_CHECKING:
     from sdzero_bench.records.discrepancy import Discrepancy
@@ -122,12 +123,14 @@ def _show(reports: list[AuditReport], boards: Findings, cards: Findings, count: 
     for place, findings in (*boards.items(), *cards.items()):
         for finding in findings:
             console.print(f"{place}: {finding}")
-    what = f"{len(finished)} records, {sum(report.samples for report in finished):,} samples"
+    what = f"{counted(len(finished), 'record')}, {counted(sum(report.samples for report in finished), 'sample')}"
     if boards:
-        what += f", {len(boards)} leaderboards"
+        what += f", {counted(len(boards), 'leaderboard')}"
     if cards:
-        what += f", {len(cards)} submissions"
+        what += f", {counted(len(cards), 'submission')}"
     broken = sum(bool(report.findings) for report in finished) + sum(map(bool, [*boards.values(), *cards.values()]))
     console.print(
-        f"{what}: {count} findings in {broken} of them" if count else f"{what}: every figure follows from its journal"
+        f"{what}: {counted(count, 'finding')} in {broken} of them"
+        if count
+        else f"{what}: every figure follows from its journal"
     )

@@ -14,6 +14,7 @@ import typer
 from sdzero_bench.cli.commands.executing import fail
 from sdzero_bench.cli.commands.options import AllowWeaker, task_config, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
+from sdzero_bench.core.errors import INTERRUPTED
 from sdzero_bench.runs.quiet_libraries import quiet_libraries
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class SplitName(StrEnum):
 def verify(
     file: Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines, one response a line; `-` for standard input.")],
     task: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Task or question file that `question_id` refers to.")
+        str | None,
+        typer.Option("--task", "--tasks", metavar="NAME", help="Task or question file that `question_id` refers to."),
     ] = None,
     split: Annotated[
         SplitName | None, typer.Option(help="Split with the questions. Default: whichever has them, test first.")
@@ -108,7 +110,7 @@ def verify(
             chosen = None if task is None else equip(make_task(config), verifying)
             _verify(read(source, file, chosen, None if split is None else split.value), verifying, out)
     except KeyboardInterrupt:
-        fail("interrupted; the verdicts so far have been written")
+        fail("interrupted; the verdicts so far have been written", INTERRUPTED)
 
 
 def _verify(file: ResponseFile, settings: VerifyingConfig, out: Path | None) -> None:

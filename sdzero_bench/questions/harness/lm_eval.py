@@ -49,6 +49,7 @@ class LmEvalOptions(TaskOptions):
     fewshot_as_multiturn: bool = True
     """Whether each example is a turn of its own."""
     system_instruction: str | None = None
+    """As lm-eval's --system_instruction."""
     include_path: str | None = None
     """Folder of additional task YAML files."""
     timeout_seconds: float = Field(120.0, gt=0)
@@ -57,7 +58,9 @@ class LmEvalOptions(TaskOptions):
     dataset_path: str | None = None
     """Replaces the task's own argument of `datasets.load_dataset`; `json` for local files."""
     dataset_name: str | None = None
+    """As in a task YAML of lm-eval."""
     dataset_kwargs: dict[str, object] | None = None
+    """As in a task YAML of lm-eval."""
 
     @property
     def overrides(self) -> dict[str, object]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 from unittest.mock import patch
 
 from sdzero_bench.core.errors import UserError, unknown
+from sdzero_bench.core.reaching_the_hub import hub_is_reachable
 from sdzero_bench.questions.harness.lm_eval_types import LmEvalTaskObject, Loaded, Settings
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def _own_folder() -> Path:
 
 def _load(manager: TaskManager, name: str, overrides: Settings) -> Loaded:
     """Like `manager.load`, which takes overrides for single tasks only: it would override a group's list of members."""
+    hub_is_reachable()
     built = manager._factory.build(manager.task_index[name], overrides=dict(overrides) or None, registry=manager.task_index)
     return cast(Loaded, manager.load(built))
 

@@ -24,10 +24,13 @@ class CodeOptions(TaskOptions):
     """Limits are per test unless stated otherwise. Time limits are scaled up on machines slower than the reference machine."""
 
     cpu_seconds: float = Field(4.0, gt=0)
+    """CPU time of a program on one test."""
     total_cpu_seconds: float = Field(60.0, gt=0)
     """For all tests of a program together; tests that are not reached count as failed."""
     memory_mb: int = Field(512, gt=0)
+    """Memory of a program."""
     output_kb: int = Field(1024, gt=0)
+    """What a program may print."""
 
     def limits(self) -> Limits:
         """For one test."""

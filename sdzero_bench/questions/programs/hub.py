@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sdzero_bench.core.errors import NoSuchSplit, UserError
+from sdzero_bench.core.reaching_the_hub import hub_is_reachable
 from sdzero_bench.questions.question_files import Row, read_rows
 
 
@@ -24,6 +25,7 @@ def rows(path: str | None, hub_name: str, config: str | None, splits: Sequence[s
         return
     import datasets
 
+    hub_is_reachable()
     try:
         for split in splits:
             yield from datasets.load_dataset(hub_name, config, split=split)

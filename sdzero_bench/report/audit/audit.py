@@ -76,11 +76,11 @@ def open_record(folder: Path) -> tuple[AuditReport, AuditedRecord | None]:
     report = AuditReport(folder)
     manifest, _ = read_json(folder, "manifest.json")
     state = manifest.get("state") if isinstance(manifest, dict) else None
-    if state == "running":
+    if state in ("running", "failed"):
         if not (folder / "result.json").is_file():
             report.finished = False
             return report, None
-        what = 'state is "running", though result.json exists: resume it with `sdzero-bench run --resume`, or remove the run'
+        what = f'state is "{state}", though result.json exists: resume it with `sdzero-bench run --resume`, or remove the run'
         report.findings.append(Discrepancy("manifest.json", what))
     record, problems = load(folder)
     report.findings += problems

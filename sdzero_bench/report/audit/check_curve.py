@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pydantic import TypeAdapter
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.curve_record import CURVE_FILE, LearningCurve, LearningCurveFile
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.journal import Sample
@@ -121,5 +122,5 @@ def _check_complete(record: AuditedRecord, curve: LearningCurveFile) -> Iterator
                 yield Discrepancy(journal_file(phase), f"has samples of {strange[0]!r}, and {CURVE_FILE} says {checkpoint!r}")
             own = asked is not None and (label not in evaluated or phase.endswith(VALIDATION))
             if own and (more := {sample.key for sample in drawn} - set(keys(asked or (), each))):
-                what = f"has, beyond what was asked for, {len(more)} samples, such as {min(more)}"
+                what = f"has, beyond what was asked for, {counted(len(more), 'sample')}, such as {min(more)}"
                 yield Discrepancy(journal_file(phase), what)

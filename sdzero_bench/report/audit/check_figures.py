@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import EVALUATION, measures
@@ -81,7 +82,7 @@ def _measured(record: AuditedRecord, label: str) -> dict[str, Any]:
         revised = {s.key: s for s in _in_order(record, revision)}
         verified = [s for s in first if s.verdict.reward is not None]
         if missing := [s.key for s in verified if s.key not in revised]:
-            raise UserError(f"{journal_file(revision)} lacks {len(missing)} samples, such as {missing[0]}")
+            raise UserError(f"{journal_file(revision)} lacks {counted(len(missing), 'sample')}, such as {missing[0]}")
         result["revision"] = as_json(measure_revision(verified, [revised[s.key] for s in verified]))
     else:
         result["revision"] = None
@@ -109,7 +110,7 @@ def _check_complete(record: AuditedRecord, label: str) -> Iterator[Discrepancy]:
     drawn = {s.key for s in record.samples.get(phase, [])}
     for what, keys in (("lacks", wanted - drawn), ("has, beyond what was asked for,", drawn - wanted)):
         if keys:
-            yield Discrepancy(journal_file(phase), f"{what} {len(keys)} samples, such as {min(keys)}")
+            yield Discrepancy(journal_file(phase), f"{what} {counted(len(keys), 'sample')}, such as {min(keys)}")
     texts = {s.key: s.text for s in record.samples.get(phase, [])}
     if torn := [s.key for s in record.samples.get(revision, []) if not s.prefix.startswith(texts.get(s.key, ""))]:
         yield Discrepancy(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sdzero_bench.core.question import normalised
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.ledger import TEST, TRAIN, measured_on, measures, other_task
 from sdzero_bench.records.packed_lines import read_lines
@@ -38,13 +39,18 @@ def check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
                 yield Discrepancy(record.question_file, "questions are not as the run wrote them", kept, again)
     texts = {normalised(q.text) for q in test}
     if both := [q.id for q in train if normalised(q.text) in texts]:
-        yield Discrepancy(record.question_file, f"{len(both)} training questions are test questions too, such as {both[0]!r}")
+        yield Discrepancy(
+            record.question_file,
+            f"{counted(len(both), 'training question is a test question', 'training questions are test questions')} "
+            f"too, such as {both[0]!r}",
+        )
     if record.manifest is not None and (side := record.manifest.decontamination.side) != "off":
         removed = {getattr(overlap, side) for overlap in record.manifest.decontamination.removed}
         if back := [q.id for q in record.questions[side] if q.id in removed]:
             yield Discrepancy(
                 record.question_file,
-                f"{len(back)} {side} questions are present that were removed as overlapping, such as {back[0]!r}",
+                f"{counted(len(back), f'{side} question is', f'{side} questions are')} present though removed as "
+                f"overlapping, such as {back[0]!r}",
             )
 
 
@@ -79,7 +85,7 @@ def _check_samples(record: AuditedRecord, phase: str) -> Iterator[Discrepancy]:
     if strange := next((s for s in samples if s.phase != phase), None):
         yield Discrepancy(file, f"sample {strange.key} says that it is of phase {strange.phase!r}")
     if twice := [key for key, count in Counter(s.key for s in samples).items() if count > 1]:
-        yield Discrepancy(file, f"{len(twice)} samples occur more than once, such as {twice[0]}")
+        yield Discrepancy(file, f"{counted(len(twice), 'sample occurs', 'samples occur')} more than once, such as {twice[0]}")
     if record.questions is not None:
         split = measured_on(phase)
         what = {TRAIN: "training", TEST: "measured"}.get(split, split)
@@ -87,7 +93,8 @@ def _check_samples(record: AuditedRecord, phase: str) -> Iterator[Discrepancy]:
         if strange_ids := sorted({s.question_id for s in samples} - ids):
             yield Discrepancy(
                 file,
-                f"{len(strange_ids)} questions are not among the {what} questions of {record.question_file}, such as "
+                f"{counted(len(strange_ids), 'question is', 'questions are')} not among the {what} questions of "
+                f"{record.question_file}, such as "
                 f"{strange_ids[0]!r}",
             )
     if record.config is not None:
@@ -95,14 +102,15 @@ def _check_samples(record: AuditedRecord, phase: str) -> Iterator[Discrepancy]:
         if long := [s for s in samples if len(s.token_ids) > limit]:
             yield Discrepancy(
                 file,
-                f"{len(long)} samples are longer than {section}={limit}, such as {long[0].key} with "
-                f"{len(long[0].token_ids)} tokens",
+                f"{counted(len(long), 'sample is', 'samples are')} longer than {section}={limit}, such as {long[0].key} with "
+                f"{counted(len(long[0].token_ids), 'token')}",
             )
         if short := [s for s in samples if s.truncated and len(s.token_ids) < limit]:
             yield Discrepancy(
                 file,
-                f"{len(short)} samples were truncated below {section}={limit}, such as {short[0].key} with "
-                f"{len(short[0].token_ids)} tokens",
+                f"{counted(len(short), 'sample was', 'samples were')} truncated below {section}={limit}, such as "
+                f"{short[0].key} with "
+                f"{counted(len(short[0].token_ids), 'token')}",
             )
 
 

@@ -9,6 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.report.audit.audited_record import read_json
 
@@ -82,7 +83,13 @@ def _compare_lines(name: str, recorded: str, again: str) -> Iterator[Discrepancy
         # Lines can be long: from a little before where they part.
         parting = next((i for i, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), 0)
         start = max(0, parting - 30)
-        yield Discrepancy(name, f"{len(found)} lines differ, the first being line {number}", old[start:], new[start:], _AGAIN)
+        yield Discrepancy(
+            name,
+            f"{counted(len(found), 'line differs', 'lines differ')}, the first being line {number}",
+            old[start:],
+            new[start:],
+            _AGAIN,
+        )
 
 
 def _close(one: str, other: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.task import Task
+from sdzero_bench.core.text import counted
 from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.journal import Sample
@@ -100,7 +101,9 @@ def _check_seeds(record: AuditedRecord) -> Iterator[Discrepancy]:
                 f"{EVALUATION}.revision" if phase.endswith(".revision") else EVALUATION,
             )
         if wrong := [s for s in samples if s.seed != sample_seed(seed, stream, s.question_id, s.index)]:
-            what = f"{len(wrong)} seeds do not follow from the settings, such as that of {wrong[0].key}"
+            what = (
+                f"{counted(len(wrong), 'seed does', 'seeds do')} not follow from the settings, such as that of {wrong[0].key}"
+            )
             yield Discrepancy(journal_file(phase), what)
 
 
@@ -131,7 +134,9 @@ def _check_training(record: AuditedRecord, method: Method, run: RecordedRun) -> 
             final = method.train(run)
         except MissingSamples as missing:
             phase, keys = missing.args
-            yield Discrepancy(journal_file(phase), f"lacks {len(keys)} samples that the method asks for, such as {keys[0]}")
+            yield Discrepancy(
+                journal_file(phase), f"lacks {counted(len(keys), 'sample')} that the method asks for, such as {keys[0]}"
+            )
             return
         except (DetailsNotRecorded, NotAtHand) as missing:
             record.notes.append(f"training was not held against the method: {missing}")
@@ -245,7 +250,7 @@ def _compare(file: str, samples: list[Sample], asked: Mapping[str, Asked]) -> It
         ("has, beyond what was asked for,", drawn.keys() - asked.keys()),
     ):
         if keys:
-            yield Discrepancy(file, f"{what} {len(keys)} samples, such as {min(keys)}")
+            yield Discrepancy(file, f"{what} {counted(len(keys), 'sample')}, such as {min(keys)}")
     both = [(s, asked[s.key]) for s in samples if s.key in asked]
     ways: tuple[tuple[str, Callable[[Sample], object], Callable[[Asked], object]], ...] = (
         ("seeds", lambda s: s.seed, lambda a: a.seed),

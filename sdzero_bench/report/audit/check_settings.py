@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sdzero_bench.core.bench_version import BENCH_VERSION, in_order
 from sdzero_bench.core.question import normalised
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.text import counted
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.questions.decontamination import RULE, words
 from sdzero_bench.records.discrepancy import Discrepancy, compare
@@ -90,7 +91,9 @@ def _check_decontamination(record: AuditedRecord) -> Iterator[Discrepancy]:
     yield from compare(MANIFEST, "decontamination.rule", said.rule, RULE, "the rule is")
     if said.side == "off":
         if said.removed:
-            yield Discrepancy(MANIFEST, f"decontamination.removed: has {len(said.removed)} questions, though it was off")
+            yield Discrepancy(
+                MANIFEST, f"decontamination.removed: has {counted(len(said.removed), 'question')}, though it was off"
+            )
         return
     other = "test" if said.side == "train" else "train"
     left = {q.id: q.text for q in record.questions[other]}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdzero_bench.core.completion import SamplingParameters
+from sdzero_bench.core.text import counted
 from sdzero_bench.policies.loading import load_model
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.records.journal import Sample
@@ -47,7 +48,9 @@ def redraw(record: AuditedRecord, count: int, seed: int | None = None) -> Iterat
         if sample.policy in folders and sample.engine.startswith("transformers ") and sample.key in asked
     ]
     chosen = random.Random(seed).sample(draws, min(count, len(draws)))
-    record.notes.append(f"{len(chosen)} samples were drawn again, of {len(draws)} whose policies are at hand")
+    record.notes.append(
+        f"{counted(len(chosen), 'sample was', 'samples were')} drawn again, of {len(draws)} whose policies are at hand"
+    )
     wrong: dict[str, list[str]] = {}
     for policy in sorted({sample.policy for _, sample, _ in chosen}):
         model = load_model(str(folders[policy]), record.config.model.model_copy(update={"device": "auto"}))
@@ -56,7 +59,11 @@ def redraw(record: AuditedRecord, count: int, seed: int | None = None) -> Iterat
             if place is not None:
                 wrong.setdefault(phase, []).append(f"{sample.key} at token {place}")
     for phase, those in wrong.items():
-        what = f"{len(those)} samples are not what their policy draws with their seed, such as {those[0]}"
+        one, more = (
+            "sample is not what its policy draws with its seed",
+            "samples are not what their policy draws with their seed",
+        )
+        what = f"{counted(len(those), one, more)}, such as {those[0]}"
         yield Discrepancy(journal_file(phase), what)
 
 

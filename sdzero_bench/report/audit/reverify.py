@@ -8,6 +8,7 @@ from typing import Any
 
 from sdzero_bench.core.question import Question
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.text import counted
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.records.journal import Sample
@@ -59,12 +60,14 @@ class Reverifier:
             try:
                 outcomes = _outcomes(known, questions, pool, advance)
             except DetailsNotRecorded:  # already in the parent, where limits and keys are looked up
-                notes.append(f"{journal_file(phase)}: {len(known)} samples {NEEDS_DETAILS}")
+                notes.append(f"{journal_file(phase)}: {counted(len(known), 'sample')} {NEEDS_DETAILS}")
                 advance(len(known))
                 continue
             findings += [_finding(journal_file(phase), outcomes.pop("differs"))] if "differs" in outcomes else []
             outcomes.pop("same", None)
-            notes += [f"{journal_file(phase)}: {len(those)} samples {outcome}" for outcome, those in outcomes.items()]
+            notes += [
+                f"{journal_file(phase)}: {counted(len(those), 'sample')} {outcome}" for outcome, those in outcomes.items()
+            ]
         return findings, notes
 
     def _pool(self, config: RunConfig) -> VerifierPool:
@@ -117,7 +120,8 @@ def _outcome(recorded: Verdict, verdict: Verdict) -> str:
 
 def _finding(file: str, those: list[tuple[Sample, Verdict]]) -> Discrepancy:
     sample, verdict = those[0]
-    what = f"{len(those)} verdicts are not what the verifier says of the text, such as that of {sample.key}"
+    those_are = counted(len(those), "verdict is", "verdicts are")
+    what = f"{those_are} not what the verifier says of the text, such as that of {sample.key}"
     return Discrepancy(file, what, _said(sample.verdict), _said(verdict), "verified again")
 
 

@@ -90,7 +90,7 @@ def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None)
     """
     for run in (before, after):
         if not run.finished:
-            raise UserError(f"{str(run.folder)!r} is not finished (state: {run.state}); resume it first")
+            raise UserError(f"{str(run.folder)!r} is not finished (state: {run.state_in_words}); resume it first")
     _require_measured_alike(before, after)
     entries = [_entry(run, policy) for run in (before, after)]
     rows = by_question(entries, "avg")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sdzero_bench.core.dotted import flatten
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.part import as_json
 from sdzero_bench.records.reader import RunRecord
 
@@ -114,7 +115,7 @@ def _setting(found: Conditions, name: str) -> str:
 def _tuned(tried: Any) -> str:
     if tried is None:
         return "default settings"
-    return f"tuned, {tried} trials per method" if isinstance(tried, int) else f"tuned {value_in_words(tried)}"
+    return f"tuned, {counted(tried, 'trial')} per method" if isinstance(tried, int) else f"tuned {value_in_words(tried)}"
 
 
 def value_in_words(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sdzero_bench.core.text import percent, with_interval
+from sdzero_bench.core.text import counted, percent, with_interval
 from sdzero_bench.report.leaderboard import forgetting, selection
 from sdzero_bench.report.leaderboard import leaderboard_notes as words
 from sdzero_bench.report.leaderboard.columns import ColumnName, shown
@@ -168,7 +168,7 @@ def _parts(table: TaskTable) -> Table:
         [label, *(with_interval(p.avg[label].mean, p.avg[label].interval) if label in p.avg else DASH for p in table.parts)]
         for label in labels
     ]
-    headings = ["method", *(f"{part.questions:,} questions" for part in table.parts)]
+    headings = ["method", *(f"{counted(part.questions, 'question')}" for part in table.parts)]
     return Table(headings, rows, bars=_bars(table, range(1, len(headings))))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sdzero_bench.core.bench_version import UNVERSIONED, in_order
 from sdzero_bench.core.provenance import CHANGED
 from sdzero_bench.core.stats.footnotes import EXPLORED, INTERVALS, marks
-from sdzero_bench.core.text import percent
+from sdzero_bench.core.text import counted, percent
 from sdzero_bench.records.own_digests import exchanged
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.report.leaderboard import families, submission_notes
@@ -55,7 +55,8 @@ def of_the_costs(table: TaskTable) -> list[str]:
     lines = [
         "What training used; means over seeds.",
         *(COLUMNS[name].note for name in ("share", "trained", "hours", "gain")),
-        f"Evaluation is not charged and not included: {samples:,.0f} samples and {tokens:,.0f} tokens in {runs} runs.",
+        f"Evaluation is not charged and not included: {samples:,.0f} samples and {tokens:,.0f} tokens in "
+        f"{counted(runs, 'run')}.",
     ]
     if not any(s.row.is_base for s in table.standings):
         lines.append("The base was not measured, so the gain per sample is unknown.")
@@ -70,7 +71,7 @@ def of_the_curve() -> list[str]:
 
 
 def of_the_runs(collection: Collection) -> list[str]:
-    lines = [f"{run.run_id} is unfinished (state: {run.state})." for run in collection.unfinished]
+    lines = [f"{run.run_id} is unfinished (state: {run.state_in_words})." for run in collection.unfinished]
     lines += [
         f"{_folder(run)} is not ranked, since it was changed after the run had ended "
         f"({', '.join(exchanged(run.folder, run.manifest.digests))}); see `sdzero-bench validate`."
@@ -92,7 +93,7 @@ def of_the_runs(collection: Collection) -> list[str]:
     lines += _outdated(collection)
     lines += _sources(collection)
     if collection.trials:
-        lines.append(f"{len(collection.trials)} runs on validation questions, used to choose settings, are not ranked.")
+        lines.append(f"{counted(len(collection.trials), 'run')} on validation questions, used to choose settings, not ranked.")
     return lines
 
 
@@ -113,25 +114,21 @@ def _outdated(collection: Collection) -> list[str]:
 
 def _sources(collection: Collection) -> list[str]:
     """Whether all runs were made by the same code; nothing where they were."""
-    counted: Counter[str] = Counter()
+    found: Counter[str] = Counter()
     for run in (run for board in collection.boards for group in board for row in group.rows for run in row.runs):
-        counted.update(set(commits(run)))
-    if len(counted) <= 1 and not any(commit.endswith(CHANGED) for commit in counted):
+        found.update(set(commits(run)))
+    if len(found) <= 1 and not any(commit.endswith(CHANGED) for commit in found):
         return []
     listed = [
-        f"{commit[:7]}{' with uncommitted changes' if commit.endswith(CHANGED) else ''} ({_runs(count)})"
-        for commit, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+        f"{commit[:7]}{' with uncommitted changes' if commit.endswith(CHANGED) else ''} ({counted(count, 'run')})"
+        for commit, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))
     ]
-    several = f"different commits of this project: {', '.join(listed)}" if len(counted) > 1 else f"commit {listed[0]}"
+    several = f"different commits of this project: {', '.join(listed)}" if len(found) > 1 else f"commit {listed[0]}"
     return [f"The runs come from {several}."]
 
 
 def _folder(run: RunRecord) -> str:
     return f"{run.folder.parent.name}/{run.folder.name}"
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
 
 
 def rank(standing: Standing) -> str:
@@ -149,12 +146,14 @@ def _questions(table: TaskTable) -> str:
     c = table.group.conditions
     measured = table.standings[0].row.entries[0].questions
     split = table.standings[0].row.runs[0].config.evaluation.split
-    which = "questions" if split == "test" else f"{split} questions, and not on test questions"
+    which = counted(measured, "question" if split == "test" else f"{split} question")
+    which += "" if split == "test" else ", and not on test questions,"
     tokens = c.get("budget.training_tokens")
     limit = f" and {tokens:,} trained tokens" if tokens else ""
     return (
-        f"Measured on {measured:,} {which} (test set {c['test set']}), {table.samples_per_question} samples each. Budget: "
-        f"{c['budget.questions']:,} training questions (question set {c['question set']}), {c['budget.samples']:,} samples of "
+        f"Measured on {which} (test set {c['test set']}), {counted(table.samples_per_question, 'sample')} each. Budget: "
+        f"{counted(c['budget.questions'], 'training question')} (question set {c['question set']}), "
+        f"{counted(c['budget.samples'], 'sample')} of "
         f"at most {c['budget.new_tokens_per_sample']:,} new tokens{limit}."
     )
 
@@ -207,7 +206,9 @@ def _few(table: TaskTable) -> list[str]:
     flat = any(found and found.high == found.low for s in table.standings for found in (s.avg, s.best, s.majority))
     lines = []
     if questions < FEW:
-        lines.append(f"Only {questions:,} questions: intervals of so few are too narrow, and verdicts on them are rough.")
+        lines.append(
+            f"Only {counted(questions, 'question')}: intervals of so few are too narrow, and verdicts on them are rough."
+        )
     if flat and questions > 1:
         lines.append(
             f"An interval without width says that all {questions:,} questions scored alike; among others, up to "

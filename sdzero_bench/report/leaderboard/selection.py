@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import ANY, mean
-from sdzero_bench.core.text import with_interval
+from sdzero_bench.core.text import counted, with_interval
 from sdzero_bench.records.curve_record import SelectedPolicy
 from sdzero_bench.report.leaderboard.curves_of_rows import CurvesOfTable, scores_of
 from sdzero_bench.report.leaderboard.grouping import Row
@@ -30,7 +30,8 @@ def blocks(table: TaskTable) -> Iterator[Block]:
     yield Table(headings, rows, bars=Bars([1, 2, 3]))
     yield Notes(
         [
-            f"Three policies of each run, all measured on the first {curves.test_questions:,} test questions with {n} samples "
+            f"Three policies of each run, all measured on the first {counted(curves.test_questions, 'test question')} "
+            f"with {counted(n, 'sample')} "
             f"each: last is the one that is ranked; best by validation is chosen on {curves.validation_questions:,} validation "
             "questions; best by test on the very questions that it is shown on, so that it is too high and is never ranked.",
             "chosen at: share of the training samples at which the policies that were best by validation, and by test, "

@@ -8,7 +8,7 @@ from typing import Any
 
 from sdzero_bench.core.stats.footnotes import OVER_QUESTIONS, rule
 from sdzero_bench.core.stats.pass_curves import OverBase, PassCurve
-from sdzero_bench.core.text import with_interval
+from sdzero_bench.core.text import counted, with_interval
 from sdzero_bench.report.leaderboard.leaderboard_notes import probability
 from sdzero_bench.report.rendering.blocks import Block, Figure, Heading, Notes, Table
 from sdzero_bench.runs.pass_curves.compared_policies import BASE
@@ -31,7 +31,7 @@ class MeasuredCurves:
 
     @property
     def title(self) -> str:
-        return f"pass@k on {self.task}, {self.questions} questions, {self.samples} samples each"
+        return f"pass@k on {self.task}, {counted(self.questions, 'question')}, {counted(self.samples, 'sample')} each"
 
 
 def tables(measured: MeasuredCurves) -> list[tuple[list[str], list[list[str]]]]:
@@ -64,7 +64,7 @@ def crossings(measured: MeasuredCurves) -> list[str]:
 def notes(measured: MeasuredCurves) -> list[str]:
     """What a reader has to know of the figures."""
     found = [
-        f"Unbiased estimator of pass@k from {measured.samples} samples per question (Chen et al. 2021), temperature "
+        f"Unbiased estimator of pass@k from {counted(measured.samples, 'sample')} per question (Chen et al. 2021), temperature "
         f"{measured.temperature:g}; question set {measured.question_set}.",
         OVER_QUESTIONS,
     ]

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sdzero_bench.core.stats.significance import SIGNIFICANT
-from sdzero_bench.core.text import percent, printable, with_interval
+from sdzero_bench.core.text import counted, percent, printable, with_interval
 from sdzero_bench.report.leaderboard.leaderboard_notes import probability
 from sdzero_bench.report.rendering.blocks import Block, Heading, Notes, Table
 from sdzero_bench.runs.probe.contamination import EXACT, CompletionMeasure, Contamination
@@ -36,7 +36,9 @@ class ProbeReport:
 
 def blocks(report: ProbeReport) -> list[Block]:
     """The whole page."""
-    found: list[Block] = [Heading(1, f"{report.model} on {report.task}, {report.questions} questions ({report.question_set})")]
+    found: list[Block] = [
+        Heading(1, f"{report.model} on {report.task}, {counted(report.questions, 'question')} ({report.question_set})")
+    ]
     if (known := report.contamination) is not None:
         found += [Heading(2, "Is the test set in the model?"), Notes([contamination_verdict(known)])]
         found += [completion_table(known), Notes(completion_notes(known))]
@@ -69,11 +71,16 @@ def suspicious_table(found: Contamination) -> Table:
 
 
 def completion_notes(found: Contamination) -> list[str]:
-    left_out = f" {found.left_out} questions were left out: too short, or without a counterpart." if found.left_out else ""
+    left_out = (
+        f" {counted(found.left_out, 'question was', 'questions were')} left out: too short, or without a counterpart."
+        if found.left_out
+        else ""
+    )
     return [
         f"The model was given the first {100 * SHOWN:g} % of the words of a question, as plain text without its chat template, "
         f"and continued greedily. What it wrote is compared with the rest, over as many words.",
-        f"{found.test_questions} test questions and {found.control_questions} control questions: {found.control}.{left_out}",
+        f"{counted(found.test_questions, 'test question')} and {counted(found.control_questions, 'control question')}: "
+        f"{found.control}.{left_out}",
         f"Signs of memorisation: a difference of {100 * MATERIAL:g} points or more with Holm-corrected p < {SIGNIFICANT:g}. No "
         f"sign: both intervals end below {100 * MATERIAL:g} points. Intervals: 95 %, Newcombe's for exact match, BCa bootstrap "
         f"over questions for ROUGE-L{'; paired by question' if found.paired else ''}.",

@@ -17,10 +17,11 @@ WRITTEN_BY = "<!-- Written by `sdzero-bench report`; what is edited here is lost
 
 def markdown(blocks: Sequence[Block], written_by: str = WRITTEN_BY) -> str:
     """GitHub-flavoured Markdown. A figure is the SVG file of its name, in the same folder."""
-    return "\n\n".join([written_by, *map(_markdown_block, blocks)]) + "\n"
+    return "\n\n".join([written_by, *map(markdown_block, blocks)]) + "\n"
 
 
-def _markdown_block(block: Block) -> str:
+def markdown_block(block: Block) -> str:
+    """The same of one block."""
     match block:
         case Heading(level, text):
             return f"{'#' * level} {_escape_markdown(text)}"

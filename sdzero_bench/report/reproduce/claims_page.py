@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sdzero_bench.core.stats.footnotes import INTERVALS, equivalence, rule
 from sdzero_bench.core.stats.significance import MARGIN
+from sdzero_bench.core.text import counted
 from sdzero_bench.report.leaderboard.costs import hours
 from sdzero_bench.report.rendering.blocks import Block, Heading, Notes, Table
 from sdzero_bench.report.reproduce.cells import Setting, cells
@@ -88,7 +89,7 @@ def _made_from(setting: Setting, shelf: Shelf) -> str:
             if (run := shelf.find(cell.config)) is not None:
                 runs[run.folder] = run
     spent, unit = hours([(run.result.ledger, run.manifest) for run in runs.values()])
-    return f"Computed from {len(runs)} runs, which took {spent:.1f} {unit}-hours in total, evaluation included."
+    return f"Computed from {counted(len(runs), 'run')}, which took {spent:.1f} {unit}-hours in total, evaluation included."
 
 
 def _row(finding: ClaimVerdict) -> list[str]:

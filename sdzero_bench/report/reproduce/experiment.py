@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from sdzero_bench.core.checked import checked
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.settings import Section
 from sdzero_bench.core.yaml_core import read_yaml
@@ -95,14 +96,18 @@ class Experiment(Section):
         return self.presets[named[0]] if named else OnPreset()
 
 
-def parse(name: str, text: str) -> Experiment:
-    """Raises `UserError`, naming the place, for a file that is not an experiment."""
+def parse(name: str, text: str, file: Path | None = None) -> Experiment:
+    """Raises `UserError`, naming the file, the key and the fault, for what is not an experiment."""
+    where = repr(str(file)) if file else f"the experiment {name!r}"
     try:
-        return Experiment(**{**read_yaml(text), "name": name})
+        data = read_yaml(text)
+        if not isinstance(data, dict):
+            raise UserError("it must hold keys and values at its top level, as those that come with the package do")
+        return checked(Experiment, {**data, "name": name})
     except yaml.YAMLError as error:
-        raise UserError(f"the experiment {name!r} is not YAML: {' '.join(str(error).split())}") from error
-    except (ValidationError, TypeError) as error:
-        raise UserError(f"the experiment {name!r}: {' '.join(str(error).split())}") from error
+        raise UserError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
 
 
 @cache
@@ -131,6 +136,6 @@ def _read(path: Path) -> Experiment:
     if path.stem in experiments():
         raise UserError(f"{str(path)!r} has the name of an experiment that comes with the package; give it another")
     try:
-        return parse(path.stem, path.read_text(encoding="utf-8"))
+        return parse(path.stem, path.read_text(encoding="utf-8"), path)
     except OSError as error:
         raise UserError(f"cannot read the experiment {str(path)!r}: {error.strerror}") from error

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.footnotes import INTERVALS, marks
+from sdzero_bench.core.text import counted
 from sdzero_bench.report.leaderboard.columns import Shown
 from sdzero_bench.report.leaderboard.comparison_notes import detectable, far_seeds, pairing
 from sdzero_bench.report.reproduce.curves import concentrations
@@ -19,10 +20,11 @@ def said(figures: TaskFigures, columns: Sequence[Shown]) -> list[str]:
     trained = (
         f"trained on {figures.trained_on}"
         if figures.trained_on
-        else f"{budget.questions:,} training questions, {budget.samples:,} samples of at most "
+        else f"{counted(budget.questions, 'training question')}, {counted(budget.samples, 'sample')} of at most "
         f"{budget.new_tokens_per_sample:,} new tokens, unless the row states otherwise"
     )
-    asked = f"{figures.task}: {measured.questions:,} test questions, {measured.samples_per_question} samples each"
+    each = counted(measured.samples_per_question, "sample")
+    asked = f"{figures.task}: {counted(measured.questions, 'test question')}, {each} each"
     lines = [f"{asked}; {trained}."]
     if any(isinstance(value, Estimate) for column in columns for value in column.values.values()):
         lines.append(INTERVALS)
@@ -39,7 +41,7 @@ def said(figures: TaskFigures, columns: Sequence[Shown]) -> list[str]:
         lines += [line for row in figures.rows for line in _concentration(row)]
     if failures := sum(entry.unverified for row in figures.rows for entry in row.row.entries):
         lines.append(
-            f"The verifier failed on {failures:,} evaluation samples, which count neither as correct nor as incorrect."
+            f"The verifier failed on {counted(failures, 'evaluation sample')}, counted neither as correct nor as incorrect."
         )
     lines += [
         f"bench version {run.manifest.bench_version}, not in the table: {run.run_id}. Figures of different major versions are "

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.errors import InterruptedByUser
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.report.reproduce.benchmarks import Measurement, measurements
 from sdzero_bench.report.reproduce.cells import Setting, cells
@@ -54,6 +54,6 @@ def _run(wanted: Sequence[PlannedRun], out: Path, jobs: int) -> list[SweepEntry]
         return scheduler.run(wanted)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise UserError("interrupted. Nothing is lost; repeat the command to resume") from None
+        raise InterruptedByUser("interrupted. Nothing is lost; repeat the command to resume") from None
     finally:
         children.close()

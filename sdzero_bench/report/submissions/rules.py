@@ -15,6 +15,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.provenance import CHANGED, in_history
 from sdzero_bench.core.search_space import LEARNING_RATE, Range
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.reader import RunRecord, load_runs
 from sdzero_bench.report.leaderboard.commit_marks import commits
 from sdzero_bench.report.leaderboard.conditions import NOT_CONDITIONS
@@ -132,7 +133,7 @@ def _settings(run: RunRecord, _: Submitted) -> Iterator[str]:
 def _budget(run: RunRecord, entry: Submitted) -> Iterator[str]:
     used, allowed = run.training_samples, run.result.budget.samples
     if used < SHARE_OF_BUDGET * allowed and not entry.unused_budget:
-        yield f"{used:,} of {allowed:,} samples of the budget were used; say why with --unused-budget, or use them"
+        yield f"{used:,} of {counted(allowed, 'sample')} of the budget were used; say why with --unused-budget, or use them"
 
 
 def _method_source(run: RunRecord, entry: Submitted) -> Iterator[str]:
@@ -183,7 +184,7 @@ def _seeds(entry: Submitted) -> Iterator[str]:
         if twice := [seed for seed, count in seeds.items() if count > 1]:
             yield f"seed {twice[0]} of {task} is there {seeds[twice[0]]} times"
         if len(seeds) < FEWEST_SEEDS:
-            yield f"{task} has {len(seeds)} seeds ({listed}); at least {FEWEST_SEEDS} are needed"
+            yield f"{task} has {counted(len(seeds), 'seed')} ({listed}); at least {FEWEST_SEEDS} are needed"
         elif sorted(seeds) != list(range(len(seeds))):
             yield f"{task} has the seeds {listed}; they have to be 0 to {len(seeds) - 1}, so that none is chosen by its result"
 

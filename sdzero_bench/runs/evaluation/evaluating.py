@@ -10,6 +10,7 @@ from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
+from sdzero_bench.core.text import counted
 from sdzero_bench.policies.architecture import architecture
 from sdzero_bench.policies.chat import PolicyContexts
 from sdzero_bench.questions.harness.harness_task import HarnessTask
@@ -63,10 +64,10 @@ class Evaluation:
         said = []
         if self.curve is not None:
             validation = f" and {len(self.curve.validation)} validation" if self.curve.validation else ""
-            said.append(f"a learning curve on {len(self.curve.test)} test{validation} questions")
-        said += [f"{len(asked.questions)} questions of {asked.name}" for asked in self.other_tasks]
+            said.append(f"a learning curve on {counted(len(self.curve.test), f'test{validation} question')}")
+        said += [f"{counted(len(asked.questions), 'question')} of {asked.name}" for asked in self.other_tasks]
         if self.config.evaluation.of_kl and self.trains:
-            said.append(f"kl(trained, base) at {min(self.config.evaluation.of_kl, len(self.test))} responses")
+            said.append(f"kl(trained, base) at {counted(min(self.config.evaluation.of_kl, len(self.test)), 'response')}")
         return "; ".join(said)
 
     @property

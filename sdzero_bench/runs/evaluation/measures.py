@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import majority_at_k, mean_over_questions, pass_at_k
+from sdzero_bench.core.text import counted
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.measured import Figures, PairedDifference, PerQuestion, RevisionFigures
@@ -47,7 +48,7 @@ def measure(samples: Sequence[Sample], k: int) -> PolicyMeasures:
             raise UserError(f"question {question_id!r} has {len(drawn)} samples, too few for pass@{k}")
         if not verified:
             raise UserError(
-                f"none of the {len(drawn)} samples of question {question_id!r} could be verified: "
+                f"question {question_id!r} has {counted(len(drawn), 'sample')}, and none could be verified: "
                 f"{drawn[0].verdict.detail or drawn[0].verdict.status}; see the verdicts in the journal"
             )
         right = sum(s.right for s in verified)

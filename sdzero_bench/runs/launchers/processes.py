@@ -15,13 +15,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal, cast
 
+from sdzero_bench.core.errors import INTERRUPTED
 from sdzero_bench.core.threads import available_cores
 
 Sharding = Literal["ddp", "fsdp2"]
 """What each process holds: ddp: all weights; fsdp2: its share of weights, gradients and optimiser state."""
-
-INTERRUPTED = 2
-"""Exit code after Ctrl-C, as that of a run of one process."""
 
 
 @dataclass(frozen=True)

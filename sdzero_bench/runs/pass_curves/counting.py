@@ -7,6 +7,7 @@ from pathlib import Path
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.question import QuestionSet
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal
 from sdzero_bench.records.ledger import EVALUATION
@@ -44,7 +45,8 @@ def counts(session: Session, folder: RunFolder, display: ProgressDisplay) -> lis
     if folder.manifest is None or not is_finished(folder.path):
         folder.lock()
         display.say(
-            f"{folder.path.name}: {session.config.evaluation.samples} samples of {len(session.test_questions)} questions"
+            f"{folder.path.name}: {counted(session.config.evaluation.samples, 'sample')} of "
+            f"{counted(len(session.test_questions), 'question')}"
         )
         session.execute(folder)
     journal = Journal(folder.journal)

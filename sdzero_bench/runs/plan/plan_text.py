@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 
 from sdzero_bench.core.out_of_memory import SAMPLING, TRAINING
+from sdzero_bench.core.text import counted
 from sdzero_bench.runs.plan.assumptions import Assumptions
 from sdzero_bench.runs.plan.estimate import Plan, PlannedPhase
 from sdzero_bench.runs.plan.plan_check import Compared
@@ -49,8 +50,9 @@ def in_tables(plan: Plan, found: Assumptions, deviations: Sequence[str]) -> Rend
         parts.add_row(name, _gb(size))
     typical = ", ".join(f"{name} {value:g}" for name, value in found.typical.model_dump(exclude_none=True).items())
     said = [
-        f"{plan.questions:,} training questions and {plan.test_questions:,} test questions; {plan.samples:,} of the "
-        f"{plan.allowed:,} training samples that the budget allows",
+        f"{counted(plan.questions, 'training question')} and {counted(plan.test_questions, 'test question')}; "
+        f"{plan.samples:,} of the "
+        f"{counted(plan.allowed, 'training sample')} that the budget allows",
         f"{plan.hours:.3g} hours of {machine.count} x {machine.name}, {plan.hours * machine.count:.3g} in all, at "
         f"{machine.tokens_per_second:,.4g} sampled tokens a second and {machine.utilisation:.0%} of {machine.tflops:g} TFLOP/s "
         f"each; loading is not in it{'' if machine.sustained else '. --measure measures both on this machine'}",

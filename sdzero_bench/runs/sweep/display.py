@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from sdzero_bench.core.text import counted
 from sdzero_bench.runs.sweep.scheduler import State, SweepEntry
 
 STATES: tuple[State, ...] = ("done", "running", "elsewhere", "failed", "waiting")
@@ -79,7 +80,7 @@ def progress_table(entries: Sequence[SweepEntry], jobs: int, now: float | None =
 
 def counts(entries: Sequence[SweepEntry]) -> str:
     found = Counter(entry.state for entry in entries)
-    return f"{len(entries)} runs: " + ", ".join(f"{found[state]} {state}" for state in STATES if found[state])
+    return f"{counted(len(entries), 'run')}: " + ", ".join(f"{found[state]} {state}" for state in STATES if found[state])
 
 
 def seconds_left(entries: Sequence[SweepEntry], jobs: int, now: float) -> float | None:

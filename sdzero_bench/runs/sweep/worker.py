@@ -8,6 +8,7 @@ processes of the run, of which the first reports and writes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sdzero_bench.core.distributed import Ranks, give_precedence, launched
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.errors import INTERRUPTED, UserError
 from sdzero_bench.core.full_disk import means_full_disk
 from sdzero_bench.records.folder import LockedError, NoRoomError, RunFolder
 from sdzero_bench.records.schema import Origin, TuningRecord
@@ -40,7 +41,7 @@ def main() -> int:
         ranks.close()
         return 0
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return INTERRUPTED
     except LockedError:
         return LOCKED
     except UserError as error:
@@ -53,10 +54,18 @@ def main() -> int:
         if means_full_disk(error) or RunFolder(folder.path.parent).disk_is_full:
             failure = StatusReport(failure=f"the disk of {folder.path} is full; free some space", no_room=True)
         else:
-            failure = StatusReport(failure=f"{type(error).__name__}: {(str(error) or '(no message)').splitlines()[0]}")
+            failure = StatusReport(failure=_why(folder, error))
     failure.send(channel)
     display.say(failure.failure)
     return 1
+
+
+def _why(folder: RunFolder, error: Exception) -> str:
+    """As the manifest has it, if the run had begun."""
+    with contextlib.suppress(UserError):
+        if folder.manifest is not None and folder.manifest.failure:
+            return folder.manifest.failure
+    return f"{type(error).__name__}: {(str(error) or '(no message)').splitlines()[0]}"
 
 
 def _work(folder: RunFolder, plan: dict[str, Any], display: ReportingDisplay, ranks: Ranks) -> None:

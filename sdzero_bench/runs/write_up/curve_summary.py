@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sdzero_bench.core.text import markdown_table, percent, with_interval
+from sdzero_bench.core.text import counted, markdown_table, percent, with_interval
 from sdzero_bench.records.curve_record import LearningCurve, SelectedPolicy
 from sdzero_bench.records.schema import RunResult
 
@@ -60,10 +60,14 @@ def _selection(curve: LearningCurve) -> list[list[str]]:
 
 
 def _notes(curve: LearningCurve) -> list[str]:
-    validation = f", and on the first {curve.validation_questions:,} validation questions" if curve.validation_questions else ""
+    validation = (
+        f", and on the first {counted(curve.validation_questions, 'validation question')}" if curve.validation_questions else ""
+    )
     return [
-        f"The newest policy when each share of the {curve.planned_samples:,} planned training samples had been charged, on the "
-        f"first {curve.test_questions:,} test questions{validation}, {curve.samples_per_question} samples each.",
+        f"The newest policy when each share of the {counted(curve.planned_samples, 'planned training sample')} had "
+        f"been charged, on the "
+        f"first {counted(curve.test_questions, 'test question')}{validation}, "
+        f"{counted(curve.samples_per_question, 'sample')} each.",
         "Best by test is chosen on the questions that it is shown on: it is too high by that, and never ranked.",
     ]
 
@@ -87,7 +91,8 @@ def forgetting_parts(result: RunResult) -> list[str]:
                 for value, interval in ((kl.per_token, kl.per_token_interval), (kl.per_response, kl.per_response_interval))
             )
             parts.append(
-                f"- kl({entry.policy}, base) at its own responses to {kl.responses:,} test questions, {kl.tokens:,} tokens: "
+                f"- kl({entry.policy}, base) at its own responses to {counted(kl.responses, 'test question')}, "
+                f"{counted(kl.tokens, 'token')}: "
                 f"{token} nats per token, {response} per response."
             )
     return ["## Forgetting", *parts] if parts else []

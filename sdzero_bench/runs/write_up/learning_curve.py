@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sdzero_bench.core.text import as_written
+from sdzero_bench.core.text import as_written, counted
 from sdzero_bench.records.curve_record import LearningCurve
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Sample
@@ -69,4 +69,4 @@ def _points(axes: Axes, curve: LearningCurve) -> None:
         found = [getattr(point, name) for point in curve.points]
         if None not in found:
             y, count = [accuracy.avg_at_k for accuracy in found], getattr(curve, f"{name}_questions")
-            axes.plot(at, y, f"{marker}--", markersize=4, linewidth=0.8, label=f"first {count} {name} questions")
+            axes.plot(at, y, f"{marker}--", markersize=4, linewidth=0.8, label=f"first {counted(count, f'{name} question')}")

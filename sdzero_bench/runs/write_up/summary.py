@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-from rich import box
+from collections.abc import Callable
+
 from rich.table import Table
 
 from sdzero_bench.core.stats.footnotes import OVER_QUESTIONS
-from sdzero_bench.core.text import markdown_table, percent, with_interval
+from sdzero_bench.core.terminal_tables import fitted
+from sdzero_bench.core.text import counted, markdown_table, percent, with_interval
 from sdzero_bench.records.folder import RunFolder, write_atomic
 from sdzero_bench.records.ledger import measures
+from sdzero_bench.records.measured import PolicyFigures
 from sdzero_bench.records.schema import RunResult
 from sdzero_bench.runs.write_up.curve_summary import curve_parts, forgetting_parts
 from sdzero_bench.training.samples import LEAST, NOTHING_RIGHT
 
 
 def policy_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
-    """Headings and one row per policy."""
+    """Headings and one row per policy. What was not measured, such as revision, has no column."""
     first = result.evaluation[0]
-    headings = [
-        "policy",
-        f"avg@{first.samples_per_question} (%)",
-        "Δ vs base (pts)",
-        f"pass@{first.k} (%)",
-        "response tokens",
-        "truncated (%)",
-        "wrong→right (%)",
-        "right→right (%)",
-    ]
-    rows = []
-    for entry in result.evaluation:
-        over, revision = entry.over_base, entry.revision
-        rows.append(
-            [
-                entry.policy,
-                with_interval(entry.avg_at_k, entry.interval),
-                with_interval(over.difference, over.interval) if over else "",
-                with_interval(entry.pass_at_k, entry.pass_at_k_interval),
-                with_interval(entry.mean_tokens, entry.mean_tokens_interval, scale=1),
-                with_interval(entry.truncated, entry.truncated_interval),
-                percent(revision.correction_rate if revision else None),
-                percent(revision.kept_rate if revision else None),
-            ]
-        )
-    return headings, rows
+    columns: dict[str, Callable[[PolicyFigures], str]] = {
+        "policy": lambda entry: entry.policy,
+        f"avg@{first.samples_per_question} (%)": lambda entry: with_interval(entry.avg_at_k, entry.interval),
+        "Δ vs base (pts)": lambda e: with_interval(e.over_base.difference, e.over_base.interval) if e.over_base else "",
+        f"pass@{first.k} (%)": lambda entry: with_interval(entry.pass_at_k, entry.pass_at_k_interval),
+        "response tokens": lambda entry: with_interval(entry.mean_tokens, entry.mean_tokens_interval, scale=1),
+        "truncated (%)": lambda entry: with_interval(entry.truncated, entry.truncated_interval),
+    }
+    if measures_revision(result):
+        columns["wrong→right (%)"] = lambda e: percent(e.revision.correction_rate if e.revision else None)
+        columns["right→right (%)"] = lambda e: percent(e.revision.kept_rate if e.revision else None)
+    rows = [[cell(entry) for cell in columns.values()] for entry in result.evaluation]
+    compared = [i for i in range(len(columns)) if any(row[i] for row in rows)]
+    return [list(columns)[i] for i in compared], [[row[i] for i in compared] for row in rows]
+
+
+def measures_revision(result: RunResult) -> bool:
+    return any(entry.revision for entry in result.evaluation)
 
 
 def ledger_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
@@ -68,6 +63,9 @@ def training_samples(result: RunResult) -> int:
     return sum(use.samples for name, use in result.ledger.items() if not measures(name))
 
 
+REVISED = "wrong→right and right→right: share of its incorrect, and of its correct, responses that are correct once revised."
+
+
 def notes(result: RunResult) -> list[str]:
     """Notes for the reader of the figures. Numbers in them are those of the result alone: check_summary.py compares them."""
     failures = sum(use.verifier_failures for use in result.ledger.values())
@@ -75,22 +73,26 @@ def notes(result: RunResult) -> list[str]:
         lines = ["Nothing was trained.", OVER_QUESTIONS]
     else:
         lines = [
-            f"{training_samples(result):,} of {result.budget.samples:,} training samples used.",
-            "wrong→right and right→right: share of its incorrect, and of its correct, responses that are correct once revised.",
+            f"{training_samples(result):,} of {counted(result.budget.samples, 'training sample')} used.",
+            *([REVISED] if measures_revision(result) else []),
             f"{OVER_QUESTIONS} One run is one seed: they do not cover the variation between seeds.",
         ]
     lines += [f"Warning: {NOTHING_RIGHT}." for entry in result.evaluation if entry.policy == "base" and entry.avg_at_k < LEAST]
     lines += _of_the_harness(result)
     if failures:
         lines.append(
-            f"The verifier failed on {failures} samples (time-outs or errors); they count neither as correct nor as incorrect."
+            f"The verifier failed on {counted(failures, 'sample')} (time-outs or errors), counted neither as correct "
+            f"nor as incorrect."
         )
     if refused := sum(use.refused_responses for use in result.ledger.values()):
-        lines.append(f"{refused} responses could not be read or compared; they count as incorrect.")
+        lines.append(f"{counted(refused, 'response')} could not be read or compared, and counted as incorrect.")
     if left_out := result.left_out_tests:
-        lines.append(f"{left_out} tests of the data were left out: their expected output exceeds the limits.")
+        lines.append(f"{counted(left_out, 'test')} of the data left out: the expected output exceeds the limits.")
     if cut := sum(use.cut_responses for use in result.ledger.values()):
-        lines.append(f"{cut} responses were truncated, for student and teacher alike, to fit the teacher's token limit.")
+        lines.append(
+            f"{counted(cut, 'response was', 'responses were')} truncated, for student and teacher alike, to fit the "
+            f"teacher's token limit."
+        )
     return lines
 
 
@@ -119,16 +121,12 @@ def _of_the_harness(result: RunResult) -> list[str]:
     ]
 
 
-def terminal_table(result: RunResult) -> Table:
-    """The policies, narrow enough for 80 columns: each interval is below its figure, as low..high."""
+def terminal_tables(result: RunResult, width: int) -> list[Table]:
+    """The policies side by side, so that three of them fit into 80 columns; more go on in a further table."""
     headings, rows = policy_rows(result)
     seed = "" if measured_alone(result) else f", seed {result.seed}"
-    table = Table(title=title(result) + seed, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading.replace(" ", "\n").replace("→", "→\n"), justify="left" if heading == "policy" else "right")
-    for row in rows:
-        table.add_row(*(cell.replace(" [", "\n").replace(", ", "..").rstrip("]") for cell in row))
-    return table
+    figures = [list(column) for column in zip(headings[1:], *(row[1:] for row in rows), strict=True)]
+    return fitted(["", *(row[0] for row in rows)], figures, 1, width, title(result) + seed)
 
 
 FILE = "summary.md"
