@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import re
+from pathlib import Path
+
+from sdzero_bench.core.errors import UserError
 
 _NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -15,6 +18,10 @@ _WORDS = re.compile(
 )
 
 
+class NoRoomError(UserError):
+    """The disk has too little space for the run."""
+
+
 def means_full_disk(error: BaseException) -> bool:
     """Whether the error, or one that it comes from, says so; safetensors, torch and SQLite have errors of their own."""
     chain: list[BaseException] = []
@@ -23,3 +30,9 @@ def means_full_disk(error: BaseException) -> bool:
         chain.append(last)
         last = last.__cause__ or last.__context__
     return any(getattr(one, "errno", None) in _NUMBERS or _WORDS.search(str(one)) for one in chain)
+
+
+def unwritable(parent: Path, error: OSError) -> UserError:
+    """The error of a folder in which a run cannot be written."""
+    kind = NoRoomError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UserError
+    return kind(f"cannot write the run folder in {str(parent)!r}: {error.strerror}")

@@ -18,7 +18,6 @@ summary.md, learning_curve.png, learning_curve.svg
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import shutil
@@ -31,6 +30,7 @@ from typing import Any
 import yaml
 
 from sdzero_bench.core.errors import DamagedError, UserError
+from sdzero_bench.core.full_disk import NoRoomError, unwritable
 from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.file_sums import damaged_file, sums_of
@@ -49,10 +49,6 @@ PARTIAL = ".partial"
 
 class LockedError(UserError):
     """Another process works on the run."""
-
-
-class NoRoomError(UserError):
-    """The disk has too little space for the run."""
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -93,7 +89,7 @@ class RunFolder:
                     continue
             return cls(path)
         except OSError as error:
-            raise _unwritable(parent, error) from error
+            raise unwritable(parent, error) from error
 
     @classmethod
     def open(cls, path: Path, writes: bool = True) -> RunFolder:
@@ -124,7 +120,7 @@ class RunFolder:
                     f"{str(self.path)!r} is being worked on by another process; wait for it, or stop it"
                 ) from None
             except OSError as error:
-                raise _unwritable(self.path.parent, error) from error
+                raise unwritable(self.path.parent, error) from error
         self._lock = lock  # the system releases it once the object, or the process, is gone
         for path in self.path.rglob(f".*{PARTIAL}"):  # of a process that was killed while it wrote
             if path.is_file():
@@ -299,8 +295,3 @@ class RunFolder:
 
     def _sums(self, checkpoint: str) -> Path:
         return self.checkpoints / f".{checkpoint}.sums"
-
-
-def _unwritable(parent: Path, error: OSError) -> UserError:
-    kind = NoRoomError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UserError
-    return kind(f"cannot write the run folder in {str(parent)!r}: {error.strerror}")

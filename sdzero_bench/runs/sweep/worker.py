@@ -20,8 +20,8 @@ from typing import IO, Any
 
 from sdzero_bench.core.distributed import Ranks, give_precedence, launched
 from sdzero_bench.core.errors import INTERRUPTED, UserError
-from sdzero_bench.core.full_disk import means_full_disk
-from sdzero_bench.records.folder import LockedError, NoRoomError, RunFolder
+from sdzero_bench.core.full_disk import NoRoomError, means_full_disk
+from sdzero_bench.records.folder import LockedError, RunFolder
 from sdzero_bench.records.schema import Origin, TuningRecord
 from sdzero_bench.runs.sweep.status_reports import LOCKED, ReportingDisplay, StatusReport
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from sdzero_bench.core.settings import Options
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.verifiers.answer_kinds.stated_answer import Place, last_block, last_line, stated, undecorated
-from sdzero_bench.verifiers.code.thinking import after_thinking
+from sdzero_bench.verifiers.thinking import after_thinking
 
 LONGEST = 100_000
 """Characters of an answer."""

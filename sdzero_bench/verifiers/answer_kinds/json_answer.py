@@ -11,7 +11,7 @@ from pydantic import Field
 
 from sdzero_bench.verifiers.answer_kinds.answer_kind import LONGEST, AnswerKind, GoldAnswer, UnreadableAnswer
 from sdzero_bench.verifiers.answer_kinds.stated_answer import last_block, stated
-from sdzero_bench.verifiers.code.thinking import after_thinking
+from sdzero_bench.verifiers.thinking import after_thinking
 
 MOST_TRIES = 2_000
 """Brackets at which a value may begin that turns out to be none."""

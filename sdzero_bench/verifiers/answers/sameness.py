@@ -9,13 +9,12 @@ from sdzero_bench.verifiers.answers.amounts import same_measure, same_quantity, 
 from sdzero_bench.verifiers.answers.equality import equal, same_up_to_a_factor
 from sdzero_bench.verifiers.answers.labels import argument, may_be_one, variables
 from sdzero_bench.verifiers.answers.nodes import Call, Node, Product, Quotient, Symbol, Total, negative, renamed, symbols
-from sdzero_bench.verifiers.answers.regions import Region, region, same_region
+from sdzero_bench.verifiers.answers.orderings import same_set
 from sdzero_bench.verifiers.answers.statements import (
     Braced,
     Bracketed,
     Compound,
     Equation,
-    Inequality,
     Letter,
     Matrix,
     Named,
@@ -77,7 +76,7 @@ def same(gold: Statement, answer: Statement) -> bool:
             return same_up_to_a_factor(one, other, positive=False)
     if isinstance(gold, _LISTS) or isinstance(answer, _LISTS):
         return _same_lists(gold, answer)
-    return _same_regions(gold, answer)
+    return same_set(gold, answer)
 
 
 _NOTHING = ("no solution", "no real solution", "empty set", "null set")
@@ -229,23 +228,23 @@ def _same_lists(gold: Statement, answer: Statement) -> bool:
                 return True
         elif _in_any_order(_bare(mine), _bare(its)):
             return True
-        return _same_regions(gold, answer)
+        return same_set(gold, answer)
     if isinstance(gold, Bracketed) and isinstance(answer, Bracketed):
         shapes = [(_PARENTHESES[b.opening], {r"\rangle": ")"}.get(b.closing, b.closing)) for b in (gold, answer)]
         if shapes[0] == shapes[1] and _in_order(mine, its):
             return True
-        return _same_regions(gold, answer)
+        return same_set(gold, answer)
     for one, other in ((gold, answer), (answer, gold)):
         if isinstance(one, Several) and not isinstance(other, _LISTS) and len(one.items) > 1 and one.joined != "or":
-            return all(same(item, other) for item in one.items) or _same_regions(gold, answer)
+            return all(same(item, other) for item in one.items) or same_set(gold, answer)
     group, other = (gold, answer) if isinstance(gold, Bracketed) else (answer, gold)
     if isinstance(group, Bracketed) and isinstance(other, Several):
         values = _values_by_name(other.items)
         if group.opening == "[" or group.closing == "]":
-            return _same_regions(gold, answer)
+            return same_set(gold, answer)
         if values and _in_order(group.items, list(values.values())):
             return True
-    return _same_regions(gold, answer)
+    return same_set(gold, answer)
 
 
 def _listed(statement: Statement) -> Sequence[Statement]:
@@ -299,40 +298,3 @@ def _distinct(items: Sequence[Statement]) -> list[Statement]:
         if not any(same(item, other) for other in found):
             found.append(item)
     return found
-
-
-def _same_regions(gold: Statement, answer: Statement) -> bool:
-    match gold, answer:
-        case Inequality(), Inequality() if _same_inequality(gold, answer) or _same_order(gold, answer):
-            return True
-    one, other = region(gold), region(answer)
-    if not isinstance(one, Region) or not isinstance(other, Region):
-        return False
-    if one.variable and other.variable and one.variable != other.variable:
-        return False
-    return same_region(one, other)
-
-
-def _same_inequality(gold: Inequality, answer: Inequality) -> bool:
-    """x + y < 2 and 2x + 2y < 4: one side minus the other, up to a positive factor, and the same sign."""
-    if len(gold.signs) != 1 or len(answer.signs) != 1:
-        return False
-    (sign, one), (its_sign, other) = (_turned(i) for i in (gold, answer))
-    return sign == its_sign and same_up_to_a_factor(one, other, positive=sign != r"\ne")
-
-
-def _same_order(gold: Inequality, answer: Inequality) -> bool:
-    """a < b < c and c > b > a."""
-    turned = tuple(_OTHER_WAY[sign] for sign in reversed(answer.signs))
-    return gold.signs == turned and all(map(equal, gold.sides, reversed(answer.sides)))
-
-
-_OTHER_WAY = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", r"\ne": r"\ne", "=": "="}
-
-
-def _turned(inequality: Inequality) -> tuple[str, Node]:
-    left, right = inequality.sides
-    sign = inequality.signs[0]
-    if sign in ("<", r"\le"):
-        left, right, sign = right, left, {"<": ">", r"\le": r"\ge"}[sign]
-    return sign, Total((left, negative(right)))

@@ -263,15 +263,10 @@ class Sharing:
             return self.objects[number]
         if code == "e":
             return self._raised(number, kind, *rest[2:])
-        if code == "o" and kind is object:  # a bare object() has nothing but its identity
-            value = object()
-            self._adopt(number, value)
-            return value
-        if not isinstance(kind, Mirrored):
+        if not isinstance(kind, Mirrored) and kind is not object:  # a bare object() has nothing but its identity
             raise Unreadable("an object of no class")
         if code == "s":
-            content = self._value(rest[2])
-            value = _made(type(content), kind, content)
+            value = _made(type(content := self._value(rest[2])), kind, content)
         elif code == "o":
             value = _made(object, kind)
         else:
