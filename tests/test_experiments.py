@@ -119,13 +119,19 @@ def test_how_others_train_is_nothing_to_the_base() -> None:
     assert identity(configs("table9")["base"]) != identity(configs("table9", "evaluation.temperature=0.5")["base"])
 
 
+REST = "reference: a\ntitle: x\nquestion: x\norder: 1\ncolumns: [avg]\n"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("title: x\n", "^the experiment 'mine': question is missing$"),
         ("- 1\n", "keys and values at its top level"),
-        ("variants: {a: {method: rft, polcy: x}}\n", "unknown key 'variants.a.polcy'; did you mean 'variants.a.policy'"),
-        ("variants: {a: {method: [rft]}}\n", "variants.a.method: input should be a valid string"),
+        (
+            f"variants: {{a: {{method: rft, polcy: x}}}}\n{REST}",
+            "unknown key 'variants.a.polcy'; did you mean 'variants.a.policy'",
+        ),
+        (f"variants: {{a: {{method: [rft]}}}}\n{REST}", "variants.a.method: input should be a valid string"),
         ("variants: {a: {method: rft}}\nreference: b\ntitle: x\nquestion: x\norder: 1\ncolumns: [avg]\n", "no variant 'b'"),
         ("a: [", "is not YAML"),
     ],

@@ -95,7 +95,7 @@ def test_folders_without_a_finished_run_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         Report(tmp_path / "nowhere")
     write_record(tmp_path / "a", state="running")
-    with pytest.raises(UserError, match="none of the 1 run is finished"):
+    with pytest.raises(UserError, match="no finished run, but 1 unfinished one; resume"):
         Report(tmp_path)
 
 

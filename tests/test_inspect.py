@@ -109,7 +109,7 @@ def test_wrong_leaves_out_what_is_right_and_limit_says_how_much_more_there_is(ru
     assert samples
     assert all(s["outcome"] != "right" for s in samples)
     phases = list(dict.fromkeys(s["phase"] for s in samples))
-    assert phases == [FINAL, "evaluation.base", "rft.sample"], "what was measured comes before what was trained on"
+    assert phases == [FINAL, "rft.sample"], "what was measured comes before what was trained on"
     text = shown(run, "--wrong", "--limit", 2)
     assert text.count("response") == 2
     assert f"{len(samples) - 2:,} more samples" in text

@@ -14,6 +14,7 @@ import numpy as np
 from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.two_way import Scores
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.measured import Figure, PolicyEvaluation
 from sdzero_bench.records.own_digests import exchanged
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, by_question
@@ -134,7 +135,9 @@ def collect(records: Sequence[RunRecord]) -> Collection:
     """Sort runs into groups and boards. Raises `UserError` if none is finished and as the run wrote it."""
     finished = [run for run in records if run.finished]
     if not finished:
-        raise UserError(f"none of the {len(records)} runs is finished; resume them first: sdzero-bench run --resume FOLDER")
+        raise UserError(
+            f"no finished run, but {counted(len(records), 'unfinished one')}; resume first: sdzero-bench run --resume FOLDER"
+        )
     edited = tuple(run for run in finished if exchanged(run.folder, run.manifest.digests))
     finished = [run for run in finished if run not in edited]
     if not finished:
