@@ -368,6 +368,7 @@ def test_a_phone_shows_the_list_or_a_sample(browser: Any, file: Path) -> None:
             "Math.max(...[...document.querySelectorAll('#filters *')].map((e) => e.getBoundingClientRect().right))"
         )
         assert widest <= 390
+        assert page.locator("#search").bounding_box()["width"] > 150
         page.get_by_role("button", name="Filters").click()
         page.locator(".row").nth(2).tap()
         assert page.locator("#sample").is_visible()
