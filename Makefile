@@ -124,10 +124,14 @@ report: $(VENV)/installed
 readme: $(VENV)/installed
 	$(BIN)/python -m tools.readme_tables $(EXTRA)
 
-# docs/report.png: the regenerated report page of the committed records, in a headless Chromium.
+# docs/report.png and docs/viewer.png: the report page of the committed records, and the viewer of one with token colours, in a
+# headless Chromium.
+VIEWED := $(patsubst %/localisation.json,%,$(firstword $(wildcard results/records/sdzero-micro-arith-s0-*/localisation.json)))
 screenshot: $(VENV)/installed
 	$(BIN)/sdzero-bench report results/micro --out results/micro --format html
 	$(BIN)/python -m tools.screenshot results/micro/leaderboard.html docs/report.png
+	$(BIN)/sdzero-bench view $(VIEWED) --out build/samples.html
+	$(BIN)/python -m tools.screenshot build/samples.html docs/viewer.png 'run=$(notdir $(VIEWED))&sample=evaluation.srt/test-5/0'
 
 # docs/math_verifiers.md: our math verifier compared with others, on the cases of docs/math_cases.yaml.
 math-verifiers: $(VENV)/installed

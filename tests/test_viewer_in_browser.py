@@ -263,10 +263,22 @@ def test_the_keyboard_alone_does_everything(browser: Any, file: Path) -> None:
         assert not page.get_by_role("dialog").is_visible()
 
 
+def test_a_key_that_is_held_down_is_followed(browser: Any, file: Path) -> None:
+    """Browsers warn of, or refuse, more than 100 or 200 changes of the address in 30 seconds."""
+    with viewer(browser, file) as page:
+        for _ in range(400):
+            page.keyboard.down("j")
+        page.wait_for_timeout(250)
+        last = page.locator(".row[aria-selected=true]")
+        assert last.get_attribute("aria-posinset") == last.get_attribute("aria-setsize")
+        assert "test-7" in page.evaluate("location.hash")
+
+
 def test_the_address_brings_back_sample_and_filters(browser: Any, file: Path) -> None:
     with viewer(browser, file) as page:
         choose(page, "Outcome", "right")
         page.keyboard.press("G")
+        page.wait_for_timeout(250)
         shown_now, name, address = shown(page), page.locator("#sample h2").inner_text(), page.evaluate("location.hash")
     with viewer(browser, file, {}) as page:
         page.evaluate("(hash) => { location.hash = hash; }", address)
@@ -368,6 +380,7 @@ def test_a_phone_shows_the_list_or_a_sample(browser: Any, file: Path) -> None:
             "Math.max(...[...document.querySelectorAll('#filters *')].map((e) => e.getBoundingClientRect().right))"
         )
         assert widest <= 390
+        assert page.locator("#search").bounding_box()["width"] > 150
         page.get_by_role("button", name="Filters").click()
         page.locator(".row").nth(2).tap()
         assert page.locator("#sample").is_visible()

@@ -64,9 +64,10 @@ class Reader {
     const copy = make("button", { type: "button" }, "Copy link");
     copy.addEventListener("click", async () => {
       try {
-        await navigator.clipboard.writeText(location.href);
+        await navigator.clipboard.writeText(new URL(address(), location.href).href);
         copy.textContent = "Copied";
       } catch {
+        keepAddress(true);
         copy.textContent = "Copy it from the address bar";
       }
     });

@@ -6,10 +6,23 @@ function link(i, state = {}) {
   return `#${new URLSearchParams({ ...state, run: samples.run(i).name, sample: samples.name(i) })}`;
 }
 
-function keepAddress(adds = false) {
+function address() {
   const state = filters.state;
-  const hash = reader.current >= 0 ? link(reader.current, state) : `#${new URLSearchParams(state)}`;
-  if (hash !== location.hash) history[adds ? "pushState" : "replaceState"](null, "", hash);
+  return reader.current >= 0 ? link(reader.current, state) : `#${new URLSearchParams(state)}`;
+}
+
+let later = 0;
+
+/** Write the state into the address, as a new entry of the history if it `adds` one. */
+function keepAddress(adds = false) {
+  clearTimeout(later);
+  const write = () => {
+    const hash = address();
+    if (hash !== location.hash) history[adds ? "pushState" : "replaceState"](null, "", hash);
+  };
+  // Browsers refuse many changes in a row, as when a key is held down.
+  if (adds) write();
+  else later = setTimeout(write, 150);
 }
 
 function filter() {
