@@ -92,7 +92,7 @@ def test_an_optimiser_step_is_over_the_batch_that_was_asked_for(tmp_path: Path, 
 def run_on(*ids: str) -> Any:
     questions = QuestionSet("set", tuple(Question(i, f"text of {i}", "1") for i in ids))
     run: Any = Run.__new__(Run)
-    run.questions, run._drawn, run._asked, run.trained = questions, [], set(), False
+    run.base, run.questions, run._drawn, run._asked, run.trained = "base", questions, [], set(), False
     run.config = SimpleNamespace(seed=0, sampling=SimpleNamespace(temperature=1.0, top_p=1.0, max_new_tokens=8))
     run._sample = lambda *arguments: run._drawn.append(arguments)
     return run
