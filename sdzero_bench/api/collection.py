@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from sdzero_bench.api.frame_columns import RUNS, frame
+from sdzero_bench.api.frame_columns import RUN, RUNS, frame
 from sdzero_bench.api.html_fragment import fragment
 from sdzero_bench.api.named import UnknownName
 from sdzero_bench.api.paired import PairedComparison, of_methods, of_runs
@@ -175,7 +175,7 @@ class Records(RunFrames, Sequence[Record]):
 def _row(run: RunRecord) -> dict[str, Any]:
     ranked = run.entry(BASE if run.is_base else FINAL)
     budget = run.written and run.written.budget
-    return {name: getattr(run, name, None) for name in RUNS} | {
+    return {name: getattr(run, name) for name in (*RUN, "state")} | {
         "preset": run.config.preset,
         "model": run.config.model.name,
         "bench_version": run.manifest.bench_version,
