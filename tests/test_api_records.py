@@ -115,6 +115,8 @@ def test_some_phases_alone_are_read(records: sdz.Records) -> None:
 def test_runs_are_chosen_by_place_name_and_column(records: sdz.Records) -> None:
     assert [run.run_id for run in records[:2]] == [records[0].run_id, records[1].run_id]
     assert records["rft-s1"].seed == 1
+    assert records["rft-s1"] in records.where(method="rft")
+    assert records["rft-s1"] not in records.where(method="srt")
     assert set(records.where(method=["rft", "srt"], seed=range(2)).runs.run_id) == {
         "rft-s0",
         "rft-s1",
@@ -142,7 +144,7 @@ def test_the_leaderboard_is_the_report(micro: sdz.Records, document: dict) -> No
     """Every number, unrounded, on the committed records."""
     board = micro.leaderboard()
     assert json.loads(json.dumps(board.to_dict())) == document
-    (tables,) = [board["tables"] for board in document["boards"]]
+    tables = [table for board in document["boards"] for table in board["tables"]]
     standings = board.standings.set_index(["task", "method"])
     for table in tables:
         for row in table["methods"]:
@@ -188,9 +190,9 @@ def test_two_runs_differ_as_the_command_says(micro: sdz.Records) -> None:
     ("sides", "message"),
     [
         (("rft", "sdzerro"), "unknown run or method 'sdzerro'; did you mean 'sdzero'"),
-        (("rft", "rft"), "compared with itself"),
-        (("rft-s0", "rft"), "name two of a kind"),
-        (("rft", "base"), r"stand in 2 tables \(micro-arith, micro-code\); name one with task="),
+        (("sdzero", "sdzero"), "compared with itself"),
+        (("rft-s0", "rft"), "name two runs, or two methods"),
+        (("rft", "base"), r"stand in 2 tables \(micro-code, micro-arith\); name one with task="),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_words(records: sdz.Records, sides: tuple[str, str], message: str) -> None:
