@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 EXTRA ?=
 TORCH_INDEX ?=
 
-.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page micro-model dial canary leaderboard reproduce report readme
+.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page notebooks micro-model dial canary leaderboard reproduce report readme
 .PHONY: screenshot math-verifiers torture fuzz docs clean
 .DEFAULT_GOAL := run
 
@@ -76,6 +76,10 @@ map: $(VENV)/installed
 # docs/methods.md: the table of all methods.
 methods-page: $(VENV)/installed
 	$(BIN)/python -m tools.methods_table docs/methods.md
+
+# docs/python.md: the tables of columns; docs/notebooks: their outputs.
+notebooks: $(VENV)/installed
+	$(BIN)/python -m tools.python_page
 
 # Rebuilds the embedded models from scratch, in place: about 18 minutes each on 2 cores.
 micro-model: $(VENV)/installed

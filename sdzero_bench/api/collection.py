@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from sdzero_bench.api.frame_columns import RUNS, frame
+from sdzero_bench.api.frame_columns import RUN, RUNS, frame
 from sdzero_bench.api.html_fragment import fragment
 from sdzero_bench.api.named import UnknownName
 from sdzero_bench.api.paired import PairedComparison, of_methods, of_runs
@@ -67,6 +67,10 @@ class Records(RunFrames, Sequence[Record]):
     def __iter__(self) -> Iterator[Record]:
         return map(Record, self._records)
 
+    def __contains__(self, run: object) -> bool:
+        """Whether the run, or one of that name, is among them."""
+        return run in self._by_id if isinstance(run, str) else any(run == own for own in self)
+
     def where(self, **values: Any) -> Records:
         """The runs with these values in columns of `runs`: `where(method="rft", seed=[0, 1])`; a list means any of its values.
 
@@ -92,8 +96,10 @@ class Records(RunFrames, Sequence[Record]):
         margin:
             Points of avg@k within which two rows count as equivalent.
 
-        Raises `UserError` if no run is finished, and for a reference that has no row.
+        Raises `UserError` if no run is finished, for a reference that has no row, and for a margin out of range.
         """
+        if not 0.1 <= margin <= 50:
+            raise UserError(f"margin: {margin:g} points; it is between 0.1 and 50")
         if (reference, margin) not in self._leaderboards:
             self._leaderboards[reference, margin] = Leaderboard(self._collection, reference, margin / 100)
         return self._leaderboards[reference, margin]
@@ -108,13 +114,14 @@ class Records(RunFrames, Sequence[Record]):
 
         Raises `UserError` for unknown names, and for runs that were not measured alike.
         """
-        sides = [self[side] if isinstance(side, str) and side in self._by_id else side for side in (before, after)]
-        runs = [side for side in sides if isinstance(side, Record)]
-        labels = [side for side in sides if isinstance(side, str)]
+        sides = (before, after)
+        runs = [side for side in sides if isinstance(side, Record) or side in self._by_id]
         if len(runs) == 2:
-            return of_runs(runs[0].record, runs[1].record, policy)
-        if len(labels) < 2:
-            raise UserError(f"a run, {runs[0].run_id!r}, is not compared with a method, {labels[0]!r}; name two of a kind")
+            first, second = (self[side] if isinstance(side, str) else side for side in runs)
+            return of_runs(first.record, second.record, policy)
+        labels = [side for side in sides if isinstance(side, str)]
+        if len(labels) < 2 or any(side not in self._labels for side in runs):
+            raise UserError("a run is not compared with a method; name two runs, or two methods")
         if policy is not None:
             raise UserError("policy= is for two runs; methods are compared by their final policies")
         group = self._group(labels, task)
@@ -149,6 +156,11 @@ class Records(RunFrames, Sequence[Record]):
         return collect(self._records)
 
     @cached_property
+    def _labels(self) -> set[str]:
+        """Rows of any table."""
+        return {row.label for board in self._collection.boards for group in board for row in group.rows}
+
+    @cached_property
     def _leaderboards(self) -> dict[tuple[str | None, float], Leaderboard]:
         return {}
 
@@ -175,7 +187,7 @@ class Records(RunFrames, Sequence[Record]):
 def _row(run: RunRecord) -> dict[str, Any]:
     ranked = run.entry(BASE if run.is_base else FINAL)
     budget = run.written and run.written.budget
-    return {name: getattr(run, name, None) for name in RUNS} | {
+    return {name: getattr(run, name) for name in (*RUN, "state")} | {
         "preset": run.config.preset,
         "model": run.config.model.name,
         "bench_version": run.manifest.bench_version,

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from sdzero_bench.runs.session import Session
 
 Place = str | os.PathLike[str]
-Named = str | Mapping[str, Any] | None
+NameOrSection = str | Mapping[str, Any] | None
 """A name, or a mapping with a name and further settings of the section."""
 
 
 def run(
-    method: Named = None,
+    method: NameOrSection = None,
     *,
     preset: str | None = None,
-    model: Named = None,
-    task: Named = None,
+    model: NameOrSection = None,
+    task: NameOrSection = None,
     seed: int | None = None,
     config: Place | None = None,
     out: Place = "runs",
@@ -79,7 +79,7 @@ def run(
 
 def evaluate(
     model: Place | Record,
-    task: Named = None,
+    task: NameOrSection = None,
     *,
     k: int | None = None,
     split: str | None = None,
@@ -121,11 +121,11 @@ def evaluate(
 
 
 def plan(
-    method: Named = "sdzero",
+    method: NameOrSection = "sdzero",
     *,
     preset: str = "micro",
-    model: Named = None,
-    task: Named = None,
+    model: NameOrSection = None,
+    task: NameOrSection = None,
     config: Place | None = None,
     assume: Mapping[str, Any] | None = None,
     **settings: Any,
@@ -151,7 +151,7 @@ def plan(
 class _Names:
     """Names of sections, and the further settings that were given with them."""
 
-    def __init__(self, **sections: Named) -> None:
+    def __init__(self, **sections: NameOrSection) -> None:
         self.of: dict[str, str | None] = {}
         self.assigned: list[str] = []
         for section, given in sections.items():

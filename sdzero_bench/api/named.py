@@ -26,7 +26,7 @@ class UnknownName(UserError, KeyError):
     __str__ = Exception.__str__  # KeyError's shows the message in quotes
 
 
-class NamedClasses(ModuleType, Mapping[str, T], Generic[T]):
+class ByName(ModuleType, Mapping[str, T], Generic[T]):
     """Classes by name, those of installed plug-ins included. Nothing is imported before the first one is asked for."""
 
     # A mapping is compared by its content; a module has to stay hashable.
@@ -64,7 +64,7 @@ class NamedClasses(ModuleType, Mapping[str, T], Generic[T]):
 
 def _package(name: str) -> ModuleType:
     package = importlib.import_module(f"sdzero_bench.{name}")
-    package.__class__ = NamedClasses
+    package.__class__ = ByName
     return package
 
 
@@ -76,5 +76,5 @@ _LOOKUPS: dict[str, Lookup] = {
 }
 """How a name is looked up, the registered names, and the families of further ones."""
 
-methods = cast("NamedClasses[type[Method]]", _package("methods"))
-tasks = cast("NamedClasses[type[Task]]", _package("tasks"))
+methods = cast("ByName[type[Method]]", _package("methods"))
+tasks = cast("ByName[type[Task]]", _package("tasks"))

@@ -69,9 +69,16 @@ class Record(RunFrames):
         from sdzero_bench.runs.write_up.learning_curve import plot_learning_curve
 
         journal, panel = RecordedJournal(self.folder), axes(ax)
-        phases = {phase: {sample.key: sample for sample in journal.samples(phase)} for phase in self.result.ledger}
+        phases = {phase: {sample.key: sample for sample in journal.samples(phase)} for phase in journal.phases}
         plot_learning_curve(panel, phases, self.result)
         return panel
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same folder."""
+        return isinstance(other, Record) and self.folder.resolve() == other.folder.resolve()
+
+    def __hash__(self) -> int:
+        return hash(self.folder.resolve())
 
     def __repr__(self) -> str:
         figures = ", ".join(f"{e.policy} {100 * e.avg_at_k:.1f} %" for e in self.record.evaluation) or self.state

@@ -11,13 +11,14 @@ from sdzero_bench.api.frame_columns import COSTS, PAIRS, STANDINGS, frame
 from sdzero_bench.api.html_fragment import fragment
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.stats.significance import MARGIN
-from sdzero_bench.report.leaderboard.curve_views import View, draw_view
+from sdzero_bench.report.leaderboard import evaluations
+from sdzero_bench.report.leaderboard.curve_views import VIEWS, View, draw_view
 from sdzero_bench.report.leaderboard.document import heading, standings_table
 from sdzero_bench.report.leaderboard.efficiency import draw_panel
 from sdzero_bench.report.leaderboard.exports import as_data, cost_rows, pair_rows, standing_rows
 from sdzero_bench.report.leaderboard.grouping import Collection
 from sdzero_bench.report.leaderboard.leaderboard import TaskTable, boards_of
-from sdzero_bench.report.leaderboard.leaderboard_notes import of_the_table
+from sdzero_bench.report.leaderboard.leaderboard_notes import of_the_runs, of_the_table
 from sdzero_bench.report.rendering.blocks import Block, Heading, Notes
 from sdzero_bench.report.rendering.latex import latex_table
 
@@ -66,8 +67,10 @@ class Leaderboard:
     def plot_learning_curves(self, x: View = "training samples", task: str | None = None, ax: Axes | None = None) -> Axes:
         """avg@k in per cent of the policies along training, one line per method; means over seeds with 95 % intervals.
 
-        Raises `UserError` if the runs of the table have measured no curve.
+        Raises `UserError` if the runs of the table have measured no curve, and for another `x` than those of `VIEWS`.
         """
+        if x not in VIEWS:
+            raise unknown("x axis", x, VIEWS)
         table = self._table(task)
         if (curves := table.curves) is None:
             raise UserError(
@@ -89,7 +92,8 @@ class Leaderboard:
         for board in self._boards:
             for table in board:
                 blocks += [Heading(4, _title(board, self._boards, table)), standings_table(table), Notes(of_the_table(table))]
-        return fragment(blocks)
+        blocks += evaluations.blocks(self._collection.evaluations)
+        return fragment([*blocks, Notes(of_the_runs(self._collection))])
 
     def _table(self, task: str | None) -> TaskTable:
         tables = [table for board in self._boards for table in board]
