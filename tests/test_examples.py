@@ -1,4 +1,4 @@
-"""Every example of the help texts and of README.md is a command that the command line takes."""
+"""Every example of the help texts is a command that the command line takes. Those of README.md and docs/: test_docs.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 import shlex
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import typer
@@ -16,7 +15,6 @@ from sdzero_bench.cli.app import app
 from sdzero_bench.cli.commands.executing import next_commands
 from sdzero_bench.runs.config import resolve
 
-ROOT = Path(__file__).parent.parent
 ROOT_COMMAND = typer.main.get_command(app)
 RUN_NAME = re.compile(r"[a-z_]+-[\w-]+-s\d+-\d{8}-\d{6}")
 """Of a run's folder: method or eval, task, seed, time. `runs/NAME` in an example has to be like that, as a reader's is."""
@@ -40,15 +38,6 @@ def of_help() -> Iterator[tuple[str, str]]:
     for name, command in COMMANDS.items():
         for line in _joined(textwrap.dedent(command.help or "")):
             yield from ((name, part) for part in _parts(line))
-
-
-def of_readme() -> Iterator[tuple[str, str]]:
-    """(heading, example) of the indented blocks of README.md."""
-    heading = ""
-    for line in _joined((ROOT / "README.md").read_text()):
-        heading = line if line.startswith("#") else heading
-        if line.startswith("    "):
-            yield from ((heading, part) for part in _parts(line.strip()))
 
 
 def _joined(text: str) -> list[str]:
@@ -76,13 +65,12 @@ def parsed(example: str) -> tuple[str, dict[str, object]]:
         return " ".join(name), context.params
 
 
-EXAMPLES = sorted({*of_help(), *of_readme()})
+EXAMPLES = sorted(set(of_help()))
 
 
 def test_examples_are_found() -> None:
-    with_examples = {name for name, _ in of_help()}
+    with_examples = {name for name, _ in EXAMPLES}
     assert {"run", "eval", "sweep", "report", "compare", "inspect", "serve", "config show", "tasks check"} <= with_examples
-    assert sum(name.startswith("#") for name, _ in EXAMPLES) > 40
 
 
 @pytest.mark.parametrize("example", sorted({example for _, example in EXAMPLES}))
@@ -95,7 +83,7 @@ def test_it_is_parsed_and_its_settings_exist(example: str) -> None:
         resolve(method, options.get("preset"), assignments=settings, task=options.get("task"))
 
 
-@pytest.mark.parametrize(("name", "example"), sorted(set(of_help())))
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
 def test_its_runs_are_named_like_runs(name: str, example: str) -> None:
     for folder in re.findall(r"(?<![\w/])runs/([^/\s]+)", example):
         if "-" in folder:  # a folder of runs has no time in its name

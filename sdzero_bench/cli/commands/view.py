@@ -38,9 +38,9 @@ def view(
 
     sdzero-bench view runs/sdzero-micro-arith-s0-20260101-120000
 
-    sdzero-bench view runs/rft-s0 runs/sdzero-s0 --phase 'evaluation.*' --out compare.html
+    sdzero-bench view results/micro --phase 'evaluation.*' --out all.html
 
-    sdzero-bench view runs/sdzero-s0 --serve
+    sdzero-bench view runs/sdzero-micro-arith-s0-20260101-120000 --serve
     """
     from sdzero_bench.core.errors import UserError
     from sdzero_bench.records.folder import write_atomic
