@@ -209,7 +209,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "a text": (row(FINAL, 0, text="\\boxed{1}"), "manifest.json: journal.evaluation.final.texts_sha256: recorded"),
     "what was revised": (
         row("journal/evaluation.final.revision.jsonl", 0, prefix="Another response."),
-        "journal/evaluation.final.revision.jsonl: 1 revisions do not begin with the first response, such as test-0/0",
+        "journal/evaluation.final.revision.jsonl: 1 revision does not begin with the first response, such as test-0/0",
     ),
     "a length": (row(FINAL, 0, token_ids=[1]), "evaluation.json: final.mean_tokens: recorded"),
     "a prompt's length": (

@@ -114,7 +114,8 @@ def _check_complete(record: AuditedRecord, label: str) -> Iterator[Discrepancy]:
     texts = {s.key: s.text for s in record.samples.get(phase, [])}
     if torn := [s.key for s in record.samples.get(revision, []) if not s.prefix.startswith(texts.get(s.key, ""))]:
         yield Discrepancy(
-            journal_file(revision), f"{len(torn)} revisions do not begin with the first response, such as {torn[0]}"
+            journal_file(revision),
+            f"{counted(len(torn), 'revision does', 'revisions do')} not begin with the first response, such as {torn[0]}",
         )
     if len(policies := {s.policy for p in (phase, revision) for s in record.samples.get(p, [])}) > 1:
         yield Discrepancy(

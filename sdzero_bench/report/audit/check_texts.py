@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.report.audit.at_hand import NotAtHand, tokenizer_of
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
@@ -36,5 +37,6 @@ def check_texts(record: AuditedRecord) -> Iterator[Discrepancy]:
         if not exact:
             wrong = [s for s in wrong if "".join(s.text.split()) != "".join(decoded(s.token_ids).split())]
         if wrong:
-            what = f"{len(wrong)} texts are not what their token ids say, such as that of {wrong[0].key}"
+            one, more = "text is not what its token ids say", "texts are not what their token ids say"
+            what = f"{counted(len(wrong), one, more)}, such as that of {wrong[0].key}"
             yield Discrepancy(journal_file(phase), what, wrong[0].text, decoded(wrong[0].token_ids), "decoded")

@@ -45,7 +45,7 @@ def measure(samples: Sequence[Sample], k: int) -> PolicyMeasures:
     for question_id, drawn in by_question.items():
         verified = [s for s in drawn if s.verdict.reward is not None]
         if len(drawn) < k:
-            raise UserError(f"question {question_id!r} has {len(drawn)} samples, too few for pass@{k}")
+            raise UserError(f"question {question_id!r} has {counted(len(drawn), 'sample')}, too few for pass@{k}")
         if not verified:
             raise UserError(
                 f"question {question_id!r} has {counted(len(drawn), 'sample')}, and none could be verified: "
