@@ -56,7 +56,7 @@ def test_a_board_of_validation_runs_says_so(runs: Path, tmp_path: Path) -> None:
 def test_the_base_alone_is_a_leaderboard_of_one(tmp_path: Path) -> None:
     write_record(tmp_path / "base", "base", 0, 0.4)
     assert labels(Report(tmp_path)) == [[["base"]]]
-    assert len(Report(tmp_path).write(tmp_path / "out", FORMATS)) == 9
+    assert len(Report(tmp_path).write(tmp_path / "out", FORMATS)) == 10
 
 
 @pytest.mark.parametrize(

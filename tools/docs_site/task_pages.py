@@ -71,7 +71,7 @@ def _task(name: str, cls: type[Task]) -> str:
         summary=escaped(_sentence(cls.summary)),
         source=escaped(cls.source),
         license=escaped(cls.license),
-        verifier=escaped(cls.verifier),
+        verifier=escaped(task.verifier),
         splits=", ".join(f"{found} ({len(splits[found]):,} questions)" if generated else found for found in splits),
         about=escaped(about),
         command=_command(name, "train" in splits),
