@@ -112,19 +112,17 @@ def test_what_is_no_setting_is_refused() -> None:
 def test_a_run_that_ends_early_says_how_to_resume_it_and_does(tmp_path: Path) -> None:
     from sdzero_bench.methods.rft import RFT
 
-    after_sampling = patch.object(RFT, "train", lambda self, run: run.sample("rft.sample", run.base, []) or _fail(run))
-    with (
-        after_sampling,
-        pytest.raises(sdz.UserError, match="Nothing is lost; resume with: sdzero-bench run --resume") as caught,
-    ):
+    def fail(method: RFT, run: Any) -> None:
+        run.folder.journal.mkdir()
+        raise OSError(5, "Input/output error")
+
+    resume = "Input/output error. Nothing is lost; resume with: sdzero-bench run --resume "
+    with patch.object(RFT, "train", fail), pytest.raises(sdz.UserError, match=resume) as caught:
         sdz.run("rft", out=tmp_path, **SMALL)
     folder = Path(str(caught.value).rpartition(" ")[2])
+    with pytest.raises(sdz.UserError, match="other settings than the run began with"):
+        sdz.run(resume=folder, seed=5, quiet=True)
     assert sdz.run(resume=folder, quiet=True).state == "finished"
-
-
-def _fail(run: Any) -> None:
-    run.folder.journal.mkdir()
-    raise OSError(5, "Input/output error")
 
 
 def test_a_plan_is_that_of_the_command() -> None:

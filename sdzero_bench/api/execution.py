@@ -15,7 +15,7 @@ from sdzero_bench.core.threads import share_cores
 from sdzero_bench.records.reader import load_run
 from sdzero_bench.runs.config import resolve
 from sdzero_bench.runs.ended_early import cause_and_remedy, how_to_resume
-from sdzero_bench.runs.quiet_libraries import import_heavy, quiet_libraries
+from sdzero_bench.runs.quiet_libraries import quiet_heavy_libraries, quiet_libraries
 
 if TYPE_CHECKING:
     from sdzero_bench.core.progress import ProgressDisplay
@@ -43,7 +43,8 @@ def run(
 ) -> Record:
     """Train a method on a task under a sample budget, evaluate the result, and return the finished run.
 
-        sdz.run("sdzero", questions={"train": 500}, method={"distill.epochs": 3})
+        sdz.run("sdzero", questions={"train": 500}, seed=1)
+        sdz.run({"name": "sdzero", "distill": {"epochs": 3}})
         sdz.run("rft", preset="tiny", **{"optimizer.learning_rate": 1e-4})
 
     method, model, task:
@@ -189,9 +190,8 @@ def _carried_out(prepare: Callable[[ProgressDisplay], tuple[Session, Callable[[]
         raise UserError("one process makes a run from Python; for several use `sdzero-bench launch`")
     share_cores()
     folder = None
-    with quiet_libraries():
+    with quiet_libraries(), quiet_heavy_libraries():
         try:
-            import_heavy()
             from sdzero_bench.core.progress import ProgressDisplay
             from sdzero_bench.policies.devices import take_one_gpu
 
@@ -206,9 +206,8 @@ def _carried_out(prepare: Callable[[ProgressDisplay], tuple[Session, Callable[[]
             interrupt.add_note("interrupted" + how_to_resume(folder, ALONE))
             raise
         except Exception as error:
-            if (line := cause_and_remedy(error, folder, ALONE)) is None:
-                raise
-            if line == str(error):
+            line = cause_and_remedy(error, folder, ALONE)
+            if line is None or line == str(error):
                 raise
             raise UserError(line) from (None if isinstance(error, UserError) else error)
         finally:

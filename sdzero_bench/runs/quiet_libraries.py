@@ -25,6 +25,27 @@ def quiet_libraries() -> Iterator[None]:
         logging.getLogger().setLevel(level)
 
 
+@contextlib.contextmanager
+def quiet_heavy_libraries() -> Iterator[None]:
+    """`import_heavy` for a process that is not ours alone: what its owner had set is set again in the end."""
+    import datasets
+    import transformers.utils.logging as of_transformers
+
+    of_datasets = datasets.utils.logging
+    levels = of_transformers.get_verbosity(), of_datasets.get_verbosity()
+    bars = of_transformers.is_progress_bar_enabled(), not datasets.are_progress_bars_disabled()
+    import_heavy()
+    try:
+        yield
+    finally:
+        of_transformers.set_verbosity(levels[0])
+        of_datasets.set_verbosity(levels[1])
+        if bars[0]:
+            of_transformers.enable_progress_bar()
+        if bars[1]:
+            datasets.enable_progress_bars()
+
+
 def import_heavy() -> None:
     """Import libraries that take seconds, with their own log messages and progress bars switched off."""
     import transformers.utils.logging

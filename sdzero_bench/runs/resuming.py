@@ -30,7 +30,11 @@ def resume_session(
         raise UserError(f"{str(path)!r} is a packed record, and finished; only a run's own folder can be resumed")
     folder = RunFolder.open(path, ranks.first)
     folder.lock()
-    return session_in(folder, display, ranks, file, assignments), folder
+    try:
+        return session_in(folder, display, ranks, file, assignments), folder
+    except BaseException:
+        folder.unlock()  # a refusal is no reason to hold it for as long as this process lives
+        raise
 
 
 def session_in(
