@@ -45,6 +45,7 @@ def outputs(notebook: Any) -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [FIRST_RUN, COMPARED])
 def test_a_notebook_runs_from_its_first_cell_to_its_last(name: str) -> None:
     (path,) = [path for path in NOTEBOOKS if path.stem == name]
