@@ -266,12 +266,13 @@ def test_the_keyboard_alone_does_everything(browser: Any, file: Path) -> None:
 def test_a_key_that_is_held_down_is_followed(browser: Any, file: Path) -> None:
     """Browsers warn of, or refuse, more than 100 or 200 changes of the address in 30 seconds."""
     with viewer(browser, file) as page:
-        for _ in range(400):
-            page.keyboard.down("j")
+        page.evaluate(
+            "for (let i = 0; i < 400; i++) document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'j', bubbles: true}))"
+        )
         page.wait_for_timeout(250)
         last = page.locator(".row[aria-selected=true]")
         assert last.get_attribute("aria-posinset") == last.get_attribute("aria-setsize")
-        assert "test-7" in page.evaluate("location.hash")
+        assert page.evaluate("location.hash").endswith("sdzero.sample%2Ftrain-1%2F3")
 
 
 def test_the_address_brings_back_sample_and_filters(browser: Any, file: Path) -> None:
@@ -305,7 +306,7 @@ def hostile(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield page
 
 
-@pytest.mark.parametrize(("place", "text"), enumerate(HOSTILE.values()), ids=HOSTILE)
+@pytest.mark.parametrize(("place", "text"), list(enumerate(HOSTILE.values())), ids=HOSTILE)
 def test_texts_that_mean_harm_are_shown_and_do_none(hostile: Any, place: int, text: str) -> None:
     page = hostile
     page.evaluate(f"location.hash = 'run=a&sample={FINAL}/test-{place}/0'")
