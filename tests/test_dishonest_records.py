@@ -188,7 +188,7 @@ EDITS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a prompt's length": (
         lines(FINAL, lambda rows: rows[2].update(prompt_tokens=5)),
-        f"{FINAL}: 1 prompts do not follow from the settings",
+        f"{FINAL}: 1 prompt does not follow from the settings",
     ),
     "wrong training samples deleted": (wrong_ones_deleted, f"{TRAINING}: lacks "),
     "hard training questions deleted": (questions_deleted, f"{TRAINING}: lacks "),

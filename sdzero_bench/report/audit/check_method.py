@@ -252,18 +252,23 @@ def _compare(file: str, samples: list[Sample], asked: Mapping[str, Asked]) -> It
         if keys:
             yield Discrepancy(file, f"{what} {counted(len(keys), 'sample')}, such as {min(keys)}")
     both = [(s, asked[s.key]) for s in samples if s.key in asked]
-    ways: tuple[tuple[str, Callable[[Sample], object], Callable[[Asked], object]], ...] = (
-        ("seeds", lambda s: s.seed, lambda a: a.seed),
-        ("prompts", lambda s: (s.prompt_sha256, s.prompt_tokens), lambda a: (_digest(a.prompt.ids), len(a.prompt.ids))),
-        ("prefixes", lambda s: s.prefix, lambda a: a.prompt.prefix),
-        ("policies", lambda s: s.policy, lambda a: a.policy),
+    ways: tuple[tuple[str, str, Callable[[Sample], object], Callable[[Asked], object]], ...] = (
+        ("seed does", "seeds do", lambda s: s.seed, lambda a: a.seed),
+        (
+            "prompt does",
+            "prompts do",
+            lambda s: (s.prompt_sha256, s.prompt_tokens),
+            lambda a: (_digest(a.prompt.ids), len(a.prompt.ids)),
+        ),
+        ("prefix does", "prefixes do", lambda s: s.prefix, lambda a: a.prompt.prefix),
+        ("policy does", "policies do", lambda s: s.policy, lambda a: a.policy),
     )
-    for what, said, follows in ways:
+    for one, more, said, follows in ways:
         if wrong := [(s, a) for s, a in both if said(s) != follows(a)]:
             s, a = wrong[0]
             yield Discrepancy(
                 file,
-                f"{len(wrong)} {what} do not follow from the settings, such as that of {s.key}",
+                f"{counted(len(wrong), one, more)} not follow from the settings, such as that of {s.key}",
                 said(s),
                 follows(a),
                 "the settings give",
