@@ -98,7 +98,7 @@ def preparation(
 ) -> Callable[[ProgressDisplay, Ranks], Prepared]:
     """What prepares the run that these options of `run` ask for. It raises `UserError` for what is refused before it starts."""
     for kind, name in (("method", method), ("task", task)):
-        if name is not None and "," in name:
+        if name is not None and "," in name and ":" not in name:  # a path, as in file:PATH, may have a comma
             raise UserError(f"a run has one {kind}; for several: sdzero-bench sweep --{kind}s {name}")
     few = [] if limit is None else [f"questions.train={limit}", f"questions.test={limit}"]
     settings = [*few, *with_sandbox(assign, allow_weaker_sandbox)]
