@@ -20,8 +20,8 @@ from sdzero_bench.report.verdict_text import explain, outcome
 from sdzero_bench.report.viewer.first_attempts import first_attempts
 from sdzero_bench.report.viewer.token_colours import ColouredTokens, coloured_tokens
 
-MOST = 400_000
-"""Samples on one page: browsers limit the height of a list, and such a page takes about a minute to open."""
+MOST = 300_000
+"""Samples on one page: browsers limit the height of a list, Firefox to 17.9 million pixels."""
 
 OF_SAMPLE = ("finish", "policy", "engine", "phase", "index", "text")
 OF_VERDICT = ("reward", "status", "answer", "detail")
