@@ -94,7 +94,10 @@ def test_samples_give_the_measured_accuracy_and_the_ledger(records: sdz.Records)
     used = records.ledger.set_index(["run_id", "phase"]).loc[drawn.index]
     assert (drawn["size"].tolist(), drawn["sum"].tolist()) == (used.samples.tolist(), used.generated_tokens.tolist())
     charged = records.ledger[records.ledger.charged].groupby("run_id").samples.sum()
-    assert charged.to_dict() == records.runs.dropna().set_index("run_id").training_samples.loc[charged.index].to_dict()
+    assert (
+        charged.to_dict()
+        == records.runs.dropna(subset="training_samples").set_index("run_id").training_samples.loc[charged.index].to_dict()
+    )
 
 
 def test_what_was_not_measured_or_not_verified_is_missing_and_not_0(records: sdz.Records) -> None:

@@ -50,7 +50,7 @@ def test_it_leaves_the_process_as_it_was(out: Path) -> None:
 
 def test_a_run_is_measured_again_under_its_own_settings(run: sdz.Record, out: Path) -> None:
     again = sdz.evaluate(run, k=4, limit=3, out=out, quiet=True)
-    assert again.record.manifest.origin.run_id == run.run_id
+    assert sdz.load(again.folder).runs.origin.tolist() == [f"{run.run_id}, rft"]
     assert again.evaluation[["policy", "questions", "samples_per_question"]].iloc[0].tolist() == ["base", 3, 4]
 
 

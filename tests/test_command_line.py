@@ -18,10 +18,11 @@ import pytest
 from small_runs import SAVING, command, finished, run_json, small_run
 from synthetic_records import write_record
 
-from sdzero_bench.cli.commands.executing import next_commands, program
+from sdzero_bench.cli.commands.executing import next_commands
 from sdzero_bench.core.reaching_the_hub import hub_is_reachable
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.packing import pack
+from sdzero_bench.runs.ended_early import program
 from sdzero_bench.testing.forked import Forked
 from sdzero_bench.training.callbacks import read_steps
 from tools.torture.small_settings import options

@@ -12,7 +12,7 @@ from sdzero_bench.core.text import markdown_table
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "python.md"
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
-BEGIN, END = "<!-- begin: columns -->", "<!-- end: columns -->"
+BEGIN, END = "<!-- columns -->", "<!-- end of the columns -->"
 
 FRAMES = {
     "runs": "records.runs",

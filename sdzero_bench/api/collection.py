@@ -20,6 +20,7 @@ from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, load_runs
 from sdzero_bench.report.leaderboard.curve_views import View
+from sdzero_bench.report.leaderboard.evaluations import policy as measured
 from sdzero_bench.report.leaderboard.grouping import Collection, Group, collect
 from sdzero_bench.report.rendering.blocks import DASH, Heading, Table
 
@@ -197,5 +198,6 @@ def _row(run: RunRecord) -> dict[str, Any]:
         "budget_samples": budget and budget.samples,
         "training_samples": run.training_samples if run.finished else None,
         "avg_at_k": ranked and ranked.avg_at_k,
+        "origin": measured(run) if run.measured_alone else None,
         "folder": str(run.folder),
     }

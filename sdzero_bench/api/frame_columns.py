@@ -39,6 +39,7 @@ RUNS: Columns = RUN | {
     "budget_samples": ("Int64", "training samples that the budget allows"),
     "training_samples": ("Int64", "training samples drawn"),
     "avg_at_k": ("float64", "avg@k of the final policy, or of the base if nothing was trained; share"),
+    "origin": ("str", "of `evaluate`: the run and checkpoint that was measured, or the model; missing for a run that trains"),
     "folder": ("str", "folder of the record"),
 }
 
