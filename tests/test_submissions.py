@@ -35,16 +35,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """RFT on three seeds, as by a commit of this project."""
     out = tmp_path_factory.mktemp("rft")
     for seed in range(3):
-        settings = [
-            "--preset",
-            "tiny",
-            "--seed",
-            str(seed),
-            "--set",
-            "verifying.workers=1",
-            "--set",
-            "optimizer.learning_rate=0.002",
-        ]
+        settings = ["--preset", "tiny", "--seed", str(seed), "--set", "verifying.workers=1"]
         made = Path(run_json(command("run", "--method", "rft", "--out", str(out), "--json", *settings))["folder"])
         by_commit(made.rename(out / f"s{seed}"), HEAD or "a" * 40)
     return out
