@@ -13,9 +13,10 @@ from local_tasks import DATA, local_task
 
 from sdzero_bench.core.errors import NoSuchSplit, UserError
 from sdzero_bench.core.question import QuestionSet
-from sdzero_bench.questions.answer_task import worked
 from sdzero_bench.questions.task_file import read_task_file
 from sdzero_bench.runs import registry
+from sdzero_bench.verifiers.answer_kinds.answer_kind import GoldAnswer
+from sdzero_bench.verifiers.answer_kinds.mathematics import MathAnswer
 
 TASKS = Path(__file__).parent.parent / "tasks"
 SMALLEST: dict[str, Any] = {
@@ -197,9 +198,10 @@ def test_gold_answers_of_other_kinds_are_read_from_their_field_alike(tmp_path: P
 
 
 def test_a_worked_solution_ends_in_its_answer_once() -> None:
-    assert worked(r"So \boxed{3}", "3") == r"So \boxed{3}"
-    assert worked(r"So \boxed{3.0}", "3") == "So \\boxed{3.0}\nThe answer is \\boxed{3}."
-    assert worked("1 + 2 = 3", "3") == "1 + 2 = 3\nThe answer is \\boxed{3}."
+    worked, three = MathAnswer().worked, GoldAnswer("3")
+    assert worked(r"So \boxed{3}", three) == r"So \boxed{3}"
+    assert worked(r"So \boxed{3.0}", three) == "So \\boxed{3.0}\nThe answer is \\boxed{3}."
+    assert worked("1 + 2 = 3", three) == "1 + 2 = 3\nThe answer is \\boxed{3}."
 
 
 def test_it_survives_the_way_into_a_worker(tmp_path: Path) -> None:

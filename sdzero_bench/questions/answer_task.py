@@ -12,7 +12,7 @@ from sdzero_bench.questions.dynamic_task import DynamicTask
 from sdzero_bench.questions.question_files import FileRow
 from sdzero_bench.verifiers.answer_kinds.answer_kind import AnswerKind, GoldAnswer
 from sdzero_bench.verifiers.answer_kinds.choice_answer import with_options
-from sdzero_bench.verifiers.math_answer import final_answer, prepare
+from sdzero_bench.verifiers.math_answer import prepare
 
 
 class AnswerTask(DynamicTask):
@@ -27,15 +27,13 @@ class AnswerTask(DynamicTask):
 
     @property
     def record_details(self) -> bool:  # type: ignore[override]
-        """Options of a question are needed to verify its responses again; mathematics needs the answer alone."""
-        return self.kind.kind != "math"
+        """Those that responses are verified by, to verify them again."""
+        return self.kind.uses_details
 
     @property
     def verifier(self) -> str:  # type: ignore[override]
         """What a response is judged by, for people."""
-        if self.kind.kind == "math":
-            return "the last boxed expression, compared as mathematics"
-        return f"the final answer, compared as {self.kind.kind}"
+        return self.kind.described
 
     def gold(self, question: Question) -> GoldAnswer:
         """What responses to the question are compared with."""
@@ -70,27 +68,13 @@ class AnswerTask(DynamicTask):
 
     def demonstration(self, question: Question) -> str | None:
         solution = question.details.get("solution")
-        if solution is None:
-            return None
-        if self.kind.kind == "math":
-            return worked(solution, question.answer)
-        if self.verify(question, solution).reward == 1.0:
-            return str(solution)
-        stated = self.right_response(question)
-        return None if stated is None else f"{solution}\n{stated}"
-
-
-def worked(solution: str, answer: str) -> str:
-    """A worked solution that ends in the boxed answer, which is appended if missing."""
-    if "\\boxed" in solution and final_answer(solution) == answer:
-        return solution
-    return f"{solution}\nThe answer is \\boxed{{{answer}}}."
+        return None if solution is None else self.kind.worked(str(solution), self.gold(question))
 
 
 def row_details(kind: AnswerKind, row: FileRow, options: str | tuple[str, ...]) -> dict[str, Any]:
     """What the kind needs of a row besides its answer."""
     details: dict[str, Any] = {"options": list(row_options(row, options))} if kind.shows_options else {}
-    if kind.kind == "regex" and row.value("example") is not None:
+    if kind.has_example and row.value("example") is not None:
         details["example"] = row.text("example")
     return details
 

@@ -45,6 +45,10 @@ class AnswerKind(Options, ABC):
     shows_options: ClassVar[bool] = False
     structured: ClassVar[bool] = False
     """Whether gold answers may be JSON arrays, objects and truth values."""
+    uses_details: ClassVar[bool] = True
+    """Whether responses are verified by more of a question than its answer."""
+    has_example: ClassVar[bool] = False
+    """Whether a row may have an example of a right answer, since its gold answer is none."""
     place: ClassVar[Place] = "stated"
     block_tag: ClassVar[str] = ""
 
@@ -77,6 +81,18 @@ class AnswerKind(Options, ABC):
     def gold_text(self, value: object) -> str:
         """The gold answer of a row as text. The value is text or a number; or any other, if the kind is `structured`."""
         return str(value).strip()
+
+    @property
+    def described(self) -> str:
+        """What a response is judged by, for people."""
+        return f"the final answer, compared as {self.kind}"
+
+    def worked(self, solution: str, expected: GoldAnswer) -> str | None:
+        """A worked solution that states the gold answer, which is appended if missing; None if no right answer is known."""
+        if self.check(solution, expected).reward == 1.0:
+            return solution
+        answer = self.right_answer(expected)
+        return None if answer is None else f"{solution}\n{self.state(answer)}"
 
     def right_answer(self, expected: GoldAnswer) -> str | None:
         """A right answer as text; None if none is known."""

@@ -21,6 +21,7 @@ class RegexAnswer(AnswerKind):
     """
 
     kind: Literal["regex"] = "regex"
+    has_example = True
     ignore_case: bool = False
     seconds: float = Field(0.5, gt=0, le=5)
     """Time for one match: a pattern such as (a+)+ can take exponential time."""
