@@ -20,6 +20,7 @@ from sdzero_bench.core.bench_version import BENCH_VERSION
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.reader import load_run
+from sdzero_bench.report.audit import check_together
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.submissions.card import read_card
 from sdzero_bench.report.submissions.check_card import check_card
@@ -136,7 +137,8 @@ def test_doctored_records_are_refused_with_the_reasons(runs: Path, tmp_path: Pat
         assert reason in done.stderr
 
 
-def test_a_cloned_seed_is_refused(runs: Path, tmp_path: Path) -> None:
+def test_a_cloned_seed_is_refused(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_together, "FEWEST_TOKENS", 100)  # these runs are small
     shutil.rmtree(runs / "s2")
     shutil.copytree(runs / "s0", runs / "s2")
     another_seed_throughout(runs / "s2", 2)
