@@ -84,7 +84,7 @@ notebooks: $(VENV)/installed
 # Rebuilds the embedded models from scratch, in place: about 18 minutes each on 2 cores.
 micro-model: $(VENV)/installed
 	$(BIN)/python -m tools.micro_model.build --world habits --out tasks/micro_world/habits $(EXTRA)
-	$(BIN)/python -m tools.micro_model.build --world slips --out tasks/micro_world/sums_and_programs $(EXTRA)
+	$(BIN)/python -m tools.micro_model.build --world slips --out tasks/micro_world/slips $(EXTRA)
 
 # results/dial: worlds between random slips and habits, and what SD-Zero gains in each. Nine models and 16 runs on each: about 8
 # hours on 2 cores. If it is interrupted, the same command resumes it.

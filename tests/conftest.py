@@ -18,7 +18,7 @@ pytest_plugins = ["left_out"]
 
 @pytest.fixture(scope="session")
 def micro_path() -> str:
-    return model_path("package:sdzero_bench.tasks/micro_world/sums_and_programs")
+    return model_path("package:sdzero_bench.tasks/micro_world/slips")
 
 
 @pytest.fixture(scope="session")

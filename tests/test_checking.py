@@ -26,7 +26,7 @@ from sdzero_bench.questions.proofs.responses import tampered
 from sdzero_bench.questions.proofs.trial import described, few
 from sdzero_bench.verifiers.math_answer import check_math
 
-MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
+MICRO = "package:sdzero_bench.tasks/micro_world/slips"
 LONG = "a train of twelve cars leaves the station at noon and reaches the coast in the evening of"
 
 

@@ -128,7 +128,7 @@ def test_calls_whose_results_exceed_the_limits_are_left_out_counted_and_told(
     assert (finding["state"], finding["found"]) == ("note", "2 of test: their expected results exceed the limits")
 
     model, small = (
-        "package:sdzero_bench.tasks/micro_world/sums_and_programs",
+        "package:sdzero_bench.tasks/micro_world/slips",
         ["--k", "1", "--set", "evaluation.max_new_tokens=8"],
     )
     asked = command("eval", model, "--task", "humaneval_plus", *small, *settings, "--out", str(tmp_path / "runs"), "--json")

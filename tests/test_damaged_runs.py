@@ -22,7 +22,7 @@ from sdzero_bench.records.journal import Journal, Sample
 from sdzero_bench.testing.forked import Forked
 from sdzero_bench.training.callbacks import COMPLETE, last_complete_checkpoint
 
-MICRO_MODEL = Path(sdzero_bench.__file__).parent / "tasks/micro_world/sums_and_programs"
+MICRO_MODEL = Path(sdzero_bench.__file__).parent / "tasks/micro_world/slips"
 
 MANIFEST, LEDGER, CONFIG, LOG = "manifest.json", "ledger.json", "config.yaml", "training/rft.jsonl"
 JOURNAL = "journal/rft.sample.jsonl"

@@ -17,7 +17,7 @@ from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.runs.config import resolve
 from sdzero_bench.runs.evaluation.standalone import settings_for, subject
 
-MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
+MICRO = "package:sdzero_bench.tasks/micro_world/slips"
 TINY = ["--set", "task.test=6", "--set", "sampling.batch_size=16", "--set", "evaluation.max_new_tokens=80"]
 
 

@@ -174,7 +174,7 @@ def test_a_record_without_the_tests_is_not_verified_again_and_says_so(task: Any,
     from sdzero_bench.report.audit.reverify import Reverifier
     from sdzero_bench.runs.evaluation.standalone import settings_for, subject
 
-    micro = subject("package:sdzero_bench.tasks/micro_world/sums_and_programs")
+    micro = subject("package:sdzero_bench.tasks/micro_world/slips")
     config = settings_for(micro, "micro", "evalplus:humaneval", ["verifying.allow_weaker_sandbox=true"])
     questions = task.load("test")
     samples = sampled(task, questions, [fenced("def double(x):\n    return 2 * x"), fenced("x")])

@@ -36,7 +36,7 @@ def checked(result: dict[str, Any], tmp_path: Path) -> tuple[AuditReport, AuditR
     return check_record(run), check_record(pack(run, tmp_path / "packed"))
 
 
-MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
+MICRO = "package:sdzero_bench.tasks/micro_world/slips"
 
 
 def measured(task: str, tmp_path: Path, *more: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_while_sampling(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def test_while_measuring(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     monkeypatch.setattr(TransformersEngine, "generate", on_a_gpu)
-    model = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
+    model = "package:sdzero_bench.tasks/micro_world/slips"
     said = said_by(
         ["eval", model, "--task", "micro-arith", "--k", "1", "--limit", "2", "--out", str(tmp_path)], monkeypatch, capsys
     )
@@ -97,9 +97,7 @@ def test_while_loading(failing: Any, micro_path: str, monkeypatch: pytest.Monkey
         failing()
 
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", load)
-    with pytest.raises(
-        OutOfMemoryError, match=r"out of memory while loading '.*sums_and_programs'.*: use a smaller model, or shard it"
-    ):
+    with pytest.raises(OutOfMemoryError, match=r"out of memory while loading '.*slips'.*: use a smaller model, or shard it"):
         load_model(micro_path, ModelConfig(name="micro"))
 
 

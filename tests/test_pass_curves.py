@@ -19,7 +19,7 @@ from sdzero_bench.core.stats.pass_curves import pass_curves, pass_scores, powers
 from sdzero_bench.report.pass_curves.pass_table import MeasuredCurves, crossings, document, tables
 from sdzero_bench.runs.pass_curves.compared_policies import compared_policies
 
-MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
+MICRO = "package:sdzero_bench.tasks/micro_world/slips"
 TINY = ["--set", "task.test=4", "--set", "sampling.batch_size=16", "--set", "evaluation.max_new_tokens=60"]
 
 

@@ -33,7 +33,7 @@ from sdzero_bench.runs.probe.partial_prompts import (
 )
 from sdzero_bench.runs.probe.probed_task import ProbedTask, to_be_continued
 
-MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
+MICRO = "package:sdzero_bench.tasks/micro_world/slips"
 DUCKS = Question("0", "Janet has 16 ducks and sells 3 of them for 16 dollars each. How many are left?", "13")
 
 

@@ -26,7 +26,7 @@ from sdzero_bench.runs.probe.prompt_sensitivity import PromptSensitivity, Prompt
 from sdzero_bench.runs.probe.prompt_templates import OWN, NotApplicableError, PromptTemplate, prompts_under, templates
 from sdzero_bench.runs.probe.vendor_sampling import vendor_sampling
 
-MICRO = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
+MICRO = "package:sdzero_bench.tasks/micro_world/slips"
 BY_NAME = {template.name: template for template in templates()}
 
 

@@ -111,7 +111,7 @@ def test_a_report_shows_the_experiments_that_its_records_are_enough_for() -> Non
 
 
 def test_the_model_card_quotes_what_was_measured() -> None:
-    card = " ".join((ROOT / "tasks/micro_world/sums_and_programs/README.md").read_text().split())
+    card = " ".join((ROOT / "tasks/micro_world/slips/README.md").read_text().split())
     worth = json.loads((ROOT / "results/run/references.json").read_text())
     for shown in ("nothing", "own right response", "gold solution"):
         arith, code = (f"{100 * worth[task][shown]['right']:.1f}" for task in ("micro-arith", "micro-code"))

@@ -203,7 +203,7 @@ def served(monkeypatch: pytest.MonkeyPatch, gpus: int, **options: Any) -> dict[s
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(os, "execv", lambda program, command: started.append(command))
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    serve("package:sdzero_bench.tasks/micro_world/sums_and_programs", **options)
+    serve("package:sdzero_bench.tasks/micro_world/slips", **options)
     (command,) = started
     assert command[:3] == [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     assert os.environ["VLLM_SERVER_DEV_MODE"] == "1"

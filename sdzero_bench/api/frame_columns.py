@@ -133,7 +133,7 @@ STANDINGS: Columns = _TABLE | {
     **_with_interval("maj", "maj@n, share"),
     **_with_interval("tokens", "response tokens"),
     "seeds": ("str", "training seeds"),
-    "supervision": ("str", "what the method learns from beside the questions"),
+    "supervision": ("str", "what the method learns from besides the questions"),
     "unverified": ("int64", "samples whose verification failed, all seeds together"),
     "question_set": ("str", "fingerprint of the training questions"),
     "test_set": ("str", "fingerprint of the test questions"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 OF_MADE_QUESTIONS = ["task.train=16", "task.validation=2", "task.test=6"]
 """How many of them a task makes."""
 
-SLIPS = "package:sdzero_bench.tasks/micro_world/sums_and_programs"
+SLIPS = "package:sdzero_bench.tasks/micro_world/slips"
 """The embedded model that is right now and then on nearly every question, so that a few samples are enough to train on."""
 
 NOTHING_MORE = ["evaluation.curve_questions=0", "evaluation.forgetting=[]", "evaluation.kl=0"]

@@ -37,14 +37,14 @@ def doctor(
 
     sdzero-bench doctor --server http://10.0.0.7:8000
 
-    With --canary, the embedded model scores fixed completions, draws a sample
+    With --canary, the embedded model scores fixed completions, draws samples
     with fixed seeds, and fixed responses are verified. One line says that this
     stack computes what was recorded, or a table says what differs, beside the
     versions that moved. Run it after an upgrade of torch or transformers, and
     when figures of two machines disagree. Log-probabilities may differ by 1e-3
     nats: another CPU rounds differently, by 3e-5, and another data type shows
     at 4e-2 or more. Sampled tokens may differ without anything being wrong,
-    and are information. It takes seconds:
+    and are reported for information only. It takes seconds:
 
     sdzero-bench doctor --canary
     """

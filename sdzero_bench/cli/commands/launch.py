@@ -48,7 +48,7 @@ def launch(
 
     sdzero-bench launch --resume runs/sdzero-openr1_math-s0-20260101-120000
 
-    Several machines see the same folder --out. Under Slurm, in a job with one
+    All machines must share the folder --out. Under Slurm, in a job with one
     task per node:
 
     srun sh -c 'sdzero-bench launch --nodes $SLURM_NNODES --node-rank $SLURM_NODEID --main-address HOST ...'

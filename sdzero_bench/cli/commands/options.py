@@ -28,7 +28,8 @@ AllowWeaker = Annotated[
     bool,
     typer.Option(
         "--allow-weaker-sandbox",
-        help="Run model-written programs even if bubblewrap does not work here; the sandbox tier in use is recorded.",
+        help="If bubblewrap does not work, run model-written programs in a weaker sandbox, or none that holds (tier 3). They "
+        "may then read or harm this machine. The tier in use is recorded.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]

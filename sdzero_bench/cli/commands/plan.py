@@ -54,7 +54,7 @@ def plan(
 
     sdzero-bench plan --method grpo --measure
 
-    sdzero-bench plan --check results/run/sdzero-micro-code-s0
+    sdzero-bench plan --check results/run/sdzero-micro-code-s0-20261125-122742
     """
     from rich.console import Console
 

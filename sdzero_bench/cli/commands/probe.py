@@ -40,9 +40,11 @@ def probe(
     ] = None,
     control: Annotated[
         str | None,
-        typer.Option(metavar="TASK_OR_FILE", help="Similar questions that the model cannot have seen. Default: as said above."),
+        typer.Option(
+            metavar="TASK_OR_FILE", help="Similar questions that the model cannot have seen. Default: see the description."
+        ),
     ] = None,
-    only: Annotated[ProbePart | None, typer.Option(help="Leave the other part out.")] = None,
+    only: Annotated[ProbePart | None, typer.Option(help="Run this part alone.")] = None,
     questions: Annotated[int, typer.Option(min=2, help="Use the first QUESTIONS test questions, or all if fewer.")] = 100,
     k: Annotated[int | None, typer.Option(min=1, help="Samples per question and prompt. Default: evaluation.samples.")] = None,
     preset: Preset = "micro",
@@ -53,7 +55,7 @@ def probe(
     allow_weaker_sandbox: AllowWeaker = False,
     as_json: AsJson = False,
 ) -> None:
-    """Is the test set in the base model, and is the base measured low? Two reasons why a gain may be none.
+    """Was the base trained on the test set, and do prompts understate it? Two reasons why a gain may not be real.
 
     Contamination: the model is given the first 60 % of each test question, as
     plain text, and continues greedily. How often it writes the rest word for

@@ -69,7 +69,7 @@ def reproduce(
 
     sdzero-bench reproduce all --reuse results/micro --out results --jobs 2
 
-    sdzero-bench reproduce all --beside micro-slips --reuse results/slips
+    sdzero-bench reproduce all --beside micro-slips
 
     sdzero-bench reproduce table1 --preset paper-qwen3-4b --seeds 1 --runs /shared/runs
 

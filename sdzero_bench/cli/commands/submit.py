@@ -25,7 +25,7 @@ def submit(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the entry, and of its folder.")] = None,
     by: Annotated[
-        str | None, typer.Option(help="Who submits; with --verify, who verifies. Default of --verify: the login name.")
+        str | None, typer.Option(help="Who submits; with --verify, who verifies. Default with --verify: your login name.")
     ] = None,
     paper: Annotated[str | None, typer.Option(help="Paper of the method. Default: what the method itself says.")] = None,
     link: Annotated[str | None, typer.Option(help="Where to read more, such as a repository.")] = None,

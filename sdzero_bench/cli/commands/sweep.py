@@ -87,11 +87,11 @@ def sweep(
     gpus: Annotated[
         int,
         typer.Option(
-            min=0, help="GPUs per run, with a process for each. 0: none on a cluster, and one on this machine if it has any."
+            min=0, help="GPUs per run, with a process for each. 0: none on a cluster; on this machine one, if there is one."
         ),
     ] = 0,
     sharding: Annotated[
-        Sharding, typer.Option(help="--gpus 2 or more: what each process holds; see `sdzero-bench launchers`.")
+        Sharding, typer.Option(help="With --gpus 2 or more: how weights are distributed; see `sdzero-bench launchers`.")
     ] = "ddp",
     hours: Annotated[
         float, typer.Option(min=0.02, help="slurm: time limit of a job. The run is then submitted again and resumed.")
