@@ -13,7 +13,7 @@ from sdzero_bench.training.run import Checkpoint, Run
 
 class CISPOOptions(MethodOptions, PolicyGradientOptions):
     updates: int = Field(4, gt=0)
-    """Optimiser steps per batch of rollouts; with 1 nothing is ever clipped, and CISPO is REINFORCE."""
+    """Optimizer steps per batch of rollouts; with 1 nothing is ever clipped, and CISPO is REINFORCE."""
     max_ratio: float = Field(5.0, gt=0)
     """Largest importance ratio. The paper does not state its own; ScaleRL (arXiv 2510.13786) recommends 4 to 8."""
 

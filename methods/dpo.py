@@ -1,4 +1,4 @@
-"""Iterative direct preference optimisation."""
+"""Iterative direct preference optimization."""
 
 from __future__ import annotations
 

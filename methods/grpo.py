@@ -1,4 +1,4 @@
-"""Group-relative policy optimisation, in the variants that the field calls by this name."""
+"""Group-relative policy optimization, in the variants that the field calls by this name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GRPOOptions(MethodOptions, PolicyGradientOptions):
     tokens, then over responses; dr_grpo: by a constant, advantages not divided by the standard deviation; gspo: as grpo,
     with one importance ratio per response."""
     updates: int = Field(1, gt=0)
-    """Optimiser steps per batch of rollouts; with 1 nothing is ever clipped."""
+    """Optimizer steps per batch of rollouts; with 1 nothing is ever clipped."""
     clip_low: float | None = Field(None, gt=0)
     """The importance ratio is clipped to [1 - clip_low, 1 + clip_high]; null: dapo 0.2 and 0.28, gspo 3e-4 and 4e-4, else 0.2
     and 0.2."""

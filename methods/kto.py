@@ -1,4 +1,4 @@
-"""Kahneman-Tversky optimisation on verified samples."""
+"""Kahneman-Tversky optimization on verified samples."""
 
 from __future__ import annotations
 

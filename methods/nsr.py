@@ -16,7 +16,7 @@ class NSROptions(MethodOptions, PolicyGradientOptions):
     positive_weight: float = Field(0.0, ge=0)
     """Advantage of a correct rollout; that of an incorrect one is -1. 0 is NSR, 0.1 the paper's Weighted-REINFORCE."""
     updates: int = Field(1, gt=0)
-    """Optimiser steps per batch of rollouts (the paper's runs: 4); with 1 nothing is ever clipped."""
+    """Optimizer steps per batch of rollouts (the paper's runs: 4); with 1 nothing is ever clipped."""
 
 
 class NSR(Method):

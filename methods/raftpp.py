@@ -14,7 +14,7 @@ from sdzero_bench.training.run import Checkpoint, Run
 
 class RAFTPlusPlusOptions(MethodOptions, PolicyGradientOptions):
     updates: int = Field(4, gt=0)
-    """Optimiser steps per batch of rollouts; with 1 nothing is ever clipped."""
+    """Optimizer steps per batch of rollouts; with 1 nothing is ever clipped."""
 
 
 class RAFTPlusPlus(Method):

@@ -16,7 +16,7 @@ class ReinforcePlusPlusOptions(MethodOptions, PolicyGradientOptions):
     group_baseline: bool = True
     """Subtract the mean reward of a question's rollouts first (the paper's variant for several samples per question)."""
     updates: int = Field(1, gt=0)
-    """Optimiser steps per batch of rollouts; with 1 nothing is ever clipped."""
+    """Optimizer steps per batch of rollouts; with 1 nothing is ever clipped."""
 
 
 class ReinforcePlusPlus(Method):

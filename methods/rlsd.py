@@ -20,7 +20,7 @@ class RLSDOptions(MethodOptions, GroupDistillationOptions):
     strength: float = Field(0.5, ge=0, le=1)
     """How much of the advantage the teacher modulates at first; it falls linearly to 0."""
     decay_steps: int = Field(50, gt=0)
-    """Optimiser steps until it is 0, and the method GRPO."""
+    """Optimizer steps until it is 0, and the method GRPO."""
     clip: float = Field(0.2, gt=0)
     """The teacher's factor is clipped to [1 - clip, 1 + clip]."""
     template: SolutionTemplate = (

@@ -1,4 +1,4 @@
-"""Self-distillation policy optimisation."""
+"""Self-distillation policy optimization."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_memory_is_that_of_the_page(by_hand: dict[str, Any]) -> None:
         {
             "policy": by_hand["policy"],
             "gradients": by_hand["gradients"],
-            "optimiser": by_hand["moments"],
+            "optimizer": by_hand["moments"],
             "weights in 16 bits (autocast)": by_hand["autocast"],
             "teacher": by_hand["teacher_weights"],
             "vLLM, with its cache": by_hand["vllm"],

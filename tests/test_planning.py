@@ -139,8 +139,8 @@ def test_memory_is_the_sum_of_what_is_held_at_once() -> None:
     # A teacher that is a moving average keeps 32 bits, another one has 16.
     assert (memory_of("sdft", "sdft")["teacher"], memory_of("opsd", "opsd")["teacher"]) == (weights, weights / 2)
     assert memory_of("rft.sample", "rft").keys() == {"policy", "vLLM, with its cache"}
-    assert memory_of("rft", "rft", ["model.dtype=bfloat16"])["optimiser"] == weights
-    assert memory_of("rft", "rft", ["optimizer.name=adamw_8bit"])["optimiser"] == weights / 2
+    assert memory_of("rft", "rft", ["model.dtype=bfloat16"])["optimizer"] == weights
+    assert memory_of("rft", "rft", ["optimizer.name=adamw_8bit"])["optimizer"] == weights / 2
     # vLLM that sleeps leaves its share to training; between two steps it is awake, and the activations are gone.
     asleep = memory_of("grpo", "grpo", ["engine.sleep=true"])
     assert asleep == {k: v for k, v in memory_of("grpo", "grpo").items() if k != "activations"}
@@ -156,7 +156,7 @@ def test_several_devices_share_the_weights_or_copy_them() -> None:
         for n, s in ((1, False), (4, False), (4, True))
     )
     assert copied == {**one, "gradients in buckets (DDP)": one["gradients"]}
-    split = ("policy", "gradients", "optimiser", "teacher", "weights in 16 bits (autocast)")
+    split = ("policy", "gradients", "optimizer", "teacher", "weights in 16 bits (autocast)")
     assert {name: sharded[name] for name in split} == {name: one[name] / 4 for name in split}
     assert sharded["whole copy to sample from"] == one["policy"]
 

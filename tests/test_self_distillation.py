@@ -329,7 +329,7 @@ def test_a_gain_of_at_most_minimum_gain_counts_as_a_plateau(
 
 
 def test_the_policy_that_samples_at_step_n_is_the_policy_of_step_n(tokenizer: Any, tmp_path: Path) -> None:
-    """The weights handed to the sampler at step n are those that n optimiser steps have made, and no older ones."""
+    """The weights handed to the sampler at step n are those that n optimizer steps have made, and no older ones."""
     student = tiny_model(tokenizer, 0)
     trainer = make_trainer(
         tokenizer,

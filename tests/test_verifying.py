@@ -154,3 +154,29 @@ def test_verdicts_do_not_depend_on_the_number_of_workers() -> None:
             verdicts.append(pool.verify(pairs))
     assert verdicts[0] == verdicts[1]
     assert [v.reward for v in verdicts[0]] == [float(i == 3) for i in range(12)]
+
+
+class LoadedHereAlone(HangingTask):
+    """Unpickled only in the process that made it, as a class of a notebook is."""
+
+    def __setstate__(self, state: object) -> None:
+        raise AttributeError("Can't get attribute 'LoadedHereAlone' on <module '__main__' (built-in)>")
+
+
+class Unprepared(HangingTask):
+    def prepare_worker(self) -> None:
+        raise RuntimeError("no such file")
+
+
+def test_a_task_that_no_worker_can_load_is_named() -> None:
+    class Local(HangingTask):
+        pass
+
+    question = Question("q", "Which?", "1")
+    for task, found in (
+        (LoadedHereAlone(), r"'LoadedHereAlone' \(.*\): the module 'test_verifying' must be importable"),
+        (Unprepared(), "see the error above"),
+        (Local(), r"Local' \(.*\): define its class at the top level of a file"),
+    ):
+        with VerifierPool(task, workers=1) as pool, pytest.raises(UserError, match=found):
+            pool.verify([(question, "1")])

@@ -53,7 +53,7 @@ def executed(notebook: Path) -> Any:
     content = nbformat.read(notebook, as_version=4)
     # Without times, which would differ each time.
     client = NotebookClient(content, kernel_name="python3", resources={"metadata": {"path": notebook.parent}}, timeout=300)
-    client.record_timing = False
+    client.record_timing, client.coalesce_streams = False, True
     return client.execute()
 
 

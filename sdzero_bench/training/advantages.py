@@ -1,4 +1,4 @@
-"""Advantages of verified rollouts: pure functions from the rewards of one optimiser step, by group, to advantages.
+"""Advantages of verified rollouts: pure functions from the rewards of one optimizer step, by group, to advantages.
 
 A group has the rewards of all rollouts of one question. A reward of None (the verifier failed) takes no part in any mean, and
 its rollout has the advantage 0.

@@ -22,11 +22,11 @@ COMPLETE = "COMPLETE"
 """File that marks a checkpoint as written to its end, with the sums of its files."""
 
 Step = dict[str, float]
-"""The figures of one optimiser step, and its number under `step`."""
+"""The figures of one optimizer step, and its number under `step`."""
 
 
 class StepLog(TrainerCallback):
-    """Writes one JSON line per optimiser step, and passes all steps so far to `each`. Resuming drops repeated steps."""
+    """Writes one JSON line per optimizer step, and passes all steps so far to `each`. Resuming drops repeated steps."""
 
     def __init__(
         self,

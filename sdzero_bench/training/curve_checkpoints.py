@@ -25,7 +25,7 @@ def as_it_is(model: Any) -> tuple[Any, dict[str, Tensor] | None]:
 
 
 class KeepPolicies(TrainerCallback):
-    """Keeps the policy of a phase after each of some optimiser steps, before the trainer's own checkpoint of that step.
+    """Keeps the policy of a phase after each of some optimizer steps, before the trainer's own checkpoint of that step.
 
     save:
         Called as save(name, model, weights) in every process; `weights` as those of `as_it_is`.

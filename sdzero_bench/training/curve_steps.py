@@ -1,4 +1,4 @@
-"""The points of the learning curve: at which optimiser steps an on-policy phase has charged a share of the planned samples."""
+"""The points of the learning curve: at which optimizer steps an on-policy phase has charged a share of the planned samples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def thresholds(settings: EvaluationConfig, plan: Mapping[str, int]) -> tuple[int
 
 
 def first_step(samples: int, batch: int, updates: int) -> int:
-    """The first optimiser step at whose end a phase has charged this many samples, of which `batch` are drawn before every
+    """The first optimizer step at whose end a phase has charged this many samples, of which `batch` are drawn before every
     `updates` steps."""
     return max(1, (math.ceil(samples / batch) - 1) * updates + 1)
 
@@ -31,5 +31,5 @@ def steps_to_keep(settings: EvaluationConfig, ledger: Ledger, phase: str, batch:
 
 
 def at_step(phase: str, step: int) -> str:
-    """Name of the policy of a phase after `step` optimiser steps, which the samples that it draws have too."""
+    """Name of the policy of a phase after `step` optimizer steps, which the samples that it draws have too."""
     return f"{phase}@{step}"

@@ -1,4 +1,4 @@
-"""Rollouts of the policy as it trains: which questions each optimiser step asks, and who answered what."""
+"""Rollouts of the policy as it trains: which questions each optimizer step asks, and who answered what."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RolloutRow(RolloutKey):
 
 
 class Rollout(Protocol):
-    """Draws one attempt per row with the policy as it is after `step` optimiser steps."""
+    """Draws one attempt per row with the policy as it is after `step` optimizer steps."""
 
     def __call__(self, policy: PreTrainedModel, step: int, rows: Sequence[RolloutRow]) -> Sequence[Attempt]: ...
 
@@ -61,7 +61,7 @@ class TrainerParts(TypedDict):
 
 @dataclass(frozen=True)
 class RolloutPlan:
-    """Which question each optimiser step asks, and how often: laid out before the first step.
+    """Which question each optimizer step asks, and how often: laid out before the first step.
 
     A question is asked `group` times in a row in each epoch. TRL's own samplers shuffle again when a run is resumed, and the
     rest of an epoch would then ask other questions than those still due.
@@ -71,7 +71,7 @@ class RolloutPlan:
     epochs: int
     group: int
     batch: int
-    """Rollouts per optimiser step."""
+    """Rollouts per optimizer step."""
 
     @classmethod
     def fitting(cls, questions: QuestionSet, epochs: int, group: int, batch: int) -> RolloutPlan:
@@ -129,7 +129,7 @@ class RolloutSchedule:
     group: int = 1
     """Rollouts per question and epoch."""
     updates: int = 1
-    """Optimiser steps per batch of rollouts."""
+    """Optimizer steps per batch of rollouts."""
     may_teach_nothing: bool = False
     """Whether the weights may stay as they are, as with rewards that are all equal."""
     repeated_by_trainer: bool = False

@@ -36,7 +36,7 @@ class TeacherOptions(Options):
     """frozen: the policy's weights as training begins; sync_every: copied each `every` steps; sync_on_plateau: when the
     mean reward no longer rises; ema: their moving average."""
     every: int = Field(50, gt=0)
-    """`sync_every`: optimiser steps between two copies of the student into the teacher."""
+    """`sync_every`: optimizer steps between two copies of the student into the teacher."""
     patience: int = Field(20, gt=0)
     """`sync_on_plateau`: copy when the mean reward of the last `patience` steps is no better than that of the `patience` steps
     before them."""
@@ -76,7 +76,7 @@ class SelfDistillationOptions(Options):
     learning_rate: float | None = Field(None, gt=0)
     """Instead of optimizer.learning_rate."""
     optimizer: OwnOptimizer = OwnOptimizer()
-    """Settings of the optimiser for this phase alone."""
+    """Settings of the optimizer for this phase alone."""
 
 
 class GroupDistillationOptions(SelfDistillationOptions):
@@ -125,7 +125,7 @@ class Objective:
     """dapo, grpo, dr_grpo, gspo: GRPO under four normalisations (methods/grpo.py). cispo: its ratios are clipped, and not its
     losses (methods/cispo.py). rloo: REINFORCE with a leave-one-out baseline (methods/rloo.py)."""
     updates: int = 1
-    """Optimiser steps per batch of rollouts; with 1 the policy is the one that sampled, and nothing is ever clipped."""
+    """Optimizer steps per batch of rollouts; with 1 the policy is the one that sampled, and nothing is ever clipped."""
     clip: tuple[float, float] = (0.2, 0.2)
     """(low, high): the importance ratio is clipped to [1 - low, 1 + high]; cispo: to at most high."""
     advantage: Advantage | None = None

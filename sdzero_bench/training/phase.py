@@ -69,7 +69,7 @@ class BuildTrainer(Protocol):
 
 
 class OptimizerChanges(TypedDict, total=False):
-    """Settings of the optimiser that a phase sets itself."""
+    """Settings of the optimizer that a phase sets itself."""
 
     batch_size: int
     save_every: int
@@ -134,7 +134,7 @@ class TrainingPhase:
         return self._finish()
 
     def with_trainer(self, rows: Dataset, steps: int, build: BuildAnyTrainer, may_teach_nothing: bool = False) -> str:
-        """Train with the trainer that `build` makes, for `steps` optimiser steps; returns the checkpoint's path.
+        """Train with the trainer that `build` makes, for `steps` optimizer steps; returns the checkpoint's path.
 
         What its model reads is counted as tokens. Raises `UserError` if the trainer generates text, which no budget would know
         of.

@@ -76,13 +76,13 @@ class Run(SamplingRun):
         learning_rate: float | None = None,
         may_teach_nothing: bool = False,
     ) -> Checkpoint:
-        """Train `start` for `steps` optimiser steps with any trainer of transformers or TRL that does not generate.
+        """Train `start` for `steps` optimizer steps with any trainer of transformers or TRL that does not generate.
 
         rows:
             What the trainer reads, in the columns that it expects.
         build:
             Called as build(model=..., arguments=..., train_dataset=rows, processing_class=...), it returns the trainer.
-            `arguments` are keyword arguments of its configuration: the run's settings of the optimiser, batches, precision and
+            `arguments` are keyword arguments of its configuration: the run's settings of the optimizer, batches, precision and
             checkpoints. The same settings and rows must give the same trainer, since a resumed run builds it again.
         may_teach_nothing:
             Whether the weights may stay as they are; otherwise that is an error.
@@ -107,7 +107,7 @@ class Run(SamplingRun):
             Called as build(arguments=..., **parts) with the `TrainerParts`, it returns a trainer that asks `rollout` for its
             completions, such as a subclass of `JournaledRollouts`.
         own:
-            Settings of the optimiser that differ from those of other phases.
+            Settings of the optimizer that differ from those of other phases.
         """
         self._require_own(questions)
         plan = schedule.plan(questions, self.config.optimizer.batch_size)

@@ -98,7 +98,7 @@ class SelfDistillationTrainer(JournaledRollouts, OpenDistillationTrainer):
 
     @property
     def rewards(self) -> list[float]:
-        """Mean reward of the rollouts of each optimiser step so far, restored with a checkpoint."""
+        """Mean reward of the rollouts of each optimizer step so far, restored with a checkpoint."""
         return [float(row["reward"]) for row in self.state.log_history if row.get("reward") is not None]
 
     def completions(self) -> list[list[int]]:

@@ -51,9 +51,9 @@ class Evidence:
     advantage: Tensor
     """[B]: of each rollout within its group."""
     step: int
-    """Optimiser steps taken."""
+    """Optimizer steps taken."""
     steps: int
-    """Optimiser steps of the phase."""
+    """Optimizer steps of the phase."""
     history: Sequence[Mapping[str, float]] = ()
     """The figures logged at each step so far, those of `TokenWeights` among them; restored with a checkpoint."""
     total: Callable[[float], float] = float

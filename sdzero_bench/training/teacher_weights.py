@@ -36,11 +36,11 @@ class _Trainer(Protocol):
 
     @property
     def rewards(self) -> list[float]:
-        """Mean reward of each optimiser step so far."""
+        """Mean reward of each optimizer step so far."""
 
 
 class TeacherWeights(TrainerCallback):
-    """Updates the teacher's weights after each optimiser step, and saves them with every checkpoint.
+    """Updates the teacher's weights after each optimizer step, and saves them with every checkpoint.
 
     `synchronised` lists the steps at which the student was copied.
     """

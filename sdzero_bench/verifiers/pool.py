@@ -6,13 +6,16 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any
 from weakref import WeakSet
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question
 from sdzero_bench.core.task import Task
 from sdzero_bench.core.verdict import Verdict
@@ -24,6 +27,9 @@ KNOWN_VERDICTS = "SDZERO_BENCH_VERDICTS"
 CLOCK_PER_CPU = 20
 """The limit by the clock, in CPU limits: a machine that runs that many processes per core still gives verdicts."""
 
+RESTARTS = 4
+"""Workers that may end before one holds the task."""
+
 _task: Task | None = None
 
 
@@ -31,6 +37,10 @@ def _start_worker(task: Task) -> None:
     global _task
     task.prepare_worker()
     _task = task
+
+
+def _ready() -> None:
+    """What a worker answers once it holds the task."""
 
 
 def _verify(question: Question, response: str, cpu_seconds: float | None) -> Verdict:
@@ -59,10 +69,12 @@ class _WorkerProcess(SpawnProcess):
 class _WorkerContext(SpawnContext):
     def __init__(self) -> None:
         self._workers: WeakSet[SpawnProcess] = WeakSet()
+        self.started = 0
 
     def Process(self, *args: Any, **options: Any) -> SpawnProcess:  # type: ignore[override]
         worker = _WorkerProcess(*args, **options)
         self._workers.add(worker)
+        self.started += 1
         return worker
 
     def terminate(self) -> None:
@@ -87,17 +99,22 @@ class VerifierPool:
         shared = os.environ.get(KNOWN_VERDICTS)
         self._known = KnownVerdicts(Path(shared) if shared else None)
         self._context = _WorkerContext()
+        self._workers = workers or min(os.cpu_count() or 1, 8)
         self._pool = ProcessPool(
-            max_workers=workers or min(os.cpu_count() or 1, 8),
+            max_workers=self._workers,
             initializer=_start_worker,
             initargs=(task,),
             context=self._context,
         )
+        self._loaded = False
 
     def verify(self, pairs: Sequence[tuple[Question, str]], each: Callable[[Verdict], None] | None = None) -> list[Verdict]:
         """Verdicts in the order of `pairs`, passed to `each` as they come. A timeout or an exception becomes a verdict with
         that status. Responses with the same `Task.verdict_key` are verified once.
+
+        Raises `UserError` if no worker can load the task, such as one whose class exists in a notebook alone.
         """
+        self._wait_for_a_worker()
         keys = [self._task.verdict_key(*pair) or number for number, pair in enumerate(pairs)]
         known: dict[str | int, Verdict] = dict(self._known.get(key for key in keys if isinstance(key, str)).items())
         futures: dict[str | int, tuple[Question, ProcessFuture[Verdict]]] = {}
@@ -111,6 +128,28 @@ class VerifierPool:
                 each(known[key])
         self._known.add({key: known[key] for key in futures if isinstance(key, str)})
         return [known[key] for key in keys]
+
+    def _wait_for_a_worker(self) -> None:
+        if self._loaded:
+            return
+        try:
+            ready = self._pool.schedule(_ready)
+            while not ready.done():
+                wait([ready], timeout=0.2)
+                # The pool replaces workers that end before they hold the task, again and again.
+                if self._context.started > self._workers + RESTARTS:
+                    raise UserError(self._not_loaded("its processes end as they start"))
+            ready.result()
+        except (ProcessExpired, RuntimeError, AttributeError, PicklingError, TypeError) as error:
+            raise UserError(self._not_loaded(str(error))) from error
+        self._loaded = True
+
+    def _not_loaded(self, why: str) -> str:
+        kind = type(self._task)
+        begun = f"the verifier's processes cannot load the task {kind.__qualname__!r} ({why})"
+        if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
+            return f"{begun}: define its class at the top level of a file that can be imported, not in a notebook or a function"
+        return f"{begun}: the module {kind.__module__!r} must be importable in a fresh process; see the error above"
 
     def _schedule(self, question: Question, response: str) -> ProcessFuture[Verdict]:
         clock = self._task.time_limit(question)

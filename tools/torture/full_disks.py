@@ -19,7 +19,7 @@ from tools.torture.outcome import Outcome
 from tools.torture.small_settings import ALONE, SAVING, SMALL, options
 
 LIMITS = (0.001, 0.02, 0.2, 0.7, 1.5)
-"""In sizes of the policy: what fails is a journal, a log, a policy, the moments of its optimiser."""
+"""In sizes of the policy: what fails is a journal, a log, a policy, the moments of its optimizer."""
 FILLED_AT = ("journal/*.jsonl", "training/*.jsonl", "checkpoints/.*.trainer", "journal/evaluation.*.jsonl")
 
 

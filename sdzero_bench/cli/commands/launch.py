@@ -26,7 +26,7 @@ def launch(
     ] = None,
     sharding: Annotated[
         Literal["ddp", "fsdp2"],
-        typer.Option(help="ddp: the whole model on each GPU. fsdp2: weights, gradients and optimiser state sharded over all."),
+        typer.Option(help="ddp: the whole model on each GPU. fsdp2: weights, gradients and optimizer state sharded over all."),
     ] = "ddp",
     nodes: Annotated[int, typer.Option(min=1, help="Machines, with as many processes each; run this command on each.")] = 1,
     node_rank: Annotated[int, typer.Option(min=0, help="Number of this machine, counted from 0.")] = 0,

@@ -38,7 +38,7 @@ def report(
     """Rank the methods of all finished runs below some folders, with intervals over questions and seeds, and their cost.
 
     Only runs with the same questions, budget, model, sampling, evaluation and
-    optimiser are ranked together. The others get leaderboards of their own,
+    optimizer are ranked together. The others get leaderboards of their own,
     whose headings state the difference. Runs of an older major bench version
     are listed and not ranked. Submissions that no maintainer has verified are
     marked: they have the rank that they would have, and change no other.

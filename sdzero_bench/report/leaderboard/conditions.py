@@ -57,7 +57,7 @@ def conditions(run: RunRecord) -> Conditions:
             flat.pop(name, None)
     tuned = set(run.tuning.grid) if run.tuning else set()
     flat = {name: value for name, value in flat.items() if name not in NOT_CONDITIONS | tuned}
-    # A method with a learning rate of its own does not share the optimiser.
+    # A method with a learning rate of its own does not share the optimizer.
     own = {n: v for n, v in options(run).items() if n.split(".")[-1] == "learning_rate" and v is not None}
     flat |= {f"own learning rate ({run.method})": value for value in own.values()}
     if sandbox := run.result.sandbox:

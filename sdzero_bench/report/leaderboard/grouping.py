@@ -186,7 +186,7 @@ def _distinct(runs: list[RunRecord]) -> tuple[list[RunRecord], tuple[tuple[RunRe
 def _groups(runs: list[RunRecord]) -> list[Group]:
     """One group for each set of conditions; a run of the base alone joins each group in which policies were measured alike.
 
-    It draws nothing and trains on nothing, so that questions, budget and optimiser mean nothing to it.
+    It draws nothing and trains on nothing, so that questions, budget and optimizer mean nothing to it.
     """
     # Each submission by itself, so that none decides what another row is called.
     by_entry: dict[str | None, list[RunRecord]] = defaultdict(list)

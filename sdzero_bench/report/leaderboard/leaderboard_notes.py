@@ -161,7 +161,7 @@ def _questions(table: TaskTable) -> str:
 def _settings(table: TaskTable) -> str:
     grid = table.group.conditions["tuning"]
     if grid is None:
-        return "Settings: those that each method declares, and the optimiser that all share; tuned for none."
+        return "Settings: those that each method declares, and the optimizer that all share; tuned for none."
     trained = [standing for standing in table.standings if not standing.row.is_base and standing.row.runs[0].tuning]
     trials = sorted({len(tuning.trials) for standing in trained if (tuning := standing.row.runs[0].tuning)})
     chosen = "; ".join(f"{s.label} " + ", ".join(_chosen(s)) for s in trained)

@@ -25,7 +25,7 @@ from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures
 Rows = list[dict[str, Any]]
 
 WINDOW = 9
-"""Optimiser steps of the running mean."""
+"""Optimizer steps of the running mean."""
 
 VERIFIED_TOGETHER = 128
 """Rollouts in one point of the curve of correct rollouts."""

@@ -69,7 +69,7 @@ def _localisation(panels: Any, rows: Rows) -> None:
 def _steps(panels: Any, rows: Rows) -> None:
     (panel,) = panels
     _bands(panel, rows, "step", "reward", 100)
-    panel.set(xlabel="optimiser step of distillation", ylabel="correct rollouts (%)")
+    panel.set(xlabel="optimizer step of distillation", ylabel="correct rollouts (%)")
     panel.legend(fontsize=8)
 
 

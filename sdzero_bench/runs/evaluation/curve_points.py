@@ -98,7 +98,7 @@ def _in_sampling(run: RunSoFar, phase: Phase, samples: int) -> PhaseUse:
 
 
 def _in_training(run: RunSoFar, phase: Phase, before: list[PhaseUse], samples: int) -> tuple[str, UsedSoFar]:
-    """The policy after the first optimiser step at whose end a phase has charged so many samples."""
+    """The policy after the first optimizer step at whose end a phase has charged so many samples."""
     drawn, log, use = run.drawn(phase.name), run.steps(phase.name), run.use(phase)
     step = sorted(map(_step_of, drawn))[samples - 1] + 1
     last = int(log[-1]["step"])
@@ -123,7 +123,7 @@ def _counted(samples: Sequence[Sample], use: PhaseUse, share: float) -> PhaseUse
 
 
 def _step_of(sample: Sample) -> int:
-    """How many optimiser steps the policy had made that drew the sample."""
+    """How many optimizer steps the policy had made that drew the sample."""
     return int(sample.policy.rpartition("@")[2])
 
 

@@ -19,7 +19,7 @@ from sdzero_bench.core.errors import INTERRUPTED
 from sdzero_bench.core.threads import available_cores
 
 Sharding = Literal["ddp", "fsdp2"]
-"""What each process holds: ddp: all weights; fsdp2: its share of weights, gradients and optimiser state."""
+"""What each process holds: ddp: all weights; fsdp2: its share of weights, gradients and optimizer state."""
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
     others = planned_other_tasks(config, [label for label in ("base", "final") if label in evaluated], typical)
     phases += map(planner.further, (*curve.phases, *others))
     steps = sum(phase.samples // config.optimizer.batch_size for phase in declared if phase.on_policy)
-    # A trainer keeps two states to resume from, each with the optimiser's two moments.
+    # A trainer keeps two states to resume from, each with the optimizer's two moments.
     states = 2 * 3 * 4.0 * shape.trained if passes else 0.0
     checkpoints = 4.0 * shape.parameters * (sum(phase.trains for phase in declared) + curve.checkpoints) + states
     return Plan(

@@ -34,7 +34,7 @@ from sdzero_bench.training.run import Run
 from sdzero_bench.training.supervised import supervised_trainer
 
 MICRO_BATCHES = 4
-"""Of which an optimiser step consists at most while it is measured: steps of the run's own batch may take minutes."""
+"""Of which an optimizer step consists at most while it is measured: steps of the run's own batch may take minutes."""
 
 ROWS = 40_000
 """Of the data set that is trained on meanwhile; more than are reached."""
@@ -102,7 +102,7 @@ def _sampled(run: Run, kind: str, questions: QuestionSet, parameters: SamplingPa
 
 
 def _trained(run: Run, session: Session, phase: Phase, expected: Durations, seconds: float) -> Speed:
-    """Optimiser steps of a training phase on made-up sequences of the expected lengths. Nothing is sampled meanwhile."""
+    """Optimizer steps of a training phase on made-up sequences of the expected lengths. Nothing is sampled meanwhile."""
     assert phase.passes is not None  # a plan was made before
     passes, drawn, given = phase.passes(expected.typical), phase.drawn(expected.typical), run.config.optimizer
     longest = expected.longest(drawn) if phase.on_policy else drawn.new

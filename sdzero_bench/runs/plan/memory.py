@@ -11,7 +11,7 @@ CHUNK = 1024
 """Token positions projected to the vocabulary at a time (training/divergence.py and TRL's kernels)."""
 
 MOMENT_BYTES = {"adamw_8bit": 2}
-"""Bytes per trained parameter of an optimiser's two moments, where they do not have the weights' dtype."""
+"""Bytes per trained parameter of an optimizer's two moments, where they do not have the weights' dtype."""
 
 VLLM = "vLLM, with its cache"
 
@@ -47,7 +47,7 @@ class Memory:
             **self._always(),
             "policy": self._weights(self.wide) / self.shards,
             "gradients": trained,
-            "optimiser": float(MOMENT_BYTES.get(optimizer, 2 * self.wide) * self.shape.trained) / self.shards,
+            "optimizer": float(MOMENT_BYTES.get(optimizer, 2 * self.wide) * self.shape.trained) / self.shards,
         }
         if self.machine.count > 1 and self.shards == 1:
             parts["gradients in buckets (DDP)"] = trained

@@ -10,7 +10,7 @@ class Speed:
     """What one kind of phase did."""
 
     kind: str
-    """evaluate, sample, rollouts (samples of one optimiser step), or the kind of a training phase."""
+    """evaluate, sample, rollouts (samples of one optimizer step), or the kind of a training phase."""
     sequences: int
     tokens: float
     """Sampled, or through the student with a gradient."""

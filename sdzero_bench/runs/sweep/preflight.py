@@ -18,7 +18,7 @@ def refuse_early(runs: Iterable[PlannedRun], ranks: Ranks = ALONE, shards: bool 
     seen = set()
     for run in runs:
         require_supported(run.config, ranks, shards)
-        # Seed and optimiser do not affect which questions are loaded or how many samples are planned.
+        # Seed and optimizer do not affect which questions are loaded or how many samples are planned.
         decides = run.config.model_dump_json(exclude={"seed", "optimizer"})
         if decides not in seen:
             seen.add(decides)
