@@ -18,6 +18,7 @@ from synthetic_records import only_table, write_record
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import mean, ratio
 from sdzero_bench.core.stats.significance import holm, p_value
 from sdzero_bench.records.packing import pack
@@ -27,6 +28,7 @@ from sdzero_bench.report.rendering.blocks import Heading, Table
 from sdzero_bench.report.reproduce import claims, claims_page, curves
 from sdzero_bench.report.reproduce.cells import Cell, Setting, identity
 from sdzero_bench.report.reproduce.claims import Claim, ClaimVerdict
+from sdzero_bench.report.reproduce.conclusions import conclusions
 from sdzero_bench.report.reproduce.experiment import Experiment, parse
 from sdzero_bench.report.reproduce.row_figures import TaskFigures, measure
 from sdzero_bench.report.reproduce.section import section
@@ -276,6 +278,28 @@ def test_the_page_says_what_its_runs_took_those_that_are_shared_once(records: Pa
     hours = 2 * seconds / 3600  # 2 threads each
     assert hours > 10
     assert f"7 runs, which took {hours:.1f} CPU-hours" in claims_page._made_from(Setting(), Shelf([records]))
+
+
+def test_a_page_opens_with_the_verdicts_per_task_and_with_what_they_do_not_say() -> None:
+    def verdict(claim: str, task: str, p: float, difference: float) -> claims.ClaimVerdict:
+        found = Estimate(difference, difference - 0.01, difference + 0.01)
+        said = claims.Claim(claim=claim, experiment="table1", after="sdzero", before="rft")
+        return claims.ClaimVerdict(said, task, found, p, p_equivalent=1.0)
+
+    found = [
+        verdict("ahead", "sums", 0.001, 0.2),
+        verdict("needed", "sums", 0.001, -0.1),
+        verdict("helps", "sums", 0.6, 0.1),
+        verdict("shorter", "sums", 0.8, 0.1),
+        verdict("ahead", "programs", 0.001, 0.2),
+    ]
+    _, lines, _, limits = conclusions([(Setting("mine"), found)], ["owner/model"])
+    assert lines.lines == [
+        "Preset mine, sums: 1 of 4 claims hold. Does not hold: needed. Inconclusive (underpowered): helps; shorter.",
+        "Preset mine, programs: 1 of 1 claims hold.",
+    ]
+    embedded = conclusions([(Setting("mine"), found)], ["package:sdzero_bench.tasks/micro_world/habits"])[-1]
+    assert len(embedded.lines) == len(limits.lines) + 1
 
 
 def test_verdicts_on_several_presets_stand_side_by_side(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from sdzero_bench.report.leaderboard.costs import hours
 from sdzero_bench.report.rendering.blocks import Block, Heading, Notes, Table
 from sdzero_bench.report.reproduce.cells import Setting, cells
 from sdzero_bench.report.reproduce.claims import ClaimVerdict, claims, findings
+from sdzero_bench.report.reproduce.conclusions import conclusions
 from sdzero_bench.report.reproduce.experiment import experiments
 from sdzero_bench.report.reproduce.paper_order import paper_order
 from sdzero_bench.report.reproduce.shelf import Shelf
@@ -20,10 +21,10 @@ FAMILY = "all rows of this table"
 
 
 def blocks(settings: Sequence[Setting], shelf: Shelf) -> list[Block]:
-    """The claims, the order of methods and the open questions per setting; with several, first their verdicts side by side."""
+    """Conclusions, then claims, order of methods and open questions per setting; of several settings, verdicts side by side."""
     found = [(setting, findings(claims().claims, setting, shelf)) for setting in settings]
     asked = [(setting, findings(claims().questions, setting, shelf)) for setting in settings]
-    page: list[Block] = []
+    page = conclusions(found, [_model(setting) for setting in settings])
     if len(settings) > 1:
         page += _side_by_side("The paper's claims", "claim", found, lambda finding: finding.verdict)
         page += _side_by_side("What the paper leaves open", "question", asked, lambda finding: finding.answer)
@@ -66,11 +67,9 @@ def _of_setting(
     ]
     claimed = [[*_row(f), f.claim.paper, *f.cells, f.verdict] for f in of_claims]
     asked = [[*_row(f), *f.cells, f.answer] for f in of_questions]
-    model = cells(experiments()["table1"], setting)[0].config.model.name
-    preset = f"Preset {setting.preset}, model {model}. The verdicts are about this model and say nothing about others."
     measured = ["difference", "unit", "p (Holm)", "seeds"]
     return [
-        Notes([preset, _made_from(setting, shelf)]),
+        Notes([f"Preset {setting.preset}, model {_model(setting)}.", _made_from(setting, shelf)]),
         Heading(level, "The paper's claims"),
         Table(["claim", "after - before", "task", "paper", *measured, "verdict"], claimed, left=3, called=0, whole=True),
         Notes(notes),
@@ -79,6 +78,10 @@ def _of_setting(
         Table(["question", "after - before", "task", *measured, "better"], asked, left=3, called=0, whole=True),
         Notes([f"better: the row with the significantly higher avg. Significant: {rule(FAMILY)}."]),
     ]
+
+
+def _model(setting: Setting) -> str:
+    return cells(experiments()["table1"], setting)[0].config.model.name
 
 
 def _made_from(setting: Setting, shelf: Shelf) -> str:
