@@ -159,7 +159,8 @@ def test_a_resumed_run_measures_it_again(run: Path) -> None:
 
 def test_a_packed_record_has_it_and_is_valid(run: Path, tmp_path: Path) -> None:
     record = pack(run, tmp_path / "records")
-    assert (record / "localisation.json").read_bytes() == (run / "localisation.json").read_bytes()
+    packed, whole = (json.loads((folder / "localisation.json").read_text()) for folder in (record, run))
+    assert packed == whole
     assert not (record / "checkpoints").exists()
     assert says(check_record(run)) == says(check_record(record)) == ""
 

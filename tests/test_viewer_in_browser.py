@@ -81,12 +81,18 @@ def viewer(browser: Any, file: Path, at: dict[str, str] | None = None, **options
         page.wait_for_selector("html[data-ready]")
         if at:
             page.evaluate("(at) => { location.hash = String(new URLSearchParams(at)); }", at)
-            page.wait_for_timeout(50)
+            settle(page, 50)
         yield page
+
+
+def settle(page: Any, milliseconds: int = 1) -> None:
+    """Wait by the page's own clock, so that what it has put off for no longer is done, however busy the machine is."""
+    page.evaluate("milliseconds => new Promise(done => setTimeout(done, milliseconds))", milliseconds)
 
 
 def shown(page: Any) -> int:
     """How many samples the list has, by what the status says."""
+    settle(page)
     text = page.locator("#status").inner_text()
     return 0 if text.startswith("No sample") else int(text.split(" ", 1)[0].replace(",", ""))
 
@@ -117,19 +123,19 @@ def test_filters_leave_what_they_name(browser: Any, file: Path, runs: list[Path]
         page.get_by_label("Most tokens").fill("20")
         assert shown(page) == sum(15 <= len(s.token_ids) <= 20 for _, s in every)
         page.get_by_role("button", name="Clear").click()
-        page.wait_for_timeout(50)
+        settle(page, 50)
         assert shown(page) == len(every)
         page.get_by_label("Truncated only").check()
         assert shown(page) == 2  # and its revision
         page.get_by_label("Truncated only").uncheck()
         page.get_by_label("Question", exact=True).fill("test-1")
-        page.wait_for_timeout(200)
+        settle(page, 200)
         assert shown(page) == sum(s.question_id == "test-1" for _, s in every)  # an id, although others contain it
         page.get_by_label("Question", exact=True).fill("est-1")
-        page.wait_for_timeout(200)
+        settle(page, 200)
         assert shown(page) == sum("est-1" in s.question_id for _, s in every)
         page.get_by_label("Question", exact=True).fill("no such")
-        page.wait_for_timeout(200)
+        settle(page, 200)
         assert page.locator("#status").inner_text() == "No sample passes these filters."
 
 
@@ -164,11 +170,11 @@ def test_search_finds_any_text_in_prompts_and_completions_and_marks_it(browser: 
             ("\\boxed{", sum("\\boxed{" in s.text + s.prefix for _, s in every)),
         ):
             search.fill(words)
-            page.wait_for_timeout(200)
+            settle(page, 200)
             assert shown(page) == count, words
         search.fill("unusual [text]")
         choose(page, "in", "completions")
-        page.wait_for_timeout(200)
+        settle(page, 200)
         assert shown(page) == 1
         search.press("Enter")
         assert page.locator("#sample mark").all_inner_texts() == ["Unusual [Text]"]
@@ -188,7 +194,7 @@ def test_a_first_attempt_and_its_revision_are_side_by_side_with_their_verdicts(b
         assert page.evaluate("new URLSearchParams(location.hash.slice(1)).get('sample')") == f"{FINAL}.revision/test-3/1"
         assert page.locator(".response h3").all_inner_texts()[0].startswith("First attempt")
         page.go_back()
-        page.wait_for_timeout(50)
+        settle(page, 50)
         assert page.locator("#sample h2").inner_text().startswith("test-3/1 second, evaluation.final")
 
 
@@ -220,7 +226,7 @@ def test_the_question_says_how_many_of_its_samples_are_right_here_and_in_other_r
         assert row.locator("a").count() == 4
         assert row.locator("[aria-current=true]").get_attribute("aria-label") == "sample 0: verifier failed"
         row.locator("a").nth(2).click()
-        page.wait_for_timeout(50)
+        settle(page, 50)
         assert page.locator("#sample h2").inner_text().startswith("test-0/2")
         page.get_by_text("In other runs").click()
         assert "first: evaluation.final" in page.locator(".question details").inner_text()
@@ -252,7 +258,7 @@ def test_the_keyboard_alone_does_everything(browser: Any, file: Path) -> None:
         assert not page.get_by_role("dialog").is_visible()
         page.keyboard.press("/")
         page.keyboard.type("unusual")
-        page.wait_for_timeout(200)
+        settle(page, 200)
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "sample"
         assert page.locator("#sample h2").inner_text().startswith("test-3/1")
@@ -269,7 +275,7 @@ def test_a_key_that_is_held_down_is_followed(browser: Any, file: Path) -> None:
         page.evaluate(
             "for (let i = 0; i < 400; i++) document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'j', bubbles: true}))"
         )
-        page.wait_for_timeout(250)
+        settle(page, 250)
         last = page.locator(".row[aria-selected=true]")
         assert last.get_attribute("aria-posinset") == last.get_attribute("aria-setsize")
         assert page.evaluate("location.hash").endswith("sdzero.sample%2Ftrain-1%2F3")
@@ -279,11 +285,11 @@ def test_the_address_brings_back_sample_and_filters(browser: Any, file: Path) ->
     with viewer(browser, file) as page:
         choose(page, "Outcome", "right")
         page.keyboard.press("G")
-        page.wait_for_timeout(250)
+        settle(page, 250)
         shown_now, name, address = shown(page), page.locator("#sample h2").inner_text(), page.evaluate("location.hash")
     with viewer(browser, file, {}) as page:
         page.evaluate("(hash) => { location.hash = hash; }", address)
-        page.wait_for_timeout(50)
+        settle(page, 50)
         assert (shown(page), page.locator("#sample h2").inner_text()) == (shown_now, name)
     with viewer(browser, file, {"run": "second", "sample": "<img src=x onerror=1>"}) as page:
         assert "This page has no sample <img src=x onerror=1> of second." in page.locator("#sample").inner_text()
@@ -388,7 +394,7 @@ def test_a_phone_shows_the_list_or_a_sample(browser: Any, file: Path) -> None:
         assert not page.locator("#list").is_visible()
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         page.go_back()
-        page.wait_for_timeout(50)
+        settle(page, 50)
         assert page.locator("#list").is_visible()
         page.locator(".row").nth(1).tap()
         page.get_by_role("button", name="List").tap()

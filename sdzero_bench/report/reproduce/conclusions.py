@@ -24,7 +24,7 @@ def conclusions(found: Sequence[tuple[Setting, Sequence[ClaimVerdict]]], models:
     limits = [
         "Each verdict is about one model, one task, one budget and these settings. It says nothing about other models.",
         f"Inconclusive does not mean that there is no difference: these seeds and questions cannot show one. Equivalent means "
-        f"that there is none of {100 * MARGIN:g} points.",
+        f"that it is smaller than {100 * MARGIN:g} points.",
     ]
     if all(model.startswith(EMBEDDED) for model in models):
         limits.append(
