@@ -1,4 +1,4 @@
-"""One step of on-policy self-distillation: tokens a second, share of the device's peak, and peak memory, with random weights.
+"""One step of on-policy self-distillation: tokens per second, share of the device's peak, and peak memory, with random weights.
 
     python benchmarks/distillation_step.py [--shape qwen3-4b|small] [--peak-tflops 989] [--json FILE]
 
@@ -259,7 +259,7 @@ def main() -> None:
     options = parser.parse_args()
     tokens = SHAPES[options.shape].student
     device = torch.cuda.get_device_name() if on_gpu else "CPU"
-    table = Table("step", "loss", "seconds", "student tokens a second", "% of peak", "peak memory, GB", title=device)
+    table = Table("step", "loss", "seconds", "student tokens per second", "% of peak", "peak memory, GB", title=device)
     figures: dict[str, Any] = {
         "device": device,
         "cores": len(os.sched_getaffinity(0)),
@@ -284,7 +284,7 @@ def main() -> None:
     Console().print(table)
     with multiprocessing.get_context("spawn").Pool(1) as alone:
         figures["sampled_tokens_per_second"] = alone.apply(sampling, (options.shape, "bfloat16" if on_gpu else "float32"))
-    print(f"sampling: {figures['sampled_tokens_per_second']:,.0f} tokens a second")
+    print(f"sampling: {figures['sampled_tokens_per_second']:,.0f} tokens per second")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
 

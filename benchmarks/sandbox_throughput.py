@@ -157,7 +157,7 @@ def main() -> None:
     jobs.append(partial(measure_evalplus, WORKLOADS[0], options.programs))
     measured = [found for job in jobs if (found := job()) is not None]
     load = os.getloadavg()[0]
-    table = Table(title=f"programs a second on {os.cpu_count()} cores (load average {load:.1f})")
+    table = Table(title=f"programs per second on {os.cpu_count()} cores (load average {load:.1f})")
     for name in ("tests", "checked by"):
         table.add_column(name)
     table.add_column("programs/s", justify="right")
