@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from sdzero_bench.tasks.micro_world.care import Care
@@ -139,8 +139,8 @@ def by_habit(line: Line, habit_from: int) -> Line | None:
 def attempt(expression: str, care: Care, rng: random.Random) -> WorkedSolution:
     """A solution written with this care; a slip carries through to the end.
 
-    Drafts whose totals leave 0..MAX_TOTAL after a slip are drawn again, since the model never learns such numbers. Raises
-    `ValueError` if this care leaves no other, as a habit that is always followed may.
+    Drafts whose totals leave 0..MAX_TOTAL after a slip are drawn again, since the model never learns such numbers. Where a habit
+    leaves hardly any other, the sum is written without it.
     """
     for _ in range(MAX_DRAFTS):
         (_, total), *rest = terms(expression)
@@ -155,7 +155,9 @@ def attempt(expression: str, care: Care, rng: random.Random) -> WorkedSolution:
             total = line.result
         if all(0 <= line.result <= MAX_TOTAL for line in lines):
             return WorkedSolution(tuple(lines))
-    raise ValueError(f"every draft of {expression!r} leaves 0..{MAX_TOTAL}")
+    if not care.habit:
+        raise ValueError(f"every draft of {expression!r} leaves 0..{MAX_TOTAL}")
+    return attempt(expression, replace(care, habit=0.0), rng)
 
 
 def demonstration(expression: str) -> str:
