@@ -139,8 +139,8 @@ def by_habit(line: Line, habit_from: int) -> Line | None:
 def attempt(expression: str, care: Care, rng: random.Random) -> WorkedSolution:
     """A solution written with this care; a slip carries through to the end.
 
-    Drafts whose totals leave 0..MAX_TOTAL after a slip are drawn again, since the model never learns such numbers. Where a habit
-    leaves hardly any other, the sum is written without it.
+    Drafts whose totals leave 0..MAX_TOTAL after a slip are drawn again, since the model never learns such numbers. Where a
+    habit leaves hardly any other, the sum is written without it.
     """
     for _ in range(MAX_DRAFTS):
         (_, total), *rest = terms(expression)
