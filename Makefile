@@ -98,7 +98,8 @@ canary: $(VENV)/installed
 
 # The boards of results/, 600 test questions each: every method's declared settings in the world of habits (results/micro) and in
 # that of slips (results/slips), and settings tuned for each (results/tuned). About 4, 1 and 5 hours on 2 cores. If one is
-# interrupted, the same command resumes it. Two runs at a time on one core each are faster than one run on two.
+# interrupted, the same command resumes it. Two runs at a time on one core each are faster than one run on two. Nothing else
+# should be running: costs are measured by the clock.
 JOBS ?= 2
 CORE := base,sft,rft,rest_em,grpo,rloo,sdft,srt,sdzero
 OTHERS := antisd,cispo,dpo,format_reward,inverted_reward,kto,maxrl,nsr,opsd,raftpp,random_reward,reinforcepp,rlcsd,rlsd,rltf_sd,sdpg,sdpo,srpo,ssd,star
