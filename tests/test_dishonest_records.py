@@ -20,7 +20,7 @@ from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal
 from sdzero_bench.records.ledger import Ledger
 from sdzero_bench.records.measured import PolicyEvaluation, PolicyFigures
-from sdzero_bench.records.own_digests import file_digests, policy_digest
+from sdzero_bench.records.own_digests import file_digests, policy_digest, with_own_digest
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.record_files import read_ledger, read_manifest, read_result
 from sdzero_bench.records.recorded_journal import journal_manifest
@@ -86,7 +86,7 @@ def again(folder: Path) -> None:
     checkpoints = {path.name: policy_digest(path) for path in RunFolder(folder).finished_checkpoints}
     digests = manifest.digests.model_copy(update={"files": file_digests(folder), "checkpoints": checkpoints})
     changed = {"journal": journal_manifest(folder), "digests": digests}
-    RunFolder(folder).write("manifest.json", manifest.model_copy(update=changed))
+    RunFolder(folder).write("manifest.json", with_own_digest(manifest.model_copy(update=changed)))
 
 
 def test_what_the_forger_makes_of_an_honest_run_passes(record: Path) -> None:
@@ -96,11 +96,17 @@ def test_what_the_forger_makes_of_an_honest_run_passes(record: Path) -> None:
     assert report.notes == []
 
 
-@pytest.mark.parametrize("file", ["evaluation.json", "result.json"])
+OF_WHAT_IS_RANKED = {
+    "evaluation.json": value("evaluation.json", "0/avg_at_k", 0.99),
+    "result.json": value("result.json", "evaluation/0/avg_at_k", 0.99),
+    "manifest.json": value("manifest.json", "config/optimizer/learning_rate", 0.5),
+}
+
+
+@pytest.mark.parametrize("file", OF_WHAT_IS_RANKED)
 def test_a_run_whose_figures_were_changed_is_not_ranked(record: Path, original: Path, tmp_path: Path, file: str) -> None:
-    path = "0/avg_at_k" if file == "evaluation.json" else "evaluation/0/avg_at_k"
-    value(file, path, 0.99)(record)
-    with pytest.raises(UserError, match=f"was changed after it had ended; see: sdzero-bench validate .*{record.name}"):
+    OF_WHAT_IS_RANKED[file](record)
+    with pytest.raises(UserError, match=f"{file} of .*changed after the run had ended; see: .* validate .*{record.name}"):
         Report(record)
     again = shutil.copytree(original, tmp_path / "again")
     text = Report(tmp_path).text("md")["README.md"]

@@ -107,7 +107,7 @@ def test_records_side_by_side_share_their_question_sets(tmp_path: Path) -> None:
         tmp_path / "rft-s0", read_manifest(tmp_path / "rft-s0")
     )
     shutil.rmtree(tmp_path / "out" / "question_sets")
-    with pytest.raises(UserError, match=r"the question set .* is missing"):
+    with pytest.raises(UserError, match=r"a question set of .* is missing: question_sets/"):
         read_questions(record, read_manifest(record))
 
 

@@ -35,6 +35,7 @@ from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.file_sums import damaged_file, sums_of
 from sdzero_bench.records.line_sums import LineSums
+from sdzero_bench.records.own_digests import with_own_digest
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import file_name, lines_of
 from sdzero_bench.records.record_files import KINDS, LEDGER, MANIFEST, dump, read_ledger, read_manifest
@@ -243,7 +244,8 @@ class RunFolder:
     def finish(self, journal: dict[str, JournalOfPhase], digests: RecordDigests | None = None) -> None:
         """Mark the run as finished; `journal` says how many samples each phase has, and their digests."""
         if self.writes and (known := self.manifest) is not None:
-            self.write(MANIFEST, known.model_copy(update={"journal": journal, "digests": digests, "state": "finished"}))
+            finished = known.model_copy(update={"journal": journal, "digests": digests, "state": "finished"})
+            self.write(MANIFEST, with_own_digest(finished))
 
     def fail(self, why: str) -> None:
         """Mark the run as failed, for this reason; a full disk, on which nothing can be written, is no other failure."""

@@ -12,10 +12,9 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.text import counted
 from sdzero_bench.records.curve_record import CURVE_FILE
 from sdzero_bench.records.packed_lines import LINES, read_lines
-from sdzero_bench.records.packing import is_finished
-from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST, RESULT, parsed
+from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST, RESULT, dump, is_finished, parsed
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, phases_in
-from sdzero_bench.records.schema import RecordDigests
+from sdzero_bench.records.schema import Manifest, RecordDigests
 
 JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, "localisation.json", CURVE_FILE)
 TEXT_FILES = ("config.yaml", "summary.md")
@@ -24,7 +23,7 @@ TEXT_FILES = ("config.yaml", "summary.md")
 def file_digests(folder: Path) -> dict[str, str]:
     """SHA-256, in hex, of what each file of a record says, by name: not of how it is packed, nor of where it lies on the disk.
 
-    Without the manifest, which has these digests; journals and question sets have digests of their own in it. Raises
+    Without the manifest, which has these digests and one of its own; journals and question sets have theirs in it. Raises
     `UserError` for a file that cannot be read.
     """
     found = {name: digest for name in JSON_FILES if (digest := json_digest(folder, name)) is not None}
@@ -46,11 +45,29 @@ def json_digest(folder: Path, name: str) -> str | None:
     return _digest([content])
 
 
+def with_own_digest(manifest: Manifest) -> Manifest:
+    """The manifest, with a digest of all that it says besides its digests."""
+    if manifest.digests is None:
+        return manifest
+    digests = manifest.digests.model_copy(update={"manifest": _manifest_digest(dump(manifest))})
+    return manifest.model_copy(update={"digests": digests})
+
+
+def manifest_is_changed(folder: Path, digests: RecordDigests) -> bool:
+    """Whether a manifest is not as the run wrote it. Raises `UserError` if it cannot be read."""
+    return digests.manifest is not None and _manifest_digest(parsed(folder / MANIFEST)) != digests.manifest
+
+
+def _manifest_digest(content: dict[str, Any]) -> str:
+    return _digest([{key: value for key, value in content.items() if key != "digests"}])
+
+
 def exchanged(folder: Path, digests: RecordDigests | None) -> list[str]:
     """Which of the files that a leaderboard reads are not as the run wrote them, by the digests in its manifest."""
     if digests is None:
         return []
-    return [name for name in (EVALUATION_FILE, RESULT) if json_digest(folder, name) != digests.files.get(name)]
+    changed = [name for name in (EVALUATION_FILE, RESULT) if json_digest(folder, name) != digests.files.get(name)]
+    return [MANIFEST, *changed] if manifest_is_changed(folder, digests) else changed
 
 
 def policy_digest(folder: Path) -> str:

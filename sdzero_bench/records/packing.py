@@ -22,7 +22,7 @@ from sdzero_bench.records.line_sums import LineSums
 from sdzero_bench.records.packed_lines import COMPRESSED, LINES, Stream, pack_lines, read_lines
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import find_question_set
-from sdzero_bench.records.record_files import EVALUATION_FILE, MANIFEST, RESULT, format_of, parsed, read_manifest
+from sdzero_bench.records.record_files import EVALUATION_FILE, MANIFEST, RESULT, format_of, is_finished, parsed, read_manifest
 from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.records.schema import FORMAT_VERSION, Manifest
 from sdzero_bench.records.texts import decoder, without_texts
@@ -44,11 +44,6 @@ def run_folders(below: Path) -> list[Path]:
         if "manifest.json" in files or "result.json" in files or "journal" in folders:
             found.append(Path(place))
     return sorted(found)
-
-
-def is_finished(run: Path) -> bool:
-    """Whether a run has come to its end. Raises `UserError` if its manifest cannot be read."""
-    return read_manifest(run).state == "finished" and (run / RESULT).is_file()
 
 
 def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bool = False) -> Path:

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.records.ledger import measured_on
-from sdzero_bench.records.packed_lines import COMPRESSED, read_lines
+from sdzero_bench.records.packed_lines import COMPRESSED, LINES, read_lines
 from sdzero_bench.records.schema import Manifest, QuestionLine, SplitQuestionLine
 
 FOLDER = "question_sets"
@@ -74,7 +74,8 @@ def find_question_set(record: Path, name: str) -> Path:
             return path
         place = place.parent
     raise UserError(
-        f"the question set {name!r} of {str(record)!r} is missing; it belongs in a folder {FOLDER}, in the record or beside it"
+        f"a question set of {str(record)!r} is missing: {FOLDER}/{name}{LINES} or {name}{LINES}{COMPRESSED}, in the record or "
+        f"beside it"
     )
 
 

@@ -37,6 +37,11 @@ def read_manifest(folder: Path) -> Manifest:
     return _typed(folder, MANIFEST, Manifest)
 
 
+def is_finished(run: Path) -> bool:
+    """Whether a run has come to its end. Raises `UserError` if its manifest cannot be read."""
+    return read_manifest(run).state == "finished" and (run / RESULT).is_file()
+
+
 def read_ledger(folder: Path) -> dict[str, PhaseUse]:
     """Use by phase. Raises `UserError` as `read_manifest` does."""
     return _typed(folder, LEDGER, dict)

@@ -141,6 +141,8 @@ class RecordDigests(Part):
     """The same of the base policy. None for a model on the Hub."""
     method: Digest | None
     """`source_digest` of the method."""
+    manifest: Digest | None = None
+    """Of all that the manifest says besides these digests. None in records from before there was one."""
 
 
 class Manifest(Part):

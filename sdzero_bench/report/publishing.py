@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import RunFolder
-from sdzero_bench.records.packing import is_finished, pack
-from sdzero_bench.records.record_files import read_manifest, read_result
+from sdzero_bench.records.packing import pack
+from sdzero_bench.records.record_files import is_finished, read_manifest, read_result
 from sdzero_bench.records.schema import Manifest, RunResult
 
 RECORD = "record"

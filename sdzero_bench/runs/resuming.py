@@ -64,7 +64,10 @@ def session_in(
     recorded = {"question_set": manifest.question_set, "test_set": manifest.test_set}
     for name, questions in (("question_set", session.train_questions), ("test_set", session.test_questions)):
         if recorded[name] != questions.fingerprint:
-            raise UserError(f"the {name} of {str(folder.path)!r} has changed since the run began; start a new run")
+            raise UserError(
+                f"the {name} is not the one that {str(folder.path / MANIFEST)!r} names: the questions, or this file, have "
+                f"changed since the run began; restore them, or start a new run"
+            )
     _require_same_details(folder, manifest, session)
     if session.sampling_dtype != manifest.sampled_in:
         raise UserError(
@@ -97,8 +100,9 @@ def _require_same_details(folder: RunFolder, manifest: Manifest, session: Sessio
     for name, questions, with_details in (*sets, *more):
         if name is not None and name != file_name(questions.fingerprint, lines_of(questions, with_details)):
             raise UserError(
-                f"the question set {questions.name!r} of {str(folder.path)!r}, or what it is verified by, has changed since "
-                f"the run began; start a new run"
+                f"the question set {questions.name!r}, or what it is verified by, is not the one that "
+                f"{str(folder.path / MANIFEST)!r} names: the questions, or this file, have changed since the run began; "
+                f"restore them, or start a new run"
             )
 
 

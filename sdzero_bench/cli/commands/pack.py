@@ -34,8 +34,9 @@ def pack(
     from rich.console import Console
 
     from sdzero_bench.core.errors import UserError
-    from sdzero_bench.records.packing import is_finished, run_folders
     from sdzero_bench.records.packing import pack as write_record
+    from sdzero_bench.records.packing import run_folders
+    from sdzero_bench.records.record_files import is_finished
 
     console = Console(highlight=False, soft_wrap=True)
     if out.resolve() == folder.resolve():

@@ -128,8 +128,8 @@ def _submit(
 def _verify(name: str, place: Path, seed: int | None, by: str, out: Path, replay: int, jobs: int | None) -> None:
     from sdzero_bench.cli.commands.executing import carry_out
     from sdzero_bench.records.folder import RunFolder
-    from sdzero_bench.records.packing import is_finished
     from sdzero_bench.records.reader import load_run
+    from sdzero_bench.records.record_files import is_finished
     from sdzero_bench.report.submissions.card import CARD, RECORDS, SOURCE, read_card
     from sdzero_bench.report.submissions.check_card import check_card
     from sdzero_bench.report.submissions.rerun import chosen_run, put_down, session_of

@@ -141,8 +141,9 @@ def collect(records: Sequence[RunRecord]) -> Collection:
     edited = tuple(run for run in finished if exchanged(run.folder, run.manifest.digests))
     finished = [run for run in finished if run not in edited]
     if not finished:
+        folder, changed = edited[0].folder, exchanged(edited[0].folder, edited[0].manifest.digests)
         raise UserError(
-            f"{str(edited[0].folder)!r} was changed after it had ended; see: sdzero-bench validate {edited[0].folder}"
+            f"{' and '.join(changed)} of {str(folder)!r} changed after the run had ended; see: sdzero-bench validate {folder}"
         )
     evaluations = tuple(run for run in finished if run.measured_alone)
     finished = [run for run in finished if not run.measured_alone]

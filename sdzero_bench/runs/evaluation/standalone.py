@@ -13,8 +13,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.records.folder import RunFolder
-from sdzero_bench.records.packing import is_finished
-from sdzero_bench.records.record_files import read_manifest, read_result
+from sdzero_bench.records.record_files import is_finished, read_manifest, read_result
 from sdzero_bench.records.schema import Origin
 from sdzero_bench.runs import registry
 from sdzero_bench.runs.config import NOTHING_MORE, make_task, resolve

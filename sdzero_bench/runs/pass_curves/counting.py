@@ -11,8 +11,7 @@ from sdzero_bench.core.text import counted
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal
 from sdzero_bench.records.ledger import EVALUATION
-from sdzero_bench.records.packing import is_finished
-from sdzero_bench.records.record_files import read_manifest
+from sdzero_bench.records.record_files import is_finished, read_manifest
 from sdzero_bench.runs.pass_curves.compared_policies import BASE, ComparedPolicies, require_same_measurement
 from sdzero_bench.runs.resuming import session_in
 from sdzero_bench.runs.session import Session

@@ -9,8 +9,7 @@ from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import RunFolder
-from sdzero_bench.records.packing import is_finished
-from sdzero_bench.records.record_files import read_manifest, read_result
+from sdzero_bench.records.record_files import is_finished, read_manifest, read_result
 from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.records.schema import RunResult
 from sdzero_bench.runs.config import validate
