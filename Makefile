@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 EXTRA ?=
 TORCH_INDEX ?=
 
-.PHONY: run test test-slow test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page notebooks micro-model dial canary leaderboard leaderboard-slips leaderboard-tuned reproduce report readme
+.PHONY: run test test-slow test-install test-data test-vllm bench bench-math bench-costs bench-step lint map methods-page notebooks micro-model dial canary leaderboard leaderboard-slips leaderboard-tuned reproduce report readme
 .PHONY: screenshot math-verifiers torture fuzz docs clean
 .DEFAULT_GOAL := run
 
@@ -32,6 +32,10 @@ test: $(VENV)/installed
 test-slow: $(VENV)/installed
 	$(BIN)/python tools/system_programs.py
 	$(BIN)/python -m pytest -m 'slow and not vllm and not data' $(EXTRA)
+
+# The wheel, installed into an empty environment of each supported Python: needs python3.11, python3.12 and python3.13.
+test-install: $(VENV)/installed
+	$(BIN)/python -m pytest -m install -n 1 $(EXTRA)
 
 # Tests on the published data sets, which are in the folder SDZERO_DATA (tests/local_tasks.py lists them).
 test-data: $(VENV)/installed

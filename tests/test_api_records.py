@@ -230,6 +230,11 @@ def test_plots_draw_the_numbers_on_the_axes_that_they_are_given(records: sdz.Rec
     assert drawn == pytest.approx((100 * standings).to_dict())
     panel = records.compare("srt", "sdzero").plot(Figure().subplots())
     assert panel.lines[0].get_ydata()[0] == pytest.approx(100 * records.compare("srt", "sdzero").difference.mean)
-    assert records["rft-s0"].plot_learning_curve(Figure().subplots()).get_xlabel() == "training samples drawn"
+    axes = records["rft-s0"].plot_learning_curve(Figure().subplots())
+    assert axes.get_xlabel() == "training samples drawn"
+    axes.figure.draw_without_rendering()
+    assert [label.get_text() for label in axes.texts] == ["final"]
+    for label in axes.texts:
+        assert axes.bbox.x0 <= label.get_window_extent().x0 < label.get_window_extent().x1 <= axes.bbox.x1
     with pytest.raises(sdz.UserError, match="plot_efficiency"):
         records.plot_learning_curves(task="micro-arith")

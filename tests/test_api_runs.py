@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -100,6 +103,39 @@ def test_what_is_refused_is_refused_in_the_words_of_the_command(given: dict[str,
     with pytest.raises(sdz.UserError) as caught:
         sdz.run(**given, quiet=True)
     assert f"sdzero-bench: {caught.value}\n" == said.stderr[said.stderr.index("sdzero-bench:") :]
+    assert not isinstance(caught.value.__cause__, ValueError)  # such as what pydantic says
+    assert caught.value.__cause__ or caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_quick_look_is_that_of_the_command() -> None:
+    with patch.object(Session, "__init__", side_effect=sdz.UserError("seen")) as session, pytest.raises(sdz.UserError):
+        sdz.run("rft", limit=5, **SMALL)
+    questions = session.call_args.args[0].questions
+    assert (questions.train, questions.test) == (5, 5)
+    with pytest.raises(sdz.UserError, match="limit=1: a run needs 2 questions or more"):
+        sdz.run("rft", limit=1, **SMALL)
+
+
+def test_a_plain_script_runs_as_it_stands(tmp_path: Path) -> None:
+    """Verifier processes do not run it again, though it has no `if __name__ == "__main__":`."""
+    script = tmp_path / "first.py"
+    script.write_text(
+        "import sdzero_bench as sdz\n"
+        "print('begun')\n"
+        "run = sdz.run('base', preset='tiny', limit=2, quiet=True)\n"
+        "print(run.state)\n"
+    )
+    ended = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.stdout == "begun\nfinished\n", ended.stderr
+
+
+def test_a_script_that_its_own_processes_import_is_told_what_it_lacks() -> None:
+    with (
+        patch.object(multiprocessing.current_process(), "_inheriting", True, create=True),
+        pytest.raises(sdz.UserError) as said,
+    ):
+        sdz.run("base", **SMALL)
+    assert 'if __name__ == "__main__":' in str(said.value)
 
 
 def test_what_is_no_setting_is_refused() -> None:

@@ -12,7 +12,7 @@ from sdzero_bench.core.checked import keys
 from sdzero_bench.core.dotted import flatten
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.runs.config import preset_names, resolve
-from sdzero_bench.runs.registry import methods
+from sdzero_bench.runs.registry import methods, tasks
 from sdzero_bench.runs.settings_text import settings_text
 from tools.torture.small_settings import options
 
@@ -32,15 +32,21 @@ def test_of_any_preset_and_task(tmp_path: Path, preset: str) -> None:
         assert resolve(None, file=tmp_path / "shown.yaml") == config
 
 
-@pytest.mark.parametrize("method", sorted(methods()))
-def test_every_setting_says_what_it_is(method: str) -> None:
-    lines = settings_text(resolve(method, task="micro-code")).splitlines()
+@pytest.mark.parametrize(
+    ("method", "task"),
+    [
+        *((method, "micro-code") for method in sorted(methods())),
+        *(("base", task) for task in [*sorted(tasks()), "rg:gcd", "lm-eval:gsm8k", "evalplus:humaneval"]),
+    ],
+)
+def test_every_setting_says_what_it_is(method: str, task: str) -> None:
+    lines = settings_text(resolve(method, task=task)).splitlines()
     silent = [
         line.strip()
         for before, line in itertools.pairwise(lines)
         if not before.lstrip().startswith("#") and line.strip() and not line.lstrip().startswith("#")
     ]
-    assert silent == ["name: micro-code", f"name: {method}"]
+    assert silent == [f"name: {task}", f"name: {method}"]
 
 
 def test_a_value_that_is_no_default_is_shown_beside_the_default() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer
@@ -15,6 +17,7 @@ from sdzero_bench.cli.app import app
 from sdzero_bench.cli.commands.executing import next_commands
 from sdzero_bench.runs.config import resolve
 
+ROOT = Path(__file__).parents[1]
 ROOT_COMMAND = typer.main.get_command(app)
 RUN_NAME = re.compile(r"[a-z_]+-[\w-]+-s\d+-\d{8}-\d{6}")
 """Of a run's folder: method or eval, task, seed, time. `runs/NAME` in an example has to be like that, as a reader's is."""
@@ -88,6 +91,18 @@ def test_its_runs_are_named_like_runs(name: str, example: str) -> None:
     for folder in re.findall(r"(?<![\w/])runs/([^/\s]+)", example):
         if "-" in folder:  # a folder of runs has no time in its name
             assert RUN_NAME.fullmatch(folder), example
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_what_it_reads_is_committed(name: str, example: str) -> None:
+    """A pattern stands for one record where the command takes one."""
+    words = shlex.split(example)
+    read = [word for before, word in itertools.pairwise(words) if word.startswith("results/") and before != "--out"]
+    for path in read:
+        if path not in {"pack": ["results/mine"], "submit": ["results/submissions"]}.get(name, []):  # these write them
+            found = list(ROOT.glob(path))
+            assert found, example
+            assert name != "compare" or len(found) == 1, example
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -101,3 +101,30 @@ def test_installed_elsewhere_it_trains_and_reports(elsewhere: tuple[list[str], d
     result = json.loads(subprocess.check_output([*command, "run", "--preset", "tiny", "--method", "sdzero", "--json"], **how))
     assert [entry["policy"] for entry in result["evaluation"]] == ["base", "srt", "final"]
     assert "| sdzero |" in subprocess.check_output([*command, "report", str(tmp_path / "runs")], **how)
+
+
+def interpreter(version: str) -> str:
+    """Of a Python version: one on PATH, or one of pyenv's. A test fails without it, since it is run to prove just that."""
+    own = sorted(Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin/python"))
+    found = [path for path in (shutil.which(f"python{version}"), *map(str, own)) if path]
+    works = [path for path in found if subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0]
+    assert works, f"python{version} is not installed"
+    return works[0]
+
+
+@pytest.mark.install
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_in_an_empty_environment_it_trains_and_reports(wheel: Path, version: str, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    how: dict[str, Any] = {"env": environment, "cwd": tmp_path, "text": True}
+    subprocess.run([interpreter(version), "-m", "venv", str(tmp_path / "venv")], check=True)
+    pinned = next(line for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch=="))
+    pip = [str(tmp_path / "venv/bin/python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    subprocess.run([*pip, pinned], check=True, **how)  # a build for CPUs, as docs/quickstart.md says
+    subprocess.run([*pip, str(wheel)], check=True, **how)
+    command = str(tmp_path / "venv/bin/sdzero-bench")
+    assert subprocess.check_output([command, "--version"], **how).split()[-1] == wheel.name.split("-")[1]
+    result = json.loads(subprocess.check_output([command, "run", "--preset", "tiny", "--method", "sdzero", "--json"], **how))
+    assert [entry["policy"] for entry in result["evaluation"]] == ["base", "srt", "final"]
+    assert "| sdzero |" in subprocess.check_output([command, "report", "runs"], **how)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from sdzero_bench.core.distributed import ALONE
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.threads import share_cores
 from sdzero_bench.records.reader import load_run
-from sdzero_bench.runs.config import resolve
+from sdzero_bench.runs.config import first_questions, resolve
 from sdzero_bench.runs.ended_early import cause_and_remedy, how_to_resume
 from sdzero_bench.runs.quiet_libraries import quiet_heavy_libraries, quiet_libraries
 
@@ -36,6 +38,7 @@ def run(
     task: NameOrSection = None,
     seed: int | None = None,
     config: Place | None = None,
+    limit: int | None = None,
     out: Place = "runs",
     resume: Place | None = None,
     quiet: bool = False,
@@ -49,7 +52,7 @@ def run(
 
     method, model, task:
         Names as on the command line; or a mapping with further settings, such as `task={"name": "micro-arith", "test": 50}`.
-    preset, seed, config, out, resume:
+    preset, seed, config, limit, out, resume:
         As the options of `sdzero-bench run`. By default the preset is `micro`.
     quiet:
         Whether to show no progress.
@@ -58,7 +61,7 @@ def run(
 
     Raises `UserError` in the words of the command line. An interrupted run says how to resume it.
     """
-    names, assigned = _Names(method=method, model=model, task=task), list(_assignments(settings))
+    names, assigned = _Names(method=method, model=model, task=task), [*first_questions(limit), *_assignments(settings)]
 
     def prepare(display: ProgressDisplay) -> tuple[Session, Callable[[], RunFolder]]:
         from sdzero_bench.runs.resuming import resume_session
@@ -142,11 +145,22 @@ def plan(
     from sdzero_bench.runs.plan.estimate import estimate
 
     names, file = _Names(method=method, model=model, task=task), Path(config) if config is not None else None
-    with quiet_libraries():
+    with _in_one_line(), quiet_libraries():
         more = [*names.assigned, *_assignments(settings)]
         resolved = resolve(names.of["method"], preset, file, more, names.of["model"], names.of["task"])
         found = assumptions(resolved, list(_assignments(assume or {})))
         return estimate(resolved, found.typical, found.machine, found.questions, found.test_questions)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """A `UserError` says all that there is to say: what it was made from, such as an error of pydantic, is not shown."""
+    try:
+        yield
+    except UserError as error:
+        if error.__cause__ is None or isinstance(error.__cause__, UserError | ValueError):
+            error.__cause__, error.__suppress_context__ = None, True
+        raise
 
 
 class _Names:
@@ -188,9 +202,14 @@ def _plain(value: Any) -> Any:
 def _carried_out(prepare: Callable[[ProgressDisplay], tuple[Session, Callable[[], RunFolder]]], quiet: bool) -> Record:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("one process makes a run from Python; for several use `sdzero-bench launch`")
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UserError(
+            "a process that a script started imports the script, and would start it anew: put what it calls under "
+            'if __name__ == "__main__":'
+        )
     share_cores()
     folder = None
-    with quiet_libraries(), quiet_heavy_libraries():
+    with _in_one_line(), quiet_libraries(), quiet_heavy_libraries():
         try:
             from sdzero_bench.core.progress import ProgressDisplay
             from sdzero_bench.policies.devices import take_one_gpu
@@ -209,7 +228,7 @@ def _carried_out(prepare: Callable[[ProgressDisplay], tuple[Session, Callable[[]
             line = cause_and_remedy(error, folder, ALONE)
             if line is None or line == str(error):
                 raise
-            raise UserError(line) from (None if isinstance(error, UserError) else error)
+            raise UserError(line) from error
         finally:
             if folder is not None:
                 folder.unlock()

@@ -108,10 +108,17 @@ def task_class(path: Path | str) -> type[Task]:
     """The task that a YAML file describes. Raises `UserError` as `read_task_file` does."""
     file = read_task_file(Path(path))
     held, several = file.held_out, len(file.fields.solutions) > 1
-    options: dict[str, Any] = {"path": (str | None, None), "revision": (str | None, file.hub.revision)}
+    place = "A file, or a folder with one file per split, named after the split; null: download the data set from the Hub."
+    options: dict[str, Any] = {
+        "path": (str | None, Field(None, description=place)),
+        "revision": (str | None, Field(file.hub.revision, description="Commit, branch or tag of the data set on the Hub.")),
+    }
     options |= {s: (int, Field(getattr(held, s), gt=0)) for s in ("train", "validation", "test") if getattr(held, s)}
-    options |= {"unreadable": (Literal["refuse", "drop"], "refuse")}
-    options |= {"solutions": (Literal[file.fields.solutions], file.fields.solutions[0])} if several else {}
+    unreadable = "What to do with rows that have no readable gold answer: refuse the data set, or drop them and say how many."
+    options |= {"unreadable": (Literal["refuse", "drop"], Field("refuse", description=unreadable))}
+    solutions = "Field of the worked solutions that methods with references read."
+    if several:
+        options |= {"solutions": (Literal[file.fields.solutions], Field(file.fields.solutions[0], description=solutions))}
     return type(
         f"DataTask[{file.name}]",
         (DataTask,),

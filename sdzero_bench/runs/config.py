@@ -58,6 +58,19 @@ def _parsed_preset(name: str) -> dict[str, Any]:
     return parsed
 
 
+FEWEST = 2
+"""Questions of a quick look: SRT validates on part of the training questions."""
+
+
+def first_questions(limit: int | None) -> list[str]:
+    """Assignments of a quick look at the first questions. Raises `UserError` if they are too few."""
+    if limit is None:
+        return []
+    if limit < FEWEST:
+        raise UserError(f"limit={limit}: a run needs {FEWEST} questions or more")
+    return [f"questions.train={limit}", f"questions.test={limit}"]
+
+
 def resolve(
     method: str | None,
     preset: str | None = None,

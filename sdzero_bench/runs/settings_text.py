@@ -22,8 +22,12 @@ SHARED = {
     "clip_high": "See `clip_low`.",
     "srt": "Phase 1: self-revision training.",
     "distill": "Phase 2: self-distillation from the reviser.",
+    "train": "Number of training questions.",
+    "validation": "Number of validation questions.",
+    "test": "Number of test questions.",
 }
-"""Of options that several methods have, where their own files say nothing: any change to these would change their digests."""
+"""Of options that several methods or tasks have, where their own files say nothing: any change to these would change their
+digests."""
 
 WIDTH = 110
 """Characters per line of a comment."""
@@ -40,13 +44,12 @@ def _section(
     cls: type[BaseModel], values: Mapping[str, Any], indent: str, parts: Mapping[str, type[BaseModel]]
 ) -> Iterator[str]:
     """The settings of a model. `parts` are the models of those that are kept as mappings."""
-    said = descriptions(cls)
     if "name" in values and "name" not in cls.model_fields:
         yield f"{indent}name: {_yaml(values['name'])}"
     for name, field in cls.model_fields.items():
         kind: Any = parts.get(name, field.annotation)
         nested = isinstance(kind, type) and issubclass(kind, BaseModel) and isinstance(values[name], dict)
-        text = said.get(name) or SHARED.get(name, "") or (inspect.cleandoc(kind.__doc__ or "") if nested else "")
+        text = meaning(cls, name) or (inspect.cleandoc(kind.__doc__ or "") if nested else "")
         default = None if field.is_required() or nested else field.get_default(call_default_factory=True)
         default = list(default) if isinstance(default, tuple) else default
         if not nested and not field.is_required() and default != values[name]:
@@ -66,6 +69,12 @@ def _yaml(value: Any) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"), sort_keys=False)
     text = text.removesuffix("...\n").strip()
     return json.dumps(value, ensure_ascii=False) if "\n" in text else text
+
+
+def meaning(cls: type[BaseModel], name: str) -> str:
+    """What a setting is for, on one line; "" if nothing says so."""
+    text = cls.model_fields[name].description or descriptions(cls).get(name) or SHARED.get(name, "")
+    return " ".join(text.split())
 
 
 def descriptions(cls: type[BaseModel]) -> dict[str, str]:

@@ -7,11 +7,8 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures import wait
-from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from pickle import PicklingError
-from typing import Any
-from weakref import WeakSet
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -20,6 +17,7 @@ from sdzero_bench.core.question import Question
 from sdzero_bench.core.task import Task
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.verifiers.verdict_cache import KnownVerdicts
+from sdzero_bench.verifiers.worker_processes import WorkerContext, needs_main
 
 KNOWN_VERDICTS = "SDZERO_BENCH_VERDICTS"
 """Environment variable: the file in which the runs of a sweep share verdicts (verdict_cache.py). The sweep sets it."""
@@ -55,34 +53,6 @@ def _verify(question: Question, response: str, cpu_seconds: float | None) -> Ver
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-class _WorkerProcess(SpawnProcess):
-    """A worker that ignores Ctrl-C, even while it is importing: the parent decides when it ends."""
-
-    def start(self) -> None:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by the child
-        try:
-            super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class _WorkerContext(SpawnContext):
-    def __init__(self) -> None:
-        self._workers: WeakSet[SpawnProcess] = WeakSet()
-        self.started = 0
-
-    def Process(self, *args: Any, **options: Any) -> SpawnProcess:  # type: ignore[override]
-        worker = _WorkerProcess(*args, **options)
-        self._workers.add(worker)
-        self.started += 1
-        return worker
-
-    def terminate(self) -> None:
-        for worker in list(self._workers):
-            if worker.is_alive():
-                worker.terminate()
-
-
 class VerifierPool:
     """Worker processes, each with a copy of the task; a call that exceeds its limit costs its worker, not the pool.
 
@@ -98,7 +68,7 @@ class VerifierPool:
         self._task = task
         shared = os.environ.get(KNOWN_VERDICTS)
         self._known = KnownVerdicts(Path(shared) if shared else None)
-        self._context = _WorkerContext()
+        self._context = WorkerContext(with_main=needs_main(task))
         self._workers = workers or min(os.cpu_count() or 1, 8)
         self._pool = ProcessPool(
             max_workers=self._workers,
@@ -148,7 +118,10 @@ class VerifierPool:
         kind = type(self._task)
         begun = f"the verifier's processes cannot load the task {kind.__qualname__!r} ({why})"
         if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
-            return f"{begun}: define its class at the top level of a file that can be imported, not in a notebook or a function"
+            return (
+                f"{begun}: define its class at the top level of a file that can be imported, not in a notebook or a function; "
+                f'in a script, call sdzero_bench under `if __name__ == "__main__":`'
+            )
         return f"{begun}: the module {kind.__module__!r} must be importable in a fresh process; see the error above"
 
     def _schedule(self, question: Question, response: str) -> ProcessFuture[Verdict]:

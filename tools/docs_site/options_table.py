@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import itertools
 import json
-import textwrap
 from collections.abc import Iterator, Set
-from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 
 from sdzero_bench.core.text import markdown_table
+from sdzero_bench.runs.settings_text import meaning
 
 HEADINGS = ["option", "type", "default", "meaning"]
 BOUNDS = {"exclusiveMinimum": "> {}", "minimum": "≥ {}", "exclusiveMaximum": "< {}", "maximum": "≤ {}"}
@@ -40,7 +37,7 @@ def _rows(
             continue
         required = field.is_required() and name not in (section or {})
         shown = "required" if required else f"`{json.dumps(default, ensure_ascii=False)}`"
-        row = [f"`{prefix}{name}`", _type(schema["properties"][name], schema.get("$defs", {})), shown, described(cls, name)]
+        row = [f"`{prefix}{name}`", _type(schema["properties"][name], schema.get("$defs", {})), shown, meaning(cls, name)]
         yield [cell.replace("|", "\\|") for cell in row]
 
 
@@ -59,28 +56,3 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     name = schema.get("format") or NAMES.get(schema.get("type", ""), "mapping")
     bounds = [text.format(schema[key]) for key, text in BOUNDS.items() if key in schema]
     return f"{name} {', '.join(bounds)}".strip()
-
-
-def described(cls: type[BaseModel], name: str) -> str:
-    """The docstring below the field in the nearest class that has one, on one line; "" if none has."""
-    for owner in cls.__mro__:
-        if owner.__module__ != "builtins" and name in (found := _docstrings(owner)):
-            return found[name]
-    return ""
-
-
-@cache
-def _docstrings(cls: type) -> dict[str, str]:
-    """The text below each field of a class. Pydantic reads it only into fields of classes that ask for it."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-    except (OSError, TypeError):  # made at run time, as the options of a YAML task
-        return {}
-    (definition,) = tree.body
-    found = {}
-    body = definition.body if isinstance(definition, ast.ClassDef) else []
-    for field, text in itertools.pairwise(body):
-        match field, text:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
-                found[name] = " ".join(said.split())
-    return found

@@ -51,7 +51,7 @@ def report(
 
     sdzero-bench report runs --reference rft
 
-    sdzero-bench report results/micro results/submissions
+    sdzero-bench report results/micro runs
     """
     from sdzero_bench.core.errors import unknown
     from sdzero_bench.report.leaderboard.report_files import FORMATS, Report

@@ -11,6 +11,7 @@ import typer
 from sdzero_bench.cli.commands.executing import Prepared, carry_out
 from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, ConfigFile, MethodName, Model, TaskName, with_sandbox
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.runs.config import first_questions
 
 if TYPE_CHECKING:
     from sdzero_bench.core.distributed import Ranks
@@ -100,8 +101,7 @@ def preparation(
     for kind, name in (("method", method), ("task", task)):
         if name is not None and "," in name and ":" not in name:  # a path, as in file:PATH, may have a comma
             raise UserError(f"a run has one {kind}; for several: sdzero-bench sweep --{kind}s {name}")
-    few = [] if limit is None else [f"questions.train={limit}", f"questions.test={limit}"]
-    settings = [*few, *with_sandbox(assign, allow_weaker_sandbox)]
+    settings = [*first_questions(limit), *with_sandbox(assign, allow_weaker_sandbox)]
     if report_to is not None:
         settings.append(f"tracking.report_to=[{report_to}]")
 

@@ -38,7 +38,7 @@ def view(
 
     sdzero-bench view runs/sdzero-micro-arith-s0-20260101-120000
 
-    sdzero-bench view results/micro --phase 'evaluation.*' --out all.html
+    sdzero-bench view results/micro/sdzero-* --phase evaluation.final --out all.html
 
     sdzero-bench view runs/sdzero-micro-arith-s0-20260101-120000 --serve
     """

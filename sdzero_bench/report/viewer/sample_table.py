@@ -70,7 +70,9 @@ class SampleTable:
             asked[phase] = questions.of(phase) if questions else {}
             samples += _in_order(_checked(journal, phase), list(asked[phase]))
             if len(self) + len(samples) > MOST:
-                raise UserError(f"more than {MOST:,} samples; choose fewer runs, or phases such as --phase 'evaluation.*'")
+                raise UserError(
+                    f"more than {MOST:,} samples; choose fewer runs, or fewer phases, such as --phase evaluation.final"
+                )
         start, first = len(self), first_attempts(samples)
         for position, sample in enumerate(samples):
             before = samples[first[position]] if position in first else None

@@ -48,7 +48,10 @@ def plot_learning_curve(axes: Axes, phases: Mapping[str, Mapping[str, Sample]], 
     errors = np.abs(np.array([p[1].interval for p in points]).T - np.array(y))
     axes.errorbar(x, y, yerr=errors, fmt="o-", color="black", capsize=4, label="test questions, 95 % interval")
     for at, entry in points:
-        axes.annotate(as_written(entry.policy), (at, entry.avg_at_k), textcoords="offset points", xytext=(6, -12))
+        # Towards the middle, so that the label of the last point stays inside.
+        side, offset = ("right", -6) if at > drawn / 2 else ("left", 6)
+        label = as_written(entry.policy)
+        axes.annotate(label, (at, entry.avg_at_k), textcoords="offset points", xytext=(offset, -12), ha=side)
     if result.curve is not None:
         _points(axes, result.curve)
     samples_per_question = result.evaluation[0].samples_per_question
