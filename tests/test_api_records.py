@@ -220,6 +220,17 @@ def test_html_escapes_what_records_hold(tmp_path: Path) -> None:
     assert all("&lt;script" in some._repr_html_() for some in shown)
 
 
+def test_labels_of_policies_stay_inside_their_axes() -> None:
+    from matplotlib.figure import Figure
+
+    run = next(run for run in sdz.load(ROOT / "results/run") if run.result.method == "sdzero")
+    axes = run.plot_learning_curve(Figure(figsize=(7, 4), layout="constrained").subplots())
+    axes.figure.draw_without_rendering()
+    assert [label.get_text() for label in axes.texts] == ["base", "srt", "final"]
+    for label in axes.texts:
+        assert axes.bbox.x0 <= label.get_window_extent().x0 < label.get_window_extent().x1 <= axes.bbox.x1
+
+
 def test_plots_draw_the_numbers_on_the_axes_that_they_are_given(records: sdz.Records) -> None:
     from matplotlib.figure import Figure
 
@@ -230,11 +241,6 @@ def test_plots_draw_the_numbers_on_the_axes_that_they_are_given(records: sdz.Rec
     assert drawn == pytest.approx((100 * standings).to_dict())
     panel = records.compare("srt", "sdzero").plot(Figure().subplots())
     assert panel.lines[0].get_ydata()[0] == pytest.approx(100 * records.compare("srt", "sdzero").difference.mean)
-    axes = records["rft-s0"].plot_learning_curve(Figure().subplots())
-    assert axes.get_xlabel() == "training samples drawn"
-    axes.figure.draw_without_rendering()
-    assert [label.get_text() for label in axes.texts] == ["final"]
-    for label in axes.texts:
-        assert axes.bbox.x0 <= label.get_window_extent().x0 < label.get_window_extent().x1 <= axes.bbox.x1
+    assert records["rft-s0"].plot_learning_curve(Figure().subplots()).get_xlabel() == "training samples drawn"
     with pytest.raises(sdz.UserError, match="plot_efficiency"):
         records.plot_learning_curves(task="micro-arith")
