@@ -8,7 +8,7 @@ import pytest
 
 from sdzero_bench.core.checked import keys
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.core.near_misses import SYNONYMS
+from sdzero_bench.core.near_misses import LIMITS, SYNONYMS
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.policies.loading import model_path
@@ -63,7 +63,11 @@ def test_later_layers_override_earlier_ones(tmp_path: Path) -> None:
         ("task.name=3", "task.name: input should be a name (given: 3)"),
         ("method.name=srt", "is for method 'srt', not 'rft'"),
         ("method=rft", "name it with --method"),
-        ("optimizer=3", "optimizer: input should be a valid dictionary"),
+        (
+            "optimizer=3",
+            "optimizer: this is a section, not a value (given: 3); set one of its keys, such as optimizer.name=...",
+        ),
+        ("model=gpt2", "such as model.name=..."),
     ],
 )
 def test_wrong_settings(assignment: str, message: str) -> None:
@@ -92,11 +96,24 @@ def test_wrong_settings(assignment: str, message: str) -> None:
         ("epochs", "'method.epochs'"),
         ("temp", "'evaluation.temperature' or 'sampling.temperature'"),
         ("optimizer.temperature", "'evaluation.temperature' or 'sampling.temperature'"),
+        # The whole name says which section is meant.
+        ("sampling.n", "'budget.samples_per_question'"),
+        ("questions.n", "'questions.test' or 'questions.train'"),
+        ("evaluation.limit", "'questions.test' or 'task.test'"),
+        ("optimizer.gradient_accumulation_steps", "'optimizer.micro_batch_size'"),
+        ("gradient_accumulation_steps", "'optimizer.micro_batch_size'"),
+        ("model.path", "'model.name'"),
+        # Of another method.
+        ("sdzero: method.epochs", "'method.distill.epochs' or 'method.srt.epochs'"),
+        ("sdzero: method.batch_size", "'optimizer.batch_size' or 'sampling.batch_size'"),
+        ("grpo: group_size", "'method.group_size'"),
+        ("grpo: beta", "'method.kl_weight'"),
     ],
 )
 def test_a_setting_by_another_name_of_the_field(given: str, meant: str) -> None:
+    method, _, given = given.rpartition(": ")
     with pytest.raises(UserError) as error:
-        resolve("rft", assignments=[f"{given}=0.5"])
+        resolve(method or "rft", assignments=[f"{given}=0.5"])
     assert str(error.value) == f"unknown key {given!r}; did you mean {meant}?"
 
 
@@ -110,8 +127,9 @@ def test_every_synonym_is_of_a_setting_and_is_none_itself() -> None:
     own = set(keys(RunConfig)) | {key for cls in methods().values() for key in keys(cls.Options, "method.")}
     last = {key.rpartition(".")[2] for key in own}
     assert SYNONYMS.keys() <= last
-    theirs = [name for names in SYNONYMS.values() for name in names]
+    theirs = [name for names in SYNONYMS.values() for name in names if name not in LIMITS]
     assert len(theirs) == len(set(theirs))
+    assert own.isdisjoint(theirs)
 
 
 @pytest.mark.parametrize(

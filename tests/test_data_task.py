@@ -93,7 +93,7 @@ def test_held_out_questions_are_the_last_and_training_ones_the_first(tmp_path: P
     answers = {split: [q.answer for q in task.load(split)] for split in ("train", "validation", "test")}
     assert answers == {"train": ["0", "2", "4", "6"], "validation": ["10", "12"], "test": ["14", "16", "18"]}
     with pytest.raises(
-        UserError, match=r"10 questions leave none for training after task.validation=2 and task.test=8; lower it"
+        UserError, match=r"10 questions would leave none to train on after task.validation=2 and task.test=8; lower it"
     ):
         sums(tmp_path, rows(10), {"test": 8}, held_out={"validation": 2, "test": 3}).load("train")
 

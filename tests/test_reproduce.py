@@ -295,8 +295,8 @@ def test_a_page_opens_with_the_verdicts_per_task_and_with_what_they_do_not_say()
     ]
     _, lines, _, limits = conclusions([(Setting("mine"), found)], ["owner/model"])
     assert lines.lines == [
-        "Preset mine, sums: 1 of 4 claims hold. Does not hold: needed. Inconclusive (underpowered): helps; shorter.",
-        "Preset mine, programs: 1 of 1 claims hold.",
+        "Preset mine, sums: 1 of 4 claims holds. Does not hold: needed. Inconclusive (underpowered): helps; shorter.",
+        "Preset mine, programs: 1 of 1 claim holds.",
     ]
     embedded = conclusions([(Setting("mine"), found)], ["package:sdzero_bench.tasks/micro_world/habits"])[-1]
     assert len(embedded.lines) == len(limits.lines) + 1

@@ -18,6 +18,7 @@ from sdzero_bench.api.run_frames import RunFrames
 from sdzero_bench.api.standings import Leaderboard
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.stats.significance import MARGIN
+from sdzero_bench.core.text import counted
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, load_runs
 from sdzero_bench.report.leaderboard.curve_views import View
 from sdzero_bench.report.leaderboard.evaluations import policy as measured
@@ -139,13 +140,13 @@ class Records(RunFrames, Sequence[Record]):
 
     def __repr__(self) -> str:
         methods, tasks = (", ".join(sorted(set(self.runs[name]))) for name in ("method", "task"))
-        return f"Records({len(self)} runs; methods: {methods}; tasks: {tasks})"
+        return f"Records({counted(len(self), 'run')}; methods: {methods}; tasks: {tasks})"
 
     def _repr_html_(self) -> str:
         counts = Counter((run.method, run.task) for run in self._records)
         methods, tasks = (sorted({pair[place] for pair in counts}) for place in (0, 1))
         rows = [[method, *(str(counts[method, task] or DASH) for task in tasks)] for method in methods]
-        return fragment([Heading(4, f"{len(self)} runs"), Table(["method", *tasks], rows)])
+        return fragment([Heading(4, counted(len(self), "run")), Table(["method", *tasks], rows)])
 
     @cached_property
     def _by_id(self) -> dict[str, RunRecord]:

@@ -15,7 +15,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import mean
 from sdzero_bench.core.stats.significance import EXPLORATORY, MARGIN, SIGNIFICANT, Decision
-from sdzero_bench.core.text import as_written, with_interval
+from sdzero_bench.core.text import as_written, counted, with_interval
 from sdzero_bench.records.reader import RunRecord, by_question
 from sdzero_bench.report.leaderboard.comparison import Change, compare_runs
 from sdzero_bench.report.leaderboard.grouping import Row
@@ -92,7 +92,7 @@ class PairedComparison:
         said = [
             f"p = {probability(self.p)}, p of equivalence = {probability(self.p_equivalent)}; at level {self.alpha:g}: "
             f"{self.decision}".replace("= <", "<"),
-            f"Paired over {len(self.scores):,} questions; intervals: 95 %.",
+            f"Paired over {counted(len(self.scores), 'question')}; intervals: 95 %.",
             *self.warnings,
         ]
         heading = Heading(4, f"{self.after} - {self.before}, {self.task}")

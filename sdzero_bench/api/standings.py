@@ -11,6 +11,7 @@ from sdzero_bench.api.frame_columns import COSTS, PAIRS, STANDINGS, frame
 from sdzero_bench.api.html_fragment import fragment
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.stats.significance import MARGIN
+from sdzero_bench.core.text import counted
 from sdzero_bench.report.leaderboard import evaluations
 from sdzero_bench.report.leaderboard.curve_views import VIEWS, View, draw_view
 from sdzero_bench.report.leaderboard.document import heading, standings_table
@@ -84,7 +85,8 @@ class Leaderboard:
         return panel
 
     def __repr__(self) -> str:
-        named = [f"{heading(board, self._boards)}: {len(table.standings)} rows" for board in self._boards for table in board]
+        of_boards = [(heading(board, self._boards), table.standings) for board in self._boards for table in board]
+        named = [f"{title}: {counted(len(standings), 'row')}" for title, standings in of_boards]
         return f"Leaderboard({'; '.join(named)})"
 
     def _repr_html_(self) -> str:

@@ -13,6 +13,10 @@ from sdzero_bench.core.errors import UserError, unknown
 Model = TypeVar("Model", bound=BaseModel)
 
 
+SECTION_EXPECTED = ("model_type", "model_attributes_type", "dict_type", "mapping_type")
+"""Pydantic's types of error for a value in the place of a section."""
+
+
 def checked(cls: type[Model], values: Mapping[str, Any], prefix: str = "", more: Iterable[str] = ()) -> Model:
     """The model of these values. Raises `UserError` that names the key, with `prefix`, and what is wrong with it.
 
@@ -32,6 +36,13 @@ def checked(cls: type[Model], values: Mapping[str, Any], prefix: str = "", more:
             raise unknown("key", wrong, known) from error
         if first["type"] == "missing":
             raise UserError(f"{path} is missing") from error
+        if first["type"] in SECTION_EXPECTED and path:
+            part = _at(cls, first["loc"])
+            example = next(iter(part.model_fields), "KEY") if part is not None else "KEY"
+            raise UserError(
+                f"{path}: this is a section, not a value (given: {first['input']!r}); set one of its keys, such as "
+                f"{path}.{example}=..."
+            ) from error
         message = first["msg"].removeprefix("Value error, ")
         given = f" (given: {first['input']!r})" if first["loc"] else ""
         raise UserError(f"{path + ': ' if path else ''}{message[:1].lower()}{message[1:]}{given}") from error

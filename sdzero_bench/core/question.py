@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.text import counted
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class QuestionSet(Sequence[Question]):
     def head(self, count: int | None) -> QuestionSet:
         """The first `count` questions, or all for None. Raises `UserError` if there are fewer."""
         if count is not None and count > len(self):
-            raise UserError(f"{count} questions requested from {self.name!r}, which has {len(self)}")
+            raise UserError(f"{counted(count, 'question')} requested from {self.name!r}, which has {len(self):,}")
         return QuestionSet(self.name, self.questions[:count])
 
     def split(self, share: float) -> tuple[QuestionSet, QuestionSet]:

@@ -13,6 +13,7 @@ from pydantic import Field, create_model
 from sdzero_bench.core.errors import NoSuchSplit, UserError
 from sdzero_bench.core.question import Question, QuestionSet, normalised
 from sdzero_bench.core.task import Messages, Split, Task, TaskOptions
+from sdzero_bench.core.text import counted
 from sdzero_bench.questions.answer_task import AnswerTask, asked_text, row_details
 from sdzero_bench.questions.question_files import FileRow, file_in, file_rows, hub_rows
 from sdzero_bench.questions.task_file import Gold, TaskFile, read_task_file
@@ -85,7 +86,9 @@ class DataTask(AnswerTask):
         left = len(rows) - sum(held.values())
         if left <= 0:
             asked = " and ".join(f"task.{split}={count}" for split, count in held.items())
-            raise UserError(f"{len(rows)} questions leave none for training after {asked or 'nothing'}; lower it")
+            raise UserError(
+                f"{counted(len(rows), 'question')} would leave none to train on after {asked or 'nothing'}; lower it"
+            )
         splits: dict[Split, list[FileRow]] = {"train": rows[:left][: options.get("train")]}
         for split, count in held.items():
             splits[split], left = rows[left : left + count], left + count

@@ -145,8 +145,9 @@ def validate(given: RunConfig | dict[str, Any]) -> RunConfig:
     settings = given.model_dump(mode="json") if isinstance(given, RunConfig) else given
     config = checked(RunConfig, settings, more=_option_keys(settings))
     task_name, method_name = _name_of(config, "task"), _name_of(config, "method")
-    task_options = checked(registry.task(task_name).Options, _without(config.task, "name"), "task.")
-    method_options = checked(registry.method(method_name).Options, _without(config.method, "name"), "method.")
+    others = list(keys(RunConfig))
+    task_options = checked(registry.task(task_name).Options, _without(config.task, "name"), "task.", others)
+    method_options = checked(registry.method(method_name).Options, _without(config.method, "name"), "method.", others)
     if config.evaluation.pass_at > config.evaluation.samples:
         raise UserError(
             f"evaluation.pass_at is {config.evaluation.pass_at}, but there are only {config.evaluation.samples} samples per "

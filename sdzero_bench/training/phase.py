@@ -20,6 +20,7 @@ from sdzero_bench.core.progress import PhaseBar, ProgressDisplay
 from sdzero_bench.core.question import Question
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
+from sdzero_bench.core.text import counted
 from sdzero_bench.policies.engines.factory import Engines
 from sdzero_bench.policies.lora import adapted, merged
 from sdzero_bench.records.folder import RunFolder
@@ -125,7 +126,9 @@ class TrainingPhase:
         optimizer, seed = self.run.config.optimizer, self.run.config.seed
         order = order_of_training([len(e) for e in examples], epochs, optimizer.batch_size, seed)
         if not order:
-            raise UserError(f"{self.name}: {epochs:g} epochs over {len(examples)} examples are not one step; raise the epochs")
+            raise UserError(
+                f"{self.name}: {epochs:g} epochs over {counted(len(examples), 'example')} are not one step; raise the epochs"
+            )
         tokens = sum(len(examples[i]) for i in order)
         self.run.ledger.require_tokens(self.name, tokens)
         trainer = supervised_trainer(self.model, self.run.tokenizer, examples, order, self._arguments(), self.run.ranks.count)

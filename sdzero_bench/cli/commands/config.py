@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.completions import setting_keys
 from sdzero_bench.cli.commands.options import MethodName, Preset, TaskName
 
 config = typer.Typer(no_args_is_help=True, help="Show the settings of a run, with what each of them is.")
@@ -22,7 +23,10 @@ def show(
     method: MethodName = "sdzero",
     task: TaskName = None,
     assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, as for `run`; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set", autocompletion=setting_keys, metavar="KEY=VALUE", help="Override one setting, as for `run`; repeatable."
+        ),
     ] = None,
 ) -> None:
     """Print every setting with its value, its default and what it is, as a YAML file to edit and run.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.completions import task_names
 from sdzero_bench.cli.commands.executing import Prepared, carry_out
 from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, Preset, listed, with_sandbox
 
@@ -34,6 +35,7 @@ def evaluate(
         typer.Option(
             "--task",
             "--tasks",
+            autocompletion=task_names,
             metavar="NAMES",
             help="Tasks, comma-separated; see `sdzero-bench tasks`. Default: that of the run.",
         ),

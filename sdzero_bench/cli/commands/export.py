@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.completions import setting_keys, task_names
 from sdzero_bench.cli.commands.options import listed
 
 export = typer.Typer(name="export", help="Write our tasks in the formats of other tools.", no_args_is_help=True)
@@ -23,14 +24,20 @@ def lm_eval(
     task: Annotated[
         list[str] | None,
         typer.Option(
-            "--task", "--tasks", help="Tasks to export, comma-separated or repeated. Default: all that can be loaded here."
+            "--task",
+            "--tasks",
+            autocompletion=task_names,
+            help="Tasks to export, comma-separated or repeated. Default: all that can be loaded here.",
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="Split to export: test or validation.")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="Export the first LIMIT questions only.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Maximum length of a response in tokens.")] = 512,
     assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="task.KEY=VALUE", help="Set an option of the task; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set", autocompletion=setting_keys, metavar="task.KEY=VALUE", help="Set an option of the task; repeatable."
+        ),
     ] = None,
 ) -> None:
     """Write tasks as lm-eval YAML for use with plain lm-eval: same questions, same prompts, verdicts by our verifier.

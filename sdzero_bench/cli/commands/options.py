@@ -8,20 +8,43 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.completions import method_names, names_of_presets, setting_keys, task_names
+
 if TYPE_CHECKING:
     from sdzero_bench.core.settings import RunConfig
 
-Preset = Annotated[str, typer.Option(help="Settings to start from; see `sdzero-bench presets`.")]
+Preset = Annotated[
+    str, typer.Option(autocompletion=names_of_presets, help="Settings to start from; see `sdzero-bench presets`.")
+]
 Model = Annotated[str | None, typer.Option(help="Base policy: a directory, a GGUF file, or a name on the Hugging Face Hub.")]
 TaskName = Annotated[
-    str | None, typer.Option("--task", "--tasks", metavar="NAME", help="Task; see `sdzero-bench tasks`. Default: the preset's.")
+    str | None,
+    typer.Option(
+        "--task",
+        "--tasks",
+        autocompletion=task_names,
+        metavar="NAME",
+        help="Task; see `sdzero-bench tasks`. Default: the preset's.",
+    ),
 ]
 MethodName = Annotated[
-    str | None, typer.Option("--method", "--methods", metavar="NAME", help="Method to train with; see `sdzero-bench methods`.")
+    str | None,
+    typer.Option(
+        "--method",
+        "--methods",
+        autocompletion=method_names,
+        metavar="NAME",
+        help="Method to train with; see `sdzero-bench methods`.",
+    ),
 ]
 OfEvaluation = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, such as evaluation.temperature=0.7; repeatable."),
+    typer.Option(
+        "--set",
+        autocompletion=setting_keys,
+        metavar="KEY=VALUE",
+        help="Override one setting, such as evaluation.temperature=0.7; repeatable.",
+    ),
 ]
 ConfigFile = Annotated[Path | None, typer.Option(help="YAML file with settings that override the preset's.")]
 AllowWeaker = Annotated[

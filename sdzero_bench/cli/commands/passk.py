@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.completions import task_names
 from sdzero_bench.cli.commands.executing import measuring
 from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, Preset, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
@@ -27,7 +28,11 @@ def passk(
     task: Annotated[
         str | None,
         typer.Option(
-            "--task", "--tasks", metavar="NAME", help="Task; see `sdzero-bench tasks`. Default: that of the first run."
+            "--task",
+            "--tasks",
+            autocompletion=task_names,
+            metavar="NAME",
+            help="Task; see `sdzero-bench tasks`. Default: that of the first run.",
         ),
     ] = None,
     questions: Annotated[

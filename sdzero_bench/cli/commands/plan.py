@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.completions import setting_keys
 from sdzero_bench.cli.commands.options import AsJson, ConfigFile, MethodName, Model, Preset, TaskName
 from sdzero_bench.runs.quiet_libraries import import_heavy, quiet_libraries
 
@@ -22,7 +23,10 @@ def plan(
     task: TaskName = None,
     config: ConfigFile = None,
     assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, as for `run`; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set", autocompletion=setting_keys, metavar="KEY=VALUE", help="Override one setting, as for `run`; repeatable."
+        ),
     ] = None,
     assume: Annotated[
         list[str] | None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.completions import task_names
 from sdzero_bench.cli.commands.executing import measuring
 from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, Preset, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
@@ -34,6 +35,7 @@ def probe(
         typer.Option(
             "--task",
             "--tasks",
+            autocompletion=task_names,
             metavar="NAME",
             help="Task; see `sdzero-bench tasks`. Default: that of the run, if MODEL is one.",
         ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.completions import setting_keys
 from sdzero_bench.cli.commands.options import AllowWeaker, ConfigFile, Model, Preset, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
 from sdzero_bench.core.text import counted
@@ -32,7 +33,10 @@ def reproduce(
     model: Model = None,
     config: ConfigFile = None,
     assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of every run; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set", autocompletion=setting_keys, metavar="KEY=VALUE", help="Override one setting of every run; repeatable."
+        ),
     ] = None,
     runs: Annotated[Path, typer.Option(help="Folder in which runs are created and looked for.")] = Path("runs/reproduce"),
     reuse: Annotated[

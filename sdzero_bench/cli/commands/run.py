@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.completions import names_of_presets, setting_keys
 from sdzero_bench.cli.commands.executing import Prepared, carry_out
 from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, ConfigFile, MethodName, Model, TaskName, with_sandbox
 from sdzero_bench.core.errors import UserError
@@ -23,7 +24,9 @@ def run(
     method: MethodName = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Settings to start from; see `sdzero-bench presets`.", show_default="micro"),
+        typer.Option(
+            autocompletion=names_of_presets, help="Settings to start from; see `sdzero-bench presets`.", show_default="micro"
+        ),
     ] = None,
     model: Model = None,
     task: TaskName = None,
@@ -31,7 +34,12 @@ def run(
     config: ConfigFile = None,
     assign: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override one setting, such as method.distill.epochs=3; repeatable."),
+        typer.Option(
+            "--set",
+            autocompletion=setting_keys,
+            metavar="KEY=VALUE",
+            help="Override one setting, such as method.distill.epochs=3; repeatable.",
+        ),
     ] = None,
     report_to: Annotated[
         str | None,

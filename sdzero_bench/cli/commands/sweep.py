@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from sdzero_bench.cli.commands.completions import method_names, setting_keys, task_names
 from sdzero_bench.cli.commands.options import AllowWeaker, ConfigFile, Model, Preset, listed, with_sandbox
 from sdzero_bench.cli.commands.tables import left_out
 from sdzero_bench.core.errors import InterruptedByUser, UserError
@@ -24,11 +25,15 @@ def sweep(
     methods: Annotated[
         str,
         typer.Option(
-            "--methods", "--method", help="Methods, comma-separated, or `all`. The base policy is always evaluated too."
+            "--methods",
+            "--method",
+            autocompletion=method_names,
+            help="Methods, comma-separated, or `all`. The base policy is always evaluated too.",
         ),
     ],
     tasks: Annotated[
-        str | None, typer.Option("--tasks", "--task", help="Tasks, comma-separated. Default: the preset's.")
+        str | None,
+        typer.Option("--tasks", "--task", autocompletion=task_names, help="Tasks, comma-separated. Default: the preset's."),
     ] = None,
     seeds: Annotated[
         str, typer.Option(help="Number of seeds, counted from 0, or a list of them: `0,3,7`, or `3,` for seed 3 alone.")
@@ -41,7 +46,10 @@ def sweep(
     model: Model = None,
     config: ConfigFile = None,
     assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of every run; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set", autocompletion=setting_keys, metavar="KEY=VALUE", help="Override one setting of every run; repeatable."
+        ),
     ] = None,
     allow_weaker_sandbox: AllowWeaker = False,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("sweep"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.completions import setting_keys
 from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, task_config, with_sandbox
 from sdzero_bench.cli.commands.tables import left_out, print_table
 
@@ -48,6 +49,7 @@ def check(
         list[str] | None,
         typer.Option(
             "--set",
+            autocompletion=setting_keys,
             metavar="KEY=VALUE",
             help="Override one setting, such as task.path=FILE, against.path=FILE or verifying.workers=1; repeatable.",
         ),

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from sdzero_bench.cli.commands.completions import setting_keys, task_names
 from sdzero_bench.cli.commands.executing import fail
 from sdzero_bench.cli.commands.options import AllowWeaker, task_config, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
@@ -34,7 +35,13 @@ def verify(
     file: Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines, one response a line; `-` for standard input.")],
     task: Annotated[
         str | None,
-        typer.Option("--task", "--tasks", metavar="NAME", help="Task or question file that `question_id` refers to."),
+        typer.Option(
+            "--task",
+            "--tasks",
+            autocompletion=task_names,
+            metavar="NAME",
+            help="Task or question file that `question_id` refers to.",
+        ),
     ] = None,
     split: Annotated[
         SplitName | None, typer.Option(help="Split with the questions. Default: whichever has them, test first.")
@@ -45,6 +52,7 @@ def verify(
         list[str] | None,
         typer.Option(
             "--set",
+            autocompletion=setting_keys,
             metavar="KEY=VALUE",
             help="Override one setting, such as task.path=FILE or verifying.timeout_seconds=30; repeatable.",
         ),

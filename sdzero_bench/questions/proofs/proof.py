@@ -10,6 +10,7 @@ from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.question import Question, QuestionSet, normalised
 from sdzero_bench.core.settings import VerifyingConfig
 from sdzero_bench.core.task import Split, Task
+from sdzero_bench.core.text import counted
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.questions.decontamination import overlaps
 from sdzero_bench.questions.proofs.finding import Finding, finding
@@ -87,7 +88,12 @@ def repeated(sets: Sets) -> Finding:
     for split, questions in sets.items():
         counts = Counter(normalised(q.text) for q in questions)
         twice += [f"{split}: {text[:100]}" for text, count in counts.items() if count > 1]
-    return finding("duplicates", "none, up to case and white space", f"{len(twice)} questions are repeated", twice)
+    return finding(
+        "duplicates",
+        "none, up to case and white space",
+        f"{_they_are(twice)} repeated",
+        twice,
+    )
 
 
 def shared(sets: Sets) -> list[Finding]:
@@ -100,10 +106,26 @@ def shared(sets: Sets) -> list[Finding]:
         alike = [f"{o.train} and {o.test}: {o.passage}" for o in found if o.kind == "ngram"]
         name = f"{one} and {other} disjoint"
         if same:
-            findings.append(finding(name, "", f"{len(same)} questions are in both", same))
+            findings.append(finding(name, "", f"{_they_are(same)} in both", same))
         else:
-            findings.append(finding(name, "no shared question or passage", f"{len(alike)} share a passage", alike, "note"))
+            findings.append(
+                finding(
+                    name,
+                    "no shared question or passage",
+                    _sharing(alike),
+                    alike,
+                    "note",
+                )
+            )
     return findings
+
+
+def _they_are(questions: Sequence[str]) -> str:
+    return counted(len(questions), "question is", "questions are")
+
+
+def _sharing(pairs: Sequence[str]) -> str:
+    return f"{counted(len(pairs), 'pair shares', 'pairs share')} a passage"
 
 
 def left_out(task: Task, sets: Sets) -> list[Finding]:
@@ -120,8 +142,8 @@ def leaked(sets: Sets, test: QuestionSet) -> Finding:
     found = overlaps(questions, test)
     same = [f"{o.train} is {o.test}" for o in found if o.kind == "exact"]
     alike = [f"{o.train} and {o.test}: {o.passage}" for o in found if o.kind == "ngram"]
-    text = f"{len(same)} questions are in it, {len(alike)} share a passage with one of its questions"
-    passed = f"no overlap with its {len(test):,} questions"
+    text = f"{_they_are(same)} in it, {_sharing(alike)}"
+    passed = f"no overlap with its {counted(len(test), 'question')}"
     return finding(f"disjoint from {test.name}", passed, text, same + alike, "failed" if same else "note")
 
 
@@ -142,7 +164,7 @@ def verified(
     passed, taken = ([text for verdict, text in those if verdict.reward == 1.0] for those in described[1:])
     broke = [text for those in described[1:] for verdict, text in those if verdict.reward is None]
     answered, asked = len({(q.id, q.text) for q, _ in right}), sum(map(len, sets.values()))
-    earned = f"{len(right):,} correct responses to {answered:,} of {asked:,} questions"
+    earned = f"{counted(len(right), 'correct response')} to {answered:,} of {counted(asked, 'question')}"
     refusal = f"{earned}; {len(refused)} do not earn 1{_remedy(task, right) if refused else ''}"
     findings = [
         finding("gold answers", f"{earned} earn 1", refusal, refused)

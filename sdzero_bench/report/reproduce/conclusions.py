@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sdzero_bench.core.stats.significance import MARGIN
+from sdzero_bench.core.text import counted
 from sdzero_bench.report.rendering.blocks import Block, Heading, Notes
 from sdzero_bench.report.reproduce.cells import Setting
 from sdzero_bench.report.reproduce.claims import ClaimVerdict
@@ -50,4 +51,4 @@ def _counted(verdicts: Sequence[ClaimVerdict]) -> str:
         if verdict.verdict != HOLDS:
             others.setdefault(verdict.verdict, []).append(verdict.claim.claim)
     said = [f"{word[0].upper()}{word[1:]}: {'; '.join(claims)}." for word, claims in others.items()]
-    return " ".join([f"{holding} of {len(verdicts)} claims hold.", *said])
+    return " ".join([f"{holding} of {counted(len(verdicts), 'claim')} {'holds' if holding == 1 else 'hold'}.", *said])

@@ -6,6 +6,7 @@ import re
 import string
 from typing import Literal
 
+from sdzero_bench.core.text import counted
 from sdzero_bench.verifiers.answer_kinds.answer_kind import AnswerKind, GoldAnswer, UnreadableAnswer
 from sdzero_bench.verifiers.answer_kinds.stated_answer import last_line, undecorated
 from sdzero_bench.verifiers.answer_kinds.text_answer import TextAnswer
@@ -55,7 +56,7 @@ class ChoiceAnswer(AnswerKind):
     def read_gold(self, expected: GoldAnswer) -> int:
         options, answer = expected.options, expected.answer.strip()
         if not 2 <= len(options) <= len(LETTERS):
-            raise UnreadableAnswer(f"{len(options)} options, of 2 to {len(LETTERS)}")
+            raise UnreadableAnswer(f"{counted(len(options), 'option')}, of 2 to {len(LETTERS)}")
         if any(not option.strip() for option in options):
             raise UnreadableAnswer("an option is empty")
         if len(set(map(_exact, options))) < len(options):
