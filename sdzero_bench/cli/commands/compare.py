@@ -21,7 +21,7 @@ def compare(
     policy: Annotated[
         str | None, typer.Option(help="Policy to compare. Default: final, or base if nothing else was measured.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Number of questions to show in each direction.")] = 5,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Number of questions to show in each direction.")] = 5,
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs question by question: B - A with its interval, and the questions that became right or wrong.
@@ -35,11 +35,14 @@ def compare(
 
     Examples:
 
-    sdzero-bench compare runs/rft-micro-arith-s0-20260101-120000 runs/sdzero-micro-arith-s0-20260101-130000
+    sdzero-bench compare runs/rft-micro-arith-s0-20260101-120000 \\
+        runs/sdzero-micro-arith-s0-20260101-130000
 
-    sdzero-bench compare runs/sdzero-micro-code-s0-20260101-120000 runs/sdzero-micro-code-s1-20260101-130000 --policy srt
+    sdzero-bench compare runs/sdzero-micro-code-s0-20260101-120000 \\
+        runs/sdzero-micro-code-s1-20260101-130000 --policy srt
 
-    sdzero-bench compare results/micro/rft-micro-arith-s0-* results/micro/sdzero-micro-arith-s0-* --json
+    sdzero-bench compare runs/rft-micro-arith-s0-20260101-120000 \\
+        runs/sdzero-micro-arith-s0-20260101-130000 --json
     """
     from sdzero_bench.records.reader import load_run
     from sdzero_bench.report.leaderboard.comparison import compare_runs

@@ -41,9 +41,11 @@ def evaluate(
         ),
     ] = None,
     harness: Annotated[Harness | None, typer.Option(help="The tasks are of this harness, such as gsm8k,minerva_math.")] = None,
-    k: Annotated[int | None, typer.Option(min=1, help="Samples per question, for avg@k, pass@k and maj@k.")] = None,
+    k: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Samples per question, for avg@k, pass@k and maj@k.")
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Split to evaluate on: test or validation.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Evaluate on the first LIMIT questions only.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Evaluate on the first N questions only.")] = None,
     preset: Preset = "micro",
     assign: OfEvaluation = None,
     out: Annotated[Path, typer.Option(help="Directory in which the record folders are created.")] = Path("runs"),
@@ -75,9 +77,11 @@ def evaluate(
 
     sdzero-bench eval runs/sdzero-micro-arith-s0-20260101-120000 --k 32
 
-    sdzero-bench eval Qwen/Qwen3-0.6B --task math500 --k 8 --set evaluation.max_new_tokens=4096
+    sdzero-bench eval Qwen/Qwen3-0.6B --task math500 --k 8 \\
+        --set evaluation.max_new_tokens=4096
 
-    sdzero-bench eval Qwen/Qwen3-0.6B --harness lm-eval --tasks gsm8k,minerva_math --limit 100
+    sdzero-bench eval Qwen/Qwen3-0.6B --harness lm-eval \\
+        --tasks gsm8k,minerva_math --limit 100
 
     sdzero-bench eval Qwen/Qwen3-0.6B --harness evalplus --tasks humaneval,mbpp
     """

@@ -31,8 +31,8 @@ def lm_eval(
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="Split to export: test or validation.")] = "test",
-    limit: Annotated[int | None, typer.Option(min=1, help="Export the first LIMIT questions only.")] = None,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Maximum length of a response in tokens.")] = 512,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Export the first N questions only.")] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Maximum length of a response in tokens.")] = 512,
     assign: Annotated[
         list[str] | None,
         typer.Option(

@@ -26,7 +26,7 @@ def inspect(
         str | None, typer.Option(metavar="ID", help="Only this sample, QUESTION/INDEX, or all samples of a QUESTION.")
     ] = None,
     wrong: Annotated[bool, typer.Option(help="Only samples that did not earn a reward.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of samples to show.")] = 5,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Maximum number of samples to show.")] = 5,
     tokens: Annotated[
         bool, typer.Option("--tokens", help="Colour each token of one --sample by how much student and reviser disagree on it.")
     ] = False,
@@ -50,11 +50,14 @@ def inspect(
 
     sdzero-bench inspect runs/sdzero-micro-code-s0-20260101-120000 --wrong
 
-    sdzero-bench inspect runs/rft-micro-arith-s0-20260101-120000 --phase evaluation.final --wrong --limit 20
+    sdzero-bench inspect runs/rft-micro-arith-s0-20260101-120000 \\
+        --phase evaluation.final --wrong --limit 20
 
-    sdzero-bench inspect runs/rft-micro-arith-s0-20260101-120000 --sample test-17/0
+    sdzero-bench inspect runs/rft-micro-arith-s0-20260101-120000 \\
+        --sample test-17/0
 
-    sdzero-bench inspect runs/sdzero-micro-arith-s0-20260101-120000 --sample test-17/0 --tokens --html response.html
+    sdzero-bench inspect runs/sdzero-micro-arith-s0-20260101-120000 \\
+        --sample test-17/0 --tokens --html response.html
     """
     from sdzero_bench.core.errors import unknown
     from sdzero_bench.records.ledger import measures

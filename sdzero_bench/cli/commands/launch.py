@@ -22,16 +22,22 @@ def launch(
     context: typer.Context,
     processes: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes on this machine. Default: the number of visible GPUs. Without GPUs, on the CPUs."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes on this machine. Default: the number of visible GPUs. Without GPUs, on the CPUs.",
+        ),
     ] = None,
     sharding: Annotated[
         Literal["ddp", "fsdp2"],
         typer.Option(help="ddp: the whole model on each GPU. fsdp2: weights, gradients and optimizer state sharded over all."),
     ] = "ddp",
-    nodes: Annotated[int, typer.Option(min=1, help="Machines, with as many processes each; run this command on each.")] = 1,
-    node_rank: Annotated[int, typer.Option(min=0, help="Number of this machine, counted from 0.")] = 0,
+    nodes: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Machines, with as many processes each; run this command on each.")
+    ] = 1,
+    node_rank: Annotated[int, typer.Option(min=0, metavar="N", help="Number of this machine, counted from 0.")] = 0,
     main_address: Annotated[str | None, typer.Option(metavar="HOST", help="Address of the machine with --node-rank 0.")] = None,
-    main_port: Annotated[int, typer.Option(min=1, max=65535, help="A free port of that machine.")] = 29500,
+    main_port: Annotated[int, typer.Option(min=1, max=65535, metavar="N", help="A free port of that machine.")] = 29500,
     only_print: Annotated[
         bool, typer.Option("--print", help="Check, and print the `accelerate launch` command instead of running it.")
     ] = False,
@@ -44,7 +50,8 @@ def launch(
 
     sdzero-bench launch --preset paper-qwen3-4b --method sdzero
 
-    sdzero-bench launch --processes 2 --sharding fsdp2 --method sdzero --set optimizer.batch_size=64
+    sdzero-bench launch --processes 2 --sharding fsdp2 --method sdzero \\
+        --set optimizer.batch_size=64
 
     sdzero-bench launch --resume runs/sdzero-openr1_math-s0-20260101-120000
 

@@ -36,9 +36,10 @@ def passk(
         ),
     ] = None,
     questions: Annotated[
-        int | None, typer.Option(min=1, help="Number of questions, the first of the split. Default: 50, or all if fewer.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Number of questions, the first of the split. Default: 50, or all if fewer."),
     ] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Samples per question, and the largest k.")] = 64,
+    samples: Annotated[int, typer.Option(min=1, metavar="N", help="Samples per question, and the largest k.")] = 64,
     preset: Preset = "micro",
     assign: OfEvaluation = None,
     output: Annotated[Path, typer.Option("--output", "--out", help="Folder for table, figure and samples.")] = Path("passk"),

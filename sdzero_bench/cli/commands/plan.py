@@ -54,7 +54,8 @@ def plan(
 
     sdzero-bench plan --preset paper-qwen3-4b
 
-    sdzero-bench plan --preset paper-qwen3-4b --method grpo --assume machine.memory_gb=80
+    sdzero-bench plan --preset paper-qwen3-4b --method grpo \\
+        --assume machine.memory_gb=80
 
     sdzero-bench plan --method grpo --measure
 

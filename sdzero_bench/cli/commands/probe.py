@@ -47,8 +47,10 @@ def probe(
         ),
     ] = None,
     only: Annotated[ProbePart | None, typer.Option(help="Run this part alone.")] = None,
-    questions: Annotated[int, typer.Option(min=2, help="Use the first QUESTIONS test questions, or all if fewer.")] = 100,
-    k: Annotated[int | None, typer.Option(min=1, help="Samples per question and prompt. Default: evaluation.samples.")] = None,
+    questions: Annotated[int, typer.Option(min=2, metavar="N", help="Use the first N test questions, or all if fewer.")] = 100,
+    k: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Samples per question and prompt. Default: evaluation.samples.")
+    ] = None,
     preset: Preset = "micro",
     assign: OfEvaluation = None,
     output: Annotated[
@@ -77,11 +79,13 @@ def probe(
 
     Examples:
 
-    sdzero-bench probe Qwen/Qwen2.5-Math-7B --task math500 --control new_problems.jsonl
+    sdzero-bench probe Qwen/Qwen2.5-Math-7B --task math500 \\
+        --control new_problems.jsonl
 
     sdzero-bench probe ./base --task gsm8k --only contamination --questions 500
 
-    sdzero-bench probe package:sdzero_bench.tasks/micro_world/habits --task micro-arith
+    sdzero-bench probe package:sdzero_bench.tasks/micro_world/habits \\
+        --task micro-arith
     """
     with measuring(as_json) as (display, standard_output):
         from sdzero_bench.core.distributed import ALONE

@@ -20,7 +20,8 @@ def push(
 
     sdzero-bench push runs/sdzero-gsm8k-s0-20260101-120000 --folder published
 
-    sdzero-bench push runs/sdzero-gsm8k-s0-20260101-120000 --to me/qwen3-4b-sdzero --private
+    sdzero-bench push runs/sdzero-gsm8k-s0-20260101-120000 \\
+        --to me/qwen3-4b-sdzero --private
     """
     from sdzero_bench.core.errors import UserError
     from sdzero_bench.report import publishing

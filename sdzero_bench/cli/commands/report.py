@@ -32,7 +32,8 @@ def report(
     ] = False,
     reference: Annotated[str | None, typer.Option(help="Row that differences are relative to. Default: base.")] = None,
     margin: Annotated[
-        float, typer.Option(min=0.1, max=50, help="Points of avg@k within which two rows count as equivalent.")
+        float,
+        typer.Option(min=0.1, max=50, metavar="POINTS", help="Points of avg@k within which two rows count as equivalent."),
     ] = 2.0,
 ) -> None:
     """Rank the methods of all finished runs below some folders, with intervals over questions and seeds, and their cost.

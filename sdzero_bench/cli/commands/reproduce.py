@@ -28,7 +28,7 @@ def reproduce(
     ] = None,
     preset: Preset = "micro",
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Number of seeds of every run. Default: each experiment's own.")
+        int | None, typer.Option(min=1, metavar="N", help="Number of seeds of every run. Default: each experiment's own.")
     ] = None,
     model: Model = None,
     config: ConfigFile = None,
@@ -44,7 +44,7 @@ def reproduce(
         typer.Option(metavar="DIR", help="Also look for finished runs or packed records in this folder; repeatable."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the tables and figures.")] = Path("reproduction"),
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores or the GPUs.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Runs at a time; they share the cores or the GPUs.")] = 1,
     beside: Annotated[
         list[str] | None,
         typer.Option(
@@ -75,7 +75,8 @@ def reproduce(
 
     sdzero-bench reproduce all --beside micro-slips
 
-    sdzero-bench reproduce table1 --preset paper-qwen3-4b --seeds 1 --runs /shared/runs
+    sdzero-bench reproduce table1 --preset paper-qwen3-4b --seeds 1 \\
+        --runs /shared/runs
 
     Exit code: 0 if everything was written from all of its runs, 1 if runs
     failed or are missing, 2 if nothing was started.

@@ -28,8 +28,10 @@ def serve(
 
     sdzero-bench serve --model ./Qwen3-4B --host 10.0.0.7 --port 8000
 
-    sdzero-bench run --method sdzero --model ./Qwen3-4B --set engine.name=vllm-server \\
-        --set engine.urls=\\[http://10.0.0.7:8000] --set engine.exchange=/shared/weights
+    sdzero-bench run --method sdzero --model ./Qwen3-4B \\
+        --set engine.name=vllm-server \\
+        --set engine.urls=\\[http://10.0.0.7:8000] \\
+        --set engine.exchange=/shared/weights
     """
     import os
     import sys

@@ -46,7 +46,9 @@ def submit(
     replay: Annotated[
         int, typer.Option(min=0, metavar="N", help="Draw N random samples of each record again, from policies at hand.")
     ] = 16,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Number of verifier processes. Default: one per core.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Number of verifier processes. Default: one per core.")
+    ] = None,
 ) -> None:
     """Submit records of a method to the leaderboard, as an unverified entry; or verify such an entry.
 
@@ -71,7 +73,8 @@ def submit(
 
     sdzero-bench submit runs/mine --name ada-rft --by "Ada Lovelace"
 
-    sdzero-bench submit packed --name shortest --by Ada --source shortest.py --link https://example.org/shortest
+    sdzero-bench submit packed --name shortest --by Ada --source shortest.py \\
+        --link https://example.org/shortest
 
     sdzero-bench report results/micro results/submissions
 

@@ -40,7 +40,9 @@ def sweep(
     ] = "3",
     jobs: Annotated[
         int | None,
-        typer.Option(min=1, help="Runs at a time. Default: 1 on this machine, where runs share the cores; all on a cluster."),
+        typer.Option(
+            min=1, metavar="N", help="Runs at a time. Default: 1 on this machine, where runs share the cores; all on a cluster."
+        ),
     ] = None,
     preset: Preset = "micro",
     model: Model = None,
@@ -76,6 +78,7 @@ def sweep(
         int | None,
         typer.Option(
             min=2,
+            metavar="N",
             help="With --tune: quasi-random trials of each method's search space, as many for every method.",
             show_default="8",
         ),
@@ -91,18 +94,23 @@ def sweep(
     address: Annotated[
         str | None, typer.Option(help="ray: address of the cluster. Default: start one on this machine.")
     ] = None,
-    cpus: Annotated[int | None, typer.Option(min=1, help="ray, slurm: cores per run.", show_default="1")] = None,
+    cpus: Annotated[int | None, typer.Option(min=1, metavar="N", help="ray, slurm: cores per run.", show_default="1")] = None,
     gpus: Annotated[
         int,
         typer.Option(
-            min=0, help="GPUs per run, with a process for each. 0: none on a cluster; on this machine one, if there is one."
+            min=0,
+            metavar="N",
+            help="GPUs per run, with a process for each. 0: none on a cluster; on this machine one, if there is one.",
         ),
     ] = 0,
     sharding: Annotated[
         Sharding, typer.Option(help="With --gpus 2 or more: how weights are distributed; see `sdzero-bench launchers`.")
     ] = "ddp",
     hours: Annotated[
-        float, typer.Option(min=0.02, help="slurm: time limit of a job. The run is then submitted again and resumed.")
+        float,
+        typer.Option(
+            min=0.02, metavar="HOURS", help="slurm: time limit of a job. The run is then submitted again and resumed."
+        ),
     ] = 24.0,
     partition: Annotated[str | None, typer.Option(help="slurm: partition to submit to.")] = None,
     slurm: Annotated[
@@ -122,17 +130,21 @@ def sweep(
 
     sdzero-bench sweep --methods rft,srt,sdzero --seeds 3
 
-    sdzero-bench sweep --methods all --tasks micro-arith --seeds 5 --jobs 2 --out sweeps/all
+    sdzero-bench sweep --methods all --tasks micro-arith --seeds 5 --jobs 2 \\
+        --out sweeps/all
 
     sdzero-bench sweep --methods rft,sdzero --parts 0.25,0.5
 
     sdzero-bench sweep --methods rft,sdzero --tune --trials 8
 
-    sdzero-bench sweep --methods rft,sdzero --tune --grid optimizer.learning_rate=1e-4,2e-4,4e-4
+    sdzero-bench sweep --methods rft,sdzero --tune \\
+        --grid optimizer.learning_rate=1e-4,2e-4,4e-4
 
-    sdzero-bench sweep --methods all --launcher ray --address auto --gpus 1 --out /shared/sweep
+    sdzero-bench sweep --methods all --launcher ray --address auto --gpus 1 \\
+        --out /shared/sweep
 
-    sdzero-bench sweep --methods all --launcher slurm --gpus 8 --slurm account=nlp --slurm requeue=true --out /shared/sweep
+    sdzero-bench sweep --methods all --launcher slurm --gpus 8 \\
+        --slurm account=nlp --slurm requeue=true --out /shared/sweep
 
     Exit code: 0 if every run is finished, 1 if one failed, 2 if nothing was
     started, 130 after Ctrl-C.

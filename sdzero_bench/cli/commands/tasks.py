@@ -43,7 +43,7 @@ def check(
         str | None, typer.Option(metavar="TASK", help="Also check that no test question of TASK is among the questions.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Verify answers for the first LIMIT questions of each split only.")
+        int | None, typer.Option(min=1, metavar="N", help="Verify answers for the first LIMIT questions of each split only.")
     ] = None,
     assign: Annotated[
         list[str] | None,
@@ -69,9 +69,11 @@ def check(
 
     sdzero-bench tasks check micro-arith
 
-    sdzero-bench tasks check questions.jsonl --model Qwen/Qwen3-0.6B --against math500
+    sdzero-bench tasks check questions.jsonl --model Qwen/Qwen3-0.6B \\
+        --against math500
 
-    sdzero-bench tasks check openr1_math --set task.path=openr1.parquet --limit 500
+    sdzero-bench tasks check openr1_math --set task.path=openr1.parquet \\
+        --limit 500
     """
     from sdzero_bench.core.progress import ProgressDisplay
     from sdzero_bench.questions.proofs.proof import load, prove

@@ -32,7 +32,9 @@ def validate(
         bool, typer.Option("--digest", help="Print one digest of all the records instead, to be published.")
     ] = False,
     as_json: AsJson = False,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Number of parallel processes. Default: one per core.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Number of parallel processes. Default: one per core.")
+    ] = None,
 ) -> None:
     """Check every record below DIR against its own journal: each figure must follow from the recorded samples.
 

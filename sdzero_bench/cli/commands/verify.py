@@ -47,7 +47,9 @@ def verify(
         SplitName | None, typer.Option(help="Split with the questions. Default: whichever has them, test first.")
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write verdicts here, not to standard output.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Number of verifier processes. Default: one per core.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Number of verifier processes. Default: one per core.")
+    ] = None,
     assign: Annotated[
         list[str] | None,
         typer.Option(

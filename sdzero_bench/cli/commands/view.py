@@ -23,7 +23,7 @@ def view(
         bool,
         typer.Option("--serve", help="Serve the page to browsers on this machine until Ctrl-C; a reload reads the runs again."),
     ] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of --serve; 0: any free one.")] = 7575,
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port of --serve; 0: any free one.")] = 7575,
 ) -> None:
     """Write a page with every sample of runs: prompts, completions and verdicts, to read in a browser.
 
@@ -38,7 +38,8 @@ def view(
 
     sdzero-bench view runs/sdzero-micro-arith-s0-20260101-120000
 
-    sdzero-bench view results/micro/sdzero-* --phase evaluation.final --out all.html
+    sdzero-bench view results/micro/sdzero-* --phase evaluation.final \\
+        --out all.html
 
     sdzero-bench view runs/sdzero-micro-arith-s0-20260101-120000 --serve
     """
