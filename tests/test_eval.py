@@ -39,9 +39,12 @@ def test_a_model_is_measured_with_the_presets_settings() -> None:
 
 
 def test_a_run_means_its_final_checkpoint_measured_as_the_run_was(tmp_path: Path) -> None:
-    run = trained(tmp_path / "rft", config={"evaluation": {"temperature": 0.6, "max_new_tokens": 77}})
+    own = {"preset": "tiny", "questions": {"test": 7}, "evaluation": {"temperature": 0.6, "max_new_tokens": 77}}
+    run = trained(tmp_path / "rft", config=own)
     measured = subject(str(run))
-    config = settings_for(measured, "micro", None, [])
+    config = settings_for(measured, None, None, [])
+    assert (config.preset, config.questions.test) == ("tiny", 7)
+    assert settings_for(measured, "micro", "micro-code", []).questions.test is None  # those 7 are of another task
     assert measured.origin is not None
     assert (measured.origin.method, measured.origin.seed) == ("rft", 3)
     assert Path(config.model.name).parent == run / "checkpoints"

@@ -151,7 +151,13 @@ def test_a_task_of_a_family_is_set_as_any_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("gsm8", "did you mean 'gsm8k'"), ("rgg:gcd", "did you mean 'rg'"), ("x.yaml", "cannot read")]
+    ("name", "message"),
+    [
+        ("gsm8", "did you mean 'gsm8k'"),
+        ("rgg:gcd", "did you mean 'rg'"),
+        ("x.yaml", "cannot read"),
+        ("c30.jsonl", "a file of questions is named file:PATH, here file:c30.jsonl"),
+    ],
 )
 def test_an_unknown_task_is_refused_with_what_is_near(name: str, message: str) -> None:
     with pytest.raises(UserError, match=message):

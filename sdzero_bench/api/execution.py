@@ -88,7 +88,7 @@ def evaluate(
     k: int | None = None,
     split: str | None = None,
     limit: int | None = None,
-    preset: str = "micro",
+    preset: str | None = None,
     out: Place = "runs",
     quiet: bool = False,
     **settings: Any,

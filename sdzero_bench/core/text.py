@@ -20,7 +20,7 @@ def counted(number: float, noun: str, plural: str | None = None) -> str:
 
 def with_interval(value: float, interval: list[float], scale: float = 100, digits: int = 1) -> str:
     """A value and its [low, high], multiplied by `scale`, such as `27.3 [24.8, 30.1]`."""
-    middle, low, high = (f"{scale * number:.{digits}f}" for number in (value, *interval))
+    middle, low, high = (f"{scale * number:z.{digits}f}" for number in (value, *interval))
     return f"{middle} [{low}, {high}]"
 
 

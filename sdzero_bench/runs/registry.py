@@ -22,6 +22,7 @@ from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.fault_text import fault_text
 from sdzero_bench.core.task import Task
 from sdzero_bench.questions.dynamic_task import TaskFamily
+from sdzero_bench.questions.question_files import SUFFIXES
 from sdzero_bench.questions.yaml_task import task_class
 from sdzero_bench.training.method import Method
 
@@ -80,6 +81,8 @@ def task(name: str) -> type[Task]:
         return task_families()[prefix].task(rest)
     if name.endswith((".yaml", ".yml")):
         return task_class(Path(name).expanduser())
+    if name.endswith(SUFFIXES):
+        raise UserError(f"unknown task {name!r}; a file of questions is named file:PATH, here file:{name}")
     raise _not_found("task", name, [*tasks(), *(family.form for family in task_families().values())], task_faults())
 
 
@@ -99,7 +102,10 @@ def _find(package_name: str, base: type[Any]) -> dict[str, type[Any]]:
             offered = point.load()
             for cls in _inside(offered, base, faults) if inspect.ismodule(offered) else [offered]:
                 if issubclass(cls, base):
-                    with _noting(faults, vars(cls).get("name", cls.__name__), cls.__qualname__):
+                    name = vars(cls).get("name", cls.__name__)
+                    ours = name in found and found[name].__module__.startswith(f"{package_name}.")
+                    # A built-in one stays usable, whoever takes its name.
+                    with _noting(faults, f"{name} of {cls.__module__}" if ours else name, cls.__qualname__):
                         _require_complete(cls, base)
                         _add(found, cls)
     return dict(sorted(found.items()))
@@ -126,10 +132,11 @@ def _inside(package: ModuleType, base: type[Any], faults: dict[str, str]) -> Ite
             with _noting(faults, info.name, str(spec and spec.origin)):
                 modules.append(importlib.import_module(f"{package.__name__}.{info.name}"))
     for module in modules:
-        for cls in vars(module).values():
-            own = inspect.isclass(cls) and issubclass(cls, base) and cls.__module__ == module.__name__
-            if own and (not inspect.isabstract(cls) or "name" in vars(cls)):
-                yield cls
+        own = [cls for cls in vars(module).values() if inspect.isclass(cls) and cls.__module__ == module.__name__]
+        if not any(issubclass(cls, (Method, Task, TaskFamily)) for cls in own):
+            wanted = "Method" if base is Method else "Task"
+            faults[module.__name__.rpartition(".")[2]] = f"{module.__file__}: no class in it is derived from {wanted}"
+        yield from (cls for cls in own if issubclass(cls, base) and (not inspect.isabstract(cls) or "name" in vars(cls)))
     if base is Task:
         for path in (path for folder in folders for path in sorted(Path(folder).glob("*.yaml"))):
             with _noting(faults, path.stem, str(path)):

@@ -10,7 +10,7 @@ import typer
 
 from sdzero_bench.cli.commands.completions import task_names
 from sdzero_bench.cli.commands.executing import Prepared, carry_out
-from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, Preset, listed, with_sandbox
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, PresetOfRun, listed, with_sandbox
 
 if TYPE_CHECKING:
     from sdzero_bench.core.distributed import Ranks
@@ -46,7 +46,7 @@ def evaluate(
     ] = None,
     split: Annotated[str | None, typer.Option(help="Split to evaluate on: test or validation.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Evaluate on the first N questions only.")] = None,
-    preset: Preset = "micro",
+    preset: PresetOfRun = None,
     assign: OfEvaluation = None,
     out: Annotated[Path, typer.Option(help="Directory in which the record folders are created.")] = Path("runs"),
     allow_weaker_sandbox: AllowWeaker = False,

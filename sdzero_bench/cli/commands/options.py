@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 Preset = Annotated[
     str, typer.Option(autocompletion=names_of_presets, help="Settings to start from; see `sdzero-bench presets`.")
 ]
+PresetOfRun = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        autocompletion=names_of_presets,
+        help="Settings to start from; see `sdzero-bench presets`. Default: those of the run, or micro.",
+    ),
+]
 Model = Annotated[str | None, typer.Option(help="Base policy: a directory, a GGUF file, or a name on the Hugging Face Hub.")]
 TaskName = Annotated[
     str | None,

@@ -10,7 +10,7 @@ import typer
 
 from sdzero_bench.cli.commands.completions import task_names
 from sdzero_bench.cli.commands.executing import measuring
-from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, Preset, with_sandbox
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, PresetOfRun, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
 
 
@@ -40,7 +40,7 @@ def passk(
         typer.Option(min=1, metavar="N", help="Number of questions, the first of the split. Default: 50, or all if fewer."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, metavar="N", help="Samples per question, and the largest k.")] = 64,
-    preset: Preset = "micro",
+    preset: PresetOfRun = None,
     assign: OfEvaluation = None,
     output: Annotated[Path, typer.Option("--output", "--out", help="Folder for table, figure and samples.")] = Path("passk"),
     allow_weaker_sandbox: AllowWeaker = False,

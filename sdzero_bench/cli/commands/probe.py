@@ -11,7 +11,7 @@ import typer
 
 from sdzero_bench.cli.commands.completions import task_names
 from sdzero_bench.cli.commands.executing import measuring
-from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, Preset, with_sandbox
+from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, OfEvaluation, PresetOfRun, with_sandbox
 from sdzero_bench.cli.commands.tables import print_table
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def probe(
     k: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Samples per question and prompt. Default: evaluation.samples.")
     ] = None,
-    preset: Preset = "micro",
+    preset: PresetOfRun = None,
     assign: OfEvaluation = None,
     output: Annotated[
         Path | None, typer.Option("--output", "--out", help="Folder for probe.md, probe.json and the samples.")

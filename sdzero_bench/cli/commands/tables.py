@@ -17,12 +17,16 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], error: b
     from rich.text import Text
 
     from sdzero_bench.core.terminal_tables import fitted
+    from sdzero_bench.core.text import markdown_table
     from sdzero_bench.report.rendering import blocks
     from sdzero_bench.report.rendering.formats import markdown_block
 
     console, cells = Console(stderr=error), [list(row) for row in rows]
-    if not console.is_terminal:
-        shown = blocks.Table(list(headings), cells, len(headings) if left is None else left)
+    if not console.is_terminal and left is None:
+        lines = [[cell.replace("|", "\\|") for cell in row] for row in cells]
+        typer.echo(markdown_table(list(headings), lines, left=len(headings)), err=error)
+    elif not console.is_terminal:
+        shown = blocks.Table(list(headings), cells, left)
         typer.echo(markdown_block(shown), err=error)
     elif left is not None:
         for table in fitted(headings, cells, left, console.width):

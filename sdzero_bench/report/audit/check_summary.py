@@ -11,6 +11,7 @@ from sdzero_bench.report.audit.audited_record import AuditedRecord
 from sdzero_bench.runs.write_up.summary import FILE, summary_text
 
 _NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
+_MINUS_ZERO = re.compile(r"-(0\.0+\b)")
 
 
 def check_summary(record: AuditedRecord) -> Iterator[Discrepancy]:
@@ -30,6 +31,7 @@ def _numbers(text: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     others: Counter[str] = Counter()
     for line in text.splitlines():
+        line = _MINUS_ZERO.sub(r"\1", line)  # earlier versions wrote it
         if not line.startswith("|"):
             others.update(_NUMBER.findall(line))
         elif (name := line.split("|")[1].strip()) and not set(name) <= set("-: "):

@@ -73,7 +73,7 @@ def _of_run(run: RunFolder, checkpoint: str | None) -> Subject:
 
 def settings_for(
     measured: Subject,
-    preset: str,
+    preset: str | None,
     task: str | None,
     assignments: Sequence[str],
     k: int | None = None,
@@ -82,8 +82,9 @@ def settings_for(
 ) -> RunConfig:
     """The settings under which a policy is measured on a task; by default on that of the run that it comes from.
 
-    Later ones override earlier: the preset; the run's own, so that figures can be compared with it; what a harness is used to;
-    these arguments; `assignments`. Raises `UserError` as `config.resolve` does, and if no task is named anywhere.
+    Later ones override earlier: the preset, by default that of the run, or else micro; the run's own, so that figures can be
+    compared with it; what a harness is used to; these arguments; `assignments`. Raises `UserError` as `config.resolve` does,
+    and if no task is named anywhere.
     """
     own = measured.config
     if task is None and not own:
@@ -97,7 +98,7 @@ def settings_for(
         )
         layers |= {"sampling.batch_size": own["sampling"]["batch_size"]}
         if own["task"]["name"] == name:
-            layers |= flatten({"task": own["task"]}, keep_empty=True)
+            layers |= flatten({"task": own["task"]}, keep_empty=True) | {"questions.test": own["questions"]["test"]}
     layers |= {"evaluation.split": "test"}
     asked: dict[str, Any] = {"questions.measure_only": True, "evaluation.base": True}
     asked |= {"evaluation.revise": False, "evaluation.localise": 0, **NOTHING_MORE}
@@ -108,7 +109,7 @@ def settings_for(
     def config(usual: Mapping[str, Any]) -> RunConfig:
         settings = {**layers, **flatten({"evaluation": usual}, keep_empty=True), **asked}
         assigned = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
-        return resolve("base", preset, None, [*assigned, *assignments], measured.model, name)
+        return resolve("base", preset or own.get("preset"), None, [*assigned, *assignments], measured.model, name)
 
     if not issubclass(registry.task(name), HarnessTask):
         return config({})

@@ -29,7 +29,7 @@ class ComparedPolicies:
 def compared_policies(
     names: Sequence[str],
     base: str | None,
-    preset: str,
+    preset: str | None,
     task: str | None,
     assignments: Sequence[str],
     questions: int | None,

@@ -19,9 +19,9 @@ from sdzero_bench.training.samples import LEAST, NOTHING_RIGHT
 
 def policy_rows(result: RunResult) -> tuple[list[str], list[list[str]]]:
     """Headings and one row per policy. What was not measured, such as revision, has no column."""
-    first = result.evaluation[0]
+    first, measured = result.evaluation[0], result.origin if measured_alone(result) else None
     columns: dict[str, Callable[[PolicyFigures], str]] = {
-        "policy": lambda entry: entry.policy,
+        "policy": lambda entry: measured.checkpoint if measured else entry.policy,
         f"avg@{first.samples_per_question} (%)": lambda entry: with_interval(entry.avg_at_k, entry.interval),
         "Δ vs base (pts)": lambda e: with_interval(e.over_base.difference, e.over_base.interval) if e.over_base else "",
         f"pass@{first.k} (%)": lambda entry: with_interval(entry.pass_at_k, entry.pass_at_k_interval),
