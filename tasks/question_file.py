@@ -12,6 +12,13 @@ from sdzero_bench.tasks.own.files import files_of
 
 
 class QuestionFileFamily(TaskFamily):
+    """One object per line: `question` and `answer`, as in {"question": "2 + 3?", "answer": "5"}, or `prompt` and `tests`.
+
+    `task.kind` says how answers are compared: math (the default), number, text, choice, set, json or regex. Of a single file,
+    20 % of the questions are test questions and 10 % validation questions, unless a field `split` says otherwise. The page
+    "Your own questions" has examples of every kind.
+    """
+
     name = "file"
     form = "file:PATH"
     summary = "a file of your own: question and answer, or prompt and tests; `tasks check` checks it"

@@ -29,8 +29,8 @@ HEADINGS = [
 
 PAGE = """# Methods
 
-Written by `make methods-page` from the files in [methods/](../methods); a test keeps it up to date. Each file states the paper,
-the objective and every departure from either.
+Written by `make methods-page` from the files in [methods/](../methods); a test keeps it up to date. Each file states its
+paper, its objective and every departure from the paper.
 
 {methods}
 

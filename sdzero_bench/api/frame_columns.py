@@ -31,7 +31,7 @@ RUN: Columns = {
 RUNS: Columns = RUN | {
     "preset": ("str", "preset"),
     "model": ("str", "base policy"),
-    "state": ("str", "finished or running"),
+    "state": ("str", "finished, running or failed"),
     "bench_version": ("str", "version of the benchmark when it began"),
     "question_set": ("str", "fingerprint of the training questions"),
     "test_set": ("str", "fingerprint of the test questions"),

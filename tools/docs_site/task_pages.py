@@ -98,7 +98,8 @@ def _command(name: str, trains: bool) -> str:
     """How to begin with the task; one that is only a test set is measured."""
     if name.startswith("micro-"):  # what the default model was made for
         return f"sdzero-bench run --method rft --task {name}"
-    return f"sdzero-bench run --method rft --model MODEL --task {name}" if trains else f"sdzero-bench eval MODEL --task {name}"
+    command = "run --method rft --preset smol --model MODEL" if trains else "eval MODEL --preset smol"
+    return f"sdzero-bench {command} --task {name}"
 
 
 def _family(cls: type[TaskFamily]) -> str:

@@ -22,12 +22,11 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], error: b
     from sdzero_bench.report.rendering.formats import markdown_block
 
     console, cells = Console(stderr=error), [list(row) for row in rows]
-    if not console.is_terminal and left is None:
+    if left is None and not console.is_terminal:
         lines = [[cell.replace("|", "\\|") for cell in row] for row in cells]
         typer.echo(markdown_table(list(headings), lines, left=len(headings)), err=error)
-    elif not console.is_terminal:
-        shown = blocks.Table(list(headings), cells, left)
-        typer.echo(markdown_block(shown), err=error)
+    elif left is not None and not console.is_terminal:
+        typer.echo(markdown_block(blocks.Table(list(headings), cells, left)), err=error)
     elif left is not None:
         for table in fitted(headings, cells, left, console.width):
             console.print(table)
