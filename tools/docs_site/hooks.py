@@ -9,16 +9,18 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from tools.docs_site.method_pages import method_pages
+from tools.docs_site.notebook_pages import notebook_pages
 from tools.docs_site.reference_pages import reference_pages
 from tools.docs_site.repository import ROOT, Repository
 from tools.docs_site.task_pages import task_pages
 
-GENERATED = method_pages() | task_pages() | reference_pages()
+GENERATED = method_pages() | task_pages() | reference_pages() | notebook_pages()
 CHANGELOG, CONTRIBUTING = "changelog.md", "contributing.md"
 REPOSITORY = Repository(
     pages={"README.md": "index.md", "CHANGELOG.md": CHANGELOG, "CONTRIBUTING.md": CONTRIBUTING}
     | {f"{path.removesuffix('.md')}.py": path for path in GENERATED if path.startswith("methods/")}
     | {f"{path.removesuffix('.md')}.yaml": path for path in GENERATED if path.startswith("tasks/")}
+    | {f"docs/{path.removesuffix('.md')}.ipynb": path for path in GENERATED if path.startswith("notebooks/")}
 )
 
 INTERVAL = re.compile(r"\[(-?[\d.,]+), (-?[\d.,]+)\]")
