@@ -44,7 +44,7 @@ class Filters {
     const more = make("div", { id: "more-filters" },
       samples.runs.length > 1 ? label("Run", fields["only-run"]) : null,
       label("Phase", fields.phase), label("Outcome", fields.outcome), label("Question", fields.question),
-      label("In its phase, it is", fields.solved),
+      label("Question is", fields.solved),
       samples.revisions.size ? label("Revision", fields.revision) : null,
       length, label("Truncated only", fields.truncated), label("Order", fields.order), reset);
     const toggle = make("button", { type: "button", id: "filter-button", "aria-expanded": "false", "aria-controls": "more-filters" }, "Filters");

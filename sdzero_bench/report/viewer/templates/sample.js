@@ -50,7 +50,7 @@ class Reader {
       ...(this.note ? [make("p", { class: "note" }, this.note)] : []),
       make("section", {}, make("h3", {}, "Question"),
         text === null ? make("p", { class: "quiet" }, "The run has not written its questions.") : box(text, this.searched),
-        gold === null ? null : make("p", {}, make("span", { class: "quiet" }, "Gold answer: "), make("code", {}, ...printed(shortened(gold))))),
+        ...gold === null ? [] : answer(gold)),
       make("div", { class: "columns" }, ...parts),
       ...(samples.colours[i] ? [this._legend(samples.colours[i].reviser)] : []),
       questionTable(samples, i, this.link),
@@ -129,6 +129,12 @@ class Reader {
       make("p", { class: "quiet" }, "Colour: log student - log reviser of each token, in nats. Orange: less likely under the reviser, ",
         plain(reviser), ", which has read the response and its verdict; blue: more likely."));
   }
+}
+
+/** A gold answer: on one line, or a program as it is laid out. */
+function answer(gold) {
+  const title = make("span", { class: "quiet" }, "Gold answer: ");
+  return gold.includes("\n") ? [make("p", {}, title), box(shortened(gold))] : [make("p", {}, title, make("code", {}, ...printed(shortened(gold))))];
 }
 
 function shortened(text) {

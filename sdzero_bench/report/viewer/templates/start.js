@@ -1,5 +1,7 @@
 // Ties the parts together. The address holds the state: the sample that is shown, and the filters.
 
+const LEFT_OUT = "The filters leave this sample out of the list.";
+
 let samples, filters, list, reader;
 
 function link(i, state = {}) {
@@ -25,8 +27,17 @@ function keepAddress(adds = false) {
   else later = setTimeout(write, 150);
 }
 
+/** After the filters have changed: the sample that is read, or the first one that they leave in the list. */
+function readAgain() {
+  if (list.current < 0 && list.shown.length) {
+    list.mark(list.shown[0]);
+    reader.show(list.shown[0], filters.searched);
+  } else if (reader.current >= 0) {
+    reader.show(reader.current, filters.searched, list.current < 0 ? LEFT_OUT : "");
+  }
+}
+
 function filter() {
-  // A sample that was read stays open, even if the filters leave it out.
   list.show(filters.passing(), reader.current);
   const right = list.shown.filter((i) => samples.verdict(i) === "right").length;
   const verified = list.shown.filter((i) => samples.verdict(i) !== "failed").length;
@@ -72,7 +83,7 @@ function followAddress() {
   if (i < 0) reader.say(`This page has no sample ${plain(sample)} of ${plain(run ?? "a run")}.`);
   else {
     list.mark(i);
-    reader.show(i, filters.searched, list.current < 0 ? "The filters leave this sample out of the list." : "");
+    reader.show(i, filters.searched, list.current < 0 ? LEFT_OUT : "");
   }
   document.body.classList.add("reading");
 }
@@ -86,7 +97,7 @@ async function start() {
   }
   filters = new Filters(samples, () => {
     filter();
-    if (reader.current >= 0) reader.show(reader.current, filters.searched);
+    readAgain();
     keepAddress();
   });
   reader = new Reader(samples, link);
