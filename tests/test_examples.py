@@ -127,5 +127,8 @@ def test_help_fits_a_terminal_of_80_columns(name: str) -> None:
 
 
 def test_what_a_finished_run_suggests_is_taken_too() -> None:
-    lines = next_commands("my runs/rft-micro-arith-s0-20260101-120000").splitlines()
-    assert [parsed(line.strip().split("  #")[0])[0] for line in lines] == ["inspect", "report", "compare"]
+    for all_right in (False, True):
+        lines = next_commands("my runs/rft-micro-arith-s0-20260101-120000", all_right).splitlines()
+        taken = [parsed(line.strip().split("  #")[0]) for line in lines]
+        assert [name for name, _ in taken] == ["inspect", "report", "compare"]
+        assert taken[0][1]["wrong"] is not all_right

@@ -124,7 +124,7 @@ def test_in_an_empty_environment_it_trains_and_reports(wheel: Path, version: str
     subprocess.run([*pip, pinned], check=True, **how)  # a build for CPUs, as docs/quickstart.md says
     subprocess.run([*pip, str(wheel)], check=True, **how)
     command = str(tmp_path / "venv/bin/sdzero-bench")
-    assert subprocess.check_output([command, "--version"], **how).split()[-1] == wheel.name.split("-")[1]
+    assert subprocess.check_output([command, "--version"], **how).split()[1] == wheel.name.split("-")[1]
     result = json.loads(subprocess.check_output([command, "run", "--preset", "tiny", "--method", "sdzero", "--json"], **how))
     assert [entry["policy"] for entry in result["evaluation"]] == ["base", "srt", "final"]
     assert "| sdzero |" in subprocess.check_output([command, "report", "runs"], **how)

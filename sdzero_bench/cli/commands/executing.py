@@ -138,16 +138,20 @@ def _show(result: RunResult, output: IO[str]) -> None:
     for note in notes(result):
         console.print(note)
     console.print(f"Everything is in {result.folder}: start with summary.md", soft_wrap=True)
-    console.print(f"\nNext:\n{next_commands(result.folder)}", soft_wrap=True)
+    console.print(f"\nNext:\n{next_commands(result.folder, all_right=result.evaluation[-1].avg_at_k == 1)}", soft_wrap=True)
 
 
-def next_commands(folder: str) -> str:
-    """What one does with a finished run, in a line each."""
+def next_commands(folder: str, all_right: bool = False) -> str:
+    """What one does with a finished run, in a line each. `all_right`: there are no wrong responses to look at."""
     from sdzero_bench.runs.ended_early import program
 
     run, beside = shlex.quote(folder), shlex.quote(str(Path(folder).parent))
     lines = {
-        f"inspect {run} --wrong": "its wrong responses, with the gold answers",
+        **(
+            {f"inspect {run}": "its responses"}
+            if all_right
+            else {f"inspect {run} --wrong": "its wrong responses, with the gold answers"}
+        ),
         f"report {beside}": "all runs of this folder, ranked",
         f"compare {run} OTHER_RUN": "which questions became right or wrong",
     }
