@@ -341,6 +341,12 @@ def test_patterns_that_are_none_are_found(pattern: str) -> None:
     assert "no regular expression" in str(answer_kind("regex").problem(GoldAnswer(pattern)))
 
 
+@pytest.mark.parametrize("pattern", [".*", "(?s:.+)", ".*|Paris", "[^q]*"])
+def test_a_pattern_that_every_answer_matches_is_found(pattern: str) -> None:
+    assert answer_kind("regex").problem(GoldAnswer(pattern)) == "the pattern matches every answer"
+    assert answer_kind("regex").problem(GoldAnswer(".*Paris.*")) is None
+
+
 GOLD: list[tuple[Any, object, tuple[str, ...], str | None]] = [
     ("text", "Paris", (), None),
     ("number", "1,234.5", (), None),
@@ -348,6 +354,8 @@ GOLD: list[tuple[Any, object, tuple[str, ...], str | None]] = [
     ("choice", "B", CAPITALS, None),
     ("json", OBJECT, (), None),
     ("json", [], (), None),
+    ({"kind": "json", "more_keys": True}, {}, (), None),
+    ({"kind": "json", "more_keys": True}, [{}, {"a": {}}], (), None),
     ("set", ["red", "blue"], (), None),
     ({"kind": "set", "of": "choice"}, ["A", "B"], CAPITALS, None),
     ({"kind": "set", "of": "number", "separator": ";"}, [1], (), None),

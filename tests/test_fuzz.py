@@ -17,7 +17,9 @@ from tools.fuzz.hunting import Target, hunt
 from tools.torture.outcome import Outcome
 
 
-@pytest.mark.parametrize(("kind", "cases"), [("math", 400), ("programs", 300), ("settings", 150), ("questions", 150)])
+@pytest.mark.parametrize(
+    ("kind", "cases"), [("math", 400), ("answers", 300), ("programs", 300), ("settings", 150), ("questions", 150)]
+)
 def test_random_input_gets_a_verdict_or_an_error_in_one_line(kind: str, cases: int) -> None:
     outcome = command.fuzz(cases, [kind])
     assert outcome.findings == []

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 KINDS = {
     "math": "math_answers",
+    "answers": "answer_kinds",
     "programs": "responses_with_programs",
     "settings": "run_settings",
     "questions": "own_questions",

@@ -84,7 +84,12 @@ class JsonAnswer(AnswerKind):
     def tampered(self, expected: GoldAnswer) -> list[str]:
         gold = self.read_gold(expected)
         step = 1 + 2 * max(self.absolute, self.relative)
-        return [json.dumps(_changed(gold, step), default=float), json.dumps([gold], default=float), "{", '"\x1a"']
+        return [
+            json.dumps(_changed(gold, step, self.more_keys), default=float),
+            json.dumps([gold], default=float),
+            "{",
+            '"\x1a"',
+        ]
 
 
 def matched(count: int, fits: Any) -> bool:
@@ -117,13 +122,15 @@ def _last_value(text: str, wanted: type) -> str | None:
     return found
 
 
-def _changed(value: Any, step: float) -> Any:
-    """The value with its first number, text or truth value changed; an empty one gets something."""
+def _changed(value: Any, step: float, more_keys: bool) -> Any:
+    """The value with its first number, text or truth value changed; an empty one gets something, or becomes something else."""
     if isinstance(value, dict):
         key = next(iter(value), None)
-        return {"changed": 1} if key is None else {**value, key: _changed(value[key], step)}
+        if key is None:
+            return [] if more_keys else {"changed": 1}
+        return {**value, key: _changed(value[key], step, more_keys)}
     if isinstance(value, list):
-        return [_changed(value[0], step), *value[1:]] if value else [1]
+        return [_changed(value[0], step, more_keys), *value[1:]] if value else [1]
     if isinstance(value, bool):
         return not value
     if isinstance(value, Decimal):

@@ -12,6 +12,7 @@ from sdzero_bench.verifiers.answer_kinds.stated_answer import undecorated
 
 LONGEST_MATCHED = 2_000
 """Characters of an answer that is matched."""
+_NO_ANSWER = "\x1a no such answer \x1a"
 
 
 class RegexAnswer(AnswerKind):
@@ -47,9 +48,19 @@ class RegexAnswer(AnswerKind):
     def gold_text(self, value: object) -> str:
         return str(value)  # blanks of a pattern count
 
+    def problem(self, expected: GoldAnswer) -> str | None:
+        return super().problem(expected) or ("the pattern matches every answer" if self._matches_all(expected) else None)
+
+    def _matches_all(self, expected: GoldAnswer) -> bool:
+        gold = self.read_gold(expected)
+        try:
+            return all(self.same(gold, text) for text in (_NO_ANSWER, "0"))
+        except UnreadableAnswer:
+            return False  # too slow to match
+
     def right_answer(self, expected: GoldAnswer) -> str | None:
         return expected.example
 
     def tampered(self, expected: GoldAnswer) -> list[str]:
         given: Any = expected.example
-        return ["\x1a no such answer \x1a", *([f"not {given}, but \x1a"] if given else [])]
+        return [_NO_ANSWER, *([f"not {given}, but \x1a"] if given else [])]
