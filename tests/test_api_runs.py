@@ -54,7 +54,10 @@ def test_it_leaves_the_process_as_it_was(out: Path) -> None:
 def test_a_run_is_measured_again_under_its_own_settings(run: sdz.Record, out: Path) -> None:
     again = sdz.evaluate(run, k=4, limit=3, out=out, quiet=True)
     assert sdz.load(again.folder).runs.origin.tolist() == [f"{run.run_id}, rft"]
-    assert again.evaluation[["policy", "questions", "samples_per_question"]].iloc[0].tolist() == ["base", 3, 4]
+    shown = again.evaluation[["method", "policy", "questions", "samples_per_question"]].iloc[0].tolist()
+    assert shown == ["eval", "rft", 3, 4]
+    assert repr(again).startswith(f"Record({again.run_id!r}: rft ")
+    assert sdz.load(again.folder).runs.method.tolist() == ["eval"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.policies.loading import model_path
 from sdzero_bench.runs.config import load_preset, make_method, preset_names, resolve, validate
+from sdzero_bench.runs.plan.machine import Machine
 from sdzero_bench.runs.registry import methods
 
 
@@ -108,6 +109,13 @@ def test_wrong_settings(assignment: str, message: str) -> None:
         ("sdzero: method.batch_size", "'optimizer.batch_size' or 'sampling.batch_size'"),
         ("grpo: group_size", "'method.group_size'"),
         ("grpo: beta", "'method.kl_weight'"),
+        ("grpo: actor_rollout_ref.rollout.n", "'method.group_size'"),
+        ("grpo: loss_type", "'method.loss'"),
+        ("use_vllm", "'engine.name'"),
+        ("bf16", "'model.dtype'"),
+        ("use_peft", "'lora.rank'"),
+        ("optimizer.optim", "'optimizer.name'"),
+        ("ppo_mini_batch_size", "'optimizer.batch_size' or 'sampling.batch_size'"),
     ],
 )
 def test_a_setting_by_another_name_of_the_field(given: str, meant: str) -> None:
@@ -125,8 +133,9 @@ def test_a_key_that_is_like_none_gets_the_list_of_its_section() -> None:
 
 def test_every_synonym_is_of_a_setting_and_is_none_itself() -> None:
     own = set(keys(RunConfig)) | {key for cls in methods().values() for key in keys(cls.Options, "method.")}
+    own |= {f"machine.{key}" for key in Machine.model_fields}
     last = {key.rpartition(".")[2] for key in own}
-    assert SYNONYMS.keys() <= last
+    assert SYNONYMS.keys() <= last | own
     theirs = [name for names in SYNONYMS.values() for name in names if name not in LIMITS]
     assert len(theirs) == len(set(theirs))
     assert own.isdisjoint(theirs)

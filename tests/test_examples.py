@@ -39,7 +39,8 @@ COMMANDS = {" ".join(path): command for path, command in commands()}
 def of_help() -> Iterator[tuple[str, str]]:
     """(command, example) of the help texts."""
     for name, command in COMMANDS.items():
-        for line in _joined(textwrap.dedent(command.help or "")):
+        shown = (command.help or "").replace("\\[", "[")  # which is not to be taken for markup
+        for line in _joined(textwrap.dedent(shown)):
             yield from ((name, part) for part in _parts(line))
 
 
@@ -119,6 +120,7 @@ def test_help_shows_its_text_whole(name: str) -> None:
 def test_help_fits_a_terminal_of_80_columns(name: str) -> None:
     """Names of options are whole, and no example is broken where a reader would copy it."""
     shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "80", "TERM": "dumb"}).stdout
+    assert "…" not in shown
     for parameter in COMMANDS[name].params:
         for option in getattr(parameter, "opts", []):
             assert not option.startswith("--") or re.search(rf"{option}(?![\w-])", shown), option

@@ -14,7 +14,7 @@ from sdzero_bench.api.html_fragment import fragment
 from sdzero_bench.api.named import UnknownName
 from sdzero_bench.api.paired import PairedComparison, of_methods, of_runs
 from sdzero_bench.api.record import Record
-from sdzero_bench.api.run_frames import RunFrames
+from sdzero_bench.api.run_frames import RunFrames, method_of
 from sdzero_bench.api.standings import Leaderboard
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.stats.significance import MARGIN
@@ -190,6 +190,7 @@ def _row(run: RunRecord) -> dict[str, Any]:
     ranked = run.entry(BASE if run.is_base else FINAL)
     budget = run.written and run.written.budget
     return {name: getattr(run, name) for name in (*RUN, "state")} | {
+        "method": method_of(run),
         "preset": run.config.preset,
         "model": run.config.model.name,
         "bench_version": run.manifest.bench_version,

@@ -22,7 +22,7 @@ def _with_interval(name: str, meaning: str) -> Columns:
 
 RUN: Columns = {
     "run_id": ("str", "name of the run"),
-    "method": ("str", "method"),
+    "method": ("str", "method; eval for a policy that was measured by itself"),
     "task": ("str", "task that it was trained and measured on"),
     "seed": ("int64", "training seed"),
 }

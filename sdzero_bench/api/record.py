@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sdzero_bench.api.html_fragment import fragment
-from sdzero_bench.api.run_frames import RunFrames
+from sdzero_bench.api.run_frames import RunFrames, method_of, policy_of
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.records.recorded_journal import RecordedJournal
@@ -35,7 +35,8 @@ class Record(RunFrames):
 
     @property
     def method(self) -> str:
-        return self.record.method
+        """`eval` for a policy that was measured by itself."""
+        return method_of(self.record)
 
     @property
     def task(self) -> str:
@@ -81,7 +82,10 @@ class Record(RunFrames):
         return hash(self.folder.resolve())
 
     def __repr__(self) -> str:
-        figures = ", ".join(f"{e.policy} {100 * e.avg_at_k:.1f} %" for e in self.record.evaluation) or self.state
+        figures = (
+            ", ".join(f"{policy_of(self.record, e.policy)} {100 * e.avg_at_k:.1f} %" for e in self.record.evaluation)
+            or self.state
+        )
         return f"Record({self.run_id!r}: {figures})"
 
     def _repr_html_(self) -> str:

@@ -33,7 +33,7 @@ class RunFrames:
     @cached_property
     def evaluation(self) -> pd.DataFrame:
         """One row per measured policy."""
-        return frame((_run(run) | _evaluation(entry) for run in self._finished for entry in run.evaluation), EVALUATION)
+        return frame((_run(run) | _evaluation(run, entry) for run in self._finished for entry in run.evaluation), EVALUATION)
 
     @cached_property
     def by_question(self) -> pd.DataFrame:
@@ -79,10 +79,20 @@ class RunFrames:
 
 
 def _run(run: RunRecord) -> Row:
-    return {name: getattr(run, name) for name in RUN}
+    return {name: getattr(run, name) for name in RUN} | {"method": method_of(run)}
 
 
-def _evaluation(entry: PolicyEvaluation) -> Row:
+def method_of(run: RunRecord) -> str:
+    """Its method; `eval` for a policy that was measured by itself, so that it is taken for no base."""
+    return "eval" if run.measured_alone else run.method
+
+
+def policy_of(run: RunRecord, policy: str) -> str:
+    """A policy's name; of one that was measured by itself, the name that it has in the run that it comes from."""
+    return run.manifest.origin.checkpoint if run.measured_alone and run.manifest.origin else policy
+
+
+def _evaluation(run: RunRecord, entry: PolicyEvaluation) -> Row:
     intervals = {"avg_at_k": entry.interval, **{n: getattr(entry, f"{n}_interval") for n in ("pass_at_k", "maj_at_k")}}
     intervals |= {name: getattr(entry, f"{name}_interval") for name in ("mean_tokens", "truncated")}
     over, revision, kl = entry.over_base, entry.revision, entry.kl_to_base
@@ -90,6 +100,7 @@ def _evaluation(entry: PolicyEvaluation) -> Row:
     ends = {f"{name}_{end}": both and both[i] for name, both in intervals.items() for i, end in enumerate(("low", "high"))}
     return {
         **{name: getattr(entry, name, None) for name in EVALUATION if name not in RUN},
+        "policy": policy_of(run, entry.policy),
         **ends,
         "over_base": over and over.difference,
         "accuracy_revised": revision and revision.accuracy_revised,
@@ -100,7 +111,7 @@ def _evaluation(entry: PolicyEvaluation) -> Row:
 
 
 def _questions(run: RunRecord, entry: PolicyEvaluation) -> Iterator[Row]:
-    measured, alike = entry.per_question, _run(run) | {"policy": entry.policy}
+    measured, alike = entry.per_question, _run(run) | {"policy": policy_of(run, entry.policy)}
     for question, avg in measured.avg.items():
         yield alike | {
             "question_id": question,

@@ -46,9 +46,19 @@ class BudgetError(UserError):
     """More samples were requested than the budget allows; raised before any of them is drawn."""
 
 
+MOST_LISTED = 40
+"""Keys of settings that an error lists."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for an unknown name: suggests the known names that may be meant, or lists them all."""
     known = list(known)
     near = " or ".join(map(repr, meant(name, known)))
-    hint = f"did you mean {near}?" if near else f"there are: {', '.join(listed(name, known))}"
+    there = listed(name, known)
+    every = (
+        "`sdzero-bench config show` lists all"
+        if kind == "key" and len(there) > MOST_LISTED
+        else f"there are: {', '.join(there)}"
+    )
+    hint = f"did you mean {near}?" if near else every
     return UserError(f"unknown {kind} {name!r}; {hint}")

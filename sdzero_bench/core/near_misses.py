@@ -9,9 +9,24 @@ LIMITS = ("limit", "questions.n", "questions.limit", "task.n", "task.limit")
 """Of questions."""
 
 SYNONYMS = {
+    "engine.name": ("use_vllm", "vllm", "backend", "inference_engine"),
+    "model.dtype": ("bf16", "fp16"),
+    "lora.rank": ("use_peft", "use_lora"),
+    "optimizer.name": ("optim", "optimizer.optim", "optimizer_type"),
+    "machine.count": ("machine.gpus", "machine.devices", "gpus"),
+    "loss": ("loss_type", "policy_loss"),
+    "clip_low": ("clip_ratio", "cliprange", "clip_range", "epsilon"),
+    "clip_high": ("epsilon_high", "clip_ratio_high"),
     "learning_rate": ("lr", "learn_rate", "base_lr", "peak_lr"),
     "schedule": ("scheduler", "lr_scheduler", "lr_scheduler_type", "lr_schedule"),
-    "batch_size": ("bs", "train_batch_size", "global_batch_size", "effective_batch_size", "mini_batch_size"),
+    "batch_size": (
+        "ppo_mini_batch_size",
+        "bs",
+        "train_batch_size",
+        "global_batch_size",
+        "effective_batch_size",
+        "mini_batch_size",
+    ),
     "micro_batch_size": (
         "gradient_accumulation_steps",
         "grad_accum",
@@ -32,7 +47,15 @@ SYNONYMS = {
     "max_new_tokens": ("max_tokens", "max_completion_length", "max_response_length", "max_length", "max_gen_toks"),
     "max_model_len": ("max_seq_len", "max_seq_length", "context_length"),
     "kl_weight": ("kl_coef", "kl_coeff", "kl_beta", "kl_loss_coef", "init_kl_coef", "beta"),
-    "group_size": ("num_generations", "n_rollouts", "rollout_n", "rollouts", "generations"),
+    "group_size": (
+        "rollout.n",
+        "actor_rollout_ref.rollout.n",
+        "num_generations",
+        "n_rollouts",
+        "rollout_n",
+        "rollouts",
+        "generations",
+    ),
     "samples": ("k", "n", "num_samples", "repeats", "num_return_sequences"),
     "samples_per_question": ("sample_budget", "sampling.n", "sampling.k", "sampling.samples", "budget.samples", "budget.n"),
     "rank": ("r", "lora_r", "lora_rank"),
@@ -46,7 +69,7 @@ SYNONYMS = {
     "workers": ("num_workers", "n_workers", "num_proc"),
     "timeout_seconds": ("timeout",),
 }
-"""What verl, TRL, lm-eval and others call a setting, by the last part of our name for it. A dotted name is meant whole."""
+"""What verl, TRL, lm-eval and others call a setting, by our name for it: whole, or its last part. Dotted names are whole."""
 
 
 def meant(name: str, known: Iterable[str]) -> list[str]:
@@ -55,11 +78,12 @@ def meant(name: str, known: Iterable[str]) -> list[str]:
     section, _, last = name.rpartition(".")
     ours = _own_names(name)
     beside = {key.removeprefix(f"{section}."): key for key in known if key.rpartition(".")[0] == section} if section else {}
-    if same := [key for own, key in beside.items() if own in ours]:
+    if same := [key for own, key in beside.items() if own in ours or key in ours]:
         return same
-    if below := [key for key in known if section and key.startswith(f"{section}.") and key.rpartition(".")[2] in ours]:
+    meant_ones = [key for key in known if "." in key and (key in ours or key.rpartition(".")[2] in ours)]
+    if below := [key for key in meant_ones if section and key.startswith(f"{section}.")]:
         return below
-    elsewhere = [key for key in known if "." in key and key.rpartition(".")[2] in ours]
+    elsewhere = [key for key in meant_ones if key in ours] or meant_ones
     if any(name in theirs for theirs in SYNONYMS.values()) and elsewhere:
         return elsewhere
     if near := difflib.get_close_matches(last, beside, n=1, cutoff=0.5):
@@ -67,7 +91,7 @@ def meant(name: str, known: Iterable[str]) -> list[str]:
     if elsewhere:
         sections = {key.rpartition(".")[0]: key for key in elsewhere}
         return [sections[near] for near in difflib.get_close_matches(section, sections, n=1, cutoff=0.5)] or elsewhere
-    return [] if beside else difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return [] if beside else difflib.get_close_matches(name, known, n=1, cutoff=0.6)
 
 
 def _own_names(name: str) -> set[str]:

@@ -133,7 +133,7 @@ class Session:
             "method": f"{self.method.name}: {self.method.summary} ({self.method.paper})",
             "model": f"{config.model.name} on {self._device()}, seed {config.seed}{self._quantised()}",
             "task": f"{self.task.name}, {trained_on}{counted(len(self.test_questions), f'{config.evaluation.split} question')}",
-            "shown": self.method.supervision,
+            "learns from": self.method.supervision,
             "budget": f"{counted(allowed, 'training sample')} of at most {config.sampling.max_new_tokens} tokens; "
             f"planned: {plan}",
             "besides": self.evaluation.besides,
@@ -146,7 +146,7 @@ class Session:
         if not lines["besides"]:
             del lines["besides"]
         if not trains:
-            del lines["method"], lines["shown"], lines["budget"]
+            del lines["method"], lines["learns from"], lines["budget"]
         return "\n".join(f"{name:>9}  {text}" for name, text in lines.items())
 
     def _device(self) -> str:

@@ -79,7 +79,8 @@ class RolloutPlan:
         batch = min(batch, len(questions) * epochs * group)
         if batch % group:
             raise UserError(
-                f"optimizer.batch_size is {batch}, which groups of {group} rollouts do not fill evenly; choose a multiple"
+                f"optimizer.batch_size is {batch}, which groups of {group} rollouts do not fill evenly; choose a "
+                f"multiple of the group size"
             )
         return cls(questions, epochs, group, batch)
 

@@ -49,7 +49,8 @@ def lm_eval(
 
     sdzero-bench export lm-eval --task micro-arith --out exported
 
-    lm_eval run --model hf --model_args pretrained=DIR --include_path exported --tasks sdzero_micro_arith --apply_chat_template
+    lm_eval run --model hf --model_args pretrained=DIR --apply_chat_template \\
+        --include_path exported --tasks sdzero_micro_arith
     """
     from sdzero_bench.runs.export.lm_eval_export import export_all, export_tasks
 

@@ -58,7 +58,8 @@ def launch(
     All machines must share the folder --out. Under Slurm, in a job with one
     task per node:
 
-    srun sh -c 'sdzero-bench launch --nodes $SLURM_NNODES --node-rank $SLURM_NODEID --main-address HOST ...'
+    srun sh -c 'sdzero-bench launch --nodes $SLURM_NNODES \\
+        --node-rank $SLURM_NODEID --main-address HOST ...'
     """
     from sdzero_bench.runs.launchers.processes import Layout, end_as, run_processes
 

@@ -12,7 +12,8 @@ def launchers(name: Annotated[str | None, typer.Argument(help="Print only the pa
 
     For an `accelerate launch` command of your own:
 
-    accelerate launch --config_file $(sdzero-bench launchers fsdp2) --num_processes 8 -m sdzero_bench run --method sdzero
+    accelerate launch --config_file $(sdzero-bench launchers fsdp2) \\
+        --num_processes 8 -m sdzero_bench run --method sdzero
     """
     from sdzero_bench.core.errors import unknown
     from sdzero_bench.runs.launchers.processes import configurations

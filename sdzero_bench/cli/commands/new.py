@@ -9,7 +9,7 @@ import typer
 
 new = typer.Typer(no_args_is_help=True, help="Write a package with a working method or task, to change into your own.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name, such as my_method: lower case, digits, underscores.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name: lower-case letters, digits and underscores.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder in which the package's folder is made.")]
 
 
@@ -25,7 +25,7 @@ def method(name: Name, out: Out = Path(".")) -> None:
     """
     folder = _written("method", name, out)
     print(f"{folder}: {name}.py is the method. Next:\n\n  pip install -e {folder}")
-    print(f"  sdzero-bench run --method {name} --preset tiny\n  pytest {folder}")
+    print(f"  sdzero-bench run --method {name} --preset tiny\n  pip install pytest && pytest {folder}")
 
 
 @new.command()
@@ -40,7 +40,7 @@ def task(name: Name, out: Out = Path(".")) -> None:
     """
     folder = _written("task", name, out)
     print(f"{folder}: {name}.py is the task. Next:\n\n  pip install -e {folder}")
-    print(f"  sdzero-bench tasks check {name}\n  pytest {folder}")
+    print(f"  sdzero-bench tasks check {name}\n  pip install pytest && pytest {folder}")
 
 
 def _written(kind: str, name: str, out: Path) -> Path:
@@ -57,7 +57,8 @@ def _written(kind: str, name: str, out: Path) -> Path:
     known = registry.methods() if kind == "method" else registry.tasks()
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name) or name in sys.stdlib_module_names:
         raise UserError(
-            f"{name!r} cannot name a {kind}: use lower-case letters, digits and underscores, and no name of Python's"
+            f"{name!r} cannot name a {kind}: use lower-case letters, digits and underscores, and neither a keyword nor "
+            f"a standard module of Python"
         )
     if name in known:
         raise UserError(f"there is a {kind} {name!r} already; choose another name")

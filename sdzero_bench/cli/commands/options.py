@@ -51,7 +51,7 @@ OfEvaluation = Annotated[
         "--set",
         autocompletion=setting_keys,
         metavar="KEY=VALUE",
-        help="Override one setting, such as evaluation.temperature=0.7; repeatable.",
+        help="Override one setting, such as evaluation.top_p=0.9; repeatable.",
     ),
 ]
 ConfigFile = Annotated[Path | None, typer.Option(help="YAML file with settings that override the preset's.")]
@@ -59,7 +59,7 @@ AllowWeaker = Annotated[
     bool,
     typer.Option(
         "--allow-weaker-sandbox",
-        help="If bubblewrap does not work, run model-written programs in a weaker sandbox, or none that holds (tier 3). They "
+        help="If bubblewrap does not work, run model-written programs in a weaker sandbox, or without one (tier 3). They "
         "may then read or harm this machine. The tier in use is recorded.",
     ),
 ]

@@ -46,7 +46,9 @@ def probe(
             metavar="TASK_OR_FILE", help="Similar questions that the model cannot have seen. Default: see the description."
         ),
     ] = None,
-    only: Annotated[ProbePart | None, typer.Option(help="Run this part alone.")] = None,
+    only: Annotated[
+        ProbePart | None, typer.Option(metavar="PART", help="Run this part alone: contamination or prompts.")
+    ] = None,
     questions: Annotated[int, typer.Option(min=2, metavar="N", help="Use the first N test questions, or all if fewer.")] = 100,
     k: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Samples per question and prompt. Default: evaluation.samples.")

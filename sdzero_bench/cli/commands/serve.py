@@ -30,7 +30,7 @@ def serve(
 
     sdzero-bench run --method sdzero --model ./Qwen3-4B \\
         --set engine.name=vllm-server \\
-        --set engine.urls=\\[http://10.0.0.7:8000] \\
+        --set 'engine.urls=\\[http://10.0.0.7:8000]' \\
         --set engine.exchange=/shared/weights
     """
     import os

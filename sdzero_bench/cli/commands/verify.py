@@ -44,7 +44,10 @@ def verify(
         ),
     ] = None,
     split: Annotated[
-        SplitName | None, typer.Option(help="Split with the questions. Default: whichever has them, test first.")
+        SplitName | None,
+        typer.Option(
+            metavar="SPLIT", help="Split with the questions: test, validation or train. Default: the one that has them."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write verdicts here, not to standard output.")] = None,
     jobs: Annotated[
@@ -56,7 +59,7 @@ def verify(
             "--set",
             autocompletion=setting_keys,
             metavar="KEY=VALUE",
-            help="Override one setting, such as task.path=FILE or verifying.timeout_seconds=30; repeatable.",
+            help="Override one setting, such as task.path=FILE; repeatable.",
         ),
     ] = None,
     allow_weaker_sandbox: AllowWeaker = False,

@@ -16,7 +16,7 @@ from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.record_files import is_finished, read_manifest, read_result
 from sdzero_bench.records.schema import Origin
 from sdzero_bench.runs import registry
-from sdzero_bench.runs.config import NOTHING_MORE, make_task, resolve
+from sdzero_bench.runs.config import NOTHING_MORE, load_preset, make_task, resolve
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,12 @@ def settings_for(
     and if no task is named anywhere.
     """
     own = measured.config
-    if task is None and not own:
-        raise UserError("which task? add --task NAME; `sdzero-bench tasks` lists them")
-    name = task or own["task"]["name"]
+    stated = own or (load_preset(preset) if preset else {})
+    name = task or stated.get("task", {}).get("name")
+    if name is None:
+        if measured.model in registry.tasks():
+            raise UserError(f"{measured.model!r} is a task; name the model first: eval MODEL --task {measured.model}")
+        raise UserError("which task? name one, as in --task gsm8k; `sdzero-bench tasks` lists them")
     layers: dict[str, Any] = {}
     if own:
         layers |= flatten(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.runs.config import load_preset
@@ -69,5 +69,7 @@ def _checked(model: type[M], values: dict[str, Any], section: str, why: str) -> 
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, (section, *first["loc"])))
+        if first["type"] == "extra_forbidden":
+            raise unknown("assumption", name, [f"{section}.{key}" for key in model.model_fields]) from error
         said = why if first["type"] == "missing" else first["msg"].lower()
         raise UserError(f"{name}: {said}; add --assume {name}=VALUE") from error
