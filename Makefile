@@ -131,9 +131,9 @@ REPRODUCE := sdzero-bench reproduce all --preset $(PRESET)
 # The paper's tables and figures, and the verdicts on its claims. Reuses the runs of results/ and executes those that are missing:
 # about 3 hours on 2 cores if all are. If it is interrupted, the same command resumes it.
 reproduce: $(VENV)/installed
-	$(BIN)/$(REPRODUCE) --reuse results/micro --reuse results/records --jobs $(JOBS) --out results
+	$(BIN)/$(REPRODUCE) --reuse results/micro-1 --reuse results/records --jobs $(JOBS) --out results
 	$(BIN)/sdzero-bench pack runs/reproduce --out results/records
-	$(BIN)/$(REPRODUCE) --no-runs --runs results/records --reuse results/micro --out results
+	$(BIN)/$(REPRODUCE) --no-runs --runs results/records --reuse results/micro-1 --out results
 
 # Regenerates the tables and figures of the committed records in seconds.
 report: $(VENV)/installed

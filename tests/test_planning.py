@@ -46,12 +46,12 @@ def committed() -> dict[tuple[str, str], Path]:
 
 
 def test_runs_of_many_methods_are_committed() -> None:
-    assert len(committed()) >= 22
+    assert len(committed()) >= 18
 
 
 @pytest.mark.parametrize(("method", "task"), sorted(committed()))
 def test_a_plan_is_near_what_the_run_used(method: str, task: str) -> None:
-    """Samples to one batch, tokens to 15 %, hours to 30 %."""
+    """Samples to one batch, tokens to 15 %, hours and memory to 30 %."""
     rows = compared(*plan_of(committed()[method, task]))
     total = {row.what: row for row in rows if row.phase == "all"}
     assert total["samples"].planned == pytest.approx(total["samples"].used, rel=0.01)
@@ -61,7 +61,11 @@ def test_a_plan_is_near_what_the_run_used(method: str, task: str) -> None:
     assert {row.phase for row in rows if row.planned} == {row.phase for row in rows if row.used}
     if (method, task) != ("sft", "micro-code"):  # its wrong programs run into their time limit, which a plan does not foresee
         assert total["seconds"].planned == pytest.approx(total["seconds"].used, rel=0.3)
-    assert "bytes of memory at the peak" not in total  # these records are older than its measurement
+    peak = total["bytes of memory at the peak"]
+    if method == "base":  # it loads no trainer, which a plan does not know
+        assert peak.used < peak.planned
+    else:
+        assert peak.planned == pytest.approx(peak.used, rel=0.3)
 
 
 def test_policies_that_are_not_measured_are_not_planned_for() -> None:
@@ -219,7 +223,7 @@ def test_a_plan_is_one_json_document_where_asked() -> None:
     [
         (["task.name=gsm8k"], [], "how many test questions"),
         (["task.name=gsm8k"], ["questions.test=100"], "does not know samples of 'gsm8k'; add --assume typical.prompt=VALUE"),
-        ([], ["machine.memory=3"], "machine.memory: extra inputs are not permitted"),
+        ([], ["machine.memory=3"], "unknown assumption 'machine.memory'; did you mean 'machine.memory_gb'"),
         ([], ["typical.right=2"], "typical.right: input should be less than or equal to 1"),
         ([], ["size=2"], "--assume takes SECTION.KEY=VALUE"),
         (["sampling.max_new_tokens=1000"], [], "a prompt with its response may take 1047 tokens, but the model reads 1024"),

@@ -60,7 +60,7 @@ def shared_notes(headings: tuple[str, ...], notes: tuple[str, ...]) -> str:
 
 def full_budget() -> str:
     (experiment,) = named([str(RESULTS / "full_budget.yaml")])
-    blocks = section(experiment, Setting("micro-1"), Shelf([RESULTS / "records", RESULTS / "micro"])).blocks
+    blocks = section(experiment, Setting("micro-1"), Shelf([RESULTS / "records", RESULTS / "micro-1"])).blocks
     _, _, text = markdown(blocks).partition(f"- {experiment.question}\n\n")
     return text.strip()
 
