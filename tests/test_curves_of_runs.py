@@ -163,7 +163,7 @@ def test_a_report_has_selection_curves_and_what_was_forgotten(run: Path, tmp_pat
         shutil.copytree(run, tmp_path / f"s{seed}")
     path = tmp_path / "s1" / "manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["config"]["seed"] = 1
+    manifest["config"]["seed"], manifest["digests"] = 1, None
     path.write_text(json.dumps(manifest))
     path = tmp_path / "s1" / "curve.json"
     curve = json.loads(path.read_text())

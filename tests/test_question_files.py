@@ -43,7 +43,8 @@ def test_long_fields_of_a_table_are_read_when_they_are_asked_for(tmp_path: Path)
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", b'{"a": 1}\n{"a": ', "a.jsonl', line 2: not JSON"),
+        ("a.jsonl", b'{"a": 1}\n{"a": ', "a.jsonl', line 2: not JSON (Expecting value, column 7)"),
+        ("a.csv", b"question,answer\n1?,1", "line 1: not JSON (Expecting value, column 1); a file of questions is JSON Lines"),
         ("a.jsonl", b'{"a": 1}\n\n7\n', "a.jsonl', line 3: not a JSON object"),
         ("a.jsonl", b"", "is empty"),
         ("a.jsonl", b"[" * 100_000, "a.jsonl', line 1: not JSON"),
@@ -72,6 +73,11 @@ def test_a_file_of_a_folder_is_found_by_name(tmp_path: Path) -> None:
     assert file_in(tmp_path, "validation", "test").name == "test.parquet"
     with pytest.raises(UserError, match=r"no question file '.*validation.jsonl', nor one with the suffix .jsonl.gz"):
         file_in(tmp_path, "validation")
+
+
+def test_a_field_that_is_misspelled_is_named() -> None:
+    with pytest.raises(UserError, match="'answer' is missing, empty or not text; is it the one that is called 'anwser'"):
+        FileRow("here", {"question": "1?", "anwser": "1"}).text("answer")
 
 
 @pytest.mark.parametrize("value", [None, "", " \n", True, ["x"], {}])

@@ -155,6 +155,8 @@ def test_200_runs_of_300_questions_take_seconds_and_no_torch(tmp_path: Path) -> 
 def test_the_command_prints_or_writes_and_says_what_is_wrong_in_one_line(runs: Path, tmp_path: Path) -> None:
     printed = finished(command("report", str(runs)), check=True)
     assert "| 1 | a | sdzero |" in printed.stdout
+    assert "![" not in printed.stdout  # of files that are not written
+    assert printed.stdout.startswith("# Leaderboard")
     wrong = finished(command("report", str(runs), "--format", "docx"))
     assert wrong.returncode == 2
     assert len(wrong.stderr.splitlines()) == 1

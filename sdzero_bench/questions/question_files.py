@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import gzip
 import json
 import zlib
@@ -42,7 +43,9 @@ class FileRow:
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str) or not value.strip():
-            raise UserError(f"{self.where}: the field {field!r} is missing, empty or not text")
+            near = [] if field in self.values else difflib.get_close_matches(field, map(str, self.values), n=1)
+            meant = f"; is it the one that is called {near[0]!r}?" if near else ""
+            raise UserError(f"{self.where}: the field {field!r} is missing, empty or not text{meant}")
         return value
 
 
@@ -143,6 +146,9 @@ def _json_lines(path: Path) -> list[tuple[int, object]]:
             continue
         try:
             rows.append((number, json.loads(line)))
+        except json.JSONDecodeError as error:
+            other = "; a file of questions is JSON Lines, JSON or Parquet" if path.suffix in (".csv", ".tsv", ".xlsx") else ""
+            raise UserError(f"{str(path)!r}, line {number}: not JSON ({error.msg}, column {error.colno}){other}") from error
         except (ValueError, RecursionError) as error:
             raise UserError(f"{str(path)!r}, line {number}: not JSON ({error})") from error
     return rows

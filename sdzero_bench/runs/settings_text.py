@@ -7,6 +7,7 @@ import inspect
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import yaml
@@ -77,6 +78,7 @@ def meaning(cls: type[BaseModel], name: str) -> str:
     return " ".join(text.split())
 
 
+@cache
 def descriptions(cls: type[BaseModel]) -> dict[str, str]:
     """By name of a setting, the text below it in the source of its class, or else in that of a class it is derived from."""
     found: dict[str, str] = {}

@@ -72,13 +72,15 @@ def report(
     if out is None:
         from rich.console import Console
 
+        from sdzero_bench.report.rendering.formats import to_read
         from sdzero_bench.report.rendering.terminal import show
 
         if format is None and (console := Console(highlight=False)).is_terminal:
             show(made.blocks, console)
             return
         for known in formats:
-            typer.echo("\n".join(made.text(known).values()), nl=False)
+            text = "\n".join(made.text(known).values())
+            typer.echo(to_read(text) if known == "md" else text, nl=False)
         return
     for path in made.write(out, formats):
         typer.echo(str(path))

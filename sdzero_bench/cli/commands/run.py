@@ -12,7 +12,6 @@ from sdzero_bench.cli.commands.completions import names_of_presets, setting_keys
 from sdzero_bench.cli.commands.executing import Prepared, carry_out
 from sdzero_bench.cli.commands.options import AllowWeaker, AsJson, ConfigFile, MethodName, Model, TaskName, with_sandbox
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.runs.config import first_questions
 
 if TYPE_CHECKING:
     from sdzero_bench.core.distributed import Ranks
@@ -106,6 +105,8 @@ def preparation(
     resume: Path | None,
 ) -> Callable[[ProgressDisplay, Ranks], Prepared]:
     """What prepares the run that these options of `run` ask for. It raises `UserError` for what is refused before it starts."""
+    from sdzero_bench.runs.config import first_questions
+
     for kind, name in (("method", method), ("task", task)):
         if name is not None and "," in name and ":" not in name:  # a path, as in file:PATH, may have a comma
             raise UserError(f"a run has one {kind}; for several: sdzero-bench sweep --{kind}s {name}")

@@ -15,6 +15,12 @@ __all__ = ["html", "latex", "markdown"]
 WRITTEN_BY = "<!-- Written by `sdzero-bench report`; what is edited here is lost. -->"
 
 
+def to_read(page: str) -> str:
+    """A Markdown page for a terminal or a pipe: without its pictures, and without the note that it is overwritten."""
+    lines = [line for line in page.splitlines() if not line.startswith("![") and line != WRITTEN_BY]
+    return "\n".join(lines).strip("\n") + "\n"
+
+
 def markdown(blocks: Sequence[Block], written_by: str = WRITTEN_BY) -> str:
     """GitHub-flavoured Markdown. A figure is the SVG file of its name, in the same folder."""
     return "\n\n".join([written_by, *map(markdown_block, blocks)]) + "\n"

@@ -24,7 +24,9 @@ def answer_kind(given: object) -> AnswerKind:
     """The kind that a name, or an object with `kind` and its options, describes. Raises `UserError`."""
     options = {"kind": given} if isinstance(given, str) else given
     if not isinstance(options, dict) or not isinstance(options.get("kind"), str):
-        raise UserError(f"a kind of answer is a name, or an object with `kind` and its options (there are: {', '.join(KINDS)})")
+        meant = " (not `type`)" if isinstance(options, dict) and "type" in options else ""
+        there = f"(there are: {', '.join(KINDS)})"
+        raise UserError(f"a kind of answer is a name, or an object with `kind`{meant} and its options {there}")
     if options["kind"] not in KINDS:
         raise unknown("kind of answer", options["kind"], KINDS)
     kind = KINDS[options["kind"]]
