@@ -7,6 +7,7 @@ is another sample's text with a control phrase, it has `continues`: that sample'
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -27,9 +28,11 @@ def decoder(model: ModelConfig) -> Decode:
 
     Raises `UserError` if the model's tokenizer is not available.
     """
-    from sdzero_bench.policies.loading import load_tokenizer, model_path
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of libraries, as they are imported
+        from sdzero_bench.policies.loading import load_tokenizer, model_path
 
-    tokenizer = load_tokenizer(model_path(model.name))
+        tokenizer = load_tokenizer(model_path(model.name))
 
     def decode(ids: Sequence[int]) -> str:
         try:

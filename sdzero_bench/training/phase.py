@@ -126,9 +126,8 @@ class TrainingPhase:
         optimizer, seed = self.run.config.optimizer, self.run.config.seed
         order = order_of_training([len(e) for e in examples], epochs, optimizer.batch_size, seed)
         if not order:
-            raise UserError(
-                f"{self.name}: {epochs:g} epochs over {counted(len(examples), 'example')} are not one step; raise the epochs"
-            )
+            few = counted(len(examples), "example")
+            raise UserError(f"{self.name}: {epochs:g} epochs over {few} are not one step; raise the epochs")
         tokens = sum(len(examples[i]) for i in order)
         self.run.ledger.require_tokens(self.name, tokens)
         trainer = supervised_trainer(self.model, self.run.tokenizer, examples, order, self._arguments(), self.run.ranks.count)
