@@ -259,7 +259,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "a state that does not exist": (value("manifest.json", "state", "done"), "manifest.json: state: input should be"),
     "no manifest": (removed("manifest.json"), "manifest.json: is missing"),
     "no result": (removed("result.json"), "result.json: is missing"),
-    "no questions": (removed(questions("test")), "question_sets: the question set"),
+    "no questions": (removed(questions("test")), "question_sets: a question set of"),
     "no ledger": (removed("ledger.json"), "ledger.json: is missing"),
     "no evaluation": (removed("evaluation.json"), "evaluation.json: is missing"),
     "a broken manifest": (text("manifest.json", "{"), "manifest.json: is not JSON"),

@@ -231,6 +231,7 @@ def test_the_question_says_how_many_of_its_samples_are_right_here_and_in_other_r
         settle(page, 50)
         assert page.locator("#sample h2").inner_text().startswith("test-0/2")
         page.get_by_text("In other runs").click()
+        settle(page, 50)
         assert "first: evaluation.final" in page.locator(".question details").inner_text()
 
 
