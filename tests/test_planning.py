@@ -6,6 +6,7 @@ import json
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -35,13 +36,13 @@ def planned(method: str, preset: str, settings: list[str] | None = None, assumed
 
 
 @cache
-def committed() -> dict[tuple[str, str], Path]:
-    """One run of each method on each micro task, on all questions."""
-    found = {}
+def committed() -> dict[tuple[str, str], list[Path]]:
+    """The runs of each method on each micro task, on all questions: one per seed."""
+    found: dict[tuple[str, str], list[Path]] = {}
     for folder in run_folders(MICRO):
         result = json.loads((folder / "result.json").read_text())
-        if result["budget"]["questions"] == 1000 and result["seed"] == 0:
-            found[result["method"], result["task"]] = folder
+        if result["budget"]["questions"] == 1000:
+            found.setdefault((result["method"], result["task"]), []).append(folder)
     return found
 
 
@@ -50,22 +51,20 @@ def test_runs_of_many_methods_are_committed() -> None:
 
 
 @pytest.mark.parametrize(("method", "task"), sorted(committed()))
-def test_a_plan_is_near_what_the_run_used(method: str, task: str) -> None:
-    """Samples to one batch, tokens to 15 %, hours and memory to 30 %."""
-    rows = compared(*plan_of(committed()[method, task]))
-    total = {row.what: row for row in rows if row.phase == "all"}
-    assert total["samples"].planned == pytest.approx(total["samples"].used, rel=0.01)
-    for what in ("generated tokens", "tokens backward", "tokens forward"):
-        if what in total:
-            assert total[what].planned == pytest.approx(total[what].used, rel=0.15), what
-    assert {row.phase for row in rows if row.planned} == {row.phase for row in rows if row.used}
-    if (method, task) != ("sft", "micro-code"):  # its wrong programs run into their time limit, which a plan does not foresee
-        assert total["seconds"].planned == pytest.approx(total["seconds"].used, rel=0.3)
-    peak = total["bytes of memory at the peak"]
-    if method == "base":  # it loads no trainer, which a plan does not know
-        assert peak.used < peak.planned
-    else:
-        assert peak.planned == pytest.approx(peak.used, rel=0.3)
+def test_a_plan_is_near_what_runs_used(method: str, task: str) -> None:
+    """Samples to one batch, tokens to 15 %, in each run; hours and memory to 30 %, in the median run."""
+    shares: dict[str, list[float]] = {}
+    for folder in committed()[method, task]:
+        rows = compared(*plan_of(folder))
+        for row in rows:
+            if row.phase == "all" and row.used:
+                shares.setdefault(row.what, []).append(row.planned / row.used)
+        assert {row.phase for row in rows if row.planned} == {row.phase for row in rows if row.used}
+    assert shares["samples"] == pytest.approx([1.0] * len(shares["samples"]), rel=0.01)
+    for what in shares.keys() & {"generated tokens", "tokens backward", "tokens forward"}:
+        assert shares[what] == pytest.approx([1.0] * len(shares[what]), rel=0.15), what
+    for what in ("seconds", "bytes of memory at the peak"):
+        assert median(shares[what]) == pytest.approx(1.0, rel=0.3), what
 
 
 def test_policies_that_are_not_measured_are_not_planned_for() -> None:

@@ -101,8 +101,8 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
     lengths = AssumedLengths(typical, config.sampling.max_new_tokens)
     needs = [*needs_of_training(method, questions, lengths), *needs_of_evaluation(config, method, lengths)]
     require_fitting(needs, shape.context, configured_limit(config))
-    planner = _Planner(config, shape, machine, typical)
     declared, passes = method.phases(questions), method.expected(questions, typical)
+    planner = _Planner(config, shape, machine, typical, trains=bool(passes))
     phases = [planner.trained(phase, passes.get(phase.name)) for phase in declared]
     kept = {label: phase for label, phase in method.measured(questions).items() if label == "final" or _measured(config)}
     if config.evaluation.base or not kept:
@@ -137,9 +137,11 @@ def _measured(config: RunConfig) -> bool:
 
 
 class _Planner:
-    def __init__(self, config: RunConfig, shape: Architecture, machine: Machine, typical: Typical) -> None:
+    def __init__(self, config: RunConfig, shape: Architecture, machine: Machine, typical: Typical, trains: bool) -> None:
         self.config, self.shape, self.machine, self.typical = config, shape, machine, typical
-        self.memory, self.worst = (Memory(config, shape, machine, typical, worst) for worst in (False, True))
+        self.memory, self.worst = (
+            Memory(config, shape, machine, typical, worst=worst, trains=trains) for worst in (False, True)
+        )
         self.durations = Durations(config, shape, machine, typical)
 
     def trained(self, phase: Phase, passes: Passes | None) -> PlannedPhase:

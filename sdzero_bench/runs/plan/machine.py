@@ -25,7 +25,9 @@ class Machine(BaseModel):
     memory_gb: float = Field(gt=0)
     """Memory of one device, or of the machine for CPUs, in 1e9 bytes."""
     process_gb: float = Field(0.0, ge=0)
-    """What the process itself takes of it: on CPUs, Python and its libraries."""
+    """What the process itself takes of it: on CPUs, Python and the libraries that sample."""
+    trainer_gb: float = Field(0.0, ge=0)
+    """What the libraries that train add to it, in a run that trains."""
     tflops: float = Field(gt=0)
     """Peak of one device in the training dtype, in TFLOP/s."""
     utilisation: float = Field(0.4, gt=0, le=1)

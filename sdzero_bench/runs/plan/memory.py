@@ -22,8 +22,12 @@ Parts = dict[str, float]
 class Memory:
     """Bytes on one device, by part, for the settings of one run."""
 
-    def __init__(self, config: RunConfig, shape: Architecture, machine: Machine, typical: Typical, worst: bool) -> None:
+    def __init__(
+        self, config: RunConfig, shape: Architecture, machine: Machine, typical: Typical, *, worst: bool, trains: bool
+    ) -> None:
         self.config, self.shape, self.machine, self.typical = config, shape, machine, typical
+        self.trains = trains
+        """Whether any phase of the run trains, so that its process loads a trainer."""
         self.worst = worst
         """Whether all responses of a batch are as long as they may be, not as the longest of a batch is on average."""
         self.wide = 2 if config.model.dtype == "bfloat16" else 4
@@ -85,7 +89,8 @@ class Memory:
         return self.config.sampling.batch_size
 
     def _always(self) -> Parts:
-        found = {"process": self.machine.process_gb * 1e9} if self.machine.process_gb else {}
+        process = self.machine.process_gb + (self.machine.trainer_gb if self.trains else 0.0)
+        found = {"process": process * 1e9} if process else {}
         return found | ({VLLM: self._share} if self.config.engine.name == "vllm" else {})
 
     def _weights(self, width: int) -> float:

@@ -11,7 +11,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.record_files import is_finished, read_manifest, read_result
 from sdzero_bench.records.recorded_journal import RecordedJournal
-from sdzero_bench.records.schema import RunResult
+from sdzero_bench.records.schema import Hardware, RunResult
 from sdzero_bench.runs.config import validate
 from sdzero_bench.runs.plan.assumptions import assumptions
 from sdzero_bench.runs.plan.estimate import Plan, estimate
@@ -46,13 +46,14 @@ def plan_of(path: Path, assumed: Sequence[str] = ()) -> tuple[Plan, RunResult]:
     config = validate(manifest.config)
     # The number of questions is known, not estimated; a task's splits may have more than were used.
     counts = [f"questions.train={result.budget.questions}", f"questions.test={result.evaluation[0].questions}"]
-    device = None if manifest.hardware.accelerators else _cpus(manifest.hardware.torch_threads)
-    found = assumptions(config, [*counts, *assumed], device, _engine_of(run.path))
+    found = assumptions(config, [*counts, *assumed], device_of(manifest.hardware), _engine_of(run.path))
     return estimate(config, found.typical, found.machine, found.questions, found.test_questions), result
 
 
-def _cpus(threads: int) -> str:
-    return "1 CPU core" if threads == 1 else f"{threads} CPU cores"
+def device_of(hardware: Hardware) -> str | None:
+    """The row of throughput.yaml for a machine with CPUs alone; None: that of the run's preset."""
+    threads = hardware.torch_threads
+    return None if hardware.accelerators else "1 CPU core" if threads == 1 else f"{threads} CPU cores"
 
 
 def _engine_of(run: Path) -> str | None:
