@@ -70,6 +70,12 @@ def test_columns_and_dtypes_are_the_documented_ones_with_and_without_rows(record
         assert {column: str(frame[column].dtype) for column in frame} == {n: dtype for n, (dtype, _) in columns.items()}
 
 
+def test_what_trainers_log_is_documented(records: sdz.Records) -> None:
+    """But for TRL's own figures, whose names have a slash."""
+    own = {column for column in records.training if "/" not in column}
+    assert own <= frame_columns.TRAINING.keys() | frame_columns.LOGGED.keys()
+
+
 @pytest.mark.parametrize("name", ["standings", "pairs", "costs"])
 def test_so_are_those_of_a_leaderboard(records: sdz.Records, name: str) -> None:
     frame, columns = getattr(records.leaderboard(), name), getattr(frame_columns, name.upper())

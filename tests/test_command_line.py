@@ -82,14 +82,36 @@ def test_lists(name: str, expected: str) -> None:
         (["--method", "rft", "--set", "sampling.max_new_tokens=5000"], "but the model reads 1024"),
         (["--method", "rft", "--set", "budget.training_tokens=1"], "trains on 1 sequences of at least"),
         (["--method", "grpo", "--set", "budget.training_tokens=9999"], "but budget.training_tokens allows 9999; raise it"),
-        (["--resume", "nowhere"], "is not a run folder"),
-        (["--resume", "nowhere", "--method", "rft"], "is not a run folder"),
+        (["--resume", "nowhere"], "the folder 'nowhere' does not exist"),
+        (["--resume", ".", "--method", "rft"], "is not a run folder: manifest.json is missing"),
         (["--method", "rft", "--task", "gsm8k", "--set", "task.path=nowhere"], "there is no question file"),
     ],
 )
 def test_bad_input_is_refused_and_leaves_nothing(tmp_path: Path, arguments: list[str], message: str) -> None:
     assert message in refused(command("run", *arguments), cwd=tmp_path)
     assert list(tmp_path.rglob("*.json*")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["reprt"], "no such command 'reprt'; did you mean report?"),
+        (["run", "--learning-rate", "3"], "--set optimizer.learning_rate=VALUE"),
+        (["run", "--temperature", "1"], "--set evaluation.temperature=VALUE or --set sampling.temperature=VALUE"),
+        (["run", "--qqq", "1"], "`sdzero-bench config show` for settings"),
+        (["run", "--sedd", "1"], "did you mean --seed?"),
+        (["run", "rft"], "did you mean --method rft?"),
+        (["run", "micro-code"], "did you mean --task micro-code?"),
+        (["run", "--seed", "one"], "invalid value for '--seed'"),
+        (["run", "--method"], "'--method' requires an argument"),
+        (["eval", "m", "--harness", "x"], "'--harness': 'x' is not one of 'lm-eval', 'evalplus'"),
+        (["pack", "runs"], "missing option '--out'; see sdzero-bench pack --help"),
+        (["compare", "a", "b", "c", "d"], "unexpected argument 'c d'"),
+        (["tasks", "chek"], "did you mean check?"),
+    ],
+)
+def test_a_wrong_call_is_one_line_with_what_to_type_instead(arguments: list[str], message: str) -> None:
+    assert message in refused(command(*arguments))
 
 
 def test_limited_runs_are_recorded_as_such_and_have_a_leaderboard_of_their_own(tmp_path: Path) -> None:

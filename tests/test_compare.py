@@ -138,5 +138,5 @@ def test_the_command_shows_as_many_questions_as_asked_and_all_in_json(two: tuple
     assert json.loads(document) == json.loads(json.dumps(found.as_dict()))
     wrong = finished(command("compare", a, a + "x"))
     assert wrong.returncode == 2
-    assert "is not a run folder" in wrong.stderr
+    assert "does not exist" in wrong.stderr
     assert len(wrong.stderr.splitlines()) == 1

@@ -73,7 +73,7 @@ def test_what_cannot_be_measured_is_said_in_one_line(tmp_path: Path) -> None:
             subject(str(path))
     with pytest.raises(UserError, match="which task"):
         settings_for(subject(MICRO), None, None, [])
-    with pytest.raises(UserError, match="'gsm8k' is a task; name the model first: eval MODEL --task gsm8k"):
+    with pytest.raises(UserError, match="'gsm8k' is a task; give a model too, as in `sdzero-bench eval MODEL --task gsm8k`"):
         settings_for(subject("gsm8k"), None, None, [])
     assert settings_for(subject(MICRO), "tiny", None, []).task["name"] == "micro-arith"  # the preset's
     with pytest.raises(UserError, match="all 8 samples of a question would be identical"):

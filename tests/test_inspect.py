@@ -126,7 +126,8 @@ def test_escape_sequences_of_a_response_do_not_reach_the_terminal(run: Path) -> 
 
 def test_what_is_not_there_is_said(run: Path, tmp_path: Path) -> None:
     for arguments, message in (
-        ([tmp_path / "nowhere"], "has no journal"),
+        ([tmp_path / "nowhere"], "does not exist"),
+        ([run.parent], "it holds runs, such as"),
         ([run, "--phase", "evaluation.finale"], "did you mean 'evaluation.final'"),
         ([run, "--sample", "test-999/0"], "names look like"),
     ):

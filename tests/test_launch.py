@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from small_runs import SMALL, finding_tests
+from small_runs import SMALL, command, finding_tests, finished
 from typer.testing import CliRunner
 
 from sdzero_bench.cli.app import app
@@ -71,7 +71,7 @@ def test_one_gpu_needs_no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--node-rank", "1"], "0,1", "--node-rank 1 is too large for --nodes 1"),
         (["--set", "method.no_such_option=1"], "0,1", "unknown key 'method.no_such_option'"),
         (["--set", "budget.samples_per_question=1"], "0,1", "rft needs 64 samples"),
-        (["--resume", "nowhere"], "0,1", "'nowhere' is not a run folder"),
+        (["--resume", "nowhere"], "0,1", "the folder 'nowhere' does not exist"),
     ],
 )
 def test_what_cannot_run_is_refused_before_a_process_starts(
@@ -82,9 +82,9 @@ def test_what_cannot_run_is_refused_before_a_process_starts(
 
 
 def test_an_option_that_run_does_not_have_is_an_error() -> None:
-    done = CliRunner().invoke(app, ["launch", "--processes", "2", "--epochs", "3", *RUN])
-    assert done.exit_code == 2
-    assert "No such option: --epochs" in done.output
+    done = finished(command("launch", "--processes", "2", "--epochs", "3", *RUN))
+    assert done.returncode == 2
+    assert "no option --epochs; settings are given as --set method." in done.stderr
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:

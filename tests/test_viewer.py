@@ -144,7 +144,7 @@ def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
     for arguments, message in (
         (["empty"], "no run in empty"),
         (["nowhere"], "'nowhere' does not exist"),
-        (["run", "--phase", "evaluation.finale"], "the phases are: evaluation.final, rft.sample"),
+        (["run", "--phase", "evaluation.finale"], "unknown phase 'evaluation.finale'; did you mean 'evaluation.final'?"),
     ):
         done = finished(command("view", *arguments), cwd=tmp_path)
         assert done.returncode == 2

@@ -15,16 +15,17 @@ NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 BEGIN, END = "<!-- columns -->", "<!-- end of the columns -->"
 
 FRAMES = {
-    "runs": "records.runs",
-    "evaluation": "records.evaluation",
-    "by_question": "records.by_question",
-    "ledger": "records.ledger",
-    "training": "records.training",
-    "samples": "records.samples",
-    "standings": "board.standings",
-    "pairs": "board.pairs",
-    "costs": "board.costs",
-    "questions": "pair.questions",
+    "runs": "`records.runs`",
+    "evaluation": "`records.evaluation`",
+    "by_question": "`records.by_question`",
+    "ledger": "`records.ledger`",
+    "training": "`records.training`",
+    "logged": "`records.training` has further columns, each where it applies. Others, such as `clip_ratio/low_mean`, are TRL's",
+    "samples": "`records.samples`",
+    "standings": "`board.standings`",
+    "pairs": "`board.pairs`",
+    "costs": "`board.costs`",
+    "questions": "`pair.questions`",
 }
 
 
@@ -34,7 +35,7 @@ def with_columns(page: str) -> str:
     for name, shown in FRAMES.items():
         columns: frame_columns.Columns = getattr(frame_columns, name.upper())
         rows = [[f"`{column}`", dtype, meaning] for column, (dtype, meaning) in columns.items()]
-        parts.append(f"`{shown}`:\n\n{markdown_table(['column', 'dtype', ''], _shortened(rows), left=3)}")
+        parts.append(f"{shown}:\n\n{markdown_table(['column', 'dtype', ''], _shortened(rows), left=3)}")
     before, after = page.partition(BEGIN)[0], page.partition(END)[2]
     return f"{before}{BEGIN}\n" + "\n\n".join(parts) + f"\n{END}{after}"
 

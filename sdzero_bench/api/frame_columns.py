@@ -94,7 +94,26 @@ TRAINING: Columns = RUN | {
     "learning_rate": ("float64", "learning rate"),
     "grad_norm": ("float64", "norm of the gradient before clipping"),
 }
-"""Whatever else a trainer logs follows as columns of float64, such as `reward` and `entropy`."""
+
+LOGGED: Columns = {
+    "epoch": ("float64", "share of the phase's steps that are done: 1 at its end"),
+    "num_tokens": ("float64", "tokens trained on so far, prompts included"),
+    "runtime_seconds": ("float64", "seconds since the phase began, those of killed sessions included"),
+    "step_time": ("float64", "seconds of the step"),
+    "mean_token_accuracy": ("float64", "share of target tokens that are the most likely one (supervised fine-tuning)"),
+    "entropy": ("float64", "mean entropy of the next-token distribution, in nats"),
+    "reward": ("float64", "mean reward of the step's rollouts that have a verdict"),
+    "reward_std": ("float64", "mean standard deviation of rewards within a group"),
+    "frac_reward_zero_std": ("float64", "share of groups whose rewards are all equal"),
+    "rollouts": ("float64", "rollouts of the step"),
+    "unverified": ("float64", "rollouts on which the verifier failed"),
+    "taught": ("float64", "rollouts that a teacher scores (self-distillation)"),
+    "cut": ("float64", "rollouts shortened so that the teacher's input fits (self-distillation)"),
+    "sampler_ratio": ("float64", "mean ratio of trainer's to sampler's probabilities, where they compute in different dtypes"),
+    "backward_tokens": ("float64", "tokens of the step through the policy, forward and backward"),
+    "forward_tokens": ("float64", "tokens of the step through a model without a gradient"),
+}
+"""What trainers log besides, each where it applies."""
 
 SAMPLES: Columns = {name: ("int64" if dtype == "int64" else "category", meaning) for name, (dtype, meaning) in RUN.items()} | {
     "phase": ("category", "phase that drew it"),

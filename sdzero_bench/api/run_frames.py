@@ -55,7 +55,7 @@ class RunFrames:
         """One row per optimizer step, with everything that the trainers have logged."""
         rows = [row for run in self._finished for row in _steps(run)]
         logged = dict.fromkeys(key for row in rows for key, value in row.items() if isinstance(value, int | float))
-        return frame(rows, TRAINING | {name: ("float64", "as logged") for name in logged if name not in TRAINING})
+        return frame(rows, TRAINING | {name: ("float64", "as TRL logs it") for name in logged if name not in TRAINING})
 
     @property
     def samples(self) -> pd.DataFrame:

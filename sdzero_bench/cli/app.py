@@ -99,10 +99,18 @@ def main() -> None:
 
     share_cores()
     try:
-        app()
+        if (code := app(standalone_mode=False)) == INTERRUPTED:
+            fail("interrupted", INTERRUPTED)
+        raise SystemExit(code)
     except UserError as error:
         fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        fail("interrupted", INTERRUPTED)
     except OSError as error:
         fail(f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else ""))
+    except Exception as error:
+        from sdzero_bench.cli.usage_errors import in_one_line, is_help, is_usage_error
+
+        if not is_usage_error(error):
+            raise
+        if is_help(error):
+            raise SystemExit(2) from None
+        fail(in_one_line(error))

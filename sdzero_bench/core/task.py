@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Literal, Protocol, get_args
 
+from sdzero_bench.core.errors import NoSuchSplit
+from sdzero_bench.core.near_misses import meant
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.settings import Options
 from sdzero_bench.core.verdict import Verdict
@@ -50,6 +53,11 @@ class Task(ABC):
 
     harness: ClassVar[str | None] = None
     """Name and version of the harness that questions, prompts and rules come from, such as "lm-eval 0.4.13"."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "load" in vars(cls):
+            cls.load = _refusing_unknown_splits(cls.load)  # type: ignore[method-assign]
 
     def __init__(self, options: TaskOptions | None = None) -> None:
         self.options: Any = options if options is not None else self.Options()
@@ -124,3 +132,16 @@ class Task(ABC):
     def wrong_responses(self, question: Question) -> list[str]:
         """Responses with a tampered gold answer, for checks of the task; none: they are made from the text of the answer."""
         return []
+
+
+def _refusing_unknown_splits(load: Callable[..., QuestionSet]) -> Callable[..., QuestionSet]:
+    """Raises `NoSuchSplit` for names that no task has, so that each task need only know those of `Split`."""
+
+    @functools.wraps(load)
+    def checked(self: Task, split: Split) -> QuestionSet:
+        if split not in get_args(Split):
+            near = f"; did you mean {found[0]!r}?" if (found := meant(str(split), get_args(Split))) else ""
+            raise NoSuchSplit(f"there is no split {split!r}, only {', '.join(get_args(Split))}{near}")
+        return load(self, split)
+
+    return checked

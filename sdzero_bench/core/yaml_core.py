@@ -45,6 +45,10 @@ def read_yaml(text: str) -> Any:
     try:
         value = yaml.load(text, Loader=_CoreLoader)
         json.dumps(value, default=str)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise yaml.YAMLError(where + ", ".join(filter(None, (error.context, error.problem)))) from error
     except (RecursionError, ValueError) as error:
         raise yaml.YAMLError(f"it is nested too deeply, contains itself or has an impossible value ({error})") from error
     return value

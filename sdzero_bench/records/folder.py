@@ -38,7 +38,7 @@ from sdzero_bench.records.line_sums import LineSums
 from sdzero_bench.records.own_digests import with_own_digest
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import file_name, lines_of
-from sdzero_bench.records.record_files import KINDS, LEDGER, MANIFEST, dump, read_ledger, read_manifest
+from sdzero_bench.records.record_files import KINDS, LEDGER, MANIFEST, dump, read_ledger, read_manifest, require_run
 from sdzero_bench.records.schema import ChangedSetting, JournalOfPhase, Manifest, PhaseUse, RecordDigests, SessionRecord
 
 CONFIG = "config.yaml"
@@ -95,8 +95,7 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path, writes: bool = True) -> RunFolder:
         """An existing run. Raises `UserError` if the folder is not a run."""
-        if not (path / "manifest.json").is_file():
-            raise UserError(f"{str(path)!r} is not a run folder: manifest.json is missing")
+        require_run(path)
         return cls(path, writes)
 
     def lock(self) -> None:

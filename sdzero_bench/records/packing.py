@@ -22,7 +22,16 @@ from sdzero_bench.records.line_sums import LineSums
 from sdzero_bench.records.packed_lines import COMPRESSED, LINES, Stream, pack_lines, read_lines
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import find_question_set
-from sdzero_bench.records.record_files import EVALUATION_FILE, MANIFEST, RESULT, format_of, is_finished, parsed, read_manifest
+from sdzero_bench.records.record_files import (
+    EVALUATION_FILE,
+    MANIFEST,
+    RESULT,
+    format_of,
+    is_finished,
+    no_folder,
+    parsed,
+    read_manifest,
+)
 from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.records.schema import FORMAT_VERSION, Manifest
 from sdzero_bench.records.texts import decoder, without_texts
@@ -37,7 +46,7 @@ def run_folders(below: Path) -> list[Path]:
     A folder without its manifest is found by its result or journal. Raises `UserError` if the folder does not exist.
     """
     if not below.is_dir():
-        raise UserError(f"the folder {str(below)!r} does not exist")
+        raise UserError(no_folder(below))
     found = []
     for place, folders, files in os.walk(below):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "checkpoints")

@@ -13,7 +13,15 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.curve_record import LearningCurveFile
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.measured import Figure, PolicyEvaluation
-from sdzero_bench.records.record_files import MANIFEST, read_curve, read_evaluation, read_manifest, read_result
+from sdzero_bench.records.record_files import (
+    MANIFEST,
+    no_folder,
+    read_curve,
+    read_evaluation,
+    read_manifest,
+    read_result,
+    require_run,
+)
 from sdzero_bench.records.schema import Manifest, RunResult, TuningRecord, Use
 
 FINAL, BASE = "final", "base"
@@ -117,10 +125,8 @@ def load_runs(*folders: Path) -> list[RunRecord]:
 
 
 def _runs_below(folder: Path) -> list[Path]:
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{str(folder)!r} is not a folder; give one that holds run folders, such as runs")
     if not folder.is_dir():
-        raise UserError(f"the folder {str(folder)!r} does not exist; give one that holds run folders, such as runs")
+        raise UserError(f"{no_folder(folder)}; give one that holds run folders, such as runs")
     found = sorted(path.parent for path in folder.rglob(MANIFEST) if not _hidden(path.relative_to(folder)))
     if not found:
         raise UserError(f"no run below {str(folder)!r}: no folder there has a {MANIFEST}")
@@ -129,8 +135,7 @@ def _runs_below(folder: Path) -> list[Path]:
 
 def load_run(folder: Path) -> RunRecord:
     """One run. Raises `UserError` as `load_runs` does."""
-    if not (folder / MANIFEST).is_file():
-        raise UserError(f"{str(folder)!r} is not a run folder: {MANIFEST} is missing")
+    require_run(folder)
     manifest = read_manifest(folder)
     if manifest.state != "finished":
         return RunRecord(folder, manifest, None, [])

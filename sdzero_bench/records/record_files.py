@@ -32,6 +32,22 @@ def adapter(file: str) -> TypeAdapter[Any]:
     return TypeAdapter(KINDS[file])
 
 
+def require_run(folder: Path) -> None:
+    """Raises `UserError` unless this is the folder of a run or record; it says whether runs are inside it."""
+    if (folder / MANIFEST).is_file():
+        return
+    if not folder.is_dir():
+        raise UserError(no_folder(folder))
+    inside = next(folder.glob(f"*/{MANIFEST}"), None)
+    hint = f"; it holds runs, such as {str(inside.parent)!r}" if inside else ""
+    raise UserError(f"{str(folder)!r} is not a run folder: {MANIFEST} is missing{hint}")
+
+
+def no_folder(folder: Path) -> str:
+    """Why there is no folder at this path, in words."""
+    return f"{str(folder)!r} is a file, not a folder" if folder.is_file() else f"the folder {str(folder)!r} does not exist"
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Raises `UserError` if it is missing, is not JSON or does not hold what it must; it names file and key."""
     return _typed(folder, MANIFEST, Manifest)

@@ -21,6 +21,7 @@ from sdzero_bench.core.text import counted
 from sdzero_bench.policies.architecture import architecture, context_length
 from sdzero_bench.policies.chat import PolicyContexts
 from sdzero_bench.policies.devices import described
+from sdzero_bench.policies.engines.factory import require_engine
 from sdzero_bench.policies.engines.length_limit import configured_limit, server_limit
 from sdzero_bench.policies.engines.sampling_dtype import sampling_dtype
 from sdzero_bench.policies.gguf import is_gguf, quantisation
@@ -72,6 +73,7 @@ class Session:
         self.method: Method = make_method(config)
         self.method_source = source_digest(type(self.method))
         require_model(config.model.name)
+        require_engine(config)
         require_trackers(config.tracking.report_to)
         require_peft(config.lora)
         require_optimizer(config.optimizer)

@@ -39,8 +39,8 @@ def inspect(
     the first failed test. A sample on which the verifier itself failed is
     neither right nor wrong and is counted separately. With --phase, --sample or
     --wrong, the selected samples follow the table: those of the final policy
-    first, then other evaluations, then training samples. With --json, the document
-    holds all selected samples.
+    first, then other evaluations, then training samples. With --json, the
+    document holds all selected samples.
 
     With --tokens, one response is coloured by log student - log reviser of each
     token (the paper's Figure 4), shown beside its revision if available. This
@@ -106,9 +106,11 @@ def _require_whole(run: Path, by_phase: Mapping[str, list[Sample]], every: bool)
 def _require(run: Path, by_phase: Mapping[str, list[Sample]], name: str | None, chosen: list[Sample]) -> None:
     """Raises `UserError` if the run has no samples, or none of that name."""
     from sdzero_bench.core.errors import UserError
+    from sdzero_bench.records.record_files import require_run
 
     if not any(by_phase.values()):
-        raise UserError(f"{str(run)!r} has no journal with samples; give the folder of a run or of a packed record")
+        require_run(run)
+        raise UserError(f"{str(run)!r} has no samples yet")
     if name is not None and not chosen:
         samples = [sample for samples in by_phase.values() for sample in samples]
         if not any(_is_chosen(s, name, wrong=False) for s in samples):

@@ -32,6 +32,7 @@ def pack(
     sdzero-bench validate results/mine
     """
     from rich.console import Console
+    from rich.filesize import decimal
 
     from sdzero_bench.core.errors import UserError
     from sdzero_bench.records.packing import pack as write_record
@@ -53,7 +54,7 @@ def pack(
             continue
         record = write_record(run, (out / run.relative_to(folder)).parent if run != folder else out, shared=out, alone=alone)
         size = sum(path.stat().st_size for path in record.rglob("*") if path.is_file())
-        console.print(f"{size / 1000:>8,.0f} KB  {record}")
+        console.print(f"{decimal(size):>10}  {record}")
         records, total = records + 1, total + size
     left = counted(skipped, "unfinished run")
-    console.print(f"{counted(records, 'record')}, {total / 1e6:,.1f} MB, in {out}; {left} skipped")
+    console.print(f"{counted(records, 'record')}, {decimal(total)}, in {out}; {left} skipped")

@@ -57,8 +57,11 @@ def check(
     allow_weaker_sandbox: AllowWeaker = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check a task: every split loads reproducibly and without duplicates, gold answers and worked solutions earn the reward,
-    tampered answers and empty responses do not, and no two splits share a question or passage.
+    """Check the questions, gold answers and verifier of a task.
+
+    Every split loads reproducibly and without duplicates; gold answers and worked
+    solutions earn the reward; tampered answers and empty responses do not; and no
+    two splits share a question or passage.
 
     With --model, it also says how many of a few sampled answers are right, how
     many could not be extracted, how long they are, and how many were cut off.

@@ -95,6 +95,7 @@ def verify(
 
     The reward is null if the gold answer cannot be read or the verifier failed
     (outcome error or timeout).
+
     Every line is read before the first is verified: one that cannot be read is
     an error that names it. Responses with equal programs are verified once.
     Programs run in the sandbox.

@@ -19,7 +19,7 @@ EXPLORED = f"Exploratory: p < {EXPLORATORY:g}, not corrected for the number of c
 
 def rule(family: str) -> str:
     """When a difference is significant; `family` names the comparisons that p-values are corrected over."""
-    return f"Holm-corrected p < {SIGNIFICANT:g} over {family}, absent ones included"
+    return f"Holm-corrected p < {SIGNIFICANT:g} over {family}, whether run or not"
 
 
 def equivalence(margin: float) -> str:

@@ -55,6 +55,14 @@ class TransformersEngines:
         pass
 
 
+def require_engine(config: RunConfig) -> None:
+    """Raises `UserError` if vLLM is needed here and is not installed, or its version is not supported."""
+    if config.engine.name == "vllm":
+        from sdzero_bench.policies.engines.vllm_setup import installed_version
+
+        installed_version()
+
+
 def make_engines(config: RunConfig, tokenizer: PreTrainedTokenizerBase, base: str, ranks: Ranks = ALONE) -> Engines:
     """The engines for `engine.name`, for policies with the architecture of the model at `base`.
 

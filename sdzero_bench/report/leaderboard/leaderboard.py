@@ -154,7 +154,7 @@ def boards_of(collection: Collection, reference: str | None = None, margin: floa
     """The tables of all boards. Raises `UserError` for a reference that has no row in any of them."""
     labels = sorted({row.label for board in collection.boards for group in board for row in group.rows})
     if reference is not None and reference not in labels:
-        raise UserError(f"--reference {reference!r} is not a row of any table; there are: {', '.join(labels)}")
+        raise UserError(f"the reference {reference!r} is not a row of any table; there are: {', '.join(labels)}")
     return [
         [build(group, reference if reference and group.row(reference) else None, margin) for group in board]
         for board in collection.boards

@@ -211,8 +211,8 @@ def _few(table: TaskTable) -> list[str]:
         )
     if flat and questions > 1:
         lines.append(
-            f"An interval without width says that all {questions:,} questions scored alike; among others, up to "
-            f"{100 * (1 - 0.05 ** (1 / questions)):.1f} % may not (95 %)."
+            f"A zero-width interval means that all {questions:,} questions scored alike; of other questions, up to "
+            f"{100 * (1 - 0.05 ** (1 / questions)):.1f} % may not (95 % confidence)."
         )
     return lines
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.verdict import ProgramReport
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.question_sets import RecordedQuestions, read_questions
@@ -118,7 +118,9 @@ def read_samples(folders: Mapping[str, Path], phases: Sequence[str] = ()) -> Sam
         table.add(name, folder, phases)
     if not len(table):
         known = sorted({phase for folder in folders.values() for phase in RecordedJournal(folder).phases})
-        raise UserError(f"no samples to show; the phases are: {', '.join(known) or 'none'}")
+        if phases and known:
+            raise unknown("phase", phases[0], known)
+        raise UserError("no samples to show: no run has drawn any yet")
     return table
 
 

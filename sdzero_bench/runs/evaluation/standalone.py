@@ -91,8 +91,10 @@ def settings_for(
     name = task or stated.get("task", {}).get("name")
     if name is None:
         if measured.model in registry.tasks():
-            raise UserError(f"{measured.model!r} is a task; name the model first: eval MODEL --task {measured.model}")
-        raise UserError("which task? name one, as in --task gsm8k; `sdzero-bench tasks` lists them")
+            raise UserError(
+                f"{measured.model!r} is a task; give a model too, as in `sdzero-bench eval MODEL --task {measured.model}`"
+            )
+        raise UserError("which task? name one, such as gsm8k; `sdzero-bench tasks` lists them")
     layers: dict[str, Any] = {}
     if own:
         layers |= flatten(
