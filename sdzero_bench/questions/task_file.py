@@ -164,11 +164,13 @@ def read_task_file(path: Path) -> TaskFile:
     try:
         return TaskFile(**data)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise UserError(f"{str(path)!r}: {unknown('key', key, _keys(TaskFile))}") from error
-        message = first["msg"].removeprefix("Value error, ")
+        problems = error.errors()
+        named = {".".join(map(str, problem["loc"])): problem["type"] for problem in problems}
+        if misspelt := next((key for key, kind in named.items() if kind == "extra_forbidden"), None):
+            raise UserError(f"{str(path)!r}: {unknown('key', misspelt, _keys(TaskFile))}") from error
+        if missing := [key for key, kind in named.items() if kind == "missing"]:
+            raise UserError(f"{str(path)!r}: missing: {', '.join(missing)}; docs/own_task.md has an example") from error
+        key, message = next(iter(named)), problems[0]["msg"].removeprefix("Value error, ")
         raise UserError(f"{str(path)!r}: {key + ': ' if key else ''}{message[0].lower()}{message[1:]}") from error
 
 

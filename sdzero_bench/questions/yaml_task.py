@@ -193,4 +193,4 @@ def _no_such_split(file: TaskFile, split: Split) -> str:
             f"{file.name} has no training questions, only {has}; train on another task, or evaluate a policy on it with "
             f"`sdzero-bench eval MODEL --task {file.name}`"
         )
-    return f"{file.name} has no {split} questions, only {has}; set evaluation.split"
+    return f"{file.name} has no {split} questions, only {has}; set evaluation.split={file.splits[-1]}"

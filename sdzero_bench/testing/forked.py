@@ -6,6 +6,7 @@ forks in milliseconds, so that a run can be killed and resumed many times a minu
 
 from __future__ import annotations
 
+import multiprocessing.util
 import os
 import signal
 import sys
@@ -58,6 +59,7 @@ class Forked:
         except BaseException:
             traceback.print_exc()
         finally:  # whatever the parent has registered for its own end is not run
+            multiprocessing.util._run_finalizers(0)  # type: ignore[attr-defined]  # its own alone, as at any end
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code if isinstance(code, int) else 1)

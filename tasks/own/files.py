@@ -92,10 +92,22 @@ def chosen(path: str, text: Callable[[FileRow], str], name: str, options: Shares
     """The rows of one split. Raises `NoSuchSplit` if there are none, and `UserError` as `divided` does."""
     splits = divided(path, text, name, options)
     if not splits[split]:
-        has = ", ".join(f"{len(rows)} {name}" for name, rows in splits.items() if rows)
-        advice = "set evaluation.split" if split != "train" else "add training questions, or evaluate with `sdzero-bench eval`"
-        raise NoSuchSplit(f"{path!r} has no {split} questions, only {has}; {advice}")
+        sizes = {name: len(rows) for name, rows in splits.items() if rows}
+        has = ", ".join(f"{count} {name}" for name, count in sizes.items())
+        raise NoSuchSplit(
+            f"{path!r} has no {split} questions, only {has}; {_advice(path, options, split, sum(sizes.values()))}"
+        )
     return splits[split]
+
+
+def _advice(path: str, options: Shares, split: Split, count: int) -> str:
+    """What to do about a split without questions."""
+    if split == "train":
+        return "add training questions, or evaluate with `sdzero-bench eval`"
+    if None not in files_of(path):
+        return f"add a file {split}.jsonl to the folder"
+    share = f"task.{split}={getattr(options, split):g}"
+    return f'{share} of {count} is none: add questions, raise it, or mark some with "split": "{split}"'
 
 
 def file_task(base: type[DynamicTask], factory: Callable[[str], type[Task]], path: str) -> type[Task]:
