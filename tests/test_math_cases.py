@@ -75,6 +75,11 @@ def test_a_gold_answer_that_cannot_be_compared_is_found_beforehand(gold: str) ->
         check_math(r"\boxed{\sqrt{5}}", gold)
 
 
+@pytest.mark.parametrize("gold", ["x{", "3 km.{a", "{5"])
+def test_so_is_one_that_cannot_be_put_into_a_box(gold: str) -> None:
+    assert unreadable_gold(gold) is not None
+
+
 @pytest.mark.parametrize("gold", ["12", r"\frac{1}{2}", r"\text{odd}", "x=2t", "3:00", "CDAB", r"4210_{5}", "2^{20000}"])
 def test_a_gold_answer_that_can_be_compared_is_no_finding(gold: str) -> None:
     assert unreadable_gold(gold) is None

@@ -158,6 +158,8 @@ def unreadable_gold(gold: str) -> str | None:
         found = readings(gold)
     except NotAnAnswer as error:
         return str(error)
+    if final_answer(f"\\boxed{{{gold}}}") is None:
+        return "it cannot be put into a box: its braces do not match"
     problems = [_any_equal([reading], [Quantity(ONE)])[1] for reading in found]
     return problems[0] if all(problems) else None
 
