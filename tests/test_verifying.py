@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -12,6 +16,7 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.questions.proofs.proof import unreadable
 from sdzero_bench.runs import registry
+from sdzero_bench.verifiers import pool
 from sdzero_bench.verifiers.equip import require_readable
 from sdzero_bench.verifiers.math_answer import LONGEST_ANSWER, check_math, final_answer
 from sdzero_bench.verifiers.pool import VerifierPool
@@ -168,15 +173,115 @@ class Unprepared(HangingTask):
         raise RuntimeError("no such file")
 
 
-def test_a_task_that_no_worker_can_load_is_named() -> None:
+class Leaves(HangingTask):
+    def prepare_worker(self) -> None:
+        raise SystemExit(0)
+
+
+class Unpickled(HangingTask):
+    def __getstate__(self) -> object:
+        raise RuntimeError("not now")
+
+
+class Slow(HangingTask):
+    def prepare_worker(self) -> None:
+        time.sleep(60)
+
+
+def test_a_task_that_no_worker_can_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     class Local(HangingTask):
         pass
 
+    monkeypatch.setattr(pool, "LOADING_SECONDS", 10)
     question = Question("q", "Which?", "1")
     for task, found in (
-        (LoadedHereAlone(), r"'LoadedHereAlone' \(.*\): the module 'test_verifying' must be importable"),
-        (Unprepared(), "see the error above"),
-        (Local(), r"Local' \(.*\): define its class at the top level of a file"),
+        (LoadedHereAlone(), r"'LoadedHereAlone' \(AttributeError: Can't get .*\): define its class at the top level of a file"),
+        (Unprepared(), r"'Unprepared' \(RuntimeError: no such file\)"),
+        (Leaves(), r"'Leaves' \(SystemExit: 0\)"),
+        (Unpickled(), r"'Unpickled' cannot be copied .*\(RuntimeError: not now\)"),
+        (Slow(), r"'Slow' \(it takes more than 10 s\)"),
+        (Local(), r"Local' cannot be copied .*; define its class at the top level of a file"),
     ):
-        with VerifierPool(task, workers=1) as pool, pytest.raises(UserError, match=found):
-            pool.verify([(question, "1")])
+        with pytest.raises(UserError, match=found), VerifierPool(task, workers=1) as workers:
+            workers.verify([(question, "1")])
+
+
+class Unruly(HangingTask):
+    """Does in `verify` what its question says."""
+
+    def verify(self, question: Question, response: str) -> Verdict:
+        given: dict[str, Any] = {
+            "half": Verdict(0.5),
+            "two": Verdict(2.0),
+            "not a number": Verdict(float("nan")),
+            "text": Verdict("1"),  # type: ignore[arg-type]
+            "status": Verdict(1.0, "fine"),  # type: ignore[arg-type]
+            "right and late": Verdict(1.0, "timeout"),
+            "none": None,
+            "a number": 1.0,
+            "surrogate": Verdict(0.0, answer="\ud800"),
+            "tests": Verdict(1.0, tests=3),  # type: ignore[arg-type]
+            "integer": Verdict(1),
+        }
+        match question.text:
+            case "exit":
+                sys.exit(0)
+            case "interrupt":
+                raise KeyboardInterrupt
+            case "generator":
+                raise GeneratorExit
+            case "silent":
+                os._exit(0)
+            case "unpicklable":
+                raise ValueError(lambda: None)
+            case "mute":
+                raise Mute
+            case "fork":
+                os.fork()
+        return cast(Verdict, given.get(question.text, Verdict(1.0)))
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("half", "the reward 0.5; it must be 0.0, 1.0 or None"),
+        ("two", "the reward 2.0"),
+        ("not a number", "the reward nan"),
+        ("text", "the reward '1'"),
+        ("status", "the reward 1.0 with the status 'fine'"),
+        ("right and late", "the reward 1.0 with the status 'timeout'"),
+        ("none", "None, which is not a Verdict"),
+        ("a number", "1.0, which is not a Verdict"),
+        ("tests", "tests that are not a ProgramReport: 3"),
+        ("exit", "SystemExit: 0"),
+        ("interrupt", "KeyboardInterrupt"),
+        ("generator", "GeneratorExit"),
+        ("silent", "died with exit code 70"),
+        ("unpicklable", "ValueError: <function"),
+        ("mute", "Mute"),
+    ],
+)
+def test_whatever_verify_does_is_an_error_of_this_sample_alone(unruly: VerifierPool, what: str, said: str) -> None:
+    bad, good = unruly.verify([(Question("q", what, "1"), "a"), (Question("r", "fine", "1"), "b")])
+    assert (bad.reward, bad.status) == (None, "error")
+    assert said in bad.detail
+    assert good == Verdict(1.0)
+
+
+def test_what_a_journal_can_hold_is_kept(unruly: VerifierPool) -> None:
+    surrogate, whole, forked = unruly.verify(
+        [(Question(str(n), what, "1"), "a") for n, what in enumerate(("surrogate", "integer", "fork"))]
+    )
+    assert surrogate.answer == r"\ud800"
+    assert whole == forked == Verdict(1.0)
+
+
+@pytest.fixture(scope="module")
+def unruly() -> Iterator[VerifierPool]:
+    with VerifierPool(Unruly(), workers=1) as workers:
+        yield workers

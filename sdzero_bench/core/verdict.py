@@ -20,6 +20,9 @@ TestOutcome = Literal[
 ]
 
 
+Status = Literal["ok", "refused", "timeout", "error"]
+
+
 @dataclass(frozen=True)
 class ProgramReport:
     """How a program did on its tests. If the verifier failed, there is no report."""
@@ -43,7 +46,7 @@ class Verdict:
     """
 
     reward: float | None
-    status: Literal["ok", "refused", "timeout", "error"] = "ok"
+    status: Status = "ok"
     answer: str | None = None
     """The final answer that was extracted from the response."""
     detail: str = ""

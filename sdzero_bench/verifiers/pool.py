@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures import wait
 from pathlib import Path
-from pickle import PicklingError
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -16,8 +17,9 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question
 from sdzero_bench.core.task import Task
 from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.verifiers import in_worker
 from sdzero_bench.verifiers.verdict_cache import KnownVerdicts
-from sdzero_bench.verifiers.worker_processes import WorkerContext, needs_main
+from sdzero_bench.verifiers.worker_processes import WorkerContext, pickled_for_workers
 
 KNOWN_VERDICTS = "SDZERO_BENCH_VERDICTS"
 """Environment variable: the file in which the runs of a sweep share verdicts (verdict_cache.py). The sweep sets it."""
@@ -28,29 +30,8 @@ CLOCK_PER_CPU = 20
 RESTARTS = 4
 """Workers that may end before one holds the task."""
 
-_task: Task | None = None
-
-
-def _start_worker(task: Task) -> None:
-    global _task
-    task.prepare_worker()
-    _task = task
-
-
-def _ready() -> None:
-    """What a worker answers once it holds the task."""
-
-
-def _verify(question: Question, response: str, cpu_seconds: float | None) -> Verdict:
-    assert _task is not None
-    if cpu_seconds is None:
-        return _task.verify(question, response)
-    # At its end the process is killed by SIGPROF, whatever it is doing, even within one operation on huge integers.
-    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
-    try:
-        return _task.verify(question, response)
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+LOADING_SECONDS = 600.0
+"""By the clock, within which a worker has to hold the task."""
 
 
 class VerifierPool:
@@ -68,12 +49,13 @@ class VerifierPool:
         self._task = task
         shared = os.environ.get(KNOWN_VERDICTS)
         self._known = KnownVerdicts(Path(shared) if shared else None)
-        self._context = WorkerContext(with_main=needs_main(task))
+        pickled, with_main = pickled_for_workers(task)
+        self._context = WorkerContext(with_main)
         self._workers = workers or min(os.cpu_count() or 1, 8)
         self._pool = ProcessPool(
             max_workers=self._workers,
-            initializer=_start_worker,
-            initargs=(task,),
+            initializer=in_worker.start,
+            initargs=(pickled,),
             context=self._context,
         )
         self._loaded = False
@@ -103,32 +85,37 @@ class VerifierPool:
         if self._loaded:
             return
         try:
-            ready = self._pool.schedule(_ready)
+            ready, deadline = self._pool.schedule(in_worker.fault), time.monotonic() + LOADING_SECONDS
             while not ready.done():
                 wait([ready], timeout=0.2)
                 # The pool replaces workers that end before they hold the task, again and again.
                 if self._context.started > self._workers + RESTARTS:
                     raise UserError(self._not_loaded("its processes end as they start"))
-            ready.result()
-        except (ProcessExpired, RuntimeError, AttributeError, PicklingError, TypeError) as error:
+                if time.monotonic() > deadline:
+                    raise UserError(self._not_loaded(f"it takes more than {LOADING_SECONDS:g} s"))
+            why = ready.result()
+        except (ProcessExpired, RuntimeError) as error:
             raise UserError(self._not_loaded(str(error))) from error
+        if why is not None:
+            raise UserError(self._not_loaded(why))
         self._loaded = True
 
     def _not_loaded(self, why: str) -> str:
         kind = type(self._task)
         begun = f"the verifier's processes cannot load the task {kind.__qualname__!r} ({why})"
-        if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
+        if "Can't get attribute" in why or "Can't get local object" in why:
             return (
                 f"{begun}: define its class at the top level of a file that can be imported, not in a notebook or a function; "
                 f'in a script, call sdzero_bench under `if __name__ == "__main__":`'
             )
-        return f"{begun}: the module {kind.__module__!r} must be importable in a fresh process; see the error above"
+        return f"{begun}; they import {kind.__module__!r} anew, and call its prepare_worker"
 
     def _schedule(self, question: Question, response: str) -> ProcessFuture[Verdict]:
         clock = self._task.time_limit(question)
         cpu = self.timeout_seconds if clock is None else None
         limit = clock or CLOCK_PER_CPU * self.timeout_seconds
-        return self._pool.schedule(_verify, args=(question, response, cpu), timeout=limit)
+        pair = pickle.dumps((question, response))
+        return self._pool.schedule(in_worker.verify, args=(pair, cpu), timeout=limit)
 
     def _verdict(self, question: Question, future: ProcessFuture[Verdict], control: bool = False) -> Verdict:
         try:
@@ -140,8 +127,6 @@ class VerifierPool:
             if error.exitcode != -signal.SIGPROF:
                 return Verdict.failed("error", f"the verifier's process died with exit code {error.exitcode}")
             return Verdict.failed("timeout", self._over()) if control else self._blame(question)
-        except Exception as error:  # raised by the verifier: recorded with the sample and counted
-            return Verdict.failed("error", f"{type(error).__name__}: {error}")
 
     def _blame(self, question: Question) -> Verdict:
         """The verdict on a response that took too much CPU time. It is the response's fault, unless a plain answer to the same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import signal
 import threading
@@ -9,8 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from multiprocessing import spawn
 from multiprocessing.context import SpawnContext, SpawnProcess
+from types import FunctionType
 from typing import Any
 from weakref import WeakSet
+
+from sdzero_bench.core.errors import UserError
 
 _one_at_a_time = threading.Lock()
 
@@ -38,12 +42,38 @@ def _without_main() -> Iterator[None]:
             spawn.get_preparation_data = original
 
 
-def needs_main(task: object) -> bool:
-    """Whether a worker can load the task only after it has run the script that is `__main__` here."""
+class _Pickler(pickle.Pickler):
+    """Notes whether anything of the script that is `__main__` here is in what it pickles."""
+
+    needs_main = False
+
+    def reducer_override(self, value: object) -> Any:
+        defines = value if isinstance(value, type | FunctionType) else type(value)
+        self.needs_main |= defines.__module__ == "__main__"
+        return NotImplemented
+
+
+def pickled_for_workers(task: object) -> tuple[bytes, bool]:
+    """The task for its workers, and whether they can load it only after they have run the script that is `__main__` here.
+
+    Raises `UserError` for a task that cannot be pickled.
+    """
+    file = io.BytesIO()
+    pickler = _Pickler(file)
     try:
-        return b"__main__" in pickle.dumps(task)
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return True  # no worker can load it
+        pickler.dump(task)
+    except Exception as error:
+        kind = type(task)
+        where = (
+            f"; define its class at the top level of a file that can be imported, not in {kind.__qualname__.partition('.')[0]}"
+            if "<locals>" in kind.__qualname__
+            else ""
+        )
+        raise UserError(
+            f"the task {kind.__qualname__!r} cannot be copied to the verifier's processes "
+            f"({type(error).__name__}: {error}){where}"
+        ) from error
+    return file.getvalue(), pickler.needs_main
 
 
 class _WorkerProcess(SpawnProcess):
