@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -127,6 +128,24 @@ def run_of(method: type[RFT], out: Path, monkeypatch: pytest.MonkeyPatch) -> Any
 def found(out: Path, *options: str) -> str:
     done = finished(command("validate", str(out), *options, "--jobs", "1", "--json"))
     return "\n".join(finding["text"] for record in json.loads(done.stdout)["records"] for finding in record["findings"])
+
+
+class Leaves(RFT):
+    """Ends the program, as if all were well."""
+
+    name = "leaves"
+
+    def train(self, run: Run) -> Checkpoint:
+        super().train(run)
+        sys.exit(0)
+
+
+def test_a_method_that_ends_the_program_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run_of(Leaves, tmp_path, monkeypatch)
+    assert done.returncode == 2
+    assert "it ends the program (SystemExit: 0)" in done.stderr
+    (manifest,) = tmp_path.glob("*/manifest.json")
+    assert json.loads(manifest.read_text())["state"] == "failed"
 
 
 def test_samples_of_test_questions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

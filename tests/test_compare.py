@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.reader import load_run
 from sdzero_bench.report.leaderboard.comparison import Comparison, compare_runs
 from sdzero_bench.runs.evaluation.measures import paired_difference
+
+MICRO = Path(__file__).parent.parent / "results" / "micro"
 
 
 @pytest.fixture
@@ -115,6 +118,17 @@ def test_what_differs_in_training_is_a_warning(two: tuple[Path, Path], tmp_path:
     assert comparison(two).warnings == ()
     found = comparison((two[0], write_record(tmp_path / "c", "srt", 0, 0.6, **other)))
     assert any(warning in line for line in found.warnings)
+
+
+def test_figures_that_were_changed_after_the_run_are_not_compared(tmp_path: Path) -> None:
+    shutil.copytree(MICRO / "question_sets", tmp_path / "question_sets")
+    records = [Path(shutil.copytree(path, tmp_path / path.name)) for path in sorted(MICRO.glob("rft-micro-arith-s[01]-*"))]
+    compare_runs(*map(load_run, records))
+    evaluation = json.loads((records[1] / "evaluation.json").read_text())
+    evaluation[-1]["per_question"]["avg"] = dict.fromkeys(evaluation[-1]["per_question"]["avg"], 1.0)
+    (records[1] / "evaluation.json").write_text(json.dumps(evaluation))
+    with pytest.raises(UserError, match=r"evaluation.json of .* changed after the run had ended"):
+        compare_runs(*map(load_run, records))
 
 
 def test_any_measured_policy_can_be_compared_and_the_base_needs_no_name(tmp_path: Path) -> None:

@@ -290,6 +290,21 @@ def test_the_digest_is_that_of_the_packed_record_and_of_no_other(record: Path, t
     assert digest(record) != before
 
 
+@pytest.mark.parametrize("keys", ["digests/method", "digests/manifest", "digests/base", "hardware/machine"])
+def test_a_manifest_that_was_changed_alone(record: Path, keys: str) -> None:
+    value("manifest.json", keys, "0" * 64 if keys == "digests/method" else "x" if "hardware" in keys else None)(record)
+    assert "manifest.json: is not as the run wrote it" in says(check_record(record))
+    with pytest.raises(UserError, match="changed after the run had ended"):
+        Report(record)
+
+
+def test_digests_that_were_removed_are_missed(record: Path) -> None:
+    value("manifest.json", "digests", None)(record)
+    value("manifest.json", "hardware/accelerators", ["NVIDIA H200"])(record)
+    assert "its digests were removed" in "\n".join(check_record(record).notes)
+    assert "1 run without digests" in Report(record).text("md")["README.md"]
+
+
 def test_another_version_of_the_method_is_a_note(record: Path) -> None:
     """What a run with another source has drawn cannot be held against this one."""
     manifest = read(record, "manifest.json")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from record_edits import value
 from small_runs import command, finished, small_run
 from synthetic_records import write_record
 
@@ -16,6 +19,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import CONFIG, RunFolder
 from sdzero_bench.records.migrations import MIGRATIONS, migrate
 from sdzero_bench.records.own_digests import record_digest
+from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.record_files import format_of, read_evaluation, read_ledger, read_manifest, read_result
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest
@@ -84,6 +88,43 @@ def test_a_damaged_file_is_one_line_with_its_name_and_key(tmp_path: Path, file: 
     readers = {"manifest": read_manifest, "ledger": read_ledger, "evaluation": read_evaluation, "result": read_result}
     with pytest.raises(UserError, match=message):
         readers[file.partition(".")[0]](record)
+
+
+@pytest.mark.parametrize(
+    ("file", "keys", "new", "said"),
+    [
+        ("manifest.json", "run_id", "\ud800", "is not JSON"),
+        ("manifest.json", "bench_version", "1" * 5000, "bench_version: string should match"),
+        ("manifest.json", "question_files/test", "t" * 5000, "question_files.test: string should match"),
+        ("manifest.json", "question_files/test", "../test", "question_files.test: string should match"),
+        ("evaluation.json", "0/per_question/avg/test-0", 1e308, "avg.test-0: input should be less than or equal to 1"),
+        ("evaluation.json", "0/per_question/avg", {}, "per_question.avg: dictionary should have at least 1 item"),
+        ("evaluation.json", "0/mean_tokens", float("nan"), "is not JSON"),
+    ],
+)
+def test_a_crafted_value_is_refused_by_every_reader(tmp_path: Path, file: str, keys: str, new: Any, said: str) -> None:
+    record = write_record(tmp_path / "rft-s0")
+    value(file, keys, new)(record)
+    for reader in ("validate", "report"):
+        done = finished(command(reader, str(record)))
+        assert "Traceback" not in done.stderr
+        assert done.returncode in (1, 2)
+        assert said in done.stdout + done.stderr
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    record = write_record(tmp_path / "rft-s0")
+    (record / "result.json").unlink()
+    os.mkfifo(record / "result.json")
+    with pytest.raises(UserError, match=r"result.json': it is not a file"):
+        read_result(record)
+    assert "result.json: cannot be read (it is not a file)" in str(check_record(record).findings[0])
+
+
+def test_a_line_that_is_nested_too_deeply_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("{}\n" + '{"a":' + "[" * 100_000 + "\n")
+    with pytest.raises(UserError, match=r"a.jsonl', line 2: not JSON"):
+        list(read_lines(tmp_path / "a.jsonl"))
 
 
 def test_config_yaml_holds_every_setting_to_the_letter(tmp_path: Path) -> None:

@@ -98,10 +98,16 @@ def test_a_text_that_would_not_earn_its_reward_is_found(record: Path) -> None:
     assert "such as that of test-0/0: recorded" in reverified(record)[0]
 
 
-def test_a_verifier_that_had_failed_is_no_edit(tmp_path: Path) -> None:
-    findings, notes = reverified(write_record(tmp_path / "run", failures=3))
+def test_a_verifier_that_had_failed_now_and_then_is_no_edit(tmp_path: Path) -> None:
+    findings, notes = reverified(write_record(tmp_path / "run", failures=3, questions=100, k=4))
     assert findings == ""
     assert notes == f"{FINAL}: 3 samples had no verdict (timeout), and have one now"
+
+
+def test_one_that_had_failed_often_is_since_figures_leave_those_samples_out(tmp_path: Path) -> None:
+    """Wrong samples that are relabelled as timeouts would raise every figure."""
+    findings, _ = reverified(write_record(tmp_path / "run", failures=5, questions=100, k=4))
+    assert findings == f"{FINAL}: 5 samples had no verdict (timeout), and have one now; the figures leave them out"
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ It is not the version of the package: a release that only repairs the command li
 UNVERSIONED = "0"
 """Of records from before there was a version."""
 
-PATTERN = r"^\d+(\.\d+)?$"
+PATTERN = r"^\d{1,4}(\.\d{1,4})?$"
 
 
 def major(version: str) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, FiniteFloat
 
-from sdzero_bench.records.part import Count, Interval, Part, Share
+from sdzero_bench.records.part import Count, Interval, Length, Part, Share
 
 Figure = Literal["avg", "pass", "maj", "tokens"]
 """What a policy is measured by on each question."""
@@ -15,7 +15,7 @@ Figure = Literal["avg", "pass", "maj", "tokens"]
 class PairedDifference(Part):
     """Mean over questions of a policy's score minus the base's."""
 
-    difference: float
+    difference: FiniteFloat
     interval: Interval
     questions: Count
 
@@ -29,7 +29,7 @@ class RevisionFigures(Part):
     """Of the wrong first answers, the share whose revision is right. None where there are none."""
     kept_rate: Share | None
     """Of the right first answers, the share whose revision is right."""
-    mean_tokens: float
+    mean_tokens: Length
 
 
 class HarnessFigures(Part):
@@ -52,7 +52,7 @@ class Figures(Part):
     pass_at_k_interval: Interval
     maj_at_k: Share | None
     maj_at_k_interval: Interval | None
-    mean_tokens: float
+    mean_tokens: Length
     mean_tokens_interval: Interval
     truncated: Share
     truncated_interval: Interval
@@ -65,10 +65,10 @@ class KLFigures(Part):
     responses: Count
     """One to a question."""
     tokens: Count
-    per_token: float
+    per_token: FiniteFloat
     """Sum over all tokens of the responses, by their number."""
     per_token_interval: Interval
-    per_response: float
+    per_response: FiniteFloat
     """Mean over responses of the sum over their tokens."""
     per_response_interval: Interval
 
@@ -108,11 +108,11 @@ class KLOfResponse(Part):
 class PerQuestion(Part):
     """By question id; `maj` is None where the task has no answers to vote on."""
 
-    avg: dict[str, FiniteFloat]
+    avg: Annotated[dict[str, Share], Field(min_length=1)]
     # `pass` is a keyword of Python.
-    passed: dict[str, FiniteFloat] = Field(alias="pass")
-    maj: dict[str, FiniteFloat] | None
-    tokens: dict[str, FiniteFloat]
+    passed: Annotated[dict[str, Share], Field(alias="pass", min_length=1)]
+    maj: Annotated[dict[str, Share], Field(min_length=1)] | None
+    tokens: Annotated[dict[str, Length], Field(min_length=1)]
 
     def of(self, figure: Figure) -> dict[str, float] | None:
         values: dict[str, float] | None = getattr(self, "passed" if figure == "pass" else figure)

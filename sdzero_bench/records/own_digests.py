@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.bench_version import UNVERSIONED
+from sdzero_bench.core.errors import DamagedError, UserError
 from sdzero_bench.core.text import counted
 from sdzero_bench.records.curve_record import CURVE_FILE
 from sdzero_bench.records.packed_lines import LINES, read_lines
 from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST, RESULT, dump, is_finished, parsed
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, phases_in
-from sdzero_bench.records.schema import Manifest, RecordDigests
+from sdzero_bench.records.schema import Manifest
 
 JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, "localisation.json", CURVE_FILE)
 TEXT_FILES = ("config.yaml", "summary.md")
@@ -46,28 +47,48 @@ def json_digest(folder: Path, name: str) -> str | None:
 
 
 def with_own_digest(manifest: Manifest) -> Manifest:
-    """The manifest, with a digest of all that it says besides its digests."""
+    """The manifest, with a digest of all else that it says."""
     if manifest.digests is None:
         return manifest
     digests = manifest.digests.model_copy(update={"manifest": _manifest_digest(dump(manifest))})
     return manifest.model_copy(update={"digests": digests})
 
 
-def manifest_is_changed(folder: Path, digests: RecordDigests) -> bool:
-    """Whether a manifest is not as the run wrote it. Raises `UserError` if it cannot be read."""
-    return digests.manifest is not None and _manifest_digest(parsed(folder / MANIFEST)) != digests.manifest
+def manifest_is_changed(folder: Path, manifest: Manifest) -> bool:
+    """Whether the manifest of a finished run is not as the run wrote it. Raises `UserError` if it cannot be read."""
+    digests = manifest.digests
+    if digests is None:
+        return False
+    if digests.manifest is None:
+        return manifest.bench_version != UNVERSIONED  # since there is a version, every run writes it
+    return _manifest_digest(parsed(folder / MANIFEST)) != digests.manifest
 
 
 def _manifest_digest(content: dict[str, Any]) -> str:
-    return _digest([{key: value for key, value in content.items() if key != "digests"}])
+    digests = {key: value for key, value in content["digests"].items() if key != "manifest"}
+    return _digest([{**content, "digests": digests}])
 
 
-def exchanged(folder: Path, digests: RecordDigests | None) -> list[str]:
+def lacks_digests(manifest: Manifest) -> bool:
+    """Whether a finished run has no digests though it is from after there were any: they were removed."""
+    return manifest.digests is None and manifest.bench_version != UNVERSIONED
+
+
+def exchanged(folder: Path, manifest: Manifest) -> list[str]:
     """Which of the files that a leaderboard reads are not as the run wrote them, by the digests in its manifest."""
-    if digests is None:
-        return []
-    changed = [name for name in (EVALUATION_FILE, RESULT) if json_digest(folder, name) != digests.files.get(name)]
-    return [MANIFEST, *changed] if manifest_is_changed(folder, digests) else changed
+    own = [MANIFEST] if manifest_is_changed(folder, manifest) else []
+    if manifest.digests is None:
+        return own
+    said = manifest.digests.files
+    return own + [name for name in (EVALUATION_FILE, RESULT) if json_digest(folder, name) != said.get(name)]
+
+
+def require_as_written(folder: Path, manifest: Manifest) -> None:
+    """Raises `DamagedError` for a finished run whose figures are not as it wrote them."""
+    if changed := exchanged(folder, manifest):
+        raise DamagedError(
+            f"{' and '.join(changed)} of {str(folder)!r} changed after the run had ended; see: sdzero-bench validate {folder}"
+        )
 
 
 def policy_digest(folder: Path) -> str:

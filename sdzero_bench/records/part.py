@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from sdzero_bench.core.bench_version import PATTERN
 
@@ -16,7 +16,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 BenchVersion = Annotated[str, Field(pattern=PATTERN)]
 """`BENCH_VERSION` where the run began."""
-Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
+FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]{1,200}$")]
+"""Of a file in a known folder, and of none elsewhere."""
+Length = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""In tokens."""
+Interval = Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
 """The two ends of a 95 % interval."""
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -100,13 +101,26 @@ def format_of(folder: Path) -> int:
 def parsed(path: Path) -> Any:
     """The content of a JSON file. Raises `UserError` if it cannot be read, `DamagedError` if it is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return strict_json(path)
     except FileNotFoundError as error:
         raise UserError(f"{str(path)!r} is missing; this is not a complete run") from error
     except OSError as error:
         raise UserError(f"cannot read {str(path)!r}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{str(path)!r} is not JSON: {error}") from error
+
+
+def strict_json(path: Path) -> Any:
+    """The content of a file that is JSON as we write it. Raises `OSError`, and `ValueError` or `RecursionError` for others."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a file")  # a pipe would be waited for
+    content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    json.dumps(content, ensure_ascii=False).encode()  # half of a surrogate pair could not be written again
+    return content
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"it has {constant}")
 
 
 def _typed(folder: Path, file: str, kind: type[Model]) -> Model:

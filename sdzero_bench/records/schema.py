@@ -14,7 +14,7 @@ from sdzero_bench.core.search_space import OneOf, Range
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.curve_record import LearningCurve
 from sdzero_bench.records.measured import PolicyFigures
-from sdzero_bench.records.part import BenchVersion, Count, Digest, Fingerprint, Part, Seconds, Share
+from sdzero_bench.records.part import BenchVersion, Count, Digest, FileName, Fingerprint, Part, Seconds, Share
 
 FORMAT_VERSION: Literal[2] = 2
 """Of all files of a record together. Older ones are read through sdzero_bench/records/migrations.py."""
@@ -123,10 +123,10 @@ class JournalOfPhase(Part):
 class QuestionFiles(Part):
     """Names of the files below question_sets/, without their endings."""
 
-    train: str | None
+    train: FileName | None
     """None for a run that trains nothing."""
-    test: str
-    others: dict[str, str] = Field(default_factory=dict)
+    test: FileName
+    others: dict[str, FileName] = Field(default_factory=dict)
     """By what they are for (`measured_on`): the validation questions of the learning curve, and those of other tasks."""
 
 
@@ -142,7 +142,7 @@ class RecordDigests(Part):
     method: Digest | None
     """`source_digest` of the method."""
     manifest: Digest | None = None
-    """Of all that the manifest says besides these digests. None in records from before there was one."""
+    """Of all else that the manifest says. None in records from before there was one."""
 
 
 class Manifest(Part):

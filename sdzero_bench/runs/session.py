@@ -12,6 +12,7 @@ from sdzero_bench.core.bench_version import BENCH_VERSION
 from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
 from sdzero_bench.core.errors import BudgetError, UserError
 from sdzero_bench.core.fault_text import fault_text
+from sdzero_bench.core.plugin_exits import no_exits
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.provenance import hardware, peak_memory, versions
 from sdzero_bench.core.question import QuestionSet
@@ -63,6 +64,7 @@ from sdzero_bench.verifiers.equip import equip, require_readable
 class Session:
     """A configured run whose questions are loaded and whose plan fits its budget; nothing is written before that."""
 
+    @no_exits()
     def __init__(self, config: RunConfig, display: ProgressDisplay, ranks: Ranks = ALONE) -> None:
         require_supported(config, ranks)
         self.ranks = ranks
@@ -196,11 +198,12 @@ class Session:
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         run.ledger.plan = self.plan
         try:
-            require_own(run, self.method, self.evaluation)
-            require_fitting(self.needs, None, server_limit(self.config))
-            final = self.method.train(run)
-            run.trained = True
-            evaluation, curve = self.evaluation.carry_out(run, self.method, final)
+            with no_exits():
+                require_own(run, self.method, self.evaluation)
+                require_fitting(self.needs, None, server_limit(self.config))
+                final = self.method.train(run)
+                run.trained = True
+                evaluation, curve = self.evaluation.carry_out(run, self.method, final)
         except Exception as error:
             folder.fail(str(error) if isinstance(error, UserError) else self.fault(error))
             raise

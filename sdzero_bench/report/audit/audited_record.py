@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from sdzero_bench.records.record_files import (
     RESULT,
     adapter,
     migrated,
+    strict_json,
 )
 from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.records.schema import Manifest, QuestionLine, RunResult, Use
@@ -77,7 +77,7 @@ def journal_file(phase: str) -> str:
 def read_json(folder: Path, file: str) -> tuple[Any, Discrepancy | None]:
     """The content of a JSON file, or None with the discrepancy that says why not."""
     try:
-        return json.loads((folder / file).read_text(encoding="utf-8")), None
+        return strict_json(folder / file), None
     except FileNotFoundError:
         return None, Discrepancy(file, "is missing")
     except (ValueError, RecursionError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.discrepancy import Discrepancy
-from sdzero_bench.records.own_digests import file_digests, manifest_is_changed, policy_digest
+from sdzero_bench.records.own_digests import file_digests, lacks_digests, manifest_is_changed, policy_digest
 from sdzero_bench.records.record_files import MANIFEST
 from sdzero_bench.report.audit.at_hand import NotAtHand, model_folder
 from sdzero_bench.report.audit.audited_record import AuditedRecord
@@ -14,14 +14,20 @@ from sdzero_bench.report.audit.audited_record import AuditedRecord
 
 def check_digests(record: AuditedRecord) -> Iterator[Discrepancy]:
     """A finding for each file and each checkpoint that is not the one the run has written."""
-    if record.manifest is None or (said := record.manifest.digests) is None:
+    if record.manifest is None:
+        return
+    if manifest_is_changed(record.folder, record.manifest):
+        yield Discrepancy(MANIFEST, "is not as the run wrote it: its digest is missing, or is another")
+    if (said := record.manifest.digests) is None:
+        if lacks_digests(record.manifest):
+            record.notes.append(
+                "its digests were removed: what no sample determines, such as the hardware, may have been edited"
+            )
         return
     try:
         found = file_digests(record.folder)
     except UserError:
         return  # what cannot be read has its finding already
-    if manifest_is_changed(record.folder, said):
-        yield Discrepancy(MANIFEST, "is not as the run wrote it: its digest is another")
     for name in sorted(said.files.keys() | found.keys()):
         if name not in found:
             yield Discrepancy(name, "is missing, though the manifest has its digest")

@@ -20,6 +20,11 @@ from sdzero_bench.runs.evaluation.other_tasks import names_of
 from sdzero_bench.verifiers.equip import equip
 from sdzero_bench.verifiers.pool import VerifierPool
 
+HAD_NONE = "had no verdict"
+
+FEW_FAILURES = 0.01
+"""The share of a phase's samples on which a verifier may have failed, and not fail again: a machine can be busy for a while."""
+
 NEEDS_DETAILS = "cannot be verified again: the task's verifier needs details of the questions that are not in the record"
 
 
@@ -35,8 +40,8 @@ class Reverifier:
     ) -> tuple[list[Discrepancy], list[str]]:
         """A finding for each phase whose rewards or answers are not what the task's verifier says of the texts, and notes.
 
-        Notes report what is not an edit: a verifier that had failed, or that times out now, and a task whose verifier needs
-        more of a question than the record keeps. `advance` is called with the number of samples done.
+        Notes report what is not an edit: a verifier that had failed on few samples, or that times out now, and a task whose
+        verifier needs more of a question than the record keeps. `advance` is called with the number of samples done.
         """
         if record.config is None or record.questions is None:
             return [], ["not verified again: fix the config and the questions first"]
@@ -65,9 +70,12 @@ class Reverifier:
                 continue
             findings += [_finding(journal_file(phase), outcomes.pop("differs"))] if "differs" in outcomes else []
             outcomes.pop("same", None)
-            notes += [
-                f"{journal_file(phase)}: {counted(len(those), 'sample')} {outcome}" for outcome, those in outcomes.items()
-            ]
+            for outcome, those in outcomes.items():
+                said = f"{counted(len(those), 'sample')} {outcome}"
+                if outcome.startswith(HAD_NONE) and len(those) > FEW_FAILURES * len(known):
+                    findings.append(Discrepancy(journal_file(phase), f"{said}; the figures leave them out"))
+                else:
+                    notes.append(f"{journal_file(phase)}: {said}")
         return findings, notes
 
     def _pool(self, config: RunConfig) -> VerifierPool:
@@ -112,7 +120,7 @@ def _outcome(recorded: Verdict, verdict: Verdict) -> str:
     if verdict.detail.startswith(DetailsNotRecorded.__name__):
         return NEEDS_DETAILS
     if recorded.reward is None:
-        return "same" if verdict.reward is None else f"had no verdict ({recorded.status}), and have one now"
+        return "same" if verdict.reward is None else f"{HAD_NONE} ({recorded.status}), and have one now"
     if verdict.status == "timeout":
         return "were not verified within the time limit this time, and are not compared"
     return "same" if _said(recorded) == _said(verdict) else "differs"

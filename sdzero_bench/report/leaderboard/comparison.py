@@ -15,6 +15,7 @@ from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import difference, mean
 from sdzero_bench.core.stats.significance import MARGIN, SIGNIFICANT, Decision, decide
 from sdzero_bench.records.measured import PolicyEvaluation
+from sdzero_bench.records.own_digests import require_as_written
 from sdzero_bench.records.part import as_json
 from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, by_question
@@ -85,12 +86,13 @@ class Comparison:
 def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None) -> Comparison:
     """Compare a policy of two runs; by default the final one, or the base if a run measured only that.
 
-    Raises `UserError` if a run is unfinished or has no such policy, or if the two were not measured alike: other test
-    questions, or other settings of evaluation.
+    Raises `UserError` if a run is unfinished, was edited or has no such policy, or if the two were not measured alike: on other
+    test questions, or with other settings of evaluation.
     """
     for run in (before, after):
         if not run.finished:
             raise UserError(f"{str(run.folder)!r} is not finished (state: {run.state_in_words}); resume it first")
+        require_as_written(run.folder, run.manifest)
     _require_measured_alike(before, after)
     entries = [_entry(run, policy) for run in (before, after)]
     rows = by_question(entries, "avg")

@@ -16,7 +16,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.two_way import Scores
 from sdzero_bench.core.text import counted
 from sdzero_bench.records.measured import Figure, PolicyEvaluation
-from sdzero_bench.records.own_digests import exchanged
+from sdzero_bench.records.own_digests import exchanged, require_as_written
 from sdzero_bench.records.reader import BASE, FINAL, RunRecord, by_question
 from sdzero_bench.report.leaderboard.conditions import (
     PART,
@@ -138,13 +138,10 @@ def collect(records: Sequence[RunRecord]) -> Collection:
         raise UserError(
             f"no finished run, but {counted(len(records), 'unfinished one')}; resume first: sdzero-bench run --resume FOLDER"
         )
-    edited = tuple(run for run in finished if exchanged(run.folder, run.manifest.digests))
+    edited = tuple(run for run in finished if exchanged(run.folder, run.manifest))
     finished = [run for run in finished if run not in edited]
     if not finished:
-        folder, changed = edited[0].folder, exchanged(edited[0].folder, edited[0].manifest.digests)
-        raise UserError(
-            f"{' and '.join(changed)} of {str(folder)!r} changed after the run had ended; see: sdzero-bench validate {folder}"
-        )
+        require_as_written(edited[0].folder, edited[0].manifest)
     evaluations = tuple(run for run in finished if run.measured_alone)
     finished = [run for run in finished if not run.measured_alone]
     trials = [run for run in finished if run.config.evaluation.split == "validation"]

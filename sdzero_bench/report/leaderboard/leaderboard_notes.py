@@ -9,7 +9,7 @@ from sdzero_bench.core.bench_version import UNVERSIONED, in_order
 from sdzero_bench.core.provenance import CHANGED
 from sdzero_bench.core.stats.footnotes import EXPLORED, INTERVALS, marks
 from sdzero_bench.core.text import counted, percent
-from sdzero_bench.records.own_digests import exchanged
+from sdzero_bench.records.own_digests import exchanged, lacks_digests
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.report.leaderboard import families, submission_notes
 from sdzero_bench.report.leaderboard.columns import COLUMNS
@@ -74,16 +74,19 @@ def of_the_runs(collection: Collection) -> list[str]:
     lines = [f"{run.run_id} is unfinished (state: {run.state_in_words})." for run in collection.unfinished]
     lines += [
         f"{_folder(run)} is not ranked, since it was changed after the run had ended "
-        f"({', '.join(exchanged(run.folder, run.manifest.digests))}); see `sdzero-bench validate`."
+        f"({', '.join(exchanged(run.folder, run.manifest))}); see `sdzero-bench validate`."
         for run in collection.edited
     ]
+    ranked = [run for board in collection.boards for group in board for row in group.rows for run in row.runs]
+    if without := {run.folder for run in ranked if lacks_digests(run.manifest)}:
+        lines.append(f"{counted(len(without), 'run')} without digests, whose figures only `sdzero-bench validate` can check.")
     lines += [
         f"The run in {_folder(repeated)} is the same as that in {_folder(kept)} (method, options, seed and all conditions); it "
         f"is counted once."
         for kept, repeated in collection.repeated
     ]
     by_id: dict[str, set[str]] = defaultdict(set)
-    for run in (run for board in collection.boards for group in board for row in group.rows for run in row.runs):
+    for run in ranked:
         by_id[run.run_id].add(str(run.folder))
     lines += [
         f"{len(folders)} runs with different seeds, options or conditions share the id {run_id}; all of them are counted."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdzero_bench.core.plugin_exits import no_exits
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.policies.architecture import Architecture, architecture
 from sdzero_bench.policies.engines.length_limit import configured_limit
@@ -91,6 +92,7 @@ class Plan:
         return self.worst <= self.machine.memory_gb * 1e9 and not self.lacking_in_engine
 
 
+@no_exits()
 def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: int, test_questions: int) -> Plan:
     """The plan of a run on `questions` training questions and `test_questions` test questions.
 
