@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import shutil
+import shlex
 import signal
 import subprocess
 import sys
@@ -112,6 +113,15 @@ def test_bad_input_is_refused_and_leaves_nothing(tmp_path: Path, arguments: list
 )
 def test_a_wrong_call_is_one_line_with_what_to_type_instead(arguments: list[str], message: str) -> None:
     assert message in refused(command(*arguments))
+
+
+def test_a_working_directory_that_is_gone_is_said(tmp_path: Path) -> None:
+    called = shlex.join(command("report", "runs"))
+    done = subprocess.run(
+        f"rmdir {tmp_path} && {called}", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == "sdzero-bench: the working directory no longer exists; change to one that does\n"
 
 
 def test_limited_runs_are_recorded_as_such_and_have_a_leaderboard_of_their_own(tmp_path: Path) -> None:

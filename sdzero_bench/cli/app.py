@@ -105,6 +105,8 @@ def main() -> None:
     except UserError as error:
         fail(str(error), error.exit_code)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename is None:
+            fail("the working directory no longer exists; change to one that does")
         fail(f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else ""))
     except Exception as error:
         from sdzero_bench.cli.usage_errors import in_one_line, is_help, is_usage_error

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 import yaml
 from pydantic import ValidationError
 
 from sdzero_bench.core.bench_version import BENCH_VERSION, in_order
-from sdzero_bench.core.question import normalised
+from sdzero_bench.core.question import Question, normalised
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.text import counted
 from sdzero_bench.core.yaml_core import read_yaml
@@ -135,8 +135,23 @@ def _check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
     if generated and not (others := _other_versions(record.manifest.versions)):
         yield from found
     elif found:
+        if generated:
+            yield from _other_answers(record, (*train, *test))
         why = f"{', '.join(others)} of another version" if generated else "the file has changed since"
         record.notes.append(f"the task gives other questions here than in the run, perhaps since {why}: {found[0]}")
+
+
+def _other_answers(record: AuditedRecord, made: Iterable[Question]) -> Iterator[Discrepancy]:
+    """Another version makes other questions; it does not give the same question another answer."""
+    assert record.questions is not None
+    answers = {question.text: question.answer for question in made}
+    for name, questions in record.questions.items():
+        others = [q for q in questions if answers.get(q.text, q.answer) != q.answer]
+        if others:
+            what = (
+                f"{name}: {counted(len(others), 'gold answer is', 'gold answers are')} not the task's, such as {others[0].id!r}"
+            )
+            yield Discrepancy(record.question_file, what, others[0].answer, answers[others[0].text], "the task gives")
 
 
 def _other_versions(recorded: dict[str, str | None]) -> list[str]:
