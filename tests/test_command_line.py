@@ -6,8 +6,8 @@ import itertools
 import json
 import os
 import resource
-import shutil
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,7 +116,7 @@ def test_a_wrong_call_is_one_line_with_what_to_type_instead(arguments: list[str]
 
 
 def test_a_working_directory_that_is_gone_is_said(tmp_path: Path) -> None:
-    called = shlex.join(command("report", "runs"))
+    called = shlex.join(command("run", "--method", "sft"))
     done = subprocess.run(
         f"rmdir {tmp_path} && {called}", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -99,14 +100,16 @@ def main() -> None:
 
     share_cores()
     try:
+        os.getcwd()
+    except FileNotFoundError:
+        fail("the working directory no longer exists; change to one that does")
+    try:
         if (code := app(standalone_mode=False)) == INTERRUPTED:
             fail("interrupted", INTERRUPTED)
         raise SystemExit(code)
     except UserError as error:
         fail(str(error), error.exit_code)
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and error.filename is None:
-            fail("the working directory no longer exists; change to one that does")
         fail(f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else ""))
     except Exception as error:
         from sdzero_bench.cli.usage_errors import in_one_line, is_help, is_usage_error
