@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import resource
 import shlex
 import shutil
@@ -51,6 +52,12 @@ def test_help_answers_at_once() -> None:
         times.append(ended.ru_utime - started.ru_utime + ended.ru_stime - started.ru_stime)
         assert "run --method sdzero" in done.stdout
     assert min(times) < 0.5
+
+
+def test_short_forms_and_the_version() -> None:
+    assert finished(command("-V"), check=True).stdout == finished(command("--version"), check=True).stdout
+    assert re.fullmatch(r"sdzero-bench \d+\.\d+\.\d+ \(bench version \d+\.\d+\)\n", finished(command("-V")).stdout)
+    assert finished(command("report", "-h"), check=True).stdout == finished(command("report", "--help"), check=True).stdout
 
 
 @pytest.mark.parametrize(("name", "expected"), [("methods", "sdzero"), ("tasks", "micro-arith"), ("presets", "micro")])
