@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import warnings
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ def fuzz(cases: int, only: Sequence[str] = (), seed: int = 0) -> Outcome:
     whole = sum(target.share for target in chosen)
     for target in chosen:
         print(f"fuzz: {target.name}", file=sys.stderr, flush=True)
-        hunt(target, round(cases * target.share / whole), seed, outcome)
+        hunt(target, math.ceil(cases * target.share / whole), seed, outcome)
     return outcome
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -28,12 +28,10 @@ from sdzero_bench.records.record_files import (
 )
 from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.records.schema import Manifest, QuestionLine, RunResult, Use
+from sdzero_bench.report.audit.expected_use import Expected
 from sdzero_bench.report.audit.not_recorded import NotRecorded
 from sdzero_bench.runs import registry
 from sdzero_bench.runs.config import validate
-
-if TYPE_CHECKING:
-    from sdzero_bench.report.audit.recorded_run import Expected
 
 
 @dataclass

@@ -29,8 +29,9 @@ from sdzero_bench.report.audit.at_hand import (
     tokenizer_of,
 )
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
+from sdzero_bench.report.audit.expected_use import Asked
 from sdzero_bench.report.audit.not_recorded import DetailsNotRecorded
-from sdzero_bench.report.audit.recorded_run import Asked, MissingSamples, RecordedRun, ask_to_measure, ask_to_measure_more
+from sdzero_bench.report.audit.recorded_run import MissingSamples, RecordedRun, ask_to_measure, ask_to_measure_more
 from sdzero_bench.runs.evaluation.curve_measuring import first, phases_of, samples_each
 from sdzero_bench.runs.evaluation.other_tasks import own_task
 from sdzero_bench.runs.method_source import source_digest

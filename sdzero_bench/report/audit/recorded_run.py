@@ -6,7 +6,6 @@ What the method asks for is noted, so that it can be held against what the journ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.rollouts import Prompt
 from sdzero_bench.report.audit.at_hand import NotAtHand
 from sdzero_bench.report.audit.audited_record import AuditedRecord
+from sdzero_bench.report.audit.expected_use import Asked, Expected, Training
 from sdzero_bench.training.on_policy import RolloutSchedule
 from sdzero_bench.training.options import PreferenceOptions
 from sdzero_bench.training.phrases import STANDARD
@@ -37,37 +37,6 @@ if TYPE_CHECKING:
 
 class MissingSamples(Exception):
     """The journal lacks samples that the method asks for, without which it cannot go on."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One sample as it is asked for."""
-
-    prompt: Prompt
-    policy: str
-    seed: int
-
-
-@dataclass
-class Training:
-    """A training phase as the method asks for it."""
-
-    steps: int
-    learning_rate: float
-    backward_tokens: int | None
-    """None where they do not follow from the journal."""
-
-
-@dataclass
-class Expected:
-    """What a run's settings and journal say that it has drawn and trained."""
-
-    draws: dict[str, dict[str, Asked]] = field(default_factory=dict)
-    """By phase and sample."""
-    parameters: dict[str, SamplingParameters] = field(default_factory=dict)
-    """By phase."""
-    training: dict[str, Training] = field(default_factory=dict)
-    """By phase."""
 
 
 class RecordedRun(Run):

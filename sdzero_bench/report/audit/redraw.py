@@ -20,7 +20,7 @@ from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.report.audit.at_hand import NotAtHand, model_folder
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
-from sdzero_bench.report.audit.recorded_run import Asked
+from sdzero_bench.report.audit.expected_use import Asked
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
