@@ -86,7 +86,8 @@ def test_the_papers_budgets_come_out_of_its_preset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "billions"), [("Qwen/Qwen3-4B", 4.02), ("allenai/Olmo-3-7B", 7.30), ("HuggingFaceTB/SmolLM2", 0.1345)]
+    ("name", "billions"),
+    [("Qwen/Qwen3-4B", 4.02), ("allenai/Olmo-3-7B", 7.30), ("HuggingFaceTB/SmolLM2", 0.1345), ("Qwen/Qwen2.5-Coder", 0.494)],
 )
 def test_sizes_are_those_that_the_models_authors_state(name: str, billions: float) -> None:
     (full,) = [known for known in KNOWN if known.startswith(name)]

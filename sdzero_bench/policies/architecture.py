@@ -95,6 +95,17 @@ KNOWN: dict[str, dict[str, Any]] = {
         "max_position_embeddings": 65536,
         "tie_word_embeddings": False,
     },
+    "Qwen/Qwen2.5-Coder-0.5B-Instruct": {
+        "model_type": "qwen2",
+        "vocab_size": 151936,
+        "hidden_size": 896,
+        "intermediate_size": 4864,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 14,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 32768,
+        "tie_word_embeddings": True,
+    },
     "HuggingFaceTB/SmolLM2-135M-Instruct": {
         "model_type": "llama",
         "vocab_size": 49152,
