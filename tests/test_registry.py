@@ -22,7 +22,6 @@ from sdzero_bench.questions.dynamic_task import TaskFamily
 from sdzero_bench.questions.proofs.proof import prove
 from sdzero_bench.runs import registry
 from sdzero_bench.runs.config import make_method, make_task, resolve
-from sdzero_bench.training.method import Method
 
 WITHOUT_SOLUTIONS = {"codeforces", "livecodebench"}
 """Their data has tests alone; tests/test_codeforces.py and tests/test_livecodebench.py have programs for a few."""
@@ -105,15 +104,6 @@ def test_every_method_runs_within_its_plan_and_budget(name: str, tmp_path: Path)
     assert manifest["state"] == "finished"
     assert manifest["supervision"] == make_method(resolve(name, assignments=SMALL)).supervision
     assert manifest["journal"].keys() == {phase for phase, use in result["ledger"].items() if use["samples"]}
-
-
-def test_two_classes_of_one_name_are_refused() -> None:
-    class Twin(registry.method("rft")):  # type: ignore[misc]
-        """Another of the same name."""
-
-    found: dict[str, type[Method]] = {"rft": registry.method("rft")}
-    with pytest.raises(UserError, match="taken twice"):
-        registry._add(found, Twin)
 
 
 def test_a_plug_in_may_be_a_package_with_classes_and_task_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

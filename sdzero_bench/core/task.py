@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal, Protocol, get_args
 
-from sdzero_bench.core.errors import NoSuchSplit
+from sdzero_bench.core.errors import NoSuchSplit, UserError
 from sdzero_bench.core.near_misses import meant
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.core.settings import Options
@@ -56,8 +57,8 @@ class Task(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "load" in vars(cls):
-            cls.load = _refusing_unknown_splits(cls.load)  # type: ignore[method-assign]
+        if "load" in vars(cls) and callable(cls.load):
+            cls.load = _checked(cls.load)  # type: ignore[method-assign]
 
     def __init__(self, options: TaskOptions | None = None) -> None:
         self.options: Any = options if options is not None else self.Options()
@@ -134,14 +135,19 @@ class Task(ABC):
         return []
 
 
-def _refusing_unknown_splits(load: Callable[..., QuestionSet]) -> Callable[..., QuestionSet]:
-    """Raises `NoSuchSplit` for names that no task has, so that each task need only know those of `Split`."""
+def _checked(load: Callable[..., QuestionSet]) -> Callable[..., QuestionSet]:
+    """Raises `NoSuchSplit` for names that no task has, so that each task need only know those of `Split`; and `UserError` for
+    what is no set of questions.
+    """
 
     @functools.wraps(load)
     def checked(self: Task, split: Split) -> QuestionSet:
         if split not in get_args(Split):
             near = f"; did you mean {found[0]!r}?" if (found := meant(str(split), get_args(Split))) else ""
             raise NoSuchSplit(f"there is no split {split!r}, only {', '.join(get_args(Split))}{near}")
-        return load(self, split)
+        questions = load(self, split)
+        if not isinstance(questions, QuestionSet):
+            raise UserError(f"the task {self.name!r}: load has to return a QuestionSet, not {reprlib.repr(questions)}")
+        return questions
 
     return checked

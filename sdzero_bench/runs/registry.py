@@ -1,35 +1,37 @@
 """Finds methods and tasks: those of this distribution, and those that installed packages offer as entry points.
 
 A plug-in names its class in its own pyproject.toml, under the group "sdzero_bench.methods" or "sdzero_bench.tasks"; or its
-package, every class and YAML file of which is then found as those in methods/ and tasks/ are. What cannot be loaded is left out
+package, every class and YAML file of which is then found as those in methods/ and tasks/ are. What cannot be used is left out
 and is a fault, said where its name is asked for and where names are listed; it stops nothing else.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import inspect
-import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from sdzero_bench.core.errors import UserError, unknown
-from sdzero_bench.core.fault_text import fault_text
+from sdzero_bench.core.fault_text import short_path
 from sdzero_bench.core.task import Task
 from sdzero_bench.questions.dynamic_task import TaskFamily
 from sdzero_bench.questions.question_files import SUFFIXES
 from sdzero_bench.questions.yaml_task import task_class
+from sdzero_bench.runs.class_check import require_sound
+from sdzero_bench.runs.plug_in_faults import Faults
+from sdzero_bench.runs.plug_ins import KIND, METHODS, TASKS, Offered, offers
 from sdzero_bench.training.method import Method
 
-METHODS, TASKS = "sdzero_bench.methods", "sdzero_bench.tasks"
+_FAMILY_FILES = {"evalplus": "harnesses", "file": "question_file", "lm-eval": "harnesses", "rg": "reasoning_gym"}
+"""Of the built-in families of tasks. Every other built-in class has the name of its file."""
 
-_faults: dict[tuple[str, type[Any]], dict[str, str]] = {}
-"""By name, of each package and base class that was searched."""
+_faults: dict[tuple[str, type[Any]], Faults] = {}
+"""Of each package and base class that was searched."""
 
 
 @cache
@@ -50,7 +52,7 @@ def task_families() -> dict[str, type[TaskFamily]]:
 
 def method(name: str) -> type[Method]:
     """The method of that name; `UserError` with its fault, or with the nearest name if there is none."""
-    if name not in methods() or name in method_faults():
+    if name not in methods():
         raise _not_found("method", name, methods(), method_faults())
     return methods()[name]
 
@@ -62,9 +64,13 @@ def method_faults() -> dict[str, str]:
 
 
 def task_faults() -> dict[str, str]:
-    """The same of tasks."""
+    """The same of tasks and families of tasks."""
     tasks()
-    return _faults.get((TASKS, Task), {})
+    task_families()
+    found = Faults(_faults.get((TASKS, Task), {}))
+    for name, said in _faults.get((TASKS, TaskFamily), {}).items():
+        found.keep(name, said)
+    return found
 
 
 def task(name: str) -> type[Task]:
@@ -72,12 +78,12 @@ def task(name: str) -> type[Task]:
 
     Raises `UserError` with the nearest name if there is none.
     """
-    if name in tasks() and name not in task_faults():
+    if name in tasks():
         return tasks()[name]
     prefix, colon, rest = name.partition(":")
     if colon:
         if prefix not in task_families():
-            raise unknown("family of tasks", prefix, task_families())
+            raise _not_found("family of tasks", prefix, task_families(), task_faults())
         return task_families()[prefix].task(rest)
     if name.endswith((".yaml", ".yml")):
         return task_class(Path(name).expanduser())
@@ -94,68 +100,34 @@ def _not_found(kind: str, name: str, known: Iterable[str], faults: Mapping[str, 
 
 
 def _find(package_name: str, base: type[Any]) -> dict[str, type[Any]]:
-    found: dict[str, type[Any]] = {}
-    faults = _faults[package_name, base] = {}
-    points = [EntryPoint(package_name, package_name, package_name), *entry_points(group=package_name)]
-    for point in points:
-        with _noting(faults, point.name, f"the entry point {point.name!r}"):
-            offered = point.load()
-            for cls in _inside(offered, base, faults) if inspect.ismodule(offered) else [offered]:
-                if issubclass(cls, base):
-                    name = vars(cls).get("name", cls.__name__)
-                    ours = name in found and found[name].__module__.startswith(f"{package_name}.")
-                    # A built-in one stays usable, whoever takes its name.
-                    with _noting(faults, f"{name} of {cls.__module__}" if ours else name, cls.__qualname__):
-                        _require_complete(cls, base)
-                        _add(found, cls)
-    return dict(sorted(found.items()))
+    faults = _faults[package_name, base] = Faults()
+    by_name: dict[str, list[Offered]] = {}
+    # What a plug-in prints must not get into the output of a command.
+    with contextlib.redirect_stdout(sys.stderr):
+        points = {}
+        for group in (METHODS, TASKS):
+            with faults.noting(group, f"the entry points of {group!r}"):
+                points[group] = list(entry_points(group=group))
+        for offered in offers(package_name, base, points, faults):
+            cls = offered.cls
+            own = inspect.getattr_static(cls, "name", None)
+            with faults.noting(own if isinstance(own, str) else cls.__name__, offered.where):
+                require_sound(cls, base)
+                if all(other.cls is not cls for other in by_name.setdefault(cls.name, [])):
+                    by_name[cls.name].append(offered)
+    chosen = {name: _chosen(name, same, KIND[package_name], faults) for name, same in sorted(by_name.items())}
+    return {name: cls for name, cls in chosen.items() if cls is not None}
 
 
-@contextlib.contextmanager
-def _noting(faults: dict[str, str], name: str, where: str) -> Iterator[None]:
-    """Keep what goes wrong as the fault of that name."""
-    try:
-        yield
-    except UserError as error:
-        faults[name] = str(error)
-    except (Exception, SystemExit) as error:
-        faults[name] = fault_text(error, where)
-
-
-def _inside(package: ModuleType, base: type[Any], faults: dict[str, str]) -> Iterator[type[Any]]:
-    """The classes that the modules of a package define, and the tasks that its YAML files describe."""
-    folders = list(getattr(package, "__path__", []))
-    modules = [package] if not folders else []
-    for info in pkgutil.iter_modules(folders):
-        if not info.ispkg:  # a package holds what a module of the same folder needs
-            spec = info.module_finder.find_spec(info.name, None)
-            with _noting(faults, info.name, str(spec and spec.origin)):
-                modules.append(importlib.import_module(f"{package.__name__}.{info.name}"))
-    for module in modules:
-        own = [cls for cls in vars(module).values() if inspect.isclass(cls) and cls.__module__ == module.__name__]
-        if not any(issubclass(cls, (Method, Task, TaskFamily)) for cls in own):
-            wanted = "Method" if base is Method else "Task"
-            faults[module.__name__.rpartition(".")[2]] = f"{module.__file__}: no class in it is derived from {wanted}"
-        yield from (cls for cls in own if issubclass(cls, base) and (not inspect.isabstract(cls) or "name" in vars(cls)))
-    if base is Task:
-        for path in (path for folder in folders for path in sorted(Path(folder).glob("*.yaml"))):
-            with _noting(faults, path.stem, str(path)):
-                yield task_class(path)
-
-
-def _require_complete(cls: type[Any], base: type[Any]) -> None:
-    """Raise `UserError` with what a class lacks that its base class asks for."""
-    asked = [name for name, kind in base.__annotations__.items() if str(kind).startswith("ClassVar")]
-    if lacking := [*(name for name in asked if not hasattr(cls, name)), *sorted(getattr(cls, "__abstractmethods__", ()))]:
-        file = inspect.getsourcefile(cls)
-        raise UserError(f"{file}: {cls.__qualname__} lacks {', '.join(lacking)}; see {base.__module__}.{base.__qualname__}")
-
-
-def _add(found: dict[str, type[Any]], cls: type[Any]) -> None:
-    if cls.name in found:
-        first = found[cls.name]
-        raise UserError(
-            f"the name {cls.name!r} is taken twice, by {first.__module__}.{first.__qualname__} "
-            f"and {cls.__module__}.{cls.__qualname__}; rename or uninstall one"
-        )
-    found[cls.name] = cls
+def _chosen(name: str, same: list[Offered], kind: str, faults: Faults) -> type[Any] | None:
+    """Of the classes of one name the built-in one, or else the only one."""
+    stem = _FAMILY_FILES.get(name, name)
+    if built_in := next((one for one in same if one.stem.replace("-", "_") == stem.replace("-", "_")), None):
+        for other in (one for one in same if one is not built_in):
+            faults.note(name, other.where, f"the name {name!r} is a built-in {kind}'s; choose another")
+        return built_in.cls
+    if same[1:]:
+        places = " and ".join(short_path(one.where, 60) for one in same)
+        faults.note(name, places, f"the name {name!r} is taken twice, by {places}; rename or uninstall one")
+        return None
+    return same[0].cls

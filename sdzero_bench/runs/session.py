@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +57,7 @@ from sdzero_bench.runs.token_check import require_training_tokens
 from sdzero_bench.training.arguments import require_optimizer
 from sdzero_bench.training.method import Method
 from sdzero_bench.training.needs import Need
-from sdzero_bench.training.run import Run
+from sdzero_bench.training.run import Checkpoint, Run
 from sdzero_bench.training.tracking import require_trackers
 from sdzero_bench.verifiers.equip import equip, require_readable
 
@@ -202,6 +203,9 @@ class Session:
                 require_own(run, self.method, self.evaluation)
                 require_fitting(self.needs, None, server_limit(self.config))
                 final = self.method.train(run)
+                if not isinstance(final, Checkpoint):
+                    what = f"train has to return a Checkpoint, not {reprlib.repr(final)}"
+                    raise UserError(f"the method {self.method.name!r}: {what}")
                 run.trained = True
                 evaluation, curve = self.evaluation.carry_out(run, self.method, final)
         except Exception as error:

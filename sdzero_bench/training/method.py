@@ -11,6 +11,7 @@ from sdzero_bench.core.search_space import SearchSpace
 from sdzero_bench.core.settings import Options
 from sdzero_bench.training.phrases import STANDARD, ControlPhrases
 from sdzero_bench.training.recipe import Phase
+from sdzero_bench.training.returned_values import check_returned
 
 if TYPE_CHECKING:
     from sdzero_bench.training.cost import Passes, Typical
@@ -48,6 +49,10 @@ class Method(ABC):
     """Options that a tuned leaderboard tries besides the learning rate, three at most; none changes how much is sampled."""
 
     options: MethodOptions
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        check_returned(cls)
 
     def __init__(self, options: MethodOptions | None = None) -> None:
         self.options = options if options is not None else self.Options()

@@ -166,7 +166,7 @@ def sweep(
     if trials is not None and (not tune or grid):
         raise UserError("--trials is for --tune over the methods' own search spaces, without --grid")
     if methods == "all":
-        left_out(registry.method_faults())
+        left_out(registry.method_faults().values())
     wanted = Grid(
         methods=list(registry.methods()) if methods == "all" else listed("--methods", methods),
         tasks=listed("--tasks", tasks) if tasks is not None else [None],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import typer
 
@@ -38,7 +38,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], error: b
         console.print(table)
 
 
-def left_out(faults: Mapping[str, str]) -> None:
+def left_out(faults: Iterable[str]) -> None:
     """Say on standard error which methods or tasks could not be loaded, in a line each."""
-    for fault in faults.values():
+    for fault in faults:
         typer.echo(f"left out: {fault}", err=True)

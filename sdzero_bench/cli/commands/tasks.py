@@ -27,7 +27,7 @@ def list_tasks(context: typer.Context) -> None:
     rows = [[name, task.source, task.summary] for name, task in registry.tasks().items()]
     rows += [[family.form, family.source, family.summary] for family in registry.task_families().values()]
     print_table(["task", "source", "what it asks"], rows)
-    left_out(registry.task_faults())
+    left_out(registry.task_faults().values())
 
 
 @tasks.command()
