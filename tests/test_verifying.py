@@ -238,6 +238,9 @@ class Unruly(HangingTask):
                 raise Mute
             case "fork":
                 os.fork()
+            case "print":
+                print("hello")
+                os.write(1, b"hello")
         return cast(Verdict, given.get(question.text, Verdict(1.0)))
 
 
@@ -279,6 +282,14 @@ def test_what_a_journal_can_hold_is_kept(unruly: VerifierPool) -> None:
     )
     assert surrogate.answer == r"\ud800"
     assert whole == forked == Verdict(1.0)
+
+
+def test_what_a_task_prints_is_not_output_of_the_command(capfd: pytest.CaptureFixture[str]) -> None:
+    with VerifierPool(Unruly(), workers=1) as workers:
+        assert workers.verify([(Question("q", "print", "1"), "a")]) == [Verdict(1.0)]
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert "hello" in said.err
 
 
 @pytest.fixture(scope="module")

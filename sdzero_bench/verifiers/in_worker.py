@@ -20,6 +20,7 @@ _fault: str | None = "no task was loaded"
 def start(pickled: bytes) -> None:
     """Load the task. What goes wrong is kept for `fault`, since a process that ends here is replaced again and again."""
     global _task, _fault
+    os.dup2(2, 1)  # what a task prints must not get into the output of a command
     _refuse_silent_exits()
     try:
         _task = pickle.loads(pickled)
