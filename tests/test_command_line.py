@@ -77,6 +77,7 @@ def test_lists(name: str, expected: str) -> None:
         (["--method", "rft", "--tasks", "micro-arith,micro-code"], "sdzero-bench sweep --tasks micro-arith,micro-code"),
         (["--method", "rft", "--limit", "1001"], "which has 600"),
         (["--method", "sdzerro"], "did you mean 'sdzero'"),
+        (["--method", "sft", "--set", "engine.name=vllm"], "engine.name=vllm needs vLLM, which is not installed"),
         (["--method", "rft", "--task", "micro-arth"], "did you mean 'micro-arith'"),
         (["--method", "rft", "--preset", "mikro"], "did you mean 'micro'"),
         (["--method", "rft", "--set", "optimizer.learnin_rate=1"], "did you mean 'optimizer.learning_rate'"),

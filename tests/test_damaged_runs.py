@@ -125,7 +125,7 @@ def test_a_damaged_json_file(begun: Path, tmp_path: Path, file: str, damaged: Ca
         (MANIFEST, lambda m: m["config"]["task"].update(name=3), "task.name: input should be a name (given: 3)"),
         (MANIFEST, lambda m: m["config"].update(seed=5), "seed (began with 5, given 0)"),
         (LEDGER, lambda use: use["rft"].update(wall_seconds=-1.0), "rft.wall_seconds: input should be greater"),
-        (LEDGER, lambda use: use["rft"].update(wall_seconds=float("nan")), "rft.wall_seconds: input should be a finite"),
+        (LEDGER, lambda use: use["rft"].update(wall_seconds=float("nan")), "is not JSON: it has NaN"),
         (LEDGER, lambda use: use.update(grpo={}), "'grpo' is no phase of this run"),
         (LEDGER, lambda use: use.clear(), "lacks what 'rft' has used"),
     ],

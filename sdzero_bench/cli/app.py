@@ -106,7 +106,7 @@ def main() -> None:
     try:
         if (code := app(standalone_mode=False)) == INTERRUPTED:
             fail("interrupted", INTERRUPTED)
-        raise SystemExit(code)
+        raise SystemExit(code or 0)
     except UserError as error:
         fail(str(error), error.exit_code)
     except OSError as error:

@@ -76,7 +76,6 @@ class Session:
         self.method: Method = make_method(config)
         self.method_source = source_digest(type(self.method))
         require_model(config.model.name)
-        require_engine(config)
         require_trackers(config.tracking.report_to)
         require_peft(config.lora)
         require_optimizer(config.optimizer)
@@ -177,6 +176,8 @@ class Session:
         return f"in processes killed after {limit:g} s"
 
     def new_folder(self, parent: Path) -> RunFolder:
+        """Raises `UserError` if it cannot be written, or if the engine is not there."""
+        require_engine(self.config)
         kind = "eval" if self.config.questions.measure_only else self.method.name
         name = f"{kind}-{self.task.name.replace(':', '-')}-s{self.config.seed}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         folder = RunFolder.create(parent, name) if self.ranks.first else None

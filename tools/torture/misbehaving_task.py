@@ -18,7 +18,7 @@ HOWS: dict[How, tuple[str, float | None]] = {
     "hangs": ("timeout", None),
     "computes": ("refused", 0.0),
     "raises": ("error", None),
-    "exits": ("timeout", None),  # of a worker that ends with exit code 0, nobody hears before its time is up
+    "exits": ("error", None),
     "crashes": ("error", None),
     "leaks": ("ok", None),
 }
