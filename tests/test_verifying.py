@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
@@ -222,6 +223,8 @@ class Unruly(HangingTask):
             "surrogate": Verdict(0.0, answer="\ud800"),
             "tests": Verdict(1.0, tests=3),  # type: ignore[arg-type]
             "integer": Verdict(1),
+            "own class": OwnVerdict(1.0, more=3),
+            "unpicklable verdict": OwnVerdict(1.0, more=lambda: None),
         }
         match question.text:
             case "exit":
@@ -242,6 +245,11 @@ class Unruly(HangingTask):
                 print("hello")
                 os.write(1, b"hello")
         return cast(Verdict, given.get(question.text, Verdict(1.0)))
+
+
+@dataclass(frozen=True)
+class OwnVerdict(Verdict):
+    more: Any = None
 
 
 class Mute(Exception):
@@ -267,6 +275,7 @@ class Mute(Exception):
         ("silent", "died with exit code 70"),
         ("unpicklable", "ValueError: <function"),
         ("mute", "Mute"),
+        ("unpicklable verdict", "ickle"),
     ],
 )
 def test_whatever_verify_does_is_an_error_of_this_sample_alone(unruly: VerifierPool, what: str, said: str) -> None:
@@ -277,9 +286,10 @@ def test_whatever_verify_does_is_an_error_of_this_sample_alone(unruly: VerifierP
 
 
 def test_what_a_journal_can_hold_is_kept(unruly: VerifierPool) -> None:
-    surrogate, whole, forked = unruly.verify(
-        [(Question(str(n), what, "1"), "a") for n, what in enumerate(("surrogate", "integer", "fork"))]
+    surrogate, whole, forked, own = unruly.verify(
+        [(Question(str(n), what, "1"), "a") for n, what in enumerate(("surrogate", "integer", "fork", "own class"))]
     )
+    assert own == OwnVerdict(1.0, more=3)
     assert surrogate.answer == r"\ud800"
     assert whole == forked == Verdict(1.0)
 

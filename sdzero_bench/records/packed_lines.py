@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import lzma
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ Stream = tuple[int, str]
 """(run seed, name of the stream) of `sample_seed`."""
 
 _SEEDS = "seeds"
-_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # More context and no alignment: smaller than the preset alone on text such as this.
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 4, "lp": 0, "pb": 0}]
 
@@ -40,8 +38,6 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
-            if _ESCAPED_SURROGATE.search(line):
-                json.dumps(row, ensure_ascii=False).encode()  # which half of a pair alone cannot be
             if not isinstance(row, dict):
                 raise ValueError("not an object")
             if number == 1 and found != path and row.keys() == {_SEEDS}:

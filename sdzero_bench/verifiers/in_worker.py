@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+from dataclasses import replace
 from typing import NoReturn, get_args
 
 from sdzero_bench.core.task import Task
@@ -47,6 +48,7 @@ def verify(pickled: bytes, cpu_seconds: float | None) -> Verdict:
         question, response = pickle.loads(pickled)
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds or 0)
         verdict = checked(_task.verify(question, response))
+        pickle.dumps(verdict)  # a class of the task's own may hold anything
     except (
         BaseException
     ) as error:  # KeyboardInterrupt and SystemExit as well: they are the task's, since SIGINT is blocked here
@@ -72,7 +74,7 @@ def checked(verdict: object) -> Verdict:
     if not isinstance(verdict.tests, ProgramReport | None):
         return Verdict.failed("error", f"verify returned tests that are not a ProgramReport: {_shown(verdict.tests)}")
     answer = None if verdict.answer is None else _text(verdict.answer)
-    return Verdict(None if reward is None else float(reward), status, answer, _text(verdict.detail), verdict.tests)
+    return replace(verdict, reward=None if reward is None else float(reward), answer=answer, detail=_text(verdict.detail))
 
 
 def in_words(error: BaseException) -> str:
