@@ -308,6 +308,13 @@ def test_what_a_killed_process_had_not_written_to_its_end_is_removed(tmp_path: P
     assert [path.exists() for path in (*left, *kept)] == [False, False, True, True]
 
 
+def test_states_of_a_trainer_whose_phase_is_done_are_removed(begun: Path, tmp_path: Path) -> None:
+    """The process was killed as it removed them."""
+    left = tmp_path / "run/checkpoints/.rft.trainer"
+    assert resumed(begun, tmp_path / "run", lambda folder: (left / "checkpoint-3").mkdir(parents=True)) == ""
+    assert not left.exists()
+
+
 def test_a_write_that_is_cut_off_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_atomic(tmp_path / "ledger.json", "old")
     monkeypatch.setattr(os, "replace", lambda *names: os._exit(9))

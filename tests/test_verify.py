@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -255,12 +256,13 @@ def test_interrupted_it_ends_with_a_line_and_the_verdicts_so_far(tmp_path: Path)
     slow = {"tests": STDIO, "limits": {"cpu_seconds": 30}, "response": "```python\nwhile True: pass\n```"}
     file.write_text(lines({"answer": 1, "response": "1"}, slow))
     command = [sys.executable, "-m", "sdzero_bench", "verify", str(file), "--out", str(out), "--allow-weaker-sandbox"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # which whatever runs in the background ignores
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (out.exists() and out.read_text()):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert said.rstrip().endswith("sdzero-bench: interrupted; the verdicts so far have been written")
     assert [json.loads(line)["reward"] for line in out.read_text().splitlines()] == [1]

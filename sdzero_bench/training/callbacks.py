@@ -175,6 +175,11 @@ def checkpoint_folder(args: TrainingArguments, state: TrainerState) -> Path:
     return Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
 
 
+def states_of(checkpoints: Path, phase: str) -> Path:
+    """The folder in which the trainer of a phase keeps its states until the phase is done."""
+    return checkpoints / f".{phase}.trainer"
+
+
 def last_complete_checkpoint(folder: Path, until: float = math.inf) -> str | None:
     """The newest checkpoint of a trainer that was written to its end, is as it was written, and is of step `until` at most."""
     steps = [int(p.parent.name.rpartition("-")[2]) for p in folder.glob(f"checkpoint-*/{COMPLETE}")]

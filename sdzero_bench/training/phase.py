@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
@@ -36,6 +35,7 @@ from sdzero_bench.training.callbacks import (
     last_complete_checkpoint,
     quieten,
     read_steps,
+    states_of,
 )
 from sdzero_bench.training.curve_checkpoints import KeepPolicies
 from sdzero_bench.training.curve_steps import steps_to_keep
@@ -112,7 +112,7 @@ class TrainingPhase:
         self.learning_rate = learning_rate
         self.own = own.changes() if own is not None else {}
         self._start = fingerprint(self.model)
-        self.work: Path = run.folder.checkpoints / f".{name}.trainer"
+        self.work = states_of(run.folder.checkpoints, name)
         self.use = run.ledger.phase(name)
         self.bar: PhaseBar | None = None
 

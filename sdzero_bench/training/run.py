@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -185,10 +186,13 @@ class Run(SamplingRun):
         own: OwnOptimizer | None = None,
     ) -> Checkpoint:
         """The checkpoint of that name, from the folder or else from `train`."""
+        from sdzero_bench.training.callbacks import states_of
         from sdzero_bench.training.phase import TrainingPhase
 
         self._require_charged(name)
         if done := self.folder.checkpoint(name):
+            if self.ranks.first:  # of a process that was killed as it removed them
+                shutil.rmtree(states_of(self.folder.checkpoints, name), ignore_errors=True)
             return Checkpoint(name, str(done))
         release_memory()  # of the phase before
         with memory_for(f"training {name}", TRAINING):
