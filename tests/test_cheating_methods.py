@@ -27,8 +27,8 @@ class UnchargedSamples(RFT):
     name = "uncharged-samples"
 
     def train(self, run: Run) -> Checkpoint:
-        if hasattr(run, "engines"):  # validate goes through the method too, where there is no engine
-            engine = run.engines.of(run.weights(run.base), run.base.path)
+        if hasattr(run, "_engines"):  # validate goes through the method too, where there is no engine
+            engine = run._engines.of(run.weights(run.base), run.base.path)
             requests = [replace(_request(p), seed=1) for p in run.ask(run.questions, 1)[:16]]
             engine.generate(requests, run.sampling)
         return super().train(run)
@@ -101,8 +101,8 @@ class ReplacedEngine(RFT):
     name = "replaced-engine"
 
     def train(self, run: Run) -> Checkpoint:
-        if hasattr(run, "engines"):
-            honest = run.engines.of
+        if hasattr(run, "_engines"):
+            honest = run._engines.of
 
             def of(policy: Any, weights: str) -> Any:
                 engine = honest(policy, weights)
@@ -110,7 +110,7 @@ class ReplacedEngine(RFT):
                 engine.generate = lambda requests, p: generate([replace(r, seed=r.seed ^ 1) for r in requests], p)  # type: ignore[method-assign]
                 return engine
 
-            run.engines.of = of  # type: ignore[method-assign]
+            run._engines.of = of  # type: ignore[method-assign]
         return super().train(run)
 
 

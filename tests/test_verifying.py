@@ -94,6 +94,34 @@ def test_an_unreadable_gold_answer_is_an_error_and_not_a_wrong_response() -> Non
     assert verdict.reward is None
 
 
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (lambda q: {}[q.id], "raises KeyError: 'b'"),
+        (lambda q: -1, "returns -1, which is no number of seconds"),
+        (lambda q: "5", "returns '5', which is no number of seconds"),
+        (lambda q: float("nan"), "returns nan, which is no number of seconds"),
+        (lambda q: float("inf"), "returns inf, which is no number of seconds"),
+    ],
+)
+def test_a_time_limit_that_is_none_is_named_before_a_run(limit: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HangingTask, "time_limit", lambda _, q: 3.0 if q.id == "a" else limit(q))
+    questions = QuestionSet("some", tuple(Question(id, f"question {id}", "1") for id in "abc"))
+    with pytest.raises(UserError, match=f"question 'b' of some: time_limit of the task '.*' {said}"):
+        require_readable(HangingTask(), questions)
+
+
+class WithoutAKey(HangingTask):
+    def verdict_key(self, question: Question, response: str) -> Any:
+        return {"raise": None, "number": 7}[response]
+
+
+def test_a_response_whose_verdict_has_no_key_is_verified_on_its_own() -> None:
+    with VerifierPool(WithoutAKey(), workers=1) as pool:
+        verdicts = pool.verify([(Question("q", "q", "1"), r) for r in (r"\boxed{1}", "number", r"\boxed{2}")])
+    assert [v.reward for v in verdicts] == [1.0, 0.0, 0.0]
+
+
 def test_failures_are_told_from_wrong_answers_and_the_pool_survives_them() -> None:
     question = Question("q", "q", "1")
     responses = ["hang", r"\boxed{1}", "die", r"\boxed{2}", "raise", "hang", r"\boxed{1}"]

@@ -2,8 +2,8 @@
 
 manifest.json           what was run: format version, resolved config, fingerprints, versions, hardware, state
 config.yaml             the resolved config alone; `sdzero-bench run --config` starts the same run again
-question_sets/          what was trained and measured on, each set named by its fingerprint; .solutions.sha256 is of the gold
-                        solutions, if the method learns from them
+question_sets/          what was trained and measured on, each set named by its fingerprint, the latter once training is over;
+                        .solutions.sha256 is of the gold solutions, if the method learns from them
 journal/PHASE.jsonl     every sample, before it was used; PHASE.crc has a checksum of each line
 ledger.json             what was used, by phase; .ledger.sums has its checksum
 checkpoints/NAME/       policies; .NAME.sums has a checksum of each file

@@ -65,6 +65,11 @@ def file_name(fingerprint: str, lines: Sequence[dict[str, object]]) -> str:
     return f"{fingerprint}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
+def name_of(questions: QuestionSet, with_details: bool) -> str:
+    """The name of the file that has a question set."""
+    return file_name(questions.fingerprint, lines_of(questions, with_details))
+
+
 def find_question_set(record: Path, name: str) -> Path:
     """The path of a question set's file, without .xz. Raises `UserError` if neither the record nor its neighbours have it."""
     place = record.resolve()
@@ -80,16 +85,29 @@ def find_question_set(record: Path, name: str) -> Path:
 
 
 def read_questions(record: Path, manifest: Manifest) -> RecordedQuestions:
-    """What a run was trained and measured on. Raises `UserError` for files that are missing or damaged."""
+    """What a run was trained and measured on; the latter may be missing while it is not finished.
+
+    Raises `UserError` for other files that are missing, or damaged.
+    """
     if manifest.question_files is None:
         old = _checked(record / OLD_FILE, SplitQuestionLine)
         train_lines, test_lines = (tuple(line for line in old if line.split == split) for split in ("train", "test"))
         return RecordedQuestions(train_lines, test_lines)
     names = manifest.question_files
     train = _checked(find_question_set(record, names.train), QuestionLine) if names.train else []
-    test = _checked(find_question_set(record, names.test), QuestionLine)
-    others = {use: tuple(_checked(find_question_set(record, file), QuestionLine)) for use, file in names.others.items()}
-    return RecordedQuestions(tuple(train), tuple(test), others)
+    test = _measured_on(record, names.test, manifest)
+    others = {use: _measured_on(record, file, manifest) for use, file in names.others.items()}
+    return RecordedQuestions(tuple(train), test, others)
+
+
+def _measured_on(record: Path, name: str, manifest: Manifest) -> tuple[QuestionLine, ...]:
+    try:
+        path = find_question_set(record, name)
+    except UserError:
+        if manifest.state == "finished":
+            raise
+        return ()  # written once training is over
+    return tuple(_checked(path, QuestionLine))
 
 
 def _checked(path: Path, kind: type[Line]) -> list[Line]:

@@ -57,6 +57,13 @@ def method(name: str) -> type[Method]:
     return methods()[name]
 
 
+def built_in(method: type[Method]) -> bool:
+    """Whether a method is of this distribution, and its source known to whoever reads a record."""
+    module = sys.modules.get(method.__module__)
+    ours = method.__module__.startswith(f"{METHODS}.") and getattr(module, "__file__", None) is not None
+    return ours and getattr(module, method.__name__, None) is method
+
+
 def method_faults() -> dict[str, str]:
     """What is wrong with the methods that were left out, in a line each that names the file."""
     methods()

@@ -11,7 +11,7 @@ from sdzero_bench.core.distributed import ALONE, Ranks
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.records.folder import CONFIG, RunFolder
-from sdzero_bench.records.question_sets import file_name, lines_of
+from sdzero_bench.records.question_sets import name_of
 from sdzero_bench.records.record_files import MANIFEST, read_manifest
 from sdzero_bench.records.schema import ChangedSetting, Manifest
 from sdzero_bench.runs.config import config_in, differing_settings, recorded_settings, require_same_settings, with_changes
@@ -98,7 +98,7 @@ def _require_same_details(folder: RunFolder, manifest: Manifest, session: Sessio
     others = session.evaluation.other_questions.items()
     more = [(files.others.get(use), questions, own_details) for use, (questions, own_details) in others]
     for name, questions, with_details in (*sets, *more):
-        if name is not None and name != file_name(questions.fingerprint, lines_of(questions, with_details)):
+        if name is not None and name != name_of(questions, with_details):
             raise UserError(
                 f"the question set {questions.name!r}, or what it is verified by, is not the one that "
                 f"{str(folder.path / MANIFEST)!r} names: the questions, or this file, have changed since the run began; "

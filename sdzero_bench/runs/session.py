@@ -31,7 +31,7 @@ from sdzero_bench.policies.loading import LOST_UPDATES, device, load_tokenizer, 
 from sdzero_bench.policies.lora import require_peft
 from sdzero_bench.records.curve_record import LearningCurve
 from sdzero_bench.records.folder import RunFolder
-from sdzero_bench.records.measured import PolicyEvaluation, PolicyFigures
+from sdzero_bench.records.measured import PolicyFigures
 from sdzero_bench.records.record_files import EVALUATION_FILE, RESULT
 from sdzero_bench.records.recorded_journal import journal_manifest
 from sdzero_bench.records.schema import (
@@ -46,8 +46,11 @@ from sdzero_bench.records.schema import (
     SandboxInForce,
     TuningRecord,
 )
+from sdzero_bench.runs import registry
 from sdzero_bench.runs.config import make_method, make_task
 from sdzero_bench.runs.evaluation.evaluating import Evaluation
+from sdzero_bench.runs.evaluation.own_process import EvaluationApart, EvaluationResult
+from sdzero_bench.runs.evaluation.trained import Trained
 from sdzero_bench.runs.journal_check import require_own
 from sdzero_bench.runs.length_checks import MeasuredLengths, needs_of_evaluation, needs_of_training, require_fitting
 from sdzero_bench.runs.method_source import source_digest
@@ -88,7 +91,7 @@ class Session:
         self.changed: list[ChangedSetting] = []
         self.train_questions, self.test_questions, self.decontamination = self._load()
         require_readable(self.task, self.train_questions, self.test_questions)
-        self.evaluation = Evaluation.of(config, self.task, self.test_questions, self.method)
+        self.evaluation = Evaluation.of(config, self.task, self.test_questions, self.method.trains)
         self.plan = self.method.plan(len(self.train_questions))
         allowed = config.budget.samples_per_question * len(self.train_questions)
         if (needed := sum(self.plan.values())) > allowed:
@@ -189,32 +192,38 @@ class Session:
     def execute(self, folder: RunFolder) -> RunResult:
         """Train, measure, write everything; the result is the document of `--json`. Repeatable on its own folder."""
         folder.require_space(self._disk_needed())
-        details = self.task.record_details
-        files = QuestionFiles(
-            train=folder.write_question_set(self.train_questions, details) if len(self.train_questions) else None,
-            test=folder.write_question_set(self.test_questions, details),
-            others={use: folder.write_question_set(*asked) for use, asked in self.evaluation.other_questions.items()},
-        )
+        files = self.evaluation.files
+        if len(self.train_questions):
+            files.train = folder.write_question_set(self.train_questions, self.task.record_details)
         folder.write_config(self.config)
         folder.start_session(self.manifest(folder, files), self.changed)
+        apart = None if registry.built_in(type(self.method)) else EvaluationApart(self.evaluation, self.plan)
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         run.ledger.plan = self.plan
         try:
             with no_exits():
                 require_own(run, self.method, self.evaluation)
                 require_fitting(self.needs, None, server_limit(self.config))
-                final = self.method.train(run)
-                if not isinstance(final, Checkpoint):
-                    what = f"train has to return a Checkpoint, not {reprlib.repr(final)}"
-                    raise UserError(f"the method {self.method.name!r}: {what}")
+                trained = self._train(run)
+            if apart is None:
                 run.trained = True
-                evaluation, curve = self.evaluation.carry_out(run, self.method, final)
+                measured = EvaluationResult(*self.evaluation.carry_out(run, trained), peak_memory())
+            else:
+                with run.handed_over():
+                    measured = apart.carry_out(trained, folder, self.display, self.ranks)
         except Exception as error:
             folder.fail(str(error) if isinstance(error, UserError) else self.fault(error))
             raise
         finally:
             run.close()
-        return self._write_up(run, folder, evaluation, curve)
+        return self._write_up(run, folder, measured)
+
+    def _train(self, run: Run) -> Trained:
+        final = self.method.train(run)
+        if not isinstance(final, Checkpoint):
+            what = f"train has to return a Checkpoint, not {reprlib.repr(final)}"
+            raise UserError(f"the method {self.method.name!r}: {what}")
+        return Trained.by(self.method, run, final)
 
     def fault(self, error: Exception) -> str:
         """The error in a line that names the line of the method's file, if it comes from there."""
@@ -260,13 +269,11 @@ class Session:
         policies = 10 + (len(self.config.evaluation.curve_at) if self.evaluation.curve else 0)
         return int(policies * weights + 4_000 * (sum(self.plan.values()) + evaluated))
 
-    def _write_up(
-        self, run: Run, folder: RunFolder, evaluation: list[PolicyEvaluation], curve: LearningCurve | None
-    ) -> RunResult:
+    def _write_up(self, run: Run, folder: RunFolder, measured: EvaluationResult) -> RunResult:
         from sdzero_bench.runs.write_up.learning_curve import draw_learning_curve
         from sdzero_bench.runs.write_up.summary import markdown_summary
 
-        folder.write(EVALUATION_FILE, evaluation)
+        folder.write(EVALUATION_FILE, measured.evaluation)
         result = RunResult(
             run_id=folder.run_id,
             method=self.method.name,
@@ -278,9 +285,9 @@ class Session:
             sandbox=self.task.sandbox.name if self.task.sandbox else None,
             budget=run.budget,
             ledger=run.ledger.phases,
-            evaluation=[PolicyFigures(**dict(entry)) for entry in evaluation],
-            curve=LearningCurve(**dict(curve)) if curve else None,
-            peak_memory=peak_memory(),
+            evaluation=[PolicyFigures(**dict(entry)) for entry in measured.evaluation],
+            curve=LearningCurve(**dict(measured.curve)) if measured.curve else None,
+            peak_memory=max(peak_memory(), measured.peak_memory),
             **self._in_both(),
         )
         if not self.ranks.first:

@@ -20,7 +20,7 @@ from sdzero_bench.core.question import Question
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
 from sdzero_bench.core.text import counted
-from sdzero_bench.policies.engines.factory import Engines
+from sdzero_bench.policies.engines.factory import Engines, engines_of
 from sdzero_bench.policies.lora import adapted, merged
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import Ledger
@@ -84,7 +84,7 @@ class OnBehalfOf(Protocol):
     folder: RunFolder
     ledger: Ledger
     rollouts: Rollouts
-    engines: Engines
+    _engines: Engines
     display: ProgressDisplay
     tokenizer: PreTrainedTokenizerBase
     ranks: Ranks
@@ -196,7 +196,7 @@ class TrainingPhase:
 
         def rollout(policy: PreTrainedModel, step: int, rows: Sequence[RolloutRow]) -> list[Attempt]:
             policy_name = f"{self.name}@{step}"
-            engine = watched(run.engines.of(policy, f"{self.work}@{step}"))
+            engine = watched(engines_of(run).of(policy, f"{self.work}@{step}"))
             keys: list[RolloutKey] = [{"question_id": row["question_id"], "epoch": row["epoch"]} for row in rows]
             everyones = run.ranks.gather(keys)
             asked = [by_id[row["question_id"]] for row in everyones]
@@ -207,7 +207,7 @@ class TrainingPhase:
             samples = list(run.rollouts.draw(self.name, policy_name, engine, prompts, run.sampling, run.config.seed))
             if self.bar is not None:
                 show(self.bar, samples)
-            run.engines.rest()
+            engines_of(run).rest()
             run.save_ledger()
             own = slice(run.ranks.index * len(rows), (run.ranks.index + 1) * len(rows))
             drawn = attempts(asked, samples, plan.group)[own]

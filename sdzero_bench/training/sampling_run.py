@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ class SamplingRun(Contexts):
         self.ranks = ranks
         self.base = Checkpoint("base", model_path(config.model.name))
         self.tokenizer: Any = switch_thinking(load_tokenizer(self.base.path), config.model.thinking)
-        self.engines = make_engines(config, self.tokenizer, self.base.path, ranks)
+        self._engines = make_engines(config, self.tokenizer, self.base.path, ranks)
         self.budget = Budget(
             question_set=questions.fingerprint,
             questions=len(questions),
@@ -153,10 +154,10 @@ class SamplingRun(Contexts):
         seed: int,
         stream: str | None,
     ) -> Sequence[Sample]:
-        engine = self.engines.of(self.weights(policy), policy.path)
+        engine = self._engines.of(self.weights(policy), policy.path)
         with self.display.phase(phase, len(prompts)) as bar:
             drawn = self.rollouts.draw(phase, policy.name, engine, prompts, parameters, seed, bar, stream)
-        self.engines.rest()
+        self._engines.rest()
         self.save_ledger()
         return drawn
 
@@ -199,6 +200,18 @@ class SamplingRun(Contexts):
             self._loaded = (checkpoint.path, self._fresh_model(checkpoint))
         return self._loaded[1]
 
+    @contextmanager
+    def handed_over(self) -> Iterator[None]:
+        """Free what the run holds, for a process that works on in its folder; what that has drawn is known afterwards."""
+        self.close()
+        self._loaded = None
+        release_memory()
+        try:
+            yield
+        finally:
+            self.journal = Journal(self.folder.journal) if self.ranks.first else PrivateJournal(self.folder.journal)
+            self.ledger = Ledger.recount(self.budget, self.journal.phases, self.folder.ledger)
+
     def save_ledger(self) -> None:
         self.folder.write(LEDGER, self.ledger.phases)
         self._booked_at = time.monotonic()
@@ -212,7 +225,7 @@ class SamplingRun(Contexts):
         self.save_ledger()
         self.journal.close()
         self.verifier.close()
-        self.engines.close()
+        self._engines.close()
 
     # Inside
 

@@ -67,7 +67,7 @@ class VerifierPool:
         Raises `UserError` if no worker can load the task, such as one whose class exists in a notebook alone.
         """
         self._wait_for_a_worker()
-        keys = [self._task.verdict_key(*pair) or number for number, pair in enumerate(pairs)]
+        keys = [self._key(*pair) or number for number, pair in enumerate(pairs)]
         known: dict[str | int, Verdict] = dict(self._known.get(key for key in keys if isinstance(key, str)).items())
         futures: dict[str | int, tuple[Question, ProcessFuture[Verdict]]] = {}
         for key, (question, response) in zip(keys, pairs, strict=True):
@@ -80,6 +80,13 @@ class VerifierPool:
                 each(known[key])
         self._known.add({key: known[key] for key in futures if isinstance(key, str)})
         return [known[key] for key in keys]
+
+    def _key(self, question: Question, response: str) -> str | None:
+        try:
+            key: object = self._task.verdict_key(question, response)
+        except Exception:  # at a strange response: it is verified on its own
+            return None
+        return key if isinstance(key, str) else None
 
     def _wait_for_a_worker(self) -> None:
         if self._loaded:

@@ -31,6 +31,17 @@ class Engines(Protocol):
     def close(self) -> None: ...
 
 
+class Samples(Protocol):
+    """A run, as the package sees it."""
+
+    _engines: Engines
+
+
+def engines_of(run: Samples) -> Engines:
+    """Not for methods, which draw with `Run.sample`: what engines draw is neither journaled nor charged."""
+    return run._engines
+
+
 class TransformersEngines:
     """Samples from the model in memory; nothing is copied."""
 

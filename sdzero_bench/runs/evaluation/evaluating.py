@@ -19,17 +19,19 @@ from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import VALIDATION
 from sdzero_bench.records.measured import HarnessFigures, PolicyEvaluation, RevisionFigures
 from sdzero_bench.records.part import as_json
+from sdzero_bench.records.question_sets import name_of
+from sdzero_bench.records.schema import QuestionFiles
 from sdzero_bench.runs.evaluation.curve_measuring import CurveQuestions, delete_checkpoints, measure_curve, samples_each
 from sdzero_bench.runs.evaluation.curve_points import RunSoFar, reached
 from sdzero_bench.runs.evaluation.kl_to_base import kl_figures, kl_to_base
 from sdzero_bench.runs.evaluation.localising import LOCALISATION, localise
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 from sdzero_bench.runs.evaluation.other_tasks import TaskAsked, load_other_tasks, measure_other_tasks
-from sdzero_bench.training.method import Method
 from sdzero_bench.training.needs import Need
 from sdzero_bench.training.phrases import STANDARD
 
 if TYPE_CHECKING:
+    from sdzero_bench.runs.evaluation.trained import Trained
     from sdzero_bench.training.run import Checkpoint, Run
 
 
@@ -43,12 +45,13 @@ class Evaluation:
     curve: CurveQuestions | None
     other_tasks: Sequence[TaskAsked]
     trains: bool = True
+    """Whether the method does."""
 
     @classmethod
-    def of(cls, config: RunConfig, task: Task, test: QuestionSet, method: Method) -> Evaluation:
+    def of(cls, config: RunConfig, task: Task, test: QuestionSet, trains: bool) -> Evaluation:
         """Raises `UserError` for questions that cannot be loaded, of the curve or of another task."""
-        curve = CurveQuestions.of(config, task, test) if method.trains else None
-        return cls(config, task, test, curve, load_other_tasks(config), method.trains)
+        curve = CurveQuestions.of(config, task, test) if trains else None
+        return cls(config, task, test, curve, load_other_tasks(config), trains)
 
     @property
     def other_questions(self) -> dict[str, tuple[QuestionSet, bool]]:
@@ -98,29 +101,41 @@ class Evaluation:
                 what = f"a prompt of {asked.name} with its response (evaluation.forgetting)"
                 yield Need(what, longest + asked.parameters.max_new_tokens, "leave the task out", sampled=True)
 
-    def policies(self, run: Run, final: Checkpoint) -> dict[str, Checkpoint]:
+    @property
+    def files(self) -> QuestionFiles:
+        """Those that it writes; they are not in the folder while the method trains."""
+        others = {use: name_of(*asked) for use, asked in self.other_questions.items()}
+        return QuestionFiles(train=None, test=name_of(self.test, self.task.record_details), others=others)
+
+    def policies(self, run: Run, trained: Trained) -> dict[str, Checkpoint]:
         """Those that are measured on all test questions, by label."""
-        found = {"base": run.base, **(run.kept if self.config.evaluation.of_intermediate else {}), "final": final}
-        if final == run.base:
+        kept = trained.kept if self.config.evaluation.of_intermediate else {}
+        found = {"base": run.base, **kept, "final": trained.final}
+        if trained.final == run.base:
             del found["final"]
         elif not self.config.evaluation.base:
             del found["base"]
         return found
 
-    def carry_out(self, run: Run, method: Method, final: Checkpoint) -> tuple[list[PolicyEvaluation], LearningCurveFile | None]:
-        """The measured policies, and the learning curve. Writes localisation.json and curve.json where they are asked for."""
-        policies = self.policies(run, final)
+    def carry_out(self, run: Run, trained: Trained) -> tuple[list[PolicyEvaluation], LearningCurveFile | None]:
+        """The measured policies, and the learning curve.
+
+        Writes the questions, and localisation.json and curve.json where they are asked for.
+        """
+        for questions, details in ((self.test, self.task.record_details), *self.other_questions.values()):
+            run.folder.write_question_set(questions, details)
+        policies = self.policies(run, trained)
         entries = {label: self._measure(run, label, policy) for label, policy in policies.items()}
         if count := self.config.evaluation.localise:
-            run.folder.write(LOCALISATION, localise(run, self.test, policies, method, count), indent=None)
-        curve = self._curve(run, method, policies, final)
+            run.folder.write(LOCALISATION, localise(run, self.test, policies, trained, count), indent=None)
+        curve = self._curve(run, policies, trained)
         if self.other_tasks:
             measured = {label: policy for label, policy in policies.items() if label in ("base", "final")}
             for label, found in measure_other_tasks(run, measured, self.other_tasks).items():
                 entries[label].other_tasks = [figures for figures, _ in found.values()]
                 entries[label].other_by_question = {name: values for name, (_, values) in found.items()}
         if "final" in policies and (count := self.config.evaluation.of_kl):
-            kl = kl_to_base(run, "final", final, self.test, count)
+            kl = kl_to_base(run, "final", trained.final, self.test, count)
             entries["final"].kl_by_question, entries["final"].kl_to_base = kl, kl_figures(list(kl.values()))
         if "base" in entries:
             for label in entries.keys() - {"base"}:
@@ -149,20 +164,18 @@ class Evaluation:
         revised = run.measure(f"{label}.revision", policy, prompts, parameters, self.config.evaluation.seed, ".revision")
         return measure_revision(first, revised)
 
-    def _curve(
-        self, run: Run, method: Method, policies: Mapping[str, Checkpoint], final: Checkpoint
-    ) -> LearningCurveFile | None:
+    def _curve(self, run: Run, policies: Mapping[str, Checkpoint], trained: Trained) -> LearningCurveFile | None:
         from sdzero_bench.training.callbacks import read_steps
 
         if self.curve is None:
             return None
         so_far = RunSoFar(
-            method.phases(len(run.questions)),
+            trained.phases,
             run.ledger.phases,
             lambda phase: list(run.journal.phases[phase].values()),
             lambda phase: read_steps(run.folder.training / f"{phase}.jsonl"),
         )
-        points = reached(self.config.evaluation, so_far, final.name)
+        points = reached(self.config.evaluation, so_far, trained.final.name)
         if not points:
             return None
         curve = measure_curve(run, points, policies, self.curve, architecture(self.config.model.name).multiplied)

@@ -12,10 +12,10 @@ from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.policies.chat import Contexts
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import EVALUATION
-from sdzero_bench.training.method import Method
 from sdzero_bench.training.phrases import ControlPhrases
 
 if TYPE_CHECKING:
+    from sdzero_bench.runs.evaluation.trained import Trained
     from sdzero_bench.training.run import Checkpoint, Run
 
 LOCALISATION = "localisation.json"
@@ -59,13 +59,13 @@ def first_responses(questions: Iterable[str], samples: Mapping[str, Sample], eac
 
 
 def localise(
-    run: Run, questions: QuestionSet, policies: Mapping[str, Checkpoint], method: Method, count: int
+    run: Run, questions: QuestionSet, policies: Mapping[str, Checkpoint], trained: Trained, count: int
 ) -> dict[str, Any]:
     """The content of localisation.json; `policies` by label, in the order in which they were measured.
 
     With several processes, each computes its share. A policy that is its own reviser is loaded once.
     """
-    labels, by_id, phrases = students(list(policies), method.reviser), {q.id: q for q in questions}, method.phrases
+    labels, by_id, phrases = students(list(policies), trained.reviser), {q.id: q for q in questions}, trained.phrases
     reviser = run.weights(policies[labels[0]])
     rows: list[tuple[int, dict[str, Any]]] = []
     unverified: dict[str, int] = {}

@@ -14,6 +14,7 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.stats.estimators import mean_over_questions
 from sdzero_bench.core.task import Task
 from sdzero_bench.policies.chat import PolicyContexts
+from sdzero_bench.policies.engines.factory import engines_of
 from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.questions.harness.lm_eval_choices import ChoiceTask
 from sdzero_bench.questions.harness.lm_eval_tasks import ComparesLikelihoods
@@ -135,11 +136,11 @@ def _measured(
     phase = f"{EVALUATION}.{label}.{asked.on}"
     prompts = asked.prompts(PolicyContexts(run.tokenizer, asked.task, ends=()))
     rollouts = Rollouts(run.journal, run.ledger, verifier, run.decode, run.accelerators, run.ranks, run.book)
-    engine = run.engines.of(run.weights(policy), policy.path)
+    engine = engines_of(run).of(run.weights(policy), policy.path)
     with run.display.phase(phase, len(prompts)) as bar:
         seed = run.config.evaluation.seed
         samples = rollouts.draw(phase, policy.name, engine, prompts, asked.parameters, seed, bar, stream=EVALUATION)
-    run.engines.rest()
+    engines_of(run).rest()
     run.save_ledger()
     found = measure(samples, 1)
     limit, values = asked.parameters.max_new_tokens, found.per_question.avg

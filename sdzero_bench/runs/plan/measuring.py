@@ -15,6 +15,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from sdzero_bench.core.completion import SamplingParameters
 from sdzero_bench.core.question import QuestionSet
+from sdzero_bench.policies.engines.factory import engines_of
 from sdzero_bench.policies.loading import load_model
 from sdzero_bench.policies.lora import adapted
 from sdzero_bench.records.folder import RunFolder
@@ -83,7 +84,7 @@ def _measured(run: Run, session: Session, expected: Durations, seconds: float) -
 
 def _sampled(run: Run, kind: str, questions: QuestionSet, parameters: SamplingParameters, batch: int, seconds: float) -> Speed:
     """Full batches, verified. Responses are cut short at first, until a batch takes a quarter of the time."""
-    engine = run.engines.of(run.weights(run.base), run.base.path)
+    engine = engines_of(run).of(run.weights(run.base), run.base.path)
     asked = [(q, tuple(run.prompt_ids(q))) for q in questions[:batch]]
     prompts = [Prompt(q, ids, str(i)) for i, (q, ids) in enumerate(islice(cycle(asked), batch))]
     new, spent, count, kept = min(8, parameters.max_new_tokens), 0.0, 0, Speed(kind, 0, 0.0, 0.0, batch)
