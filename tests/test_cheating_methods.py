@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -79,6 +82,51 @@ class ForeignCheckpoint(RFT):
         return Checkpoint("better", str(foreign))
 
 
+class PutInPlace(RFT):
+    """Returns a policy from elsewhere under the name of its own."""
+
+    name = "put-in-place"
+
+    def train(self, run: Run) -> Checkpoint:
+        own = super().train(run)
+        return Checkpoint(own.name, run.base.path)
+
+
+class KeptAsBase(RFT):
+    """Has its policy measured as that of the base."""
+
+    name = "kept-as-base"
+
+    def train(self, run: Run) -> Checkpoint:
+        final = super().train(run)
+        run.keep("base", final)
+        return final
+
+
+class KeptElsewhere(RFT):
+    """Keeps a policy under a label that is a path."""
+
+    name = "kept-elsewhere"
+
+    def train(self, run: Run) -> Checkpoint:
+        final = super().train(run)
+        run.keep("../../escape", final)
+        return final
+
+
+class Measures(RFT):
+    """Draws samples of training questions as if they measured a policy, which are not charged."""
+
+    name = "measures"
+
+    def train(self, run: Run) -> Checkpoint:
+        final = super().train(run)
+        if hasattr(run, "rollouts"):
+            run.trained = True
+            run.measure("final", final, run.ask(run.questions, 1), run.sampling, 0, "")
+        return final
+
+
 class ReplacedVerifier(RFT):
     """Every response is right."""
 
@@ -140,6 +188,39 @@ class Leaves(RFT):
         sys.exit(0)
 
 
+class LeavesAtOnce(RFT):
+    """Ends its process where nothing can catch it."""
+
+    name = "leaves-at-once"
+
+    def train(self, run: Run) -> Checkpoint:
+        os._exit(0)
+
+
+class Cancelled(RFT):
+    name = "cancelled"
+
+    def train(self, run: Run) -> Checkpoint:
+        super().train(run)
+        raise asyncio.CancelledError("by a task")
+
+
+def test_what_is_no_exception_is_a_fault_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run_of(Cancelled, tmp_path, monkeypatch)
+    assert done.returncode == 2
+    assert "CancelledError: by a task" in done.stderr
+    (manifest,) = tmp_path.glob("*/manifest.json")
+    assert json.loads(manifest.read_text())["state"] == "failed"
+
+
+def test_an_end_that_nothing_can_catch_is_no_success(tmp_path: Path) -> None:
+    if (child := os.fork()) == 0:
+        with pytest.MonkeyPatch.context() as patch:
+            run_of(LeavesAtOnce, tmp_path, patch)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == os.EX_SOFTWARE
+
+
 def test_a_method_that_ends_the_program_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = run_of(Leaves, tmp_path, monkeypatch)
     assert done.returncode == 2
@@ -155,10 +236,32 @@ def test_samples_of_test_questions_are_refused(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (
+            ForeignCheckpoint,
+            "the method 'foreign-checkpoint': 'better' in '{out}/elsewhere' is not a policy that this run has trained",
+        ),
+        (PutInPlace, "is not a policy that this run has trained"),
+        (KeptAsBase, "it keeps a policy as 'base', which is no label that one of its phases declares"),
+        (KeptElsewhere, "it keeps a policy as '../../escape', which is no label that one of its phases declares"),
+        (Measures, "it has drawn samples of an evaluation, which takes place once training is over"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_what_the_run_refuses(method: type[RFT], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run_of(method, tmp_path, monkeypatch)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("sdzero-bench: ")]
+    (folder,) = tmp_path.glob("*/")
+    assert said.format(out=folder) in line
+    assert not (folder / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize(
     ("method", "options", "finding"),
     [
         (GoldAnswers, [], "manifest.json: supervision: the method reads gold solutions, and says 'verifier rewards'"),
-        (ForeignCheckpoint, [], "evaluation.json: final: no policy 'better' was in the run's folder when it ended"),
         (ReplacedVerifier, ["--reverify"], "verdicts are not what the verifier says of the text"),
         (ReplacedEngine, ["--replay", "40"], "samples are not what their policy draws with their seed"),
     ],
@@ -169,6 +272,31 @@ def test_what_validate_finds(
 ) -> None:
     assert run_of(method, tmp_path, monkeypatch).returncode == 0
     assert finding in found(tmp_path, *options)
+
+
+class Blinding(ReplacedVerifier):
+    """Has `validate`, which goes through it, find nothing."""
+
+    name = "blinding"
+
+    def train(self, run: Run) -> Checkpoint:
+        if not hasattr(run, "rollouts"):
+            from sdzero_bench.report.audit.reverify import Reverifier
+
+            Reverifier.check = lambda *_: ([], [])  # type: ignore[method-assign]
+        return super().train(run)
+
+
+def test_validate_without_plug_ins_runs_no_code_of_the_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In processes of their own: the method is not known there, as with --without-plug-ins where it is installed."""
+    assert run_of(Blinding, tmp_path, monkeypatch).returncode == 0
+    options = ["--without-plug-ins", "--reverify", "--replay", "16", "--jobs", "1", "--json"]
+    done = subprocess.run(command("validate", str(tmp_path), *options), capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    (record,) = json.loads(done.stdout)["records"]
+    assert any("verdicts are not what the verifier says of the text" in finding["text"] for finding in record["findings"])
+    assert any("training was not held against the method" in note for note in record["notes"])
+    assert any("16 samples were drawn again" in note for note in record["notes"])
 
 
 @pytest.mark.parametrize("method", [UnchargedSamples, TrainsOnTheTest], ids=lambda value: value.name)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,11 @@ class Disturbing(RFT):
         patch.setattr(VerifierPool, "verify", lambda _, pairs, each=None: [Verdict(1.0, answer=q.answer) for q, _ in pairs])
         patch.setattr(Rollouts, "draw", lambda *_: [])
         patch.setattr(torch, "multinomial", lambda *_: torch.zeros(1))
+        patch.setattr(sys, "path", ["/nowhere"])
+        patch.setenv("PATH", "/nowhere")
+        patch.setenv("PYTHONPATH", "/nowhere")
+        patch.setenv("SDZERO_BENCH_VERDICTS", "/nowhere")
+        os.chdir("/")
         Disturbing.undo = patch.undo
         return final
 
@@ -165,11 +171,13 @@ def test_what_a_method_does_to_its_process_does_not_reach_the_evaluation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finished(small_run("rft", tmp_path / "rft", "method.samples=2"), check=True)
+    here = Path.cwd()
     try:
         done = run_of(Disturbing, tmp_path / "disturbing", monkeypatch)
     finally:
         Disturbing.undo()
     assert done.returncode == 0, done.stderr
+    assert Path.cwd() == here
     assert measured(tmp_path / "disturbing") == measured(tmp_path / "rft")
 
 

@@ -18,8 +18,10 @@ from test_submitted_entries import page
 
 from sdzero_bench.core.bench_version import BENCH_VERSION
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.own_digests import with_own_digest
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.reader import load_run
+from sdzero_bench.records.record_files import dump, read_manifest
 from sdzero_bench.report.audit import check_together
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.submissions.card import read_card
@@ -38,7 +40,8 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in range(3):
         settings = ["--preset", "tiny", "--seed", str(seed), "--set", "verifying.workers=1"]
         made = Path(run_json(command("run", "--method", "rft", "--out", str(out), "--json", *settings))["folder"])
-        by_commit(made.rename(out / f"s{seed}"), HEAD or "a" * 40)
+        by_commit(run := made.rename(out / f"s{seed}"), HEAD or "a" * 40)
+        write(run, "manifest.json", dump(with_own_digest(read_manifest(run))))
     return out
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -30,6 +31,9 @@ from sdzero_bench.training.method import Method
 _FAMILY_FILES = {"evalplus": "harnesses", "file": "question_file", "lm-eval": "harnesses", "rg": "reasoning_gym"}
 """Of the built-in families of tasks. Every other built-in class has the name of its file."""
 
+WITHOUT_PLUG_INS = "SDZERO_BENCH_WITHOUT_PLUG_INS"
+"""Environment variable: if set, methods and tasks of other packages are not looked for, and none of their code runs."""
+
 _faults: dict[tuple[str, type[Any]], Faults] = {}
 """Of each package and base class that was searched."""
 
@@ -50,18 +54,26 @@ def task_families() -> dict[str, type[TaskFamily]]:
     return _find(TASKS, TaskFamily)
 
 
+@cache
+def built_in(package_name: str, base: Any) -> Mapping[str, type[Any]]:
+    """The methods or tasks of this distribution alone, by name. No code of plug-ins runs to find them."""
+    return _chosen_of(offers(package_name, base, {}, Faults()), package_name, base, Faults())
+
+
+def is_built_in(method: type[Method]) -> bool:
+    return method in built_in(METHODS, Method).values()
+
+
 def method(name: str) -> type[Method]:
-    """The method of that name; `UserError` with its fault, or with the nearest name if there is none."""
+    """The method of that name; `UserError` with its fault, or with the nearest name if there is none.
+
+    Plug-ins are imported for other names than those of built-in methods only: they cannot change what those do.
+    """
+    if name in built_in(METHODS, Method):
+        return built_in(METHODS, Method)[name]
     if name not in methods():
         raise _not_found("method", name, methods(), method_faults())
     return methods()[name]
-
-
-def built_in(method: type[Method]) -> bool:
-    """Whether a method is of this distribution, and its source known to whoever reads a record."""
-    module = sys.modules.get(method.__module__)
-    ours = method.__module__.startswith(f"{METHODS}.") and getattr(module, "__file__", None) is not None
-    return ours and getattr(module, method.__name__, None) is method
 
 
 def method_faults() -> dict[str, str]:
@@ -85,9 +97,14 @@ def task(name: str) -> type[Task]:
 
     Raises `UserError` with the nearest name if there is none.
     """
+    if name in built_in(TASKS, Task):
+        return built_in(TASKS, Task)[name]
+    prefix, colon, rest = name.partition(":")
+    if prefix in built_in(TASKS, TaskFamily) and colon:
+        family: type[TaskFamily] = built_in(TASKS, TaskFamily)[prefix]
+        return family.task(rest)
     if name in tasks():
         return tasks()[name]
-    prefix, colon, rest = name.partition(":")
     if colon:
         if prefix not in task_families():
             raise _not_found("family of tasks", prefix, task_families(), task_faults())
@@ -106,22 +123,26 @@ def _not_found(kind: str, name: str, known: Iterable[str], faults: Mapping[str, 
     return UserError(f"{unknown(kind, name, known)}{left_out}")
 
 
-def _find(package_name: str, base: type[Any]) -> dict[str, type[Any]]:
+def _find(package_name: str, base: Any) -> dict[str, type[Any]]:
+    built_in(package_name, base)  # as they are before plug-ins are imported
     faults = _faults[package_name, base] = Faults()
-    by_name: dict[str, list[Offered]] = {}
+    points = {}
+    for group in (METHODS, TASKS) if os.environ.get(WITHOUT_PLUG_INS) is None else ():
+        with faults.noting(group, f"the entry points of {group!r}"):
+            points[group] = list(entry_points(group=group))
     # What a plug-in prints must not get into the output of a command.
     with contextlib.redirect_stdout(sys.stderr):
-        points = {}
-        for group in (METHODS, TASKS):
-            with faults.noting(group, f"the entry points of {group!r}"):
-                points[group] = list(entry_points(group=group))
-        for offered in offers(package_name, base, points, faults):
-            cls = offered.cls
-            own = inspect.getattr_static(cls, "name", None)
-            with faults.noting(own if isinstance(own, str) else cls.__name__, offered.where):
-                require_sound(cls, base)
-                if all(other.cls is not cls for other in by_name.setdefault(cls.name, [])):
-                    by_name[cls.name].append(offered)
+        return _chosen_of(offers(package_name, base, points, faults), package_name, base, faults)
+
+
+def _chosen_of(offered: Iterable[Offered], package_name: str, base: type[Any], faults: Faults) -> dict[str, type[Any]]:
+    by_name: dict[str, list[Offered]] = {}
+    for one in offered:
+        own = inspect.getattr_static(one.cls, "name", None)
+        with faults.noting(own if isinstance(own, str) else one.cls.__name__, one.where):
+            require_sound(one.cls, base)
+            if all(other.cls is not one.cls for other in by_name.setdefault(one.cls.name, [])):
+                by_name[one.cls.name].append(one)
     chosen = {name: _chosen(name, same, KIND[package_name], faults) for name, same in sorted(by_name.items())}
     return {name: cls for name, cls in chosen.items() if cls is not None}
 
@@ -129,10 +150,10 @@ def _find(package_name: str, base: type[Any]) -> dict[str, type[Any]]:
 def _chosen(name: str, same: list[Offered], kind: str, faults: Faults) -> type[Any] | None:
     """Of the classes of one name the built-in one, or else the only one."""
     stem = _FAMILY_FILES.get(name, name)
-    if built_in := next((one for one in same if one.stem.replace("-", "_") == stem.replace("-", "_")), None):
-        for other in (one for one in same if one is not built_in):
+    if ours := next((one for one in same if one.stem.replace("-", "_") == stem.replace("-", "_")), None):
+        for other in (one for one in same if one is not ours):
             faults.note(name, other.where, f"the name {name!r} is a built-in {kind}'s; choose another")
-        return built_in.cls
+        return ours.cls
     if same[1:]:
         places = " and ".join(short_path(one.where, 60) for one in same)
         faults.note(name, places, f"the name {name!r} is taken twice, by {places}; rename or uninstall one")

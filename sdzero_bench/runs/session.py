@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import reprlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +49,7 @@ from sdzero_bench.runs import registry
 from sdzero_bench.runs.config import make_method, make_task
 from sdzero_bench.runs.evaluation.evaluating import Evaluation
 from sdzero_bench.runs.evaluation.own_process import EvaluationApart, EvaluationResult
-from sdzero_bench.runs.evaluation.trained import Trained
+from sdzero_bench.runs.evaluation.trained import train
 from sdzero_bench.runs.journal_check import require_own
 from sdzero_bench.runs.length_checks import MeasuredLengths, needs_of_evaluation, needs_of_training, require_fitting
 from sdzero_bench.runs.method_source import source_digest
@@ -60,7 +59,7 @@ from sdzero_bench.runs.token_check import require_training_tokens
 from sdzero_bench.training.arguments import require_optimizer
 from sdzero_bench.training.method import Method
 from sdzero_bench.training.needs import Need
-from sdzero_bench.training.run import Checkpoint, Run
+from sdzero_bench.training.run import Run
 from sdzero_bench.training.tracking import require_trackers
 from sdzero_bench.verifiers.equip import equip, require_readable
 
@@ -197,14 +196,14 @@ class Session:
             files.train = folder.write_question_set(self.train_questions, self.task.record_details)
         folder.write_config(self.config)
         folder.start_session(self.manifest(folder, files), self.changed)
-        apart = None if registry.built_in(type(self.method)) else EvaluationApart(self.evaluation, self.plan)
+        apart = None if registry.is_built_in(type(self.method)) else EvaluationApart(self.evaluation, self.plan)
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         run.ledger.plan = self.plan
         try:
             with no_exits():
                 require_own(run, self.method, self.evaluation)
                 require_fitting(self.needs, None, server_limit(self.config))
-                trained = self._train(run)
+                trained = train(self.method, run)
             if apart is None:
                 run.trained = True
                 measured = EvaluationResult(*self.evaluation.carry_out(run, trained), peak_memory())
@@ -217,13 +216,6 @@ class Session:
         finally:
             run.close()
         return self._write_up(run, folder, measured)
-
-    def _train(self, run: Run) -> Trained:
-        final = self.method.train(run)
-        if not isinstance(final, Checkpoint):
-            what = f"train has to return a Checkpoint, not {reprlib.repr(final)}"
-            raise UserError(f"the method {self.method.name!r}: {what}")
-        return Trained.by(self.method, run, final)
 
     def fault(self, error: Exception) -> str:
         """The error in a line that names the line of the method's file, if it comes from there."""

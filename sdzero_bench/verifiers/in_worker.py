@@ -6,8 +6,9 @@ import os
 import pickle
 import signal
 from dataclasses import replace
-from typing import NoReturn, get_args
+from typing import get_args
 
+from sdzero_bench.core.plugin_exits import refuse_silent_exits
 from sdzero_bench.core.task import Task
 from sdzero_bench.core.verdict import ProgramReport, Status, Verdict
 
@@ -22,7 +23,7 @@ def start(pickled: bytes) -> None:
     """Load the task. What goes wrong is kept for `fault`, since a process that ends here is replaced again and again."""
     global _task, _fault
     os.dup2(2, 1)  # what a task prints must not get into the output of a command
-    _refuse_silent_exits()
+    refuse_silent_exits()  # such a worker would look like one that ends in good order, and the verdict be waited for
     try:
         _task = pickle.loads(pickled)
         _task.prepare_worker()
@@ -95,13 +96,3 @@ def _shown(value: object) -> str:
 def _text(text: str) -> str:
     """What UTF-8 can hold: half a surrogate pair is escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _refuse_silent_exits() -> None:
-    """`os._exit(0)` within a verdict would look like a worker that ends in good order, and the verdict be waited for."""
-    process, leave = os.getpid(), os._exit
-
-    def exits(status: int) -> NoReturn:
-        leave(status or os.EX_SOFTWARE if os.getpid() == process else status)
-
-    os._exit = exits

@@ -31,6 +31,13 @@ def validate(
     digest: Annotated[
         bool, typer.Option("--digest", help="Print one digest of all the records instead, to be published.")
     ] = False,
+    without_plug_ins: Annotated[
+        bool,
+        typer.Option(
+            "--without-plug-ins",
+            help="Run no code of methods and tasks that other packages have installed. What depends on them is not checked.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     jobs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Number of parallel processes. Default: one per core.")
@@ -54,6 +61,10 @@ def validate(
     --replay draws samples again, token for token, from the base policy and from
     the checkpoints in the run's folder, if they are at hand.
 
+    A method that is not built in is gone through on its journal: its code runs
+    here. --without-plug-ins checks the record of a method that you do not trust
+    without it; evaluations are still verified and drawn again.
+
     --digest prints a line that identifies everything that the records say,
     packed or not. Published elsewhere, it shows later that nothing was changed.
 
@@ -63,6 +74,8 @@ def validate(
 
     sdzero-bench validate runs/rft-micro-arith-s0-20260101-120000 --reverify
 
+    sdzero-bench validate submitted --without-plug-ins --reverify --replay 64
+
     sdzero-bench validate results --json > findings.json
     """
     from sdzero_bench.core.errors import UserError
@@ -71,7 +84,10 @@ def validate(
     from sdzero_bench.report.audit.check_leaderboard import check_leaderboard, leaderboards
     from sdzero_bench.report.submissions.card import entries
     from sdzero_bench.report.submissions.check_card import check_card
+    from sdzero_bench.runs.registry import WITHOUT_PLUG_INS
 
+    if without_plug_ins:
+        os.environ[WITHOUT_PLUG_INS] = "1"  # for worker processes too
     folders = run_folders(folder)
     if not folders:
         raise UserError(f"there is no run or record below {str(folder)!r}")

@@ -46,30 +46,36 @@ def check_method(record: AuditedRecord) -> Iterator[Discrepancy]:
     config = record.config
     if config is None or record.questions is None:
         return
+    method: Method | None = None
     try:
         method = method_of(config)
     except NotAtHand as missing:
-        record.notes.append(f"phases and prompts were not held against the method: {missing}")
-        yield from _check_seeds(record)
-        return
+        record.notes.append(f"training was not held against the method: {missing}")
     try:
         task, tokenizer = task_of(config), tokenizer_of(config.model)
         run = RecordedRun(record, task, tokenizer, _whole(record, "train"), str(model_folder(config.model.name)))
     except NotAtHand as missing:
         record.notes.append(f"prompts were not held against the settings: {missing}")
         yield from _check_seeds(record)
-        yield from _check_phases(record, method)
+        if method is not None:
+            yield from _check_phases(record, method)
         return
     record.expected = run.expected
-    found = list(_check_training(record, method, run))
-    if found and _is_another(record, method):
-        record.notes.append(
-            f"the run's {method.name} has another source than the one here, which would not have made this record: {found[0]}"
-        )
+    if method is None:
+        yield from _check_seeds(record)
     else:
-        yield from found
+        yield from _check_against(record, method, run)
     yield from _check_measuring(record, run)
     yield from _check_measuring_more(record, run)
+
+
+def _check_against(record: AuditedRecord, method: Method, run: RecordedRun) -> Iterator[Discrepancy]:
+    found = list(_check_training(record, method, run))
+    if not _is_another(record, method):
+        yield from found
+        return
+    unlike = f", which would not have made this record: {found[0]}" if found else ""
+    record.notes.append(f"the run's {method.name} has another source than the one here{unlike}")
 
 
 def _is_another(record: AuditedRecord, method: Method) -> bool:

@@ -6,8 +6,6 @@ from functools import cache
 
 from sdzero_bench.report.leaderboard.grouping import BASE_LABEL
 
-SUITE = "sdzero_bench.methods."
-
 
 @cache
 def suite_methods() -> frozenset[str]:
@@ -15,9 +13,11 @@ def suite_methods() -> frozenset[str]:
 
     Methods that others have installed are not among them, so that the families are the same on every machine.
     """
-    from sdzero_bench.runs import registry
+    from sdzero_bench.runs.plug_ins import METHODS
+    from sdzero_bench.runs.registry import built_in
+    from sdzero_bench.training.method import Method
 
-    own = {name for name, cls in registry.methods().items() if cls.__module__.startswith(SUITE) and not cls.control}
+    own = {name for name, cls in built_in(METHODS, Method).items() if not cls.control}
     return frozenset(own | {BASE_LABEL})
 
 

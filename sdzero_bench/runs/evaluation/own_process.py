@@ -1,7 +1,8 @@
-"""Evaluation in a process of its own, which has neither imported the method nor anything that the method has changed.
+"""Evaluation in a process of its own, so that what a method leaves behind in its process has no effect.
 
-It gets the names and folders of the policies, loads the questions anew, and writes into the run's folder what an evaluation in
-the method's process would write: the same samples, since they follow from the policy and the settings.
+The process starts in the environment from before the training, gets the names and folders of the policies, and loads the
+questions anew. It draws the samples that an evaluation in the method's process would draw, since they follow from policy and
+settings. This is no defence against a method that is written to deceive: its process starts this one and writes the record.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import threading
 import traceback
 from collections.abc import Mapping
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 from sdzero_bench.core.distributed import Ranks, launched
 from sdzero_bench.core.errors import DamagedError, UserError
@@ -68,6 +71,7 @@ class EvaluationApart:
 
         task, self._with_main = pickled_for_workers(evaluation.task)
         config, fingerprint = _on_this_device(evaluation.config), evaluation.test.fingerprint
+        self._environment, self._path = dict(os.environ), list(sys.path)
         self._asked = pickle.dumps(EvaluationOrder(config, task, fingerprint, evaluation.trains, plan, torch.get_num_threads()))
 
     def carry_out(self, trained: Trained, folder: RunFolder, display: ProgressDisplay, ranks: Ranks) -> EvaluationResult:
@@ -77,9 +81,10 @@ class EvaluationApart:
         """
         port = ranks.from_first(_free_port()) if ranks.count > 1 else None
         pipe, theirs = multiprocessing.Pipe()
-        given = (theirs, self._asked, trained, folder.path, port)
+        given = (theirs, self._asked, trained, folder.path.resolve(), port)
         process = WorkerContext(self._with_main).Process(target=_evaluate, args=given)
-        process.start()
+        with mock.patch.dict(os.environ, self._environment, clear=True), mock.patch.object(sys, "path", self._path):
+            process.start()
         theirs.close()
         try:
             found = relayed(pipe, display)
