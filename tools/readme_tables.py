@@ -29,7 +29,8 @@ from sdzero_bench.report.reproduce.shelf import Shelf
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-LEADERBOARD, CLAIMS = RESULTS / "micro" / "README.md", RESULTS / "README.md"
+LEADERBOARD, SLIPS = RESULTS / "micro" / "README.md", RESULTS / "slips" / "README.md"
+CLAIMS = RESULTS / "README.md"
 (RUN,) = (RESULTS / "run").glob("sdzero-micro-arith-*/summary.md")
 
 
@@ -96,6 +97,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "run": partial(quoted, RUN, "", "| policy |"),
     "leaderboard-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| rank |", MARKS),
     "leaderboard-micro-code": partial(quoted, LEADERBOARD, CODE, "| rank |", MARKS),
+    "slips-micro-arith": partial(quoted, SLIPS, ARITH, "| rank |", MARKS),
+    "slips-micro-code": partial(quoted, SLIPS, CODE, "| rank |", MARKS),
     "leaderboard-notes": lambda: shared_notes((ARITH, CODE), LEADERBOARD_NOTES),
     "cost-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| method | samples |"),
     "cost-micro-code": partial(quoted, LEADERBOARD, CODE, "| method | samples |"),
