@@ -77,6 +77,16 @@ class Curious(RFT):
         return super().train(run)
 
 
+class Wandering(RFT):
+    """Works in another directory."""
+
+    name = "wandering"
+
+    def train(self, run: Run) -> Checkpoint:
+        os.chdir(run.folder.path.absolute().parent.parent)
+        return super().train(run)
+
+
 class Failing(RFT):
     """Draws samples, and fails."""
 
@@ -187,6 +197,17 @@ def test_the_test_questions_are_not_in_the_folder_while_the_method_trains(
     done = run_of(Curious, tmp_path, monkeypatch)
     assert done.returncode == 0, done.stderr
     assert len(list((folder_in(tmp_path) / "question_sets").glob("*.jsonl"))) == 2
+
+
+def test_a_method_may_work_in_another_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (start := tmp_path / "start" / "here").mkdir(parents=True)
+    monkeypatch.setitem(registry.methods(), "wandering", Wandering)
+    done = finished(small_run("wandering", Path("runs"), "method.samples=2"), cwd=start)
+    assert done.returncode == 0, done.stderr
+    folder = json.loads(done.stdout)["folder"]
+    assert not Path(folder).is_absolute()
+    assert finished(command("validate", str(start / folder))).returncode == 0
+    assert [path.name for path in tmp_path.rglob("journal")] == ["journal"]
 
 
 def test_a_run_that_has_not_written_its_test_questions_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

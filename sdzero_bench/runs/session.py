@@ -196,6 +196,7 @@ class Session:
             files.train = folder.write_question_set(self.train_questions, self.task.record_details)
         folder.write_config(self.config)
         folder.start_session(self.manifest(folder, files), self.changed)
+        shown, folder.path = folder.path, folder.path.absolute()  # a method may change the working directory
         apart = None if registry.is_built_in(type(self.method)) else EvaluationApart(self.evaluation, self.plan)
         run = Run(self.config, self.task, self.train_questions, folder, self.display, self.ranks)
         run.ledger.plan = self.plan
@@ -215,6 +216,7 @@ class Session:
             raise
         finally:
             run.close()
+            folder.path = shown
         return self._write_up(run, folder, measured)
 
     def fault(self, error: Exception) -> str:

@@ -69,7 +69,7 @@ def _measured(run: Run) -> dict[str, int]:
 
 
 def _own(policy: Checkpoint, run: Run, said: str) -> Checkpoint:
-    own = {path.name: path for path in run.folder.finished_checkpoints}
+    own = {path.name: path for path in run.folder.finished_checkpoints if path.name != run.base.name}
     if (policy.name, policy.path) == (run.base.name, run.base.path):
         return run.base
     if policy.name in own and Path(policy.path).resolve() == own[policy.name].resolve():
