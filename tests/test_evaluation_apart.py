@@ -29,11 +29,24 @@ from tools.torture.small_settings import FEW, options
 
 ROOT = Path(__file__).parent.parent
 PLUG_IN = """
+from sdzero_bench.methods import rft
 from sdzero_bench.methods.rft import RFT
 
 
 class Outside(RFT):
     name = "outside"
+"""
+DISGUISED = """
+
+Outside.__module__, rft.Outside = rft.__name__, Outside
+"""
+IMPORTED = """
+import sys
+from sdzero_bench.runs import registry
+registry.method("rft"), registry.task("micro-arith"), registry.task("rg:gcd")
+assert "outside" not in sys.modules
+assert not registry.is_built_in(registry.method("outside"))
+assert registry.is_built_in(registry.method("rft"))
 """
 
 
@@ -266,6 +279,12 @@ def installed(tmp_path: Path) -> dict[str, str]:
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[sdzero_bench.methods]\noutside = outside:Outside\n")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT), str(ROOT / "tests")])}
+
+
+def test_no_plug_in_is_imported_for_what_is_built_in_and_none_passes_as_such(installed: dict[str, str]) -> None:
+    """Even one that says that it is from a module of this distribution."""
+    (Path(installed["PYTHONPATH"].split(os.pathsep)[0]) / "outside.py").write_text(PLUG_IN + DISGUISED)
+    subprocess.run([sys.executable, "-c", IMPORTED], env=installed, check=True)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
