@@ -256,6 +256,9 @@ def test_what_the_run_refuses(method: type[RFT], said: str, tmp_path: Path, monk
     (folder,) = tmp_path.glob("*/")
     assert said.format(out=folder) in line
     assert not (folder / "evaluation.json").exists()
+    again = finished(command("run", "--resume", str(folder)))
+    assert again.returncode == 2
+    assert said.format(out=folder) in again.stderr
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,8 @@ from sdzero_bench.report.audit.recorded_run import MissingSamples, RecordedRun, 
 from sdzero_bench.runs.evaluation.curve_measuring import first, phases_of, samples_each
 from sdzero_bench.runs.evaluation.other_tasks import own_task
 from sdzero_bench.runs.method_source import source_digest
+from sdzero_bench.runs.registry import is_built_in
 from sdzero_bench.training.method import VERIFIER_REWARDS, Method
-
-OWN = "sdzero_bench.methods."
-"""Where the methods of this distribution are. A plug-in may draw by a rule that cannot be followed from outside its run."""
 
 
 def check_method(record: AuditedRecord) -> Iterator[Discrepancy]:
@@ -150,7 +148,7 @@ def _check_training(record: AuditedRecord, method: Method, run: RecordedRun) -> 
             return
         except Exception as error:
             what = f"the method cannot be gone through again on its journal ({type(error).__name__}: {error})"
-            if not type(method).__module__.startswith(OWN):
+            if not is_built_in(type(method)):  # it may draw by a rule that cannot be followed from outside its run
                 record.notes.append(what)
                 return
             yield Discrepancy("journal", what)

@@ -47,7 +47,9 @@ def train(method: Method, run: Run) -> Trained:
     said = f"the method {method.name!r}: "
     if not isinstance(final, Checkpoint):
         raise UserError(f"{said}train has to return a Checkpoint, not {reprlib.repr(final)}")
-    if _measured(run) != before:
+    if drawn := _measured(run).items() - before.items():
+        for path in (path for phase, _ in drawn for path in run.folder.journal.glob(f"{phase}.*") if run.ranks.first):
+            path.unlink()  # a resumed run would take them for its own
         raise UserError(f"{said}it has drawn samples of an evaluation, which takes place once training is over")
     phases = method.phases(len(run.questions))
     declared = {phase.kept_as for phase in phases} - RESERVED
