@@ -1,4 +1,4 @@
-from sdzero_bench.cli.app import main
+from sdzero_bench.cli.app import program
 
 if __name__ == "__main__":
-    main()
+    program()

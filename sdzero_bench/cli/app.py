@@ -93,8 +93,22 @@ app.command()(serve)
 app.command()(doctor)
 
 
+def program() -> None:
+    """Entry point. As `main`, but does not wait for threads that code of a method or task has left running."""
+    from sdzero_bench.core.left_threads import give_up_on_threads
+
+    code = 1
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+        raise
+    finally:
+        give_up_on_threads(code)
+
+
 def main() -> None:
-    """Entry point. An error that the user can fix is one line on standard error, with exit code 2."""
+    """Run the command of `sys.argv`. An error that the user can fix is one line on standard error, with exit code 2."""
     from sdzero_bench.core.errors import INTERRUPTED, UserError
     from sdzero_bench.core.threads import share_cores
 

@@ -21,6 +21,7 @@ from typing import IO, Any
 from sdzero_bench.core.distributed import Ranks, give_precedence, launched
 from sdzero_bench.core.errors import INTERRUPTED, UserError
 from sdzero_bench.core.full_disk import NoRoomError, means_full_disk
+from sdzero_bench.core.left_threads import give_up_on_threads
 from sdzero_bench.records.folder import LockedError, RunFolder
 from sdzero_bench.records.schema import Origin, TuningRecord
 from sdzero_bench.runs.sweep.status_reports import LOCKED, ReportingDisplay, StatusReport
@@ -107,4 +108,6 @@ def _end_with_the_sweep() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    give_up_on_threads(exit_code)
+    sys.exit(exit_code)
