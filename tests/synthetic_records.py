@@ -201,7 +201,7 @@ def _samples(
                     text=f"The sum is {given}, so \\boxed{{{given}}}",
                     finish="stop",
                     verdict=Verdict(float(right[row, index]), answer=given if answers else None),
-                    engine="synthetic 1",
+                    engine="transformers 5.0",
                 )
             )
     return samples

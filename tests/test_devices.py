@@ -77,6 +77,12 @@ def test_it_is_one_of_those_that_are_visible(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("eight")
+@pytest.mark.parametrize("device", ["", "meta", "cuda:x", "hpu", "nothing"])
+def test_a_device_that_is_not_here_is_named_before_a_run(device: str) -> None:
+    with pytest.raises(UserError, match=f"^model.device='{device}' cannot be used here"):
+        take_one_gpu(ModelConfig(name="x", device=device), ALONE)
+
+
 def test_several_processes_leave_the_gpus_to_their_launcher() -> None:
     take_one_gpu(model("auto"), Ranks(1, 8))
     assert "CUDA_VISIBLE_DEVICES" not in os.environ

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_edits import every, lines, questions, read, replaced, says, value, write
+from record_edits import every, lines, questions, read, replaced, row, says, value, with_details, write
 from small_runs import command, finished, run_json, small_run
 
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal
@@ -27,6 +28,7 @@ from sdzero_bench.records.recorded_journal import journal_manifest
 from sdzero_bench.report.audit import check_together
 from sdzero_bench.report.audit.audit import check_record, check_records, open_record
 from sdzero_bench.report.audit.redraw import redraw
+from sdzero_bench.report.audit.thorough import check_thoroughly
 from sdzero_bench.report.leaderboard.report_files import Report
 from sdzero_bench.runs.evaluation.measures import measure, measure_revision, paired_difference
 from sdzero_bench.runs.write_up.summary import markdown_summary
@@ -183,6 +185,17 @@ def answers_of_the_policy(folder: Path) -> None:
     value("manifest.json", "versions/numpy", "0.1")(folder)
 
 
+def cut_short(sample: Any) -> None:
+    """To its first token, with the text of that."""
+    sample.update(token_ids=sample["token_ids"][:1], text=sample["text"][:1], finish="stop")
+
+
+def spaces_by_another_version(folder: Path) -> None:
+    """White space inside of words, by a version of the library that decodes which nobody has here."""
+    every(FINAL, lambda row: row.update(text=row["text"].replace("boxed", "box ed")))(folder)
+    value("manifest.json", "versions/transformers", "4.0.0")(folder)
+
+
 def tuned(folder: Path) -> None:
     """Settings that were chosen, though another trial was better."""
     trials = [
@@ -203,6 +216,17 @@ EDITS: dict[str, tuple[Callable[[Path], object], str]] = {
     "training texts": (every(TRAINING, better_text), f"{TRAINING}: 64 texts are not what their token ids say"),
     "a seed cloned": (another_seed, f"{TRAINING}: 64 seeds do not follow from the settings"),
     "another evaluation seed": (setting("evaluation/seed", 3), f"{FINAL}: 12 seeds do not follow from the settings"),
+    "white space, by another version": (spaces_by_another_version, f"{FINAL}: 12 texts are not what their token ids say"),
+    "samples cut short": (every(FINAL, cut_short), f"{FINAL}: 12 samples finished without a token that ends a turn"),
+    "samples that go on": (
+        every(FINAL, lambda row: row.update(token_ids=row["token_ids"] + row["token_ids"][-1:])),
+        f"{FINAL}: 12 samples continued after a token that ends a turn",
+    ),
+    "another engine": (every(FINAL, lambda row: row.update(engine="vllm 0.9")), f"{FINAL}: 12 samples are of another engine"),
+    "details of the questions": (
+        lambda folder: with_details(folder, lambda id_: {"tests": [id_]}),
+        "manifest.json: question_files.train: recorded",
+    ),
     "a sample's seed": (lines(FINAL, lambda rows: rows[2].update(seed=5)), f"{FINAL}: 1 seed does not follow"),
     "prompts": (
         every(TRAINING, lambda row: row.update(prompt_sha256="0" * 16)),
@@ -276,6 +300,31 @@ def test_two_seeds_with_the_same_measurement(record: Path, tmp_path: Path, monke
     first, second = check_records([record, clone], 1)
     assert says(first) == ""
     assert f"{FINAL}: has the samples of '{record}', a run of seed 0" in says(second)
+
+
+def test_two_seeds_with_nearly_the_same_measurement_are_a_note(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two policies may agree by chance on nearly all samples."""
+    monkeypatch.setattr(check_together, "FEWEST_TOKENS", 100)
+    monkeypatch.setattr(check_together, "NEARLY_ALL", 0.9)
+    clone = Path(shutil.copytree(record, tmp_path / "clone"))
+    another_seed_throughout(clone)
+    lines(FINAL, lambda rows: rows[0]["token_ids"].insert(0, 5))(clone)
+    remade(clone)
+    note = f"{FINAL}: has 91.7 % of the samples of '{record}', a run of seed 0"
+    first, second = check_records([record, clone], 1)
+    assert note in "\n".join(second.notes)
+    assert note not in "\n".join(first.notes)
+    assert "a run of seed" not in says(second)
+
+
+def test_two_seeds_that_are_measured_greedily_may_agree(record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_together, "FEWEST_TOKENS", 100)
+    setting("evaluation/temperature", 0)(record)
+    clone = Path(shutil.copytree(record, tmp_path / "clone"))
+    another_seed_throughout(clone)
+    assert not any("a run of seed" in says(report) for report in check_records([record, clone], 1))
 
 
 def test_another_policy_in_a_checkpoint(record: Path) -> None:
@@ -359,6 +408,27 @@ def test_samples_of_another_policy_are_not(record: Path) -> None:
     remade(record)
     assert says(check_record(record)) == ""
     assert re.search("not what (their|its) policy draws with (their|its) seed, such as test-", drawn_again(record)[0])
+
+
+def test_tokens_that_the_model_does_not_have_are_not_drawn(record: Path) -> None:
+    row(FINAL, 0, token_ids=[10**6, 10**6])(record)
+    row(FINAL, 1, token_ids=[])(record)
+    findings, notes = drawn_again(record)
+    assert "at token 0" in findings
+    assert notes == "111 samples were drawn again, of 111 whose policies are at hand"
+
+
+def test_samples_that_cannot_be_drawn_again_are_counted(record: Path) -> None:
+    lines(FINAL, lambda rows: [row.update(engine="vllm 0.9") for row in rows[:5]])(record)
+    assert drawn_again(record)[1].endswith("at hand; 5 more are of an engine that cannot repeat its samples")
+
+
+def test_a_policy_that_cannot_be_loaded_does_not_hide_what_else_is_found(record: Path) -> None:
+    next((record / "checkpoints" / "rft").glob("*.safetensors")).write_bytes(b"no weights")
+    row("journal/evaluation.base.jsonl", 0, policy="rft")(record)
+    (report,) = check_thoroughly([record], 1, False, 10**6, ProgressDisplay(quiet=True))
+    assert "checkpoints/rft: its samples cannot be drawn again: " in says(report)
+    assert "1 policy does not follow from the settings" in says(report)
 
 
 def test_a_cloned_seed_draws_something_else(record: Path) -> None:

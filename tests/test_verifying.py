@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from small_runs import finished, small_run
 
 from sdzero_bench.cli.doctor import HangingTask
 from sdzero_bench.core.errors import UserError
@@ -311,6 +313,18 @@ def test_whatever_verify_does_is_an_error_of_this_sample_alone(unruly: VerifierP
     assert (bad.reward, bad.status) == (None, "error")
     assert said in bad.detail
     assert good == Verdict(1.0)
+
+
+def test_a_verifier_that_fails_on_every_sample_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not the model that is wrong."""
+
+    def verify(pool: VerifierPool, pairs: Sequence[object], *_: object) -> list[Verdict]:
+        return [Verdict.failed("error", "there is no compiler")] * len(pairs)
+
+    monkeypatch.setattr(VerifierPool, "verify", verify)
+    done = finished(small_run("rft", tmp_path))
+    assert done.returncode == 2
+    assert "rft.sample: the verifier has failed on every sample (error: there is no compiler)" in done.stderr
 
 
 def test_what_a_journal_can_hold_is_kept(unruly: VerifierPool) -> None:

@@ -26,7 +26,7 @@ class Question:
 class QuestionSet(Sequence[Question]):
     """Questions in a fixed order. Two runs are comparable only if their sets have the same fingerprint.
 
-    Raises `UserError` if it is empty, or if an id or a text occurs twice.
+    Raises `UserError` if it is empty, if an id or a text occurs twice, or if one cannot be written as UTF-8.
     """
 
     name: str
@@ -39,6 +39,12 @@ class QuestionSet(Sequence[Question]):
             if len(set(values)) < len(values):
                 twice = next(v for i, v in enumerate(values) if v in values[:i])
                 raise UserError(f"question set {self.name!r} has the {what} {twice[:80]!r} more than once")
+        for question in self:
+            try:
+                f"{question.id}{question.text}{question.answer}".encode()
+            except UnicodeEncodeError as error:
+                half = error.object[error.start]
+                raise UserError(f"question {question.id!r}: {half!r} is half of a character, which is no text") from error
 
     @overload
     def __getitem__(self, index: int) -> Question: ...

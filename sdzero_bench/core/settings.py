@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -14,10 +15,17 @@ MIN_TEMPERATURE = 0.01
 """Logits that are divided by less overflow; vLLM raises lower ones to it (vllm/sampling_params.py)."""
 
 
-class Options(BaseModel):
-    """Settings that are written by hand: unknown keys are refused, and so is `true` for a number, which Python takes for 1."""
+MOST = 2**53
+"""From here on, a float has no fraction, and nothing can be counted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Options(BaseModel):
+    """Settings that are written by hand: unknown keys are refused, and numbers that no setting can mean.
+
+    These are infinite ones, those that a float cannot tell from their neighbours, and `true`, which Python takes for 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -26,6 +34,8 @@ class Options(BaseModel):
         kinds = {annotation, *get_args(annotation)}
         if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
             raise PydanticCustomError("number", "Input should be a number")
+        if isinstance(value, (int, float)) and MOST <= abs(value) < math.inf:
+            raise PydanticCustomError("number", "Input should be a smaller number")
         return value
 
 
@@ -238,7 +248,7 @@ class LoraConfig(Section):
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of an adapter's inputs that is dropped in training."""
     target_modules: str | tuple[str, ...] = "all-linear"
-    """Names of the layers that are adapted; all-linear: all but the output head."""
+    """Names of the layers that are adapted, or one regular expression; all-linear: all but the output head."""
 
 
 class TrackingConfig(Section):
@@ -253,7 +263,7 @@ class VerifyingConfig(Section):
 
     workers: int | None = Field(None, gt=0)
     """Verifier processes; null: one per core, at most 8."""
-    timeout_seconds: float = Field(10.0, gt=0)
+    timeout_seconds: float = Field(10.0, gt=0, le=86_400)
     """CPU time per response; one that exceeds it is wrong. By the clock the limit is 20 times as long, for machines under load;
     a verifier that exceeds that counts as unverified. Limits for programs are set by the task."""
     allow_weaker_sandbox: bool = False

@@ -35,10 +35,13 @@ def visible_gpus() -> list[str]:
 def take_one_gpu(config: ModelConfig, ranks: Ranks) -> None:
     """Hide all GPUs from this process but the one that `model.device` names, or the first; not with several ranks.
 
-    To be called before anything asks torch for more than the number of GPUs. Raises `UserError` if there is no such GPU.
+    To be called before anything asks torch for more than the number of GPUs. Raises `UserError` if there is no such GPU, or
+    no such device.
     """
     global _taken
     named = re.fullmatch(r"cuda(?::(\d+))?", config.device)
+    if not named and config.device != "auto":
+        _require(config.device)
     if ranks.count > 1 or not (named or config.device == "auto"):
         return
     gpus = visible_gpus()
@@ -51,6 +54,16 @@ def take_one_gpu(config: ModelConfig, ranks: Ranks) -> None:
     if len(gpus) > 1:
         os.environ[VISIBLE] = gpus[index]
         _taken = index, len(gpus)
+
+
+def _require(device: str) -> None:
+    import torch
+
+    try:
+        torch.empty(1, device=device).tolist()  # those of the device "meta" cannot be read
+    except Exception as error:  # each kind of device has its own
+        why = str(error).splitlines()[0].partition(". ")[0]
+        raise UserError(f"model.device={device!r} cannot be used here ({why}); name another, or leave it out") from error
 
 
 def in_this_process(device: str) -> str:

@@ -35,7 +35,10 @@ def model_path(name: str) -> str:
         return str(dequantised(Path(name).expanduser()))
     if name.startswith("package:"):
         module, _, path = name.removeprefix("package:").partition("/")
-        directory = Path(str(resources.files(module).joinpath(path)))
+        try:
+            directory = Path(str(resources.files(module).joinpath(path)))
+        except (ImportError, TypeError, ValueError) as error:
+            raise UserError(f"{name!r} names no folder of an installed package ({error})") from error
     else:
         directory = Path(name).expanduser()
         # OWNER/NAME is a model on the Hub unless a directory of that name exists.

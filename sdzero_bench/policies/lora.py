@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
@@ -27,7 +28,8 @@ def require_peft(options: LoraConfig) -> None:
 def adapted(model: PreTrainedModel, options: LoraConfig, seed: int) -> Any:
     """The model itself if `options.rank` is null, else a `PeftModel` of which only the adapters are trained.
 
-    Raises `UserError` if the model has no modules with the names in `options.target_modules`.
+    Raises `UserError` if the model has no modules with the names in `options.target_modules`, or if it is a regular expression
+    that is none.
     """
     if options.rank is None:
         return model
@@ -45,7 +47,7 @@ def adapted(model: PreTrainedModel, options: LoraConfig, seed: int) -> Any:
     set_seed(seed)  # adapters are initialised at random, and a repeated run has to start with the same ones
     try:
         return peft.get_peft_model(model, config)
-    except ValueError as error:
+    except (ValueError, re.error) as error:
         raise UserError(f"lora.target_modules: {' '.join(str(error).split()).rstrip('.')}") from error
 
 

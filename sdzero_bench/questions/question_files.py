@@ -120,6 +120,11 @@ def hub_rows(
 def _row(where: str, values: object) -> FileRow:
     if not isinstance(values, dict):
         raise UserError(f"{where}: not a JSON object")
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise UserError(f"{where}: {half!r} is half of a character; write the character itself, or both halves") from error
     return FileRow(where, values)
 
 

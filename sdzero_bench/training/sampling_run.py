@@ -119,7 +119,7 @@ class SamplingRun(Contexts):
 
         Raises `BudgetError`, before drawing, if the budget does not allow it; `ValueError` if a question is not in the run's
         question set, if a sample of the phase is asked for twice, or if the phase has the name of a measurement, which is not
-        charged.
+        charged; `UserError` if the verifier has failed on every sample.
         """
         self._require_charged(phase)
         self._require_own(prompt.question for prompt in prompts)
@@ -130,6 +130,12 @@ class SamplingRun(Contexts):
                 )
             self._asked.add((phase, prompt.key))
         drawn = self._sample(phase, policy, prompts, self.sampling, self.config.seed, None)
+        if drawn and all(sample.verdict.reward is None for sample in drawn):
+            failed = drawn[0].verdict
+            raise UserError(
+                f"{phase}: the verifier has failed on every sample ({failed.status}: {failed.detail}), so there is nothing to "
+                f"learn from; mend the task, and start a new run"
+            )
         if policy == self.base and nothing_right(drawn):
             self.display.say(f"warning: {NOTHING_RIGHT}")
         return drawn

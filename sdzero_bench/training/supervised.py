@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.training.arguments import TrainerArguments
 
 if TYPE_CHECKING:
@@ -29,12 +30,19 @@ class Example:
         return len(self.context) + len(self.target)
 
 
+MOST_EXAMPLES = 10**8
+
+
 def order_of_training(lengths: Sequence[int], epochs: float, batch: int, seed: int) -> list[int]:
     """Indices of the examples in training order, `batch` per step, for all epochs.
 
     Each epoch is shuffled; within every 50 batches, examples of similar length share a batch, which keeps padding low, and the
     batches are in random order. The order is fixed before the first step, so that a resumed run has the same batches.
+
+    Raises `UserError` for more epochs than can be meant.
     """
+    if epochs * len(lengths) > MOST_EXAMPLES:
+        raise UserError(f"{epochs:g} epochs over {len(lengths)} examples are more than any run can train on; lower the epochs")
     rng = random.Random(seed)
     stream = [i for _ in range(math.ceil(epochs)) for i in rng.sample(range(len(lengths)), len(lengths))]
     del stream[round(epochs * len(lengths)) :]

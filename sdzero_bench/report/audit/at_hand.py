@@ -77,6 +77,19 @@ def _tokenizer(name: str, thinking: bool | None) -> PreTrainedTokenizerBase:
         raise NotAtHand(f"the tokenizer of {name!r} is not at hand ({error})") from error
 
 
+@lru_cache(maxsize=8)
+def end_tokens_of(model: str, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Token ids that end a turn, as the engines have them, without the weights. `model`: its folder or GGUF file."""
+    from transformers import AutoConfig, GenerationConfig
+
+    try:
+        ends = GenerationConfig.from_pretrained(model).eos_token_id
+    except OSError:  # a model that has no such file: its configuration says it
+        ends = getattr(AutoConfig.from_pretrained(model), "eos_token_id", None)
+    listed = [] if ends is None else ends if isinstance(ends, list) else [ends]
+    return {int(i) for i in [tokenizer.eos_token_id, *listed] if i is not None}
+
+
 def questions_at_hand(config: RunConfig) -> Questions:
     """The questions as the run would load them now. Raises `NotAtHand`, also for data that may have to be downloaded."""
     deciding = RunConfig(

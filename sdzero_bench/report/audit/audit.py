@@ -23,7 +23,7 @@ from sdzero_bench.report.audit.check_method import check_method
 from sdzero_bench.report.audit.check_other_tasks import check_other_tasks
 from sdzero_bench.report.audit.check_settings import check_settings
 from sdzero_bench.report.audit.check_summary import check_summary
-from sdzero_bench.report.audit.check_texts import check_texts
+from sdzero_bench.report.audit.check_texts import check_ends, check_texts
 from sdzero_bench.report.audit.check_together import Traits, check_together, traits
 from sdzero_bench.report.audit.check_tuning import check_tuning
 
@@ -37,6 +37,7 @@ CHECKS: tuple[Callable[[AuditedRecord], Iterator[Discrepancy]], ...] = (
     check_localisation,
     check_settings,
     check_texts,
+    check_ends,
     check_method,
     check_tuning,
     check_summary,
@@ -86,7 +87,7 @@ def open_record(folder: Path) -> tuple[AuditReport, AuditedRecord | None]:
     report.findings += problems
     report.samples = record.count()
     for check in CHECKS:
-        report.findings += _guarded(check, record)
+        report.findings += guarded(check.__name__, check(record))
     report.notes += record.notes
     report.traits = traits(record)
     return report, record
@@ -96,7 +97,8 @@ def compare_records(reports: list[AuditReport]) -> None:
     """Add to the reports what is found by comparing records with each other."""
     found = check_together([(report.folder, report.traits) for report in reports if report.finished])
     for report in reports:
-        report.findings += found.get(report.folder, [])
+        report.findings += found.findings.get(report.folder, [])
+        report.notes += found.notes.get(report.folder, [])
 
 
 PER_PROCESS = 4
@@ -121,13 +123,14 @@ def check_records(
     return reports
 
 
-def _guarded(check: Callable[[AuditedRecord], Iterator[Discrepancy]], record: AuditedRecord) -> list[Discrepancy]:
+def guarded(name: str, check: Iterator[Discrepancy]) -> list[Discrepancy]:
+    """The findings of a check, and one more if it cannot be finished."""
     found: list[Discrepancy] = []
     try:
-        for finding in check(record):
+        for finding in check:
             found.append(finding)
     except Exception as error:  # files that others have edited can be wrong in ways that nobody has thought of
-        found.append(Discrepancy("record", f"{check.__name__} could not be finished ({type(error).__name__}: {error})"))
+        found.append(Discrepancy("record", f"{name} could not be finished ({type(error).__name__}: {error})"))
     return found
 
 

@@ -98,6 +98,10 @@ def _check_samples(record: AuditedRecord, phase: str) -> Iterator[Discrepancy]:
                 f"{strange_ids[0]!r}",
             )
     if record.config is not None:
+        engine = record.config.engine.name
+        if of_others := [s for s in samples if s.engine.split(" ")[0] != engine]:
+            what = f"{counted(len(of_others), 'sample is', 'samples are')} of another engine, such as {of_others[0].key}"
+            yield Discrepancy(file, what, of_others[0].engine, engine, "the settings give")
         section, limit = _limit(record, record.config, phase)
         if long := [s for s in samples if len(s.token_ids) > limit]:
             yield Discrepancy(

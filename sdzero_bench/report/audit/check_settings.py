@@ -18,6 +18,7 @@ from sdzero_bench.questions.decontamination import RULE, words
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.folder import CONFIG
 from sdzero_bench.records.part import as_json
+from sdzero_bench.records.question_sets import name_of
 from sdzero_bench.records.record_files import MANIFEST
 from sdzero_bench.report.audit.at_hand import NotAtHand, method_of, questions_at_hand, task_of
 from sdzero_bench.report.audit.audited_record import AuditedRecord
@@ -121,7 +122,8 @@ def _check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
     assert record.questions is not None
     try:
         train, test, removed = questions_at_hand(record.config)
-        generated = task_of(record.config).data == "generated"
+        task = task_of(record.config)
+        generated = task.data == "generated"
     except NotAtHand as missing:
         record.notes.append(f"questions were not held against the task: {missing}")
         return
@@ -132,6 +134,12 @@ def _check_questions(record: AuditedRecord) -> Iterator[Discrepancy]:
         *compare(record.question_file, "test_set", record.questions["test"].fingerprint, test.fingerprint, "the task gives"),
         *compare(MANIFEST, "decontamination", as_json(record.manifest.decontamination), as_json(removed), "the task gives"),
     ]
+    if not found and generated and (files := record.manifest.question_files) is not None:
+        # The fingerprints leave details out, such as hidden tests; a file's name follows from them too.
+        for what, recorded, questions in (("train", files.train, train), ("test", files.test, test)):
+            if len(questions):
+                name = name_of(questions, task.record_details)
+                found += compare(MANIFEST, f"question_files.{what}", recorded, name, "the task gives")
     if generated and not (others := _other_versions(record.manifest.versions)):
         yield from found
     elif found:

@@ -22,13 +22,28 @@ FEWEST_TOKENS = 4000
 agree on 95 % of samples, all of 16 samples agree in 44 % of cases, and all of 200 in 0.003 %. `--replay` finds smaller ones.
 """
 
+NEARLY_ALL = 0.99
+"""A share of equal samples that is worth a note: among the committed records, no two seeds agree on more than 98.4 %."""
+
 
 @dataclass(frozen=True)
 class MeasuredTokens:
-    """The tokens of one measured policy."""
+    """The samples of one measured policy, each as a hash of its question, number and tokens."""
 
-    digest: str
+    samples: frozenset[int]
     tokens: int
+
+    def agreement(self, other: MeasuredTokens) -> float:
+        """The share of samples that both have."""
+        return len(self.samples & other.samples) / max(len(self.samples), len(other.samples), 1)
+
+
+@dataclass
+class FoundTogether:
+    """By record."""
+
+    findings: dict[Path, list[Discrepancy]] = field(default_factory=lambda: defaultdict(list))
+    notes: dict[Path, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 @dataclass
@@ -42,33 +57,40 @@ class Traits:
 
 
 def traits(record: AuditedRecord) -> Traits:
-    if record.config is None or record.manifest is None:
-        return Traits()
+    if record.config is None or record.manifest is None or record.config.evaluation.temperature == 0:
+        return Traits(run_id=record.manifest.run_id if record.manifest is not None else "")
     # The few samples of a learning curve or of another task may be the same by chance.
     whole = [p for p in record.samples if measures(p) and measured_on(p) == TEST and not p.endswith(".curve")]
     drawn = {phase: _drawn(record.samples[phase]) for phase in whole}
     return Traits(record.config.seed, record.manifest.run_id, drawn)
 
 
-def check_together(records: Sequence[tuple[Path, Traits]]) -> dict[Path, list[Discrepancy]]:
-    """Findings by record."""
-    found: dict[Path, list[Discrepancy]] = defaultdict(list)
-    for folder, file, what in [*_shared(records), *_trials(records)]:
-        found[folder].append(Discrepancy(file, what))
+def check_together(records: Sequence[tuple[Path, Traits]]) -> FoundTogether:
+    found = FoundTogether()
+    _shared(records, found)
+    for folder, file, what in _trials(records):
+        found.findings[folder].append(Discrepancy(file, what))
     return found
 
 
-def _shared(records: Sequence[tuple[Path, Traits]]) -> Iterator[tuple[Path, str, str]]:
+def _shared(records: Sequence[tuple[Path, Traits]], found: FoundTogether) -> None:
     """Trained policies of two seeds that drew the same tokens. Policies that draw as the base does are left out."""
-    of_base = {own.drawn[phase].digest for _, own in records for phase in own.drawn if phase.startswith(f"{EVALUATION}.base")}
-    first: dict[str, tuple[Path, Traits]] = {}
-    for folder, own in records:
-        for phase, drawn in own.drawn.items():
-            if drawn.tokens < FEWEST_TOKENS or drawn.digest in of_base:
-                continue
-            other, its = first.setdefault(drawn.digest, (folder, own))
-            if its.seed != own.seed:
-                yield folder, journal_file(phase), f"has the samples of {str(other)!r}, a run of seed {its.seed}"
+    every = [(folder, own, phase, drawn) for folder, own in records for phase, drawn in own.drawn.items()]
+    of_base = [drawn for *_, phase, drawn in every if phase.startswith(f"{EVALUATION}.base")]
+    large = [entry for entry in every if entry[3].tokens >= FEWEST_TOKENS]
+    for number, (folder, own, phase, drawn) in enumerate(large):
+        alike = [(other, its, drawn.agreement(theirs)) for other, its, _, theirs in large[:number] if its.seed != own.seed]
+        other, its, share = max(alike, key=lambda one: one[2], default=(folder, own, 0.0))
+        if share < NEARLY_ALL or any(drawn.agreement(base) >= share for base in of_base):
+            continue
+        whose = f"the samples of {str(other)!r}, a run of seed {its.seed}"
+        if share == 1:
+            found.findings[folder].append(Discrepancy(journal_file(phase), f"has {whose}"))
+        else:
+            said = (
+                f"{journal_file(phase)}: has {100 * share:.1f} % of {whose}; --replay tells whether its own policy draws them"
+            )
+            found.notes[folder].append(said)
 
 
 def _trials(records: Sequence[tuple[Path, Traits]]) -> Iterator[tuple[Path, str, str]]:
@@ -90,5 +112,5 @@ def _trials(records: Sequence[tuple[Path, Traits]]) -> Iterator[tuple[Path, str,
 
 
 def _drawn(samples: Sequence[Sample]) -> MeasuredTokens:
-    said = sorted((s.question_id, s.index, s.token_ids) for s in samples)
-    return MeasuredTokens(hashlib.sha256(json.dumps(said).encode()).hexdigest(), sum(len(s.token_ids) for s in samples))
+    hashes = (hashlib.sha256(json.dumps((s.question_id, s.index, s.token_ids)).encode()).digest()[:8] for s in samples)
+    return MeasuredTokens(frozenset(int.from_bytes(h, "big") for h in hashes), sum(len(s.token_ids) for s in samples))

@@ -6,7 +6,6 @@ What the method asks for is noted, so that it can be held against what the journ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sdzero_bench.core.completion import SamplingParameters, sample_seed
@@ -21,7 +20,7 @@ from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.rollouts import Prompt
-from sdzero_bench.report.audit.at_hand import NotAtHand
+from sdzero_bench.report.audit.at_hand import NotAtHand, end_tokens_of
 from sdzero_bench.report.audit.audited_record import AuditedRecord
 from sdzero_bench.report.audit.expected_use import Asked, Expected, Training
 from sdzero_bench.training.on_policy import RolloutSchedule
@@ -69,7 +68,7 @@ class RecordedRun(Run):
 
     @property
     def ends(self) -> set[int]:  # type: ignore[override]
-        return _ends(self.base.path, self.tokenizer)
+        return end_tokens_of(self.base.path, self.tokenizer)
 
     def prompt_ids(
         self, question: Question, template: str | None = None, system: str | None = None, **fields: str
@@ -210,16 +209,3 @@ def ask_to_measure_more(run: RecordedRun, phase: str, policy: str, questions: Qu
     prompts = [Prompt(question, ids, str(i)) for question, ids in asked for i in range(each)]
     parameters = SamplingParameters(settings.temperature, settings.top_p, settings.max_new_tokens)
     run.ask_for(phase, policy, prompts, parameters, settings.seed, EVALUATION)
-
-
-@lru_cache(maxsize=8)
-def _ends(model: str, tokenizer: Any) -> set[int]:
-    """Token ids that end a turn, as `end_tokens` finds them, without the weights."""
-    from transformers import AutoConfig, GenerationConfig
-
-    try:
-        ends = GenerationConfig.from_pretrained(model).eos_token_id
-    except OSError:  # a model that has no such file: its configuration says it
-        ends = getattr(AutoConfig.from_pretrained(model), "eos_token_id", None)
-    listed = [] if ends is None else ends if isinstance(ends, list) else [ends]
-    return {int(i) for i in [tokenizer.eos_token_id, *listed] if i is not None}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdzero_bench.core.completion import SamplingParameters
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.text import counted
 from sdzero_bench.policies.loading import load_model
 from sdzero_bench.records.discrepancy import Discrepancy
@@ -41,19 +42,30 @@ def redraw(record: AuditedRecord, count: int, seed: int | None = None) -> Iterat
         record.notes.append("nothing was drawn again: the prompts are not known here")
         return
     folders = _policies(record)
-    draws = [
+    at_hand = [
         (phase, sample, asked[sample.key])
         for phase, asked in record.expected.draws.items()
         for sample in record.samples.get(phase, [])
-        if sample.policy in folders and sample.engine.startswith("transformers ") and sample.key in asked
+        if sample.policy in folders and sample.key in asked and sample.token_ids
     ]
+    draws = [draw for draw in at_hand if draw[1].engine.startswith("transformers ")]
     chosen = random.Random(seed).sample(draws, min(count, len(draws)))
+    others = ""
+    if skipped := len(at_hand) - len(draws):
+        others = f"; {counted(skipped, 'more is', 'more are')} of an engine that cannot repeat its samples"
     record.notes.append(
-        f"{counted(len(chosen), 'sample was', 'samples were')} drawn again, of {len(draws)} whose policies are at hand"
+        f"{counted(len(chosen), 'sample was', 'samples were')} drawn again, of {len(draws)} whose policies are at hand{others}"
     )
     wrong: dict[str, list[str]] = {}
     for policy in sorted({sample.policy for _, sample, _ in chosen}):
-        model = load_model(str(folders[policy]), record.config.model.model_copy(update={"device": "auto"}))
+        try:
+            model = load_model(str(folders[policy]), record.config.model.model_copy(update={"device": "auto"}))
+        except UserError as error:
+            if policy == "base":  # not a part of the record
+                record.notes.append(f"no sample of the base policy was drawn again: {error}")
+            else:
+                yield Discrepancy(f"checkpoints/{policy}", f"its samples cannot be drawn again: {error}")
+            continue
         for phase, sample, asked in (draw for draw in chosen if draw[1].policy == policy):
             place = _first_wrong(model, sample, asked, record.expected.parameters[phase], record.manifest.sampled_in)
             if place is not None:
@@ -89,6 +101,9 @@ def _first_wrong(
 
     prompt, drawn = list(asked.prompt.ids), list(sample.token_ids)
     anything: Any = model
+    known = anything.get_input_embeddings().num_embeddings
+    if strange := [place for place, token in enumerate(prompt + drawn) if not 0 <= token < known]:
+        return max(0, strange[0] - len(prompt))
     with torch.no_grad(), torch.autocast(model.device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
         logits = anything(input_ids=torch.tensor([prompt + drawn[:-1]], device=model.device)).logits[0, len(prompt) - 1 :]
     uniforms = np.random.Generator(np.random.Philox(asked.seed)).random(parameters.max_new_tokens)[: len(drawn)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdzero_bench.core.progress import ProgressDisplay
-from sdzero_bench.report.audit.audit import AuditReport, compare_records, open_record
+from sdzero_bench.report.audit.audit import AuditReport, compare_records, guarded, open_record
 from sdzero_bench.report.audit.redraw import redraw
 from sdzero_bench.report.audit.reverify import Reverifier
 
@@ -30,7 +30,7 @@ def check_thoroughly(
                 report.notes += notes
             if record is not None and replay:
                 known = len(record.notes)
-                report.findings += redraw(record, replay)
+                report.findings += guarded("replay", redraw(record, replay))
                 report.notes += record.notes[known:]
     compare_records(reports)
     return reports
