@@ -47,6 +47,10 @@ class Checkpoint:
     path: str
 
 
+FEWEST = 16
+"""Samples of which a verifier does not fail on all by chance, such as on a machine that is busy for a while."""
+
+
 class SamplingRun(Contexts):
     """Sampling and verifying, bound to one configuration, one question set and one run folder."""
 
@@ -119,7 +123,7 @@ class SamplingRun(Contexts):
 
         Raises `BudgetError`, before drawing, if the budget does not allow it; `ValueError` if a question is not in the run's
         question set, if a sample of the phase is asked for twice, or if the phase has the name of a measurement, which is not
-        charged; `UserError` if the verifier has failed on every sample.
+        charged; `UserError` if the verifier has failed on each of `FEWEST` samples or more.
         """
         self._require_charged(phase)
         self._require_own(prompt.question for prompt in prompts)
@@ -130,7 +134,7 @@ class SamplingRun(Contexts):
                 )
             self._asked.add((phase, prompt.key))
         drawn = self._sample(phase, policy, prompts, self.sampling, self.config.seed, None)
-        if drawn and all(sample.verdict.reward is None for sample in drawn):
+        if len(drawn) >= FEWEST and all(sample.verdict.reward is None for sample in drawn):
             failed = drawn[0].verdict
             raise UserError(
                 f"{phase}: the verifier has failed on every sample ({failed.status}: {failed.detail}), so there is nothing to "
