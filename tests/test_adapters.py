@@ -91,8 +91,10 @@ def test_a_missing_peft_is_said_before_anything_is_loaded(monkeypatch: pytest.Mo
         require_peft(resolve("sft", assignments=["lora.rank=8"]).lora)
 
 
-def test_layers_that_the_model_has_not_are_said_before_anything_is_drawn(tmp_path: Path) -> None:
-    arguments = small_run("rft", tmp_path / "runs", "lora.rank=4", "lora.target_modules=[q_prooj]")
+@pytest.mark.parametrize("layers", ["[q_prooj]", "(q_proj"])
+def test_layers_that_the_model_has_not_are_said_before_anything_is_drawn(layers: str, tmp_path: Path) -> None:
+    """By name, or by a regular expression, which has to be one."""
+    arguments = small_run("rft", tmp_path / "runs", "lora.rank=4", f"lora.target_modules={layers}")
     done = finished(arguments)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("sdzero-bench: lora.target_modules: ")

@@ -153,7 +153,7 @@ def test_every_synonym_is_of_a_setting_and_is_none_itself() -> None:
         (b"seed: 1\nseed: 2\n", "line 2, column 1: the key 'seed' is there twice"),
         (b"sampling:\n  top_p: 1\n  'top_p': 0.5\n", "the key 'top_p' is there twice"),
         (b"3: 4\n", "the key 3 is not text"),
-        (b"null: 4\n", "the key None is not text"),
+        (b"null: 4\n", "the key null is not text"),
         (b"true: 4\n", "the key True is not text"),
         (b"? [a, b]\n: 4\n", "is not text"),
         (b"sampling: {1.5: 2}\n", "the key 1.5 is not text"),

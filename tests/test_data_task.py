@@ -75,7 +75,7 @@ def test_a_malformed_task_file_names_file_and_key(tmp_path: Path, keys: dict[str
         ("a: [", "is not YAML"),
         ("[" * 100_000, "is not YAML"),
         ("a: 2020-13-45", "is not YAML"),
-        ("?", r"is not YAML: .*the key None is not text"),
+        ("?", r"is not YAML: .*the key null is not text"),
         ("name: a\nname: b", "is there twice"),
         ("- a", "is not a task file"),
         (None, "cannot read"),

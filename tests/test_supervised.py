@@ -10,6 +10,7 @@ import pytest
 import torch
 from tiny import tiny_model
 
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.training.supervised import MEGABATCH, Example, order_of_training, supervised_trainer
 
 
@@ -20,6 +21,11 @@ def test_every_example_is_trained_on_once_an_epoch(count: int, epochs: float, ba
     times = Counter(order)
     assert all(int(epochs) <= times[i] <= int(epochs) + 1 for i in range(count))
     assert order == order_of_training([i % 13 for i in range(count)], epochs, batch, seed=0)
+
+
+def test_more_epochs_than_can_be_meant_are_refused_at_once() -> None:
+    with pytest.raises(UserError, match="1e\\+12 epochs over 5 examples are more than any run can train on"):
+        order_of_training([3] * 5, 1e12, 4, seed=0)
 
 
 def test_batches_are_of_like_length_and_in_random_order() -> None:

@@ -18,7 +18,8 @@ class _CoreLoader(yaml.SafeLoader):
                 continue
             name = self.construct_object(key, deep=True)
             if not isinstance(name, str):
-                raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} is not text", key.start_mark)
+                shown = "null" if name is None else repr(name)
+                raise yaml.constructor.ConstructorError(None, None, f"the key {shown} is not text", key.start_mark)
             if name in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} is there twice", key.start_mark)
             seen.add(name)
