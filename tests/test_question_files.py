@@ -56,8 +56,8 @@ def test_long_fields_of_a_table_are_read_when_they_are_asked_for(tmp_path: Path)
         ("a.json", b'{"a": 1}', "is not a JSON array"),
         ("a.json", b'{"a": 1}\n{"a": 2}', "end in .jsonl"),
         ("a.json", b'[{"a": 1}, 2]', "a.json', row 2: not a JSON object"),
-        ("a.jsonl", b'{"a": "1"}\n{"a": "\\ud800"}', r"a.jsonl', line 2: '\ud800' is half of a character"),
-        ("a.json", b'[{"\\udfff": 1}]', r"a.json', row 1: '\udfff' is half of a character"),
+        ("a.jsonl", b'{"a": "1"}\n{"a": "\\ud800"}', r"a.jsonl', line 2: '\ud800' is an unpaired surrogate"),
+        ("a.json", b'[{"\\udfff": 1}]', r"a.json', row 1: '\udfff' is an unpaired surrogate"),
         ("a.parquet", b"no", "is not a Parquet file"),
     ],
 )

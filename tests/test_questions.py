@@ -39,7 +39,7 @@ def test_what_cannot_be_a_question_set() -> None:
         QuestionSet("set", ())
     with pytest.raises(UserError, match="'q0' more than once"):
         QuestionSet("set", (Question("q0", "a", "1"), Question("q0", "b", "1")))
-    with pytest.raises(UserError, match="half of a character"):
+    with pytest.raises(UserError, match="unpaired surrogate"):
         QuestionSet("set", (Question("q0", "a", "1"), Question("q1", "b \ud800", "1")))
     with pytest.raises(UserError, match="cannot split"):
         questions(2).split(0.1)

@@ -12,7 +12,7 @@ PATIENCE = 30.0
 
 
 def give_up_on_threads(code: int) -> None:
-    """Have the program end with `code` after `PATIENCE`, though Python waits for threads that are not daemons."""
+    """End the program with `code` after `PATIENCE`, even if threads that are not daemons still run."""
     ended = threading.Event()
     atexit.register(ended.set)  # runs once all threads have ended; what else runs at exit may take its time
 
@@ -20,7 +20,7 @@ def give_up_on_threads(code: int) -> None:
         if ended.wait(PATIENCE):
             return
         left = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
-        said = f"sdzero-bench: ends without waiting for threads that a method, task or library left running: {', '.join(left)}"
+        said = f"sdzero-bench: exits without waiting for threads that a method, task or library left running: {', '.join(left)}"
         print(said, file=sys.stderr, flush=True)
         os._exit(code)
 

@@ -43,8 +43,10 @@ class QuestionSet(Sequence[Question]):
             try:
                 f"{question.id}{question.text}{question.answer}".encode()
             except UnicodeEncodeError as error:
-                half = error.object[error.start]
-                raise UserError(f"question {question.id!r}: {half!r} is half of a character, which is no text") from error
+                surrogate = error.object[error.start]
+                raise UserError(
+                    f"question {question.id!r}: {surrogate!r} is an unpaired surrogate, which is not valid text"
+                ) from error
 
     @overload
     def __getitem__(self, index: int) -> Question: ...

@@ -16,13 +16,13 @@ MIN_TEMPERATURE = 0.01
 
 
 MOST = 2**53
-"""From here on, a float has no fraction, and nothing can be counted."""
+"""Beyond it, floats are not exact integers, and no setting is that large."""
 
 
 class Options(BaseModel):
-    """Settings that are written by hand: unknown keys are refused, and numbers that no setting can mean.
+    """Settings that are written by hand.
 
-    These are infinite ones, those that a float cannot tell from their neighbours, and `true`, which Python takes for 1.
+    Unknown keys are refused, and so are infinite numbers, numbers of `MOST` or more, and `true`, which Python takes for 1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

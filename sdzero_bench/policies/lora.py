@@ -28,8 +28,8 @@ def require_peft(options: LoraConfig) -> None:
 def adapted(model: PreTrainedModel, options: LoraConfig, seed: int) -> Any:
     """The model itself if `options.rank` is null, else a `PeftModel` of which only the adapters are trained.
 
-    Raises `UserError` if the model has no modules with the names in `options.target_modules`, or if it is a regular expression
-    that is none.
+    Raises `UserError` if the model has no modules with the names in `options.target_modules`, or if it is not a valid
+    regular expression.
     """
     if options.rank is None:
         return model

@@ -123,8 +123,10 @@ def _row(where: str, values: object) -> FileRow:
     try:
         json.dumps(values, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        half = error.object[error.start]
-        raise UserError(f"{where}: {half!r} is half of a character; write the character itself, or both halves") from error
+        surrogate = error.object[error.start]
+        raise UserError(
+            f"{where}: {surrogate!r} is an unpaired surrogate; write the character itself, or both surrogates"
+        ) from error
     return FileRow(where, values)
 
 

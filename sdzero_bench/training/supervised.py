@@ -39,7 +39,7 @@ def order_of_training(lengths: Sequence[int], epochs: float, batch: int, seed: i
     Each epoch is shuffled; within every 50 batches, examples of similar length share a batch, which keeps padding low, and the
     batches are in random order. The order is fixed before the first step, so that a resumed run has the same batches.
 
-    Raises `UserError` for more epochs than can be meant.
+    Raises `UserError` for an implausible number of epochs.
     """
     if epochs * len(lengths) > MOST_EXAMPLES:
         raise UserError(f"{epochs:g} epochs over {len(lengths)} examples are more than any run can train on; lower the epochs")

@@ -58,7 +58,7 @@ def check_ends(record: AuditedRecord) -> Iterator[Discrepancy]:
     ways: tuple[tuple[str, Callable[[Sample], bool]], ...] = (
         (
             "finished without a token that ends a turn",
-            lambda s: not s.truncated and s.token_ids[-1:] not in {(e,) for e in ends},
+            lambda s: not s.truncated and ends.isdisjoint(s.token_ids[-1:]),
         ),
         ("continued after a token that ends a turn", lambda s: not ends.isdisjoint(s.token_ids[: None if s.truncated else -1])),
     )
