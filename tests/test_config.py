@@ -55,8 +55,8 @@ def test_later_layers_override_earlier_ones(tmp_path: Path) -> None:
         ("lora.rank=true", "lora.rank: input should be a number (given: True)"),
         ("method.samples=true", "method.samples: input should be a number (given: True)"),
         ("method.epochs=.inf", "method.epochs: input should be a finite number (given: inf)"),
-        ("method.epochs=1e300", "method.epochs: input should be a smaller number (given: 1e+300)"),
-        ("task.train=100000000000000000000", "task.train: input should be a smaller number"),
+        ("method.epochs=1e300", "method.epochs: input should be less than 2**53 in magnitude (given: 1e+300)"),
+        ("task.train=100000000000000000000", "task.train: input should be less than 2**53 in magnitude"),
         ("optimizer.max_grad_norm=.inf", "optimizer.max_grad_norm: input should be a finite number (given: inf)"),
         ("optimizer.weight_decay=-.inf", "optimizer.weight_decay: input should be "),
         ("verifying.timeout_seconds=1e6", "verifying.timeout_seconds: input should be less than or equal to 86400"),
@@ -216,7 +216,7 @@ def test_model_paths(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"config\.json is missing"):
         model_path(str(tmp_path))
     for name in ("package:os", "package:nothing_installed/model", "package:"):
-        with pytest.raises(UserError, match="names no folder of an installed package"):
+        with pytest.raises(UserError, match="is not a folder in an installed package"):
             model_path(name)
 
 

@@ -32,7 +32,7 @@ def ended(left: str, code: int) -> subprocess.CompletedProcess[str]:
 def test_a_thread_that_never_ends(code: int) -> None:
     done = ended(THREAD, code)
     assert done.returncode == code
-    assert done.stderr.rstrip().endswith("threads that a method, task or library left running: heartbeat")
+    assert done.stderr.rstrip().endswith("threads left running by a method, task or library: heartbeat")
 
 
 def test_what_runs_at_exit_may_take_its_time() -> None:

@@ -24,7 +24,7 @@ def test_every_example_is_trained_on_once_an_epoch(count: int, epochs: float, ba
 
 
 def test_more_epochs_than_can_be_meant_are_refused_at_once() -> None:
-    with pytest.raises(UserError, match="1e\\+12 epochs over 5 examples are more than any run can train on"):
+    with pytest.raises(UserError, match="1e\\+12 epochs over 5 examples exceed the limit of 100,000,000 examples"):
         order_of_training([3] * 5, 1e12, 4, seed=0)
 
 

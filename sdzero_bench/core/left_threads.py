@@ -20,7 +20,7 @@ def give_up_on_threads(code: int) -> None:
         if ended.wait(PATIENCE):
             return
         left = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
-        said = f"sdzero-bench: exits without waiting for threads that a method, task or library left running: {', '.join(left)}"
+        said = f"sdzero-bench: exiting without waiting for threads left running by a method, task or library: {', '.join(left)}"
         print(said, file=sys.stderr, flush=True)
         os._exit(code)
 

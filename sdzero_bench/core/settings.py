@@ -35,7 +35,7 @@ class Options(BaseModel):
         if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
             raise PydanticCustomError("number", "Input should be a number")
         if isinstance(value, (int, float)) and MOST <= abs(value) < math.inf:
-            raise PydanticCustomError("number", "Input should be a smaller number")
+            raise PydanticCustomError("number", "Input should be less than 2**53 in magnitude")
         return value
 
 

@@ -38,7 +38,7 @@ def model_path(name: str) -> str:
         try:
             directory = Path(str(resources.files(module).joinpath(path)))
         except (ImportError, TypeError, ValueError) as error:
-            raise UserError(f"{name!r} names no folder of an installed package ({error})") from error
+            raise UserError(f"{name!r} is not a folder in an installed package ({error})") from error
     else:
         directory = Path(name).expanduser()
         # OWNER/NAME is a model on the Hub unless a directory of that name exists.

@@ -138,7 +138,7 @@ class SamplingRun(Contexts):
             failed = drawn[0].verdict
             raise UserError(
                 f"{phase}: the verifier has failed on every sample ({failed.status}: {failed.detail}), so there is nothing to "
-                f"learn from; mend the task, and start a new run"
+                f"train on; fix the task and start a new run"
             )
         if policy == self.base and nothing_right(drawn):
             self.display.say(f"warning: {NOTHING_RIGHT}")

@@ -42,7 +42,9 @@ def order_of_training(lengths: Sequence[int], epochs: float, batch: int, seed: i
     Raises `UserError` for an implausible number of epochs.
     """
     if epochs * len(lengths) > MOST_EXAMPLES:
-        raise UserError(f"{epochs:g} epochs over {len(lengths)} examples are more than any run can train on; lower the epochs")
+        raise UserError(
+            f"{epochs:g} epochs over {len(lengths)} examples exceed the limit of {MOST_EXAMPLES:,} examples; lower the epochs"
+        )
     rng = random.Random(seed)
     stream = [i for _ in range(math.ceil(epochs)) for i in rng.sample(range(len(lengths)), len(lengths))]
     del stream[round(epochs * len(lengths)) :]
