@@ -94,7 +94,12 @@ def run_on(*ids: str) -> Any:
     run: Any = Run.__new__(Run)
     run.base, run.questions, run._drawn, run._asked, run.trained = "base", questions, [], set(), False
     run.config = SimpleNamespace(seed=0, sampling=SimpleNamespace(temperature=1.0, top_p=1.0, max_new_tokens=8))
-    run._sample = lambda *arguments: run._drawn.append(arguments)
+
+    def draw(*arguments: Any) -> list[Any]:
+        run._drawn.append(arguments)
+        return []
+
+    run._sample = draw
     return run
 
 
