@@ -147,7 +147,7 @@ readme: $(VENV)/installed
 
 # docs/report.png and docs/viewer.png: the report page of the committed records, and the viewer of one with token colours, in a
 # headless Chromium.
-VIEWED := $(patsubst %/localisation.json,%,$(firstword $(wildcard results/records/sdzero-micro-arith-s0-*/localisation.json)))
+VIEWED := $(patsubst %/localisation.json.xz,%,$(firstword $(wildcard results/records/sdzero-micro-arith-s0-*/localisation.json.xz)))
 screenshot: $(VENV)/installed
 	$(BIN)/sdzero-bench report results/micro --out results/micro --format html
 	$(BIN)/python -m tools.screenshot results/micro/leaderboard.html docs/report.png

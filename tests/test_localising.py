@@ -23,7 +23,7 @@ from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.reader import load_run
-from sdzero_bench.records.record_files import read_manifest
+from sdzero_bench.records.record_files import parsed, read_manifest
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.leaderboard.conditions import conditions
 from sdzero_bench.runs.config import validate
@@ -159,7 +159,7 @@ def test_a_resumed_run_measures_it_again(run: Path) -> None:
 
 def test_a_packed_record_has_it_and_is_valid(run: Path, tmp_path: Path) -> None:
     record = pack(run, tmp_path / "records")
-    packed, whole = (json.loads((folder / "localisation.json").read_text()) for folder in (record, run))
+    packed, whole = (parsed(folder / "localisation.json") for folder in (record, run))
     assert packed == whole
     assert not (record / "checkpoints").exists()
     assert says(check_record(run)) == says(check_record(record)) == ""

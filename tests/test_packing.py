@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from record_edits import says
 from small_runs import command, finished
 from synthetic_records import write_record
 
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.own_digests import record_digest
 from sdzero_bench.records.packed_lines import pack_lines, read_lines
 from sdzero_bench.records.packing import pack, run_folders
 from sdzero_bench.records.question_sets import read_questions
-from sdzero_bench.records.record_files import read_manifest
+from sdzero_bench.records.record_files import read_evaluation, read_manifest
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, journal_manifest
 from sdzero_bench.records.texts import Texts, without_texts
 from sdzero_bench.report.audit.audit import check_record
@@ -73,7 +75,7 @@ def test_a_record_has_every_line_of_its_run_and_nothing_of_the_machine(tmp_path:
         "manifest.json",
         "result.json",
         "ledger.json",
-        "evaluation.json",
+        "evaluation.json.xz",
         *(f"{name}.jsonl.xz" for name in sets),
         "training/rft.jsonl.xz",
         "journal/rft.sample.jsonl.xz",
@@ -96,6 +98,43 @@ def test_packing_again_gives_the_same_bytes(tmp_path: Path) -> None:
     assert contents(pack(tmp_path / "one" / "rft-s0", tmp_path / "two")) == first
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["question_sets", "rft-s0"]
     assert contents(tmp_path / "one" / "question_sets") == contents(tmp_path / "two" / "question_sets")
+
+
+def test_long_tables_are_compressed_and_read_as_before(tmp_path: Path) -> None:
+    """Also those of a record that was packed when they were not."""
+    run = write_record(tmp_path / "rft-s0")
+    record = pack(run, tmp_path / "one")
+    assert read_evaluation(record) == read_evaluation(run)
+    assert record_digest(record) == record_digest(run)
+    packed = contents(record)
+    (record / "evaluation.json.xz").unlink()
+    shutil.copy(run / "evaluation.json", record)
+    shutil.copytree(tmp_path / "one" / "question_sets", record / "question_sets")
+    assert contents(pack(record, tmp_path / "two")) == packed
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a complete xz file"),
+        (b"[]", "not a complete xz file"),
+        (lzma.compress(b"[]" * 99)[:-20], "not a complete xz file"),
+        (lzma.compress(b"["), "is not JSON"),
+        (lzma.compress(b"\xff\xfe"), "is not JSON"),
+        (lzma.compress(b"[NaN]"), "is not JSON"),
+        (lzma.compress(b"[3]"), "0: "),
+    ],
+)
+def test_a_damaged_table_is_refused_and_found(tmp_path: Path, content: bytes, message: str) -> None:
+    record = pack(write_record(tmp_path / "rft-s0"), tmp_path / "out")
+    (record / "evaluation.json.xz").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        read_evaluation(record)
+    assert message in says(check_record(record))
+    done = finished(command("report", str(record)))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_records_side_by_side_share_their_question_sets(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.file_sums import damaged_file, sums_of
 from sdzero_bench.records.line_sums import LineSums
 from sdzero_bench.records.own_digests import with_own_digest
+from sdzero_bench.records.packed_lines import content_of, stored
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import file_name, lines_of
 from sdzero_bench.records.record_files import KINDS, LEDGER, MANIFEST, dump, read_ledger, read_manifest, require_run
@@ -151,7 +152,7 @@ class RunFolder:
     def read(self, name: str) -> Any:
         """The content of a JSON file that has no model, or None if it is not there (yet)."""
         path = self.path / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return json.loads(content_of(found)) if (found := stored(path)) else None
 
     def write(self, name: str, content: Any, indent: int | None = 2) -> None:
         """Write a JSON file. A name of `record_files.KINDS` takes its model, another one JSON data."""

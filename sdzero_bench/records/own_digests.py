@@ -12,7 +12,7 @@ from sdzero_bench.core.bench_version import UNVERSIONED
 from sdzero_bench.core.errors import DamagedError, UserError
 from sdzero_bench.core.text import counted
 from sdzero_bench.records.curve_record import CURVE_FILE
-from sdzero_bench.records.packed_lines import LINES, read_lines
+from sdzero_bench.records.packed_lines import LINES, read_lines, stored
 from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST, RESULT, dump, is_finished, parsed
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, phases_in
 from sdzero_bench.records.schema import Manifest
@@ -38,7 +38,7 @@ def file_digests(folder: Path) -> dict[str, str]:
 
 def json_digest(folder: Path, name: str) -> str | None:
     """SHA-256, in hex, of what one of the `JSON_FILES` says; None if it is missing. Raises `UserError` if it cannot be read."""
-    if not (folder / name).is_file():
+    if stored(folder / name) is None:
         return None
     content = parsed(folder / name)
     if name == RESULT and isinstance(content, dict):

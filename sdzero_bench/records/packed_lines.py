@@ -1,6 +1,6 @@
-"""JSON Lines, compressed: how journals, training logs and questions are kept in a packed record, and read from anywhere.
+"""Compressed files of a packed record: the JSON Lines of journals, training logs and questions, and long tables of numbers.
 
-A packed file is xz over the same lines. What xz cannot shrink are the 63-bit seeds of a journal, a third of its size. They
+A packed file is xz over the same text. What xz cannot shrink are the 63-bit seeds of a journal, a third of its size. They
 follow from the run's seed, the stream, the question and the index (`sample_seed`), so a packed journal begins with a line
 `{"seeds": {"run_seed": ..., "stream": ...}}` and leaves them out, if that gives every one of them; else they stay.
 """
@@ -31,9 +31,10 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
     Raises `UserError` if neither exists, or for a line that is not a JSON object; it names file and line, counted from 1.
     """
-    found, data = _content(path)
+    if (found := stored(path)) is None:
+        raise UserError(f"{str(path)!r} does not exist, nor does {path.name + COMPRESSED!r}")
     stream: Stream | None = None
-    for number, line in enumerate(data.split(b"\n"), start=1):
+    for number, line in enumerate(content_of(found).split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -58,19 +59,27 @@ def pack_lines(rows: Iterable[dict[str, Any]], streams: Sequence[Stream] = ()) -
         lines.append({_SEEDS: {"run_seed": stream[0], "stream": stream[1]}})
         rows = [{key: value for key, value in row.items() if key != "seed"} for row in rows]
     text = "".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in [*lines, *rows])
+    return compressed(text)
+
+
+def compressed(text: str) -> bytes:
+    """The xz file of a text, always the same for the same text."""
     return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, filters=_FILTERS)
 
 
-def _content(path: Path) -> tuple[Path, bytes]:
-    packed = path.with_name(path.name + COMPRESSED)
-    if path.is_file():
-        return path, path.read_bytes()
-    if not packed.is_file():
-        raise UserError(f"{str(path)!r} does not exist, nor does {path.name + COMPRESSED!r}")
+def stored(path: Path) -> Path | None:
+    """Where a file is, plain as `path` or packed as `path`.xz; None if it is neither. A plain file goes first."""
+    return next((found for found in (path, path.with_name(path.name + COMPRESSED)) if found.is_file()), None)
+
+
+def content_of(found: Path) -> bytes:
+    """The content of a file that `stored` has found. Raises `OSError`, and `UserError` if it is not a complete xz file."""
+    if found.suffix != COMPRESSED:
+        return found.read_bytes()
     try:
-        return packed, lzma.decompress(packed.read_bytes())
+        return lzma.decompress(found.read_bytes())
     except (lzma.LZMAError, EOFError) as error:
-        raise UserError(f"{str(packed)!r} is not a complete xz file ({error}); get the record again") from error
+        raise UserError(f"{str(found)!r} is not a complete xz file ({error}); get the record again") from error
 
 
 def _explains(stream: Stream, rows: Sequence[dict[str, Any]]) -> bool:

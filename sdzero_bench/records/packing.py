@@ -19,7 +19,7 @@ from sdzero_bench.records.curve_record import CURVE_FILE
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.line_sums import LineSums
-from sdzero_bench.records.packed_lines import COMPRESSED, LINES, Stream, pack_lines, read_lines
+from sdzero_bench.records.packed_lines import COMPRESSED, LINES, Stream, compressed, pack_lines, read_lines
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import find_question_set
 from sdzero_bench.records.record_files import (
@@ -37,7 +37,7 @@ from sdzero_bench.records.schema import FORMAT_VERSION, Manifest
 from sdzero_bench.records.texts import decoder, without_texts
 
 FIGURES = (EVALUATION_FILE, CURVE_FILE, "localisation.json")
-"""Long tables of numbers, which are packed without indentation."""
+"""Long tables of numbers, which are compressed."""
 
 
 def run_folders(below: Path) -> list[Path]:
@@ -110,9 +110,9 @@ def _packed_files(run: Path) -> Iterator[tuple[Path, bytes]]:
             # Where the run was made is its owner's affair, and would distinguish two copies of one record.
             result = {**parsed(path), "folder": run.name}
             yield name, (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode()
-        elif path.name in FIGURES:
-            content = json.dumps(parsed(path), ensure_ascii=False, separators=(",", ":"))
-            yield name, f"{content}\n".encode()
+        elif (file := path.name.removesuffix(COMPRESSED)) in FIGURES:
+            content = json.dumps(parsed(path.with_name(file)), ensure_ascii=False, separators=(",", ":"))
+            yield name.with_name(file + COMPRESSED), compressed(f"{content}\n")
         else:
             yield name, path.read_bytes()
     for phase, rows in _packed_journals(run, manifest).items():

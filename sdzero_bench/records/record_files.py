@@ -14,6 +14,7 @@ from sdzero_bench.core.errors import DamagedError, UserError
 from sdzero_bench.records.curve_record import CURVE_FILE, LearningCurveFile
 from sdzero_bench.records.measured import PolicyEvaluation
 from sdzero_bench.records.migrations import migrate, version_of
+from sdzero_bench.records.packed_lines import content_of, stored
 from sdzero_bench.records.schema import FORMAT_VERSION, Manifest, PhaseUse, RunResult
 
 MANIFEST, LEDGER, EVALUATION_FILE, RESULT = "manifest.json", "ledger.json", "evaluation.json", "result.json"
@@ -99,7 +100,10 @@ def format_of(folder: Path) -> int:
 
 
 def parsed(path: Path) -> Any:
-    """The content of a JSON file. Raises `UserError` if it cannot be read, `DamagedError` if it is not JSON."""
+    """The content of a JSON file, plain or packed (`stored`).
+
+    Raises `UserError` if it cannot be read, `DamagedError` if it is not JSON.
+    """
     try:
         return strict_json(path)
     except FileNotFoundError as error:
@@ -111,10 +115,13 @@ def parsed(path: Path) -> Any:
 
 
 def strict_json(path: Path) -> Any:
-    """The content of a file that is JSON as we write it. Raises `OSError`, and `ValueError` or `RecursionError` for others."""
+    """The content of a file, plain or packed, that is JSON as we write it.
+
+    Raises `OSError`, `UserError` for a damaged xz file, and `ValueError` or `RecursionError` for what is not such JSON.
+    """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is not a file")  # a pipe would be waited for
-    content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    content = json.loads(content_of(stored(path) or path).decode(), parse_constant=_refuse)
     json.dumps(content, ensure_ascii=False).encode()  # half of a surrogate pair could not be written again
     return content
 

@@ -80,6 +80,8 @@ def read_json(folder: Path, file: str) -> tuple[Any, Discrepancy | None]:
         return None, Discrepancy(file, "is missing")
     except (ValueError, RecursionError) as error:
         return None, Discrepancy(file, f"is not JSON ({error})")
+    except UserError as error:
+        return None, Discrepancy(file, str(error))
     except OSError as error:
         return None, Discrepancy(file, f"cannot be read ({error.strerror})")
 

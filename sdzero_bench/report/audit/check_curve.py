@@ -15,7 +15,7 @@ from sdzero_bench.records.curve_record import CURVE_FILE, LearningCurve, Learnin
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import TEST, VALIDATION
-from sdzero_bench.records.packed_lines import read_lines
+from sdzero_bench.records.packed_lines import read_lines, stored
 from sdzero_bench.records.part import as_json
 from sdzero_bench.records.record_files import RESULT
 from sdzero_bench.report.audit.at_hand import NotAtHand, method_of
@@ -28,7 +28,7 @@ from sdzero_bench.training.recipe import Phase
 
 def curve_phases(record: AuditedRecord) -> set[str]:
     """The phases that measure the policies of curve.json."""
-    content, _ = read_json(record.folder, CURVE_FILE) if (record.folder / CURVE_FILE).is_file() else ({}, None)
+    content, _ = read_json(record.folder, CURVE_FILE) if stored(record.folder / CURVE_FILE) else ({}, None)
     evaluated = {entry.policy for entry in record.evaluation or ()}
     points = content.get("points") if isinstance(content, dict) else None
     labels = {str(point.get("policy")) for point in points or () if isinstance(point, dict)}
@@ -39,7 +39,7 @@ def check_curve(record: AuditedRecord) -> Iterator[Discrepancy]:
     """A finding for each figure that does not follow, and for a curve that is missing or was not asked for."""
     if record.config is None or record.questions is None or record.evaluation is None or record.ledger is None:
         return
-    exists = (record.folder / CURVE_FILE).is_file()
+    exists = stored(record.folder / CURVE_FILE) is not None
     if record.config.evaluation.of_curve and not exists and record.config.questions.measure_only:
         return
     try:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.measured import Localisation
+from sdzero_bench.records.packed_lines import stored
 from sdzero_bench.records.part import as_json
 from sdzero_bench.report.audit.at_hand import NotAtHand, method_of
 from sdzero_bench.report.audit.audited_record import AuditedRecord, check_schema, journal_file, read_json
@@ -24,7 +25,7 @@ def check_localisation(record: AuditedRecord) -> Iterator[Discrepancy]:
         return
     content, problem = read_json(record.folder, LOCALISATION)
     if not record.config.evaluation.localise:
-        if (record.folder / LOCALISATION).exists():
+        if stored(record.folder / LOCALISATION):
             yield Discrepancy(LOCALISATION, "exists, though config.evaluation.localise is 0")
         return
     problems = [problem] if problem else list(check_schema(LOCALISATION, content, TypeAdapter(Localisation)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +16,9 @@ from sdzero_bench.core.stats.concentration import buckets, concentration
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import independent_difference, mean
 from sdzero_bench.core.stats.significance import independent_p_value
-from sdzero_bench.records.packed_lines import read_lines
+from sdzero_bench.records.packed_lines import read_lines, stored
 from sdzero_bench.records.reader import RunRecord
+from sdzero_bench.records.record_files import parsed
 from sdzero_bench.report.reproduce.experiment import Figure
 from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures
 
@@ -91,9 +91,9 @@ def localised(row: Measured) -> dict[bool, list[dict[str, Any]]]:
     found: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
     for run in row.row.runs:
         path = run.folder / "localisation.json"
-        if not path.is_file():
+        if not stored(path):
             raise UserError(f"{str(run.folder)!r} has no localisation.json; run it with evaluation.localise")
-        for response in json.loads(path.read_text(encoding="utf-8"))["responses"]:
+        for response in parsed(path)["responses"]:
             if response["policy"] == row.row.policy:
                 found[response["right"]].append(response)
     return found

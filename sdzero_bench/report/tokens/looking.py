@@ -17,6 +17,7 @@ from sdzero_bench.policies.loading import load_model, load_tokenizer, model_path
 from sdzero_bench.policies.token_text import pieces
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import EVALUATION, measures
+from sdzero_bench.records.packed_lines import stored
 from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.record_files import EVALUATION_FILE, read_evaluation, read_manifest
 from sdzero_bench.report.tokens.token_view import Look, Token
@@ -69,7 +70,7 @@ def _reviser(folder: RunFolder, sample: Sample, trained: str | None) -> str:
     """Name of the checkpoint that the run's responses are compared with: see `students`."""
     if trained is not None and folder.checkpoint(trained):
         return trained  # whether it was measured or not
-    if (folder.path / EVALUATION_FILE).is_file():
+    if stored(folder.path / EVALUATION_FILE):
         checkpoints = {entry.policy: entry.checkpoint for entry in read_evaluation(folder.path)}
         return checkpoints[students(list(checkpoints), trained)[0]]
     return sample.policy

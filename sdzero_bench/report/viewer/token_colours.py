@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sdzero_bench.core.errors import DamagedError
 from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.measured import Localisation
+from sdzero_bench.records.packed_lines import content_of, stored
 from sdzero_bench.report.tokens.token_view import level
 from sdzero_bench.runs.evaluation.localising import LOCALISATION
 
@@ -41,13 +42,13 @@ def coloured_tokens(run: Path, model: ModelConfig, samples: Sequence[Sample]) ->
 
     Raises `UserError` if the model's tokenizer is not available, `DamagedError` if the file is not as it was written.
     """
-    if not (run / LOCALISATION).is_file():
+    if not (file := stored(run / LOCALISATION)):
         return {}
     from sdzero_bench.policies.loading import load_tokenizer, model_path
     from sdzero_bench.policies.token_text import pieces
 
     try:
-        measured = Localisation.model_validate_json((run / LOCALISATION).read_bytes())
+        measured = Localisation.model_validate_json(content_of(file))
     except ValidationError as error:
         raise DamagedError(f"{str(run / LOCALISATION)!r}: {error.errors()[0]['msg']}; the record is damaged") from error
     positions = {(sample.phase, sample.question_id, sample.index): position for position, sample in enumerate(samples)}
