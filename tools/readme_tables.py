@@ -28,6 +28,8 @@ from sdzero_bench.report.reproduce.shelf import Shelf
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
+CORE = ("base", "sft", "rft", "rest_em", "grpo", "rloo", "sdft", "srt", "sdzero")
+"""The paper's methods, and the most common ones."""
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 LEADERBOARD, SLIPS = RESULTS / "micro" / "README.md", RESULTS / "slips" / "README.md"
 CLAIMS = RESULTS / "README.md"
@@ -46,6 +48,14 @@ def quoted(page: Path, heading: str, start: str, notes: tuple[str, ...] = ()) ->
     following = takewhile(lambda line: not line or line.startswith("- "), lines[len(table) :])
     said = [line for line in following if line.startswith(tuple(f"- {note}" for note in notes))]
     return "\n".join([*table, "", *said] if said else table)
+
+
+def core_rows(heading: str) -> str:
+    """The rows of the core methods in the leaderboard below `heading`; their ranks are among all methods."""
+    table, _, notes = quoted(LEADERBOARD, heading, "| rank |", MARKS).partition("\n\n")
+    head, line, *rows = table.splitlines()
+    own = [row for row in rows if row.split(" | ")[2].rstrip(f" {OTHER}{UNCOMMITTED}") in CORE]
+    return "\n".join([head, line, *own, *(["", notes] if notes else [])])
 
 
 def shared_notes(headings: tuple[str, ...], notes: tuple[str, ...]) -> str:
@@ -95,6 +105,7 @@ LEADERBOARD_NOTES = ("Intervals:", "rank:", "Δ vs base:")
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "run": partial(quoted, RUN, "", "| policy |"),
+    "core-micro-arith": partial(core_rows, ARITH),
     "leaderboard-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| rank |", MARKS),
     "leaderboard-micro-code": partial(quoted, LEADERBOARD, CODE, "| rank |", MARKS),
     "slips-micro-arith": partial(quoted, SLIPS, ARITH, "| rank |", MARKS),
