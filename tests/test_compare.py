@@ -16,6 +16,7 @@ from synthetic_records import write_record
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.reader import load_run
+from sdzero_bench.records.record_files import parsed
 from sdzero_bench.report.leaderboard.comparison import Comparison, compare_runs
 from sdzero_bench.runs.evaluation.measures import paired_difference
 
@@ -124,7 +125,7 @@ def test_figures_that_were_changed_after_the_run_are_not_compared(tmp_path: Path
     shutil.copytree(MICRO / "question_sets", tmp_path / "question_sets")
     records = [Path(shutil.copytree(path, tmp_path / path.name)) for path in sorted(MICRO.glob("rft-micro-arith-s[01]-*"))]
     compare_runs(*map(load_run, records))
-    evaluation = json.loads((records[1] / "evaluation.json").read_text())
+    evaluation = parsed(records[1] / "evaluation.json")
     evaluation[-1]["per_question"]["avg"] = dict.fromkeys(evaluation[-1]["per_question"]["avg"], 1.0)
     (records[1] / "evaluation.json").write_text(json.dumps(evaluation))
     with pytest.raises(UserError, match=r"evaluation.json of .* changed after the run had ended"):
