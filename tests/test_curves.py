@@ -65,6 +65,12 @@ def test_length_and_words_over_training(tmp_path: Path) -> None:
     assert draw(rows, "words").keys() == {"png", "svg"}
 
 
+def test_words_are_restored_in_a_packed_record() -> None:
+    (record,) = (Path(__file__).parent.parent / "results" / "micro").glob("sdzero-micro-arith-s0-*")
+    base, srt, *_ = curve(figures_of(record), "words")
+    assert (base["words"], srt["words"]) == (0, pytest.approx(1, abs=0.1))
+
+
 def localisation(folder: Path, responses: list[tuple[bool, list[float]]]) -> None:
     folder.mkdir()
     rows = [{"policy": "srt", "right": right, "kl": kl} for right, kl in responses]

@@ -19,6 +19,7 @@ from sdzero_bench.core.stats.significance import independent_p_value
 from sdzero_bench.records.packed_lines import read_lines, stored
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.records.record_files import parsed
+from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.report.reproduce.experiment import Figure
 from sdzero_bench.report.reproduce.row_figures import Measured, TaskFigures
 
@@ -165,10 +166,10 @@ def _words(figures: TaskFigures) -> Rows:
 
 
 def _points(run: RunRecord) -> Iterator[Sequence[dict[str, Any]]]:
-    journal = run.folder / "journal"
-    yield list(read_lines(journal / "srt.initial.jsonl"))  # by the base policy
-    yield list(read_lines(journal / "evaluation.srt.jsonl"))
-    rollouts = list(read_lines(journal / "distill.jsonl"))
+    journal = RecordedJournal(run.folder)
+    yield list(journal.whole_rows("srt.initial"))  # by the base policy
+    yield list(journal.whole_rows("evaluation.srt"))
+    rollouts = list(journal.whole_rows("distill"))
     for start in range(0, len(rollouts) - DRAWN_TOGETHER + 1, DRAWN_TOGETHER):
         yield rollouts[start : start + DRAWN_TOGETHER]
 
