@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
 from sdzero_bench.records.ledger import measured_on
-from sdzero_bench.records.packed_lines import COMPRESSED, LINES, read_lines
+from sdzero_bench.records.packed_lines import COMPRESSED, LINES, read_lines, stored
 from sdzero_bench.records.schema import Manifest, QuestionLine, SplitQuestionLine
 
 FOLDER = "question_sets"
@@ -75,7 +75,7 @@ def find_question_set(record: Path, name: str) -> Path:
     place = record.resolve()
     for _ in range(LEVELS):
         path = place / FOLDER / f"{name}.jsonl"
-        if path.is_file() or path.with_name(path.name + COMPRESSED).is_file():
+        if stored(path):
             return path
         place = place.parent
     raise UserError(
