@@ -119,6 +119,9 @@ def test_long_tables_are_compressed_and_read_as_before(tmp_path: Path) -> None:
         (b"", "not a complete xz file"),
         (b"[]", "not a complete xz file"),
         (lzma.compress(b"[]" * 99)[:-20], "not a complete xz file"),
+        (lzma.compress(b"[]", format=lzma.FORMAT_ALONE), "not a complete xz file"),
+        (lzma.compress(b"[]") + b"more", "has more after its end"),
+        (lzma.compress(b"[]") + lzma.compress(b"[]"), "has more after its end"),
         (lzma.compress(b"["), "is not JSON"),
         (lzma.compress(b"\xff\xfe"), "is not JSON"),
         (lzma.compress(b"[NaN]"), "is not JSON"),
@@ -135,6 +138,14 @@ def test_a_damaged_table_is_refused_and_found(tmp_path: Path, content: bytes, me
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_file_that_is_there_in_both_forms_is_found(tmp_path: Path) -> None:
+    """One of them is not read, and could say anything."""
+    run = write_record(tmp_path / "rft-s0")
+    record = pack(run, tmp_path / "out")
+    shutil.copy(run / "evaluation.json", record)
+    assert "evaluation.json: is there twice" in says(check_record(record))
 
 
 def test_records_side_by_side_share_their_question_sets(tmp_path: Path) -> None:

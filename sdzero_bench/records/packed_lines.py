@@ -76,10 +76,16 @@ def content_of(found: Path) -> bytes:
     """The content of a file that `stored` has found. Raises `OSError`, and `UserError` if it is not a complete xz file."""
     if found.suffix != COMPRESSED:
         return found.read_bytes()
+    decoder, why = lzma.LZMADecompressor(lzma.FORMAT_XZ), "it ends too early"
     try:
-        return lzma.decompress(found.read_bytes())
-    except (lzma.LZMAError, EOFError) as error:
-        raise UserError(f"{str(found)!r} is not a complete xz file ({error}); get the record again") from error
+        content = decoder.decompress(found.read_bytes())
+    except lzma.LZMAError as error:
+        why = str(error)
+    if not decoder.eof:
+        raise UserError(f"{str(found)!r} is not a complete xz file ({why}); get the record again")
+    if decoder.unused_data:
+        raise UserError(f"{str(found)!r} has more after its end; get the record again")
+    return content
 
 
 def _explains(stream: Stream, rows: Sequence[dict[str, Any]]) -> bool:

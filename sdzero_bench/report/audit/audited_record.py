@@ -15,6 +15,7 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.measured import PolicyEvaluation
+from sdzero_bench.records.packed_lines import COMPRESSED
 from sdzero_bench.records.question_sets import FOLDER, OLD_FILE, read_questions
 from sdzero_bench.records.record_files import (
     EVALUATION_FILE,
@@ -103,6 +104,11 @@ def load(folder: Path) -> tuple[AuditedRecord, list[Discrepancy]]:
     findings: list[Discrepancy] = []
     record = AuditedRecord(folder)
     contents: dict[str, Any] = {}
+    for packed in sorted(folder.glob(f"**/*{COMPRESSED}")):
+        if (plain := packed.with_suffix("")).exists():
+            findings.append(
+                Discrepancy(str(plain.relative_to(folder)), "is there twice, also compressed; remove one of the two")
+            )
     for file in KINDS:
         contents[file], problems = _typed(record, file)
         findings += problems
