@@ -25,7 +25,8 @@ from sdzero_bench.records.own_digests import file_digests, policy_digest, with_o
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.record_files import read_ledger, read_manifest, read_result
 from sdzero_bench.records.recorded_journal import journal_manifest
-from sdzero_bench.report.audit import check_together
+from sdzero_bench.report.audit import check_digests, check_together
+from sdzero_bench.report.audit.at_hand import model_folder
 from sdzero_bench.report.audit.audit import check_record, check_records, open_record
 from sdzero_bench.report.audit.redraw import redraw
 from sdzero_bench.report.audit.thorough import check_thoroughly
@@ -96,6 +97,19 @@ def test_what_the_forger_makes_of_an_honest_run_passes(record: Path) -> None:
     report = check_record(record)
     assert says(report) == ""
     assert report.notes == []
+
+
+def test_another_base_model_is_noted_and_another_model_card_is_not(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = shutil.copytree(model_folder(read_manifest(record).config.model.name), tmp_path / "model")
+    monkeypatch.setattr(check_digests, "model_folder", lambda name: model)
+    (model / "README.md").write_text("# Another card")
+    assert check_record(record).notes == []
+    with (model / "config.json").open("a") as file:
+        file.write("\n")
+    (note,) = check_record(record).notes
+    assert "here is not the model that the run began with" in note
 
 
 OF_WHAT_IS_RANKED = {

@@ -19,6 +19,8 @@ from sdzero_bench.records.schema import Manifest
 
 JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, "localisation.json", CURVE_FILE)
 TEXT_FILES = ("config.yaml", "summary.md")
+ABOUT_A_POLICY = {"README.md", "build.json", "calibration.json"}
+"""Files of a policy's folder that describe it, and do not determine what it says."""
 
 
 def file_digests(folder: Path) -> dict[str, str]:
@@ -92,9 +94,13 @@ def require_as_written(folder: Path, manifest: Manifest) -> None:
 
 
 def policy_digest(folder: Path) -> str:
-    """SHA-256, in hex, of the names and contents of all files of a policy's folder, folders in it left out."""
+    """SHA-256, in hex, of the names and contents of a policy's files.
+
+    Folders in its folder, hidden files and `ABOUT_A_POLICY` are left out: a model whose card is edited is the same model.
+    """
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
+    files = (path for path in folder.iterdir() if path.is_file() and path.name not in ABOUT_A_POLICY)
+    for path in sorted(path for path in files if not path.name.startswith(".")):
         with path.open("rb") as file:
             digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()
