@@ -24,8 +24,9 @@ from sdzero_bench.core.stats.significance import holm, p_value
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.reader import load_run
 from sdzero_bench.report.leaderboard.columns import ColumnName, Shown, shown
+from sdzero_bench.report.leaderboard.pairs import Pair
 from sdzero_bench.report.rendering.blocks import Heading, Table
-from sdzero_bench.report.reproduce import claims, claims_page, curves
+from sdzero_bench.report.reproduce import claims, claims_page, curves, paper_order
 from sdzero_bench.report.reproduce.cells import Cell, Setting, identity
 from sdzero_bench.report.reproduce.claims import Claim, ClaimVerdict
 from sdzero_bench.report.reproduce.conclusions import conclusions
@@ -293,26 +294,41 @@ def test_a_page_opens_with_the_verdicts_per_task_and_with_what_they_do_not_say()
         verdict("shorter", "sums", 0.8, 0.1),
         verdict("ahead", "programs", 0.001, 0.2),
     ]
-    _, lines, _, limits = conclusions([(Setting("mine"), found)], ["owner/model"])
+    behind = Pair("sdft", "sdzero", Estimate(-0.2, -0.3, -0.1), "independent", 0.001, 0.001, 1.0, None)
+    ahead = {"sums": {"sdft": behind}, "programs": {}}
+    _, lines, _, limits = conclusions([(Setting("mine"), found)], [ahead], ["owner/model"])
     assert lines.lines == [
-        "Preset mine, sums: 1 of 4 claims holds. Does not hold: needed. Inconclusive (underpowered): helps; shorter.",
-        "Preset mine, programs: 1 of 1 claim holds.",
+        "Preset mine, sums: SD-Zero does not lead: sdft (20.0 pts) is significantly ahead of it. 1 of 4 claims holds. Does not "
+        "hold: needed. Inconclusive (underpowered): helps; shorter.",
+        "Preset mine, programs: No method of the paper's Table 1 is significantly ahead of SD-Zero. 1 of 1 claim holds.",
     ]
-    embedded = conclusions([(Setting("mine"), found)], ["package:sdzero_bench.tasks/micro_world/habits"])[-1]
+    embedded = conclusions([(Setting("mine"), found)], [{}], ["package:sdzero_bench.tasks/micro_world/habits"])[-1]
     assert len(embedded.lines) == len(limits.lines) + 1
+
+
+def test_methods_that_are_ahead_of_sdzero_are_found_per_task(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paper_order, "experiments", lambda: {"table1": EXPERIMENT})
+    monkeypatch.setattr(paper_order, "cells", lambda experiment, setting: cells_of(experiment, records))
+    assert paper_order.ahead_of_sdzero(Setting(), Shelf([records])) == {"micro-arith": {}}
+    for seed in range(3):
+        shutil.rmtree(records / f"rft-s{seed}")
+        write_record(records / f"rft-s{seed}", "rft", seed, 0.98, intervals=False)
+    (ahead,) = paper_order.ahead_of_sdzero(Setting(), Shelf([records])).values()
+    assert list(ahead) == ["rft"]
+    assert ahead["rft"].difference.mean < 0
 
 
 def test_verdicts_on_several_presets_stand_side_by_side(tmp_path: Path) -> None:
     page = claims_page.blocks([Setting("micro"), Setting("micro-slips")], Shelf([tmp_path]))
     tables = [block for block in page if isinstance(block, Table)]
-    first, asked = tables[:2]
+    first = tables[0]
     assert first.headings == ["claim", "task", "micro", "micro-slips"]
     assert {tuple(row[2:]) for row in first.rows} == {("not run", "not run")}
     assert {(c.claim) for c in claims.claims().claims} == {row[0] for row in first.rows}
-    assert {(c.claim) for c in claims.claims().questions} == {row[0] for row in asked.rows}
     assert [b.text for b in page if isinstance(b, Heading) and b.level == 2][-2:] == ["Preset micro", "Preset micro-slips"]
-    alone = claims_page.blocks([Setting("micro")], Shelf([tmp_path]))
-    assert [t.headings for t in alone if isinstance(t, Table)] == [t.headings for t in tables[2 : 2 + len(tables[2:]) // 2]]
+    *of_one, asked = (t for t in claims_page.blocks([Setting("micro")], Shelf([tmp_path])) if isinstance(t, Table))
+    assert [t.headings for t in of_one] == [t.headings for t in tables[1 : 1 + len(tables[1:]) // 2]]
+    assert {(c.claim) for c in claims.claims().questions} == {row[0] for row in asked.rows}
 
 
 def test_words_of_open_revision() -> None:

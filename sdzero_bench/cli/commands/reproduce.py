@@ -53,7 +53,7 @@ def reproduce(
     ] = None,
     no_runs: Annotated[bool, typer.Option("--no-runs", help="Start no runs; write what the existing runs allow.")] = False,
     hours: Annotated[
-        bool, typer.Option("--hours", help="In the list: also how long the missing runs would take. Takes seconds more.")
+        bool, typer.Option("--hours", help="Start and write nothing; list how long the missing runs would take.")
     ] = False,
     allow_weaker_sandbox: AllowWeaker = False,
 ) -> None:
@@ -99,7 +99,7 @@ def reproduce(
         shelf = Shelf(folders)
         for said in shelf.strange:
             typer.echo(f"left out: {said}", err=True)
-        if not names:
+        if not names or hours:
             _list(chosen, setting, shelf, hours)
             return
         if not no_runs:

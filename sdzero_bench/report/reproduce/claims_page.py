@@ -13,7 +13,7 @@ from sdzero_bench.report.reproduce.cells import Setting, cells
 from sdzero_bench.report.reproduce.claims import ClaimVerdict, claims, findings
 from sdzero_bench.report.reproduce.conclusions import conclusions
 from sdzero_bench.report.reproduce.experiment import experiments
-from sdzero_bench.report.reproduce.paper_order import paper_order
+from sdzero_bench.report.reproduce.paper_order import ahead_of_sdzero, paper_order
 from sdzero_bench.report.reproduce.shelf import Shelf
 
 FAMILY = "all rows of this table"
@@ -24,14 +24,16 @@ def blocks(settings: Sequence[Setting], shelf: Shelf) -> list[Block]:
     """Conclusions, then claims, order of methods and open questions per setting; of several settings, verdicts side by side."""
     found = [(setting, findings(claims().claims, setting, shelf)) for setting in settings]
     asked = [(setting, findings(claims().questions, setting, shelf)) for setting in settings]
-    page = conclusions(found, [_model(setting) for setting in settings])
+    ahead = [ahead_of_sdzero(setting, shelf) for setting in settings]
+    page = conclusions(found, ahead, [_model(setting) for setting in settings])
     if len(settings) > 1:
         page += _side_by_side("The paper's claims", "claim", found, lambda finding: finding.verdict)
-        page += _side_by_side("What the paper leaves open", "question", asked, lambda finding: finding.answer)
+        if sum(map(_any_run, (questions for _, questions in asked))) > 1:
+            page += _side_by_side("What the paper leaves open", "question", asked, lambda finding: finding.answer)
     for (setting, of_claims), (_, of_questions) in zip(found, asked, strict=True):
         if len(settings) > 1:
             page.append(Heading(2, f"Preset {setting.preset}"))
-        page += _of_setting(setting, shelf, of_claims, of_questions, level=2 if len(settings) == 1 else 3)
+        page += _of_setting(setting, shelf, of_claims, of_questions, alone=len(settings) == 1)
     return page
 
 
@@ -52,8 +54,10 @@ def _side_by_side(title: str, named: str, found: Sequence[Findings], said: Calla
 
 
 def _of_setting(
-    setting: Setting, shelf: Shelf, of_claims: Sequence[ClaimVerdict], of_questions: Sequence[ClaimVerdict], level: int
+    setting: Setting, shelf: Shelf, of_claims: Sequence[ClaimVerdict], of_questions: Sequence[ClaimVerdict], alone: bool
 ) -> list[Block]:
+    """`alone`: the page has no other setting. Beside others, open questions without any runs are left out."""
+    level = 2 if alone else 3
     notes = [
         f"after - before. A claim holds if the difference is significantly above what it states, does not hold if it is "
         f"significantly below, and is equivalent or inconclusive otherwise. Significant: {rule(FAMILY)}, tested "
@@ -68,16 +72,23 @@ def _of_setting(
     claimed = [[*_row(f), f.claim.paper, *f.cells, f.verdict] for f in of_claims]
     asked = [[*_row(f), *f.cells, f.answer] for f in of_questions]
     measured = ["difference", "unit", "p (Holm)", "seeds"]
+    open_questions: list[Block] = [
+        Heading(level, "What the paper leaves open"),
+        Table(["question", "after - before", "task", *measured, "better"], asked, left=3, called=0, whole=True),
+        Notes([f"better: the row with the significantly higher avg. Significant: {rule(FAMILY)}."]),
+    ]
     return [
         Notes([f"Preset {setting.preset}, model {_model(setting)}.", _made_from(setting, shelf)]),
         Heading(level, "The paper's claims"),
         Table(["claim", "after - before", "task", "paper", *measured, "verdict"], claimed, left=3, called=0, whole=True),
         Notes(notes),
         *paper_order(setting, shelf, level),
-        Heading(level, "What the paper leaves open"),
-        Table(["question", "after - before", "task", *measured, "better"], asked, left=3, called=0, whole=True),
-        Notes([f"better: the row with the significantly higher avg. Significant: {rule(FAMILY)}."]),
+        *(open_questions if alone or _any_run(of_questions) else []),
     ]
+
+
+def _any_run(found: Sequence[ClaimVerdict]) -> bool:
+    return any(finding.decision is not None for finding in found)
 
 
 def _model(setting: Setting) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.core.text import counted
+from sdzero_bench.report.leaderboard.pairs import Pair
 from sdzero_bench.report.rendering.blocks import Block, Heading, Notes
 from sdzero_bench.report.reproduce.cells import Setting
 from sdzero_bench.report.reproduce.claims import ClaimVerdict
@@ -15,11 +16,18 @@ EMBEDDED = "package:sdzero_bench."
 """How the names of models begin that come with this package."""
 
 
-def conclusions(found: Sequence[tuple[Setting, Sequence[ClaimVerdict]]], models: Sequence[str]) -> list[Block]:
-    """A line per preset and task, and the limits of all of them; `models` are the base models of the presets."""
+def conclusions(
+    found: Sequence[tuple[Setting, Sequence[ClaimVerdict]]],
+    ahead: Sequence[Mapping[str, Mapping[str, Pair]]],
+    models: Sequence[str],
+) -> list[Block]:
+    """A line per preset and task, and the limits of all of them.
+
+    `ahead` are the methods that are ahead of SD-Zero (`ahead_of_sdzero`), and `models` the base models, of each preset.
+    """
     lines = [
-        f"Preset {setting.preset}, {task}: {_counted(verdicts)}"
-        for setting, verdicts_of_all in found
+        f"Preset {setting.preset}, {task}: {_lead(leading[task]) if task in leading else ''}{_counted(verdicts)}"
+        for (setting, verdicts_of_all), leading in zip(found, ahead, strict=True)
         for task, verdicts in _by_task(verdicts_of_all).items()
     ]
     limits = [
@@ -34,6 +42,14 @@ def conclusions(found: Sequence[tuple[Setting, Sequence[ClaimVerdict]]], models:
             "that read and reason."
         )
     return [Heading(2, "What can be concluded"), Notes(lines), Heading(2, "What cannot be concluded"), Notes(limits)]
+
+
+def _lead(ahead: Mapping[str, Pair]) -> str:
+    """Such as `SD-Zero does not lead: sdft (9.5 pts) and sft (3.8 pts) are significantly ahead of it. `"""
+    if not ahead:
+        return "No method of the paper's Table 1 is significantly ahead of SD-Zero. "
+    said = [f"{method} ({-100 * pair.difference.mean:.1f} pts)" for method, pair in ahead.items()]
+    return f"SD-Zero does not lead: {' and '.join(said)} {'is' if len(said) == 1 else 'are'} significantly ahead of it. "
 
 
 def _by_task(verdicts: Sequence[ClaimVerdict]) -> dict[str, list[ClaimVerdict]]:

@@ -15,15 +15,16 @@ from sdzero_bench.report.reproduce.shelf import Shelf
 
 EXPERIMENT, COLUMN = "table1", "average"
 TITLE = "The paper's order of methods"
+SDZERO = "sdzero"
 VERDICTS = {"higher": "holds", "lower": "reversed", **UNDECIDED}
 
 ORDER = (
-    ("sdzero", "base"),
-    ("sdzero", "sdzero after SRT"),
-    ("sdzero", "rft"),
-    ("sdzero", "grpo"),
-    ("sdzero", "sdft"),
-    ("sdzero", "sft"),
+    (SDZERO, "base"),
+    (SDZERO, "sdzero after SRT"),
+    (SDZERO, "rft"),
+    (SDZERO, "grpo"),
+    (SDZERO, "sdft"),
+    (SDZERO, "sft"),
     ("sdzero after SRT", "rft"),
     ("rft", "grpo"),
     ("grpo", "sdft"),
@@ -61,6 +62,17 @@ def paper_order(setting: Setting, shelf: Shelf, level: int = 2) -> list[Block]:
             ]
         ),
     ]
+
+
+def ahead_of_sdzero(setting: Setting, shelf: Shelf) -> dict[str, dict[str, Pair]]:
+    """By task on which `sdzero` was compared with another method: the methods that are significantly better than it."""
+    found: dict[str, dict[str, Pair]] = {}
+    for (task, after, before), pair in _pairs(experiments()[EXPERIMENT], setting, shelf).items():
+        if after == SDZERO and pair is not None:
+            better = found.setdefault(task, {})
+            if pair.decision == "lower":
+                better[before] = pair
+    return found
 
 
 def _pairs(experiment: Experiment, setting: Setting, shelf: Shelf) -> dict[tuple[str, str, str], Pair | None]:
