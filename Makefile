@@ -124,16 +124,14 @@ leaderboard-tuned: $(VENV)/installed
 	$(BIN)/sdzero-bench pack runs/tuned --out results/tuned
 	$(MAKE) report
 
-# The settings of the paper's tables and figures.
-PRESET := micro-1
-REPRODUCE := sdzero-bench reproduce all --preset $(PRESET)
+REPRODUCE := sdzero-bench reproduce all --beside micro-slips --reuse results/micro --reuse results/slips
 
 # The paper's tables and figures, and the verdicts on its claims. Reuses the runs of results/ and executes those that are missing:
 # about 3 hours on 2 cores if all are. If it is interrupted, the same command resumes it.
 reproduce: $(VENV)/installed
-	$(BIN)/$(REPRODUCE) --reuse results/micro-1 --reuse results/records --jobs $(JOBS) --out results
+	$(BIN)/$(REPRODUCE) --reuse results/records --jobs $(JOBS) --out results
 	$(BIN)/sdzero-bench pack runs/reproduce --out results/records
-	$(BIN)/$(REPRODUCE) --no-runs --runs results/records --reuse results/micro-1 --out results
+	$(BIN)/$(REPRODUCE) --no-runs --runs results/records --out results
 
 # Regenerates the tables and figures of the committed records in seconds.
 report: $(VENV)/installed

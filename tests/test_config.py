@@ -246,11 +246,8 @@ def test_a_word_that_older_yaml_takes_for_false_is_a_word() -> None:
 SAMPLING = sorted(name for name, cls in methods().items() if cls().plan(100))
 """Methods that draw training samples; the base and SFT draw none."""
 
-CURRENT = [name for name in preset_names() if name != "micro-1"]
-"""Without the preset of results that were made when SD-Zero drew 70 % of its samples."""
 
-
-@pytest.mark.parametrize("preset", CURRENT)
+@pytest.mark.parametrize("preset", preset_names())
 @pytest.mark.parametrize("method", SAMPLING)
 def test_by_default_every_method_uses_its_whole_sample_budget(method: str, preset: str) -> None:
     config = resolve(method, preset)

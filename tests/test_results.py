@@ -19,8 +19,7 @@ from tools.readme_tables import BLOCKS, PAGES, filled
 
 ROOT = Path(__file__).parent.parent
 MICRO = ROOT / "results" / "micro"
-FORMER = ROOT / "results" / "micro-1"
-"""The board of the preset micro-1, on which the verdicts on the paper's claims stand."""
+SLIPS = ROOT / "results" / "slips"
 
 
 def test_the_leaderboard_and_every_sixteenth_record_follow_from_their_journals() -> None:
@@ -98,8 +97,9 @@ def test_a_page_of_records_quotes_their_report(folder: str, starts: list[str]) -
 def test_the_papers_tables_and_claims_follow_from_the_records(tmp_path: Path) -> None:
     """Also where runs are still missing: then the committed pages say so, and the exit code does."""
     results = ROOT / "results"
-    where = ["--no-runs", "--runs", str(results / "records"), "--reuse", str(FORMER), "--out", str(tmp_path)]
-    done = finished(command("reproduce", "all", "--preset", "micro-1", *where))
+    reused = [part for folder in (MICRO, SLIPS) for part in ("--reuse", str(folder))]
+    where = ["--no-runs", "--runs", str(results / "records"), *reused, "--out", str(tmp_path)]
+    done = finished(command("reproduce", "all", "--beside", "micro-slips", *where))
     complete = not any("has finished yet" in page.read_text() for page in (results / "tables").glob("*.md"))
     assert done.returncode == (0 if complete else 1), done.stderr
     made = [path for path in sorted(tmp_path.rglob("*")) if path.suffix in (".md", ".csv", ".json", ".tex")]
@@ -109,36 +109,10 @@ def test_the_papers_tables_and_claims_follow_from_the_records(tmp_path: Path) ->
 
 
 def test_a_report_shows_the_experiments_that_its_records_are_enough_for() -> None:
-    done = finished(command("report", str(FORMER), "--experiments", "--format", "json,md"), check=True)
+    done = finished(command("report", str(MICRO), "--experiments", "--format", "json,md"), check=True)
     shown = {line.removeprefix("## ").partition(":")[0] for line in done.stdout.splitlines() if line.startswith("## ")}
     assert {"Table 3", "Table 7", "Figure 3", "Figure 6"} <= shown
     assert not {"Table 1", "Table 9"} & shown  # which need runs of one epoch, and revisions
-
-
-def test_the_model_card_quotes_what_was_measured() -> None:
-    card = " ".join((ROOT / "tasks/micro_world/slips/README.md").read_text().split())
-    worth = json.loads((ROOT / "results/run/references.json").read_text())
-    for shown in ("nothing", "own right response", "gold solution"):
-        arith, code = (f"{100 * worth[task][shown]['right']:.1f}" for task in ("micro-arith", "micro-code"))
-        assert f"| {arith} | {code} |" in card
-    found = json.loads((ROOT / "results/run/localisation.json").read_text())
-    before, after = found["before_srt"], found["after_srt"]
-    assert (
-        f"{100 * before['kl_mass']:.1f} % of kl(student, teacher) falls on the first wrong line, which has "
-        f"{100 * before['share_of_tokens']:.1f} % of the tokens ({before['nats_on_line']:.2f} nats there, "
-        f"{before['nats_elsewhere']:.2f} elsewhere); after SRT {100 * after['kl_mass']:.1f} % "
-        f"({after['nats_on_line']:.2f} nats, {after['nats_elsewhere']:.2f} elsewhere)" in card
-    )
-    bases = []
-    for task in ("micro-arith", "micro-code"):
-        (run,) = (ROOT / "results" / "run").glob(f"sdzero-{task}-*")
-        bases.append(json.loads((run / "result.json").read_text())["evaluation"][0])
-    for name, interval in (("avg_at_k", "interval"), ("pass_at_k", "pass_at_k_interval")):
-        cells = [f"{100 * base[name]:.1f} [{100 * base[interval][0]:.1f}, {100 * base[interval][1]:.1f}]" for base in bases]
-        assert f"| {' | '.join(cells)} |" in card
-    for name in ("correction_rate", "kept_rate"):
-        cells = [f"{100 * base['revision'][name]:.1f}" for base in bases]
-        assert f"| {' | '.join(cells)} |" in card
 
 
 def test_bookkeeping_costs_little_beside_sampling() -> None:

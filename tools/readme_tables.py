@@ -1,11 +1,11 @@
-"""What README.md and docs/ say of the committed records, between markers `<!-- begin: NAME -->` and `<!-- end: NAME -->`.
+"""What README.md, docs/ and the model cards say of the committed records, between markers `<!-- begin: NAME -->` and
+`<!-- end: NAME -->`.
 
     python -m tools.readme_tables            # writes the pages
     python -m tools.readme_tables --check    # exit code 1 if it would change one
 
-Each block is a table of a committed page with the notes that belong to it, to the letter; `full-budget` is the table of
-results/full_budget.yaml, which has no page; `benchmarks-...` say in words what their records have. A block may be on several
-pages.
+Each block is a table of a committed page with the notes that belong to it, to the letter, or says in words what a record has. A
+block may be on several pages.
 """
 
 from __future__ import annotations
@@ -20,17 +20,14 @@ from itertools import takewhile
 from pathlib import Path
 
 from sdzero_bench.report.leaderboard.commit_marks import OTHER, UNCOMMITTED
-from sdzero_bench.report.rendering.formats import markdown
-from sdzero_bench.report.reproduce.cells import Setting
-from sdzero_bench.report.reproduce.experiment import named
-from sdzero_bench.report.reproduce.section import section
-from sdzero_bench.report.reproduce.shelf import Shelf
+from tools.micro_model.calibration import RANGES
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 CORE = ("base", "sft", "rft", "rest_em", "grpo", "rloo", "sdft", "srt", "sdzero")
 """The paper's methods, and the most common ones."""
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+WORLDS = ROOT / "tasks" / "micro_world"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(WORLDS.glob("*/README.md")))
 LEADERBOARD, SLIPS = RESULTS / "micro" / "README.md", RESULTS / "slips" / "README.md"
 CLAIMS = RESULTS / "README.md"
 (RUN,) = (RESULTS / "run").glob("sdzero-micro-arith-*/summary.md")
@@ -69,17 +66,47 @@ def shared_notes(headings: tuple[str, ...], notes: tuple[str, ...]) -> str:
     return found[0]
 
 
-def full_budget() -> str:
-    (experiment,) = named([str(RESULTS / "full_budget.yaml")])
-    blocks = section(experiment, Setting("micro-1"), Shelf([RESULTS / "records", RESULTS / "micro-1"])).blocks
-    _, _, text = markdown(blocks).partition(f"- {experiment.question}\n\n")
-    return text.strip()
-
-
 def computed_from() -> str:
-    """How many runs the page of claims is computed from, and what they took."""
-    (line,) = re.findall(r"^- Computed from .*", CLAIMS.read_text(encoding="utf-8"), re.MULTILINE)
-    return str(line).removeprefix("- ")
+    """How many runs the page of claims is computed from, and what they took, per preset."""
+    found = re.findall(r"^- (Preset .*?), model .*\.\n- (Computed from .*)", CLAIMS.read_text(encoding="utf-8"), re.MULTILINE)
+    return "\n".join(f"- {preset}: {said[0].lower()}{said[1:]}" for preset, said in found)
+
+
+CALIBRATED = {
+    "avg": ("avg@8", "49.8, over all benchmarks"),
+    "pass": ("pass@8", "66.7, math subset"),
+    "kept": ("keeps a correct response correct when it revises", "-"),
+    "corrected": ("revises an incorrect response into a correct one", "2.7, AIME24"),
+    "length of a revision": ("length of a revision, relative to the first response", "137, AIME24"),
+    "right with a worked solution": ("correct when shown the worked solution", "-"),
+    "right with a right response": ("correct when shown a correct response", "-"),
+}
+"""Figures of calibration.json: what they are, and that of the paper's base, Qwen3-4B (tables 1, 7 and 9)."""
+
+
+def base_figures(world: str) -> str:
+    """The figures of a world's base, beside the ranges to which `habits` was calibrated."""
+    tasks = json.loads((WORLDS / world / "calibration.json").read_text())
+    rows = ["| in percent | " + " | ".join((*tasks, "calibrated to", "the paper's base")) + " |"]
+    rows.append("| --- |" + " ---: |" * (len(tasks) + 2))
+    for name, (label, paper) in CALIBRATED.items():
+        low, high = RANGES[name]
+        found = (f"{100 * figures[name]:.1f}" for figures in tasks.values())
+        rows.append("| " + " | ".join((label, *found, f"{100 * low:.0f} to {100 * high:.0f}", paper)) + " |")
+    return "\n".join(rows)
+
+
+def localisation() -> str:
+    """Where the reviser of the run in results/run disagrees with its responses, by tools/micro_model/measure.py."""
+    measured = json.loads((RESULTS / "run" / "localisation.json").read_text())
+    before, after = (
+        f"{100 * found['kl_mass']:.1f} % ({found['nats_on_line']:.2f} nats there, {found['nats_elsewhere']:.2f} elsewhere)"
+        for found in (measured["before_srt"], measured["after_srt"])
+    )
+    return (
+        f"Before SRT, {before} of kl(student, teacher)\nfalls on the first incorrect line, and after SRT {after}.\n"
+        f"That line has {100 * measured['before_srt']['share_of_tokens']:.1f} % of the tokens."
+    )
 
 
 def sandbox_throughput() -> str:
@@ -100,6 +127,7 @@ def costs_at_scale() -> str:
 
 
 ARITH, CODE = "## micro-arith", "## micro-code"
+HABITS = "## Preset micro"
 MARKS = (OTHER, UNCOMMITTED)
 LEADERBOARD_NOTES = ("Intervals:", "rank:", "Δ vs base:")
 
@@ -113,13 +141,13 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "leaderboard-notes": lambda: shared_notes((ARITH, CODE), LEADERBOARD_NOTES),
     "cost-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| method | samples |"),
     "cost-micro-code": partial(quoted, LEADERBOARD, CODE, "| method | samples |"),
-    "orders": partial(quoted, CLAIMS, "## The paper's order of methods", "| after - before |", ("paper:", "sdzero after SRT:")),
-    "full-budget": full_budget,
-    "claims": partial(
-        quoted, CLAIMS, "## The paper's claims", "| claim |", ("after - before", "Rows whose", "sdzero after SRT:")
-    ),
-    "open-questions": partial(quoted, CLAIMS, "## What the paper leaves open", "| question |", ("better",)),
+    "verdicts": partial(quoted, CLAIMS, "## The paper's claims", "| claim |"),
+    "orders": partial(quoted, CLAIMS, HABITS, "| after - before |", ("paper:", "sdzero after SRT:")),
+    "claims": partial(quoted, CLAIMS, HABITS, "| claim |", ("after - before", "Rows whose", "sdzero after SRT:")),
+    "open-questions": partial(quoted, CLAIMS, HABITS, "| question |", ("better",)),
     "computed-from": computed_from,
+    **{f"base-{path.parent.name}": partial(base_figures, path.parent.name) for path in WORLDS.glob("*/calibration.json")},
+    "localisation": localisation,
     "benchmarks-sandbox": sandbox_throughput,
     "benchmarks-costs": costs_at_scale,
 }
