@@ -17,10 +17,11 @@ from synthetic_records import write_record
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.own_digests import record_digest
-from sdzero_bench.records.packed_lines import pack_lines, read_lines
+from sdzero_bench.records.packed_folder import pack_folder, packed_folder
+from sdzero_bench.records.packed_lines import pack_lines, phases_in, read_lines
 from sdzero_bench.records.packing import pack, run_folders
 from sdzero_bench.records.question_sets import read_questions
-from sdzero_bench.records.record_files import read_evaluation, read_manifest
+from sdzero_bench.records.record_files import read_evaluation, read_manifest, read_result
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, journal_manifest
 from sdzero_bench.records.texts import Texts, without_texts
 from sdzero_bench.report.audit.audit import check_record
@@ -73,13 +74,13 @@ def test_a_record_has_every_line_of_its_run_and_nothing_of_the_machine(tmp_path:
     assert len(sets) == 2
     assert contents(record).keys() == {
         "manifest.json",
-        "result.json",
-        "ledger.json",
+        "result.json.xz",
+        "ledger.json.xz",
         "evaluation.json.xz",
         *(f"{name}.jsonl.xz" for name in sets),
-        "training/rft.jsonl.xz",
-        "journal/rft.sample.jsonl.xz",
-        "journal/evaluation.final.jsonl.xz",
+        *(f"question_sets/{path.name}" for path in (record / "question_sets").glob("prompts-*.jsonl.xz")),
+        "training.jsonl.xz",
+        "journal.jsonl.xz",
     }
     for name in (*(f"{name}.jsonl" for name in sets), "training/rft.jsonl"):
         assert rows_of(record, name) == [json.loads(line) for line in (run / name).read_text().splitlines()]
@@ -87,7 +88,7 @@ def test_a_record_has_every_line_of_its_run_and_nothing_of_the_machine(tmp_path:
         rows = [json.loads(line) for line in (run / "journal" / f"{phase}.jsonl").read_text().splitlines()]
         assert list(RecordedJournal(record).whole_rows(phase)) == rows
     assert str(tmp_path).encode() not in b"".join(contents(record).values())
-    assert json.loads((record / "result.json").read_text())["folder"] == "rft-s0"
+    assert read_result(record).folder == "rft-s0"
     assert journal_manifest(record) == journal_manifest(run) == read_manifest(run).journal
 
 
@@ -151,7 +152,7 @@ def test_a_file_that_is_there_in_both_forms_is_found(tmp_path: Path) -> None:
 def test_records_side_by_side_share_their_question_sets(tmp_path: Path) -> None:
     for seed in (0, 1):
         pack(write_record(tmp_path / f"rft-s{seed}", seed=seed), tmp_path / "out")
-    assert len(list((tmp_path / "out" / "question_sets").iterdir())) == 2
+    assert len([path for path in (tmp_path / "out" / "question_sets").iterdir() if "prompts" not in path.name]) == 2
     record = tmp_path / "out" / "rft-s1"
     assert read_questions(record, read_manifest(record)) == read_questions(
         tmp_path / "rft-s0", read_manifest(tmp_path / "rft-s0")
@@ -190,10 +191,10 @@ def test_texts_are_left_out_where_token_ids_decode_to_them(tmp_path: Path, token
 )
 def test_a_line_that_is_no_sample_is_a_finding_and_an_error_in_words(tmp_path: Path, key: str, broken: object) -> None:
     record = pack(write_record(tmp_path / "rft-s0"), tmp_path / "results", alone=True)
-    journal = record / "journal" / "rft.sample.jsonl.xz"
-    rows = rows_of(record, "journal/rft.sample.jsonl")
+    journals = {phase: rows_of(record, f"journal/{phase}.jsonl") for phase in phases_in(record / "journal")}
+    rows = journals["rft.sample"]
     rows[1] = {name: value for name, value in rows[1].items() if name != "text"} | {key: broken}
-    journal.write_bytes(pack_lines(rows))
+    packed_folder(record / "journal").write_bytes(pack_folder(journals))
     assert check_record(record).findings
     with pytest.raises(UserError):
         list(RecordedJournal(record).samples("rft.sample"))
@@ -225,18 +226,6 @@ def test_what_cannot_become_a_record_is_refused(tmp_path: Path) -> None:
         pack(finished, tmp_path)
 
 
-def test_seeds_are_left_out_only_where_all_of_them_follow_from_the_stream(tmp_path: Path) -> None:
-    rows = sampled(200)
-    derived = pack_lines(rows, [(7, "elsewhere"), (7, "rft.sample")])
-    literal = pack_lines(rows, [(7, "elsewhere")])
-    # 63 bits a seed, which nothing can compress.
-    assert len(derived) < len(literal) - 200 * 63 / 8
-    assert list(read_lines(written(tmp_path, derived))) == list(read_lines(written(tmp_path, literal))) == rows
-
-    rows[150]["seed"] += 1
-    assert list(read_lines(written(tmp_path, pack_lines(rows, [(7, "rft.sample")])))) == rows
-
-
 def test_the_digest_is_of_what_the_samples_say(tmp_path: Path) -> None:
     rows = sampled(40)
     digest = journal_digest(rows)
@@ -259,7 +248,6 @@ def test_the_digest_is_of_what_the_samples_say(tmp_path: Path) -> None:
         (lzma.compress(b'{"a": 1}\n' * 100)[:-20], "is not a complete xz file"),
         (lzma.compress(b'{"a": 1}\n{"a": \n'), "line 2: not JSON"),
         (lzma.compress(b'{"a": 1}\n[1]\n'), "line 2: not JSON"),
-        (lzma.compress(b'{"seeds": 3}\n{"a": 1}\n'), "line 1: not JSON"),
     ],
 )
 def test_a_broken_file_is_named_with_its_line(tmp_path: Path, data: bytes, message: str) -> None:

@@ -12,10 +12,11 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.measured import PolicyEvaluation
-from sdzero_bench.records.packed_lines import LINES, read_lines
+from sdzero_bench.records.packed_folder import LINES
+from sdzero_bench.records.packed_lines import phases_in, read_lines
 from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.reader import RunRecord
-from sdzero_bench.records.recorded_journal import RecordedJournal, phases_in
+from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.records.schema import QuestionLine
 
 if TYPE_CHECKING:

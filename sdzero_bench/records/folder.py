@@ -33,10 +33,10 @@ from sdzero_bench.core.errors import DamagedError, UserError
 from sdzero_bench.core.full_disk import NoRoomError, unwritable
 from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.compressed import content_of, stored
 from sdzero_bench.records.file_sums import damaged_file, sums_of
 from sdzero_bench.records.line_sums import LineSums
 from sdzero_bench.records.own_digests import with_own_digest
-from sdzero_bench.records.packed_lines import content_of, stored
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import file_name, lines_of
 from sdzero_bench.records.record_files import KINDS, LEDGER, MANIFEST, dump, read_ledger, read_manifest, require_run

@@ -11,10 +11,12 @@ from typing import Any
 from sdzero_bench.core.bench_version import UNVERSIONED
 from sdzero_bench.core.errors import DamagedError, UserError
 from sdzero_bench.core.text import counted
+from sdzero_bench.records.compressed import stored
 from sdzero_bench.records.curve_record import CURVE_FILE
-from sdzero_bench.records.packed_lines import LINES, read_lines, stored
+from sdzero_bench.records.packed_folder import LINES
+from sdzero_bench.records.packed_lines import phases_in, read_lines
 from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST, RESULT, dump, is_finished, parsed
-from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, phases_in
+from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest
 from sdzero_bench.records.schema import Manifest
 
 JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, "localisation.json", CURVE_FILE)

@@ -11,19 +11,24 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.compressed import COMPRESSED, compressed
 from sdzero_bench.records.curve_record import CURVE_FILE
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.line_sums import LineSums
-from sdzero_bench.records.packed_lines import COMPRESSED, LINES, Stream, compressed, pack_lines, read_lines
+from sdzero_bench.records.packed_folder import JOURNAL, LINES, TRAINING, Stream, pack_folder, packed_folder
+from sdzero_bench.records.packed_lines import pack_lines, phases_in, read_lines
+from sdzero_bench.records.prompt_digests import prompts_of, without_prompts
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import find_question_set
 from sdzero_bench.records.record_files import (
     EVALUATION_FILE,
+    LEDGER,
     MANIFEST,
     RESULT,
     format_of,
@@ -36,8 +41,14 @@ from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.records.schema import FORMAT_VERSION, Manifest
 from sdzero_bench.records.texts import decoder, without_texts
 
-FIGURES = (EVALUATION_FILE, CURVE_FILE, "localisation.json")
-"""Long tables of numbers, which are compressed."""
+LEFT_OUT = {"checkpoints", QUESTION_SETS, *(name for f in (JOURNAL, TRAINING) for name in (f, packed_folder(Path(f)).name))}
+"""What is not in a record, or not as it is."""
+
+TABLES = (EVALUATION_FILE, CURVE_FILE, LEDGER, "localisation.json", RESULT)
+"""Tables of numbers, which are compressed."""
+
+OF_A_RUN = {name + ending for name in (MANIFEST, RESULT, JOURNAL + LINES) for ending in ("", COMPRESSED)}
+"""Files by which a run or record is known."""
 
 
 def run_folders(below: Path) -> list[Path]:
@@ -50,7 +61,7 @@ def run_folders(below: Path) -> list[Path]:
     found = []
     for place, folders, files in os.walk(below):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "checkpoints")
-        if "manifest.json" in files or "result.json" in files or "journal" in folders:
+        if JOURNAL in folders or not OF_A_RUN.isdisjoint(files):
             found.append(Path(place))
     return sorted(found)
 
@@ -73,10 +84,9 @@ def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bo
     out.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=out, prefix=f".{source.name}."))
     try:
-        for name, content in _packed_files(source):
-            _write(partial / name, content)
-        for file, content in _packed_questions(source):
-            _write((partial if alone else shared or out) / QUESTION_SETS / file, content)
+        for name, content in chain(_packed_files(source), _packed_questions(source)):
+            place = (partial if alone else shared or out) if name.parts[0] == QUESTION_SETS else partial
+            _write(place / name, content)
         partial.chmod(0o755)
         _put_in_place(partial, target)
     finally:
@@ -101,22 +111,28 @@ def _packed_files(run: Path) -> Iterator[tuple[Path, bytes]]:
     for path in sorted(path for path in run.rglob("*") if path.is_file()):
         name = path.relative_to(run)
         hidden = any(part.startswith(".") for part in name.parts)
-        left_out = name.parts[0] in ("checkpoints", QUESTION_SETS, "journal") or name.parts[0].startswith("learning_curve.")
+        left_out = name.parts[0] in LEFT_OUT or name.parts[0].startswith("learning_curve.")
         if hidden or left_out or path.suffix == LineSums.SUFFIX or not inner.isdisjoint(path.parents):
             continue
         if path.suffix == LINES:
             yield name.with_name(name.name + COMPRESSED), pack_lines(read_lines(path))
-        elif name == Path(RESULT):
-            # Where the run was made is its owner's affair, and would distinguish two copies of one record.
-            result = {**parsed(path), "folder": run.name}
-            yield name, (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode()
-        elif (file := path.name.removesuffix(COMPRESSED)) in FIGURES:
-            content = json.dumps(parsed(path.with_name(file)), ensure_ascii=False, separators=(",", ":"))
-            yield name.with_name(file + COMPRESSED), compressed(f"{content}\n")
+        elif (file := path.name.removesuffix(COMPRESSED)) in TABLES:
+            content = parsed(path.with_name(file))
+            if file == RESULT:
+                # Where the run was made is its owner's affair, and would distinguish two copies of one record.
+                content = {**content, "folder": run.name}
+            text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+            yield name.with_name(file + COMPRESSED), compressed(f"{text}\n")
         else:
             yield name, path.read_bytes()
-    for phase, rows in _packed_journals(run, manifest).items():
-        yield Path("journal", f"{phase}{LINES}{COMPRESSED}"), pack_lines(rows, _streams(manifest, phase))
+    if journals := _packed_journals(run, manifest):
+        shared, prompts = prompts_of(journals)
+        short = {phase: without_prompts(rows, shared, prompts) for phase, rows in journals.items()}
+        yield packed_folder(Path(JOURNAL)), pack_folder(short, {phase: _streams(manifest, phase) for phase in short})
+        yield Path(QUESTION_SETS, shared + LINES + COMPRESSED), pack_lines(prompts)
+    if phases := phases_in(run / TRAINING):
+        logs = {phase: read_lines(run / TRAINING / f"{phase}{LINES}") for phase in phases}
+        yield packed_folder(Path(TRAINING)), pack_folder(logs)
 
 
 def _packed_journals(run: Path, manifest: Manifest) -> dict[str, list[dict[str, Any]]]:
@@ -132,11 +148,11 @@ def _packed_journals(run: Path, manifest: Manifest) -> dict[str, list[dict[str, 
     return rows
 
 
-def _packed_questions(run: Path) -> Iterator[tuple[str, bytes]]:
+def _packed_questions(run: Path) -> Iterator[tuple[Path, bytes]]:
     if (files := read_manifest(run).question_files) is None:
         return  # format 1, whose one file is packed with the others
     for name in dict.fromkeys(filter(None, (files.train, files.test, *files.others.values()))):
-        yield f"{name}{LINES}{COMPRESSED}", pack_lines(read_lines(find_question_set(run, name)))
+        yield Path(QUESTION_SETS, name + LINES + COMPRESSED), pack_lines(read_lines(find_question_set(run, name)))
 
 
 def _streams(manifest: Manifest, phase: str) -> list[Stream]:

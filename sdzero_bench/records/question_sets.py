@@ -16,8 +16,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import Question, QuestionSet
+from sdzero_bench.records.compressed import COMPRESSED, stored
 from sdzero_bench.records.ledger import measured_on
-from sdzero_bench.records.packed_lines import COMPRESSED, LINES, read_lines, stored
+from sdzero_bench.records.packed_folder import LINES
+from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.schema import Manifest, QuestionLine, SplitQuestionLine
 
 FOLDER = "question_sets"

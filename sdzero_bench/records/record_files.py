@@ -11,10 +11,10 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from sdzero_bench.core.errors import DamagedError, UserError
+from sdzero_bench.records.compressed import content_of, stored
 from sdzero_bench.records.curve_record import CURVE_FILE, LearningCurveFile
 from sdzero_bench.records.measured import PolicyEvaluation
 from sdzero_bench.records.migrations import migrate, version_of
-from sdzero_bench.records.packed_lines import content_of, stored
 from sdzero_bench.records.schema import FORMAT_VERSION, Manifest, PhaseUse, RunResult
 
 MANIFEST, LEDGER, EVALUATION_FILE, RESULT = "manifest.json", "ledger.json", "evaluation.json", "result.json"
@@ -57,7 +57,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def is_finished(run: Path) -> bool:
     """Whether a run has come to its end. Raises `UserError` if its manifest cannot be read."""
-    return read_manifest(run).state == "finished" and (run / RESULT).is_file()
+    return read_manifest(run).state == "finished" and stored(run / RESULT) is not None
 
 
 def read_ledger(folder: Path) -> dict[str, PhaseUse]:

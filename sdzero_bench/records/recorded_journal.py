@@ -10,16 +10,13 @@ from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.journal import Sample
-from sdzero_bench.records.packed_lines import COMPRESSED, LINES, read_lines
+from sdzero_bench.records.packed_folder import JOURNAL, LINES
+from sdzero_bench.records.packed_lines import phases_in, read_lines
+from sdzero_bench.records.prompt_digests import Prompts
+from sdzero_bench.records.question_sets import find_question_set
 from sdzero_bench.records.record_files import read_manifest
 from sdzero_bench.records.schema import JournalOfPhase
 from sdzero_bench.records.texts import TEXTS, Texts, decoder, texts_digest
-
-
-def phases_in(folder: Path) -> list[str]:
-    """Names of the phases that have a file of lines, packed or not, in the journal or training folder of a run."""
-    names = {path.name.removesuffix(COMPRESSED) for path in folder.glob(f"[!.]*{LINES}*")}
-    return sorted(name.removesuffix(LINES) for name in names if name.endswith(LINES))
 
 
 def journal_digest(rows: Iterable[Mapping[str, Any]], with_texts: bool = False) -> str:
@@ -55,15 +52,17 @@ class RecordedJournal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._prompts = Prompts(lambda name: read_lines(find_question_set(folder, name)))
         self._texts = Texts(self.rows, lambda: decoder(read_manifest(folder).config.model))
 
     @property
     def phases(self) -> list[str]:
-        return phases_in(self.folder / "journal")
+        return phases_in(self.folder / JOURNAL)
 
     def rows(self, phase: str) -> Iterator[dict[str, Any]]:
-        """As they are stored: a packed record may leave out texts. Raises `UserError` as `read_lines` does."""
-        return read_lines(self.folder / "journal" / f"{phase}{LINES}")
+        """As they are stored: a packed record may leave out texts. Raises `UserError` as `read_lines` and
+        `Prompts.restored` do."""
+        return self._prompts.restored(read_lines(self.folder / JOURNAL / f"{phase}{LINES}"))
 
     def whole_rows(self, phase: str) -> Iterator[dict[str, Any]]:
         """With their texts. Raises `UserError`, too, where the texts need a tokenizer that is not available."""

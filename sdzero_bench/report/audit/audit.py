@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from sdzero_bench.records.compressed import stored
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.report.audit.audited_record import AuditedRecord, load, read_json
 from sdzero_bench.report.audit.check_curve import check_curve
@@ -78,7 +79,7 @@ def open_record(folder: Path) -> tuple[AuditReport, AuditedRecord | None]:
     manifest, _ = read_json(folder, "manifest.json")
     state = manifest.get("state") if isinstance(manifest, dict) else None
     if state in ("running", "failed"):
-        if not (folder / "result.json").is_file():
+        if stored(folder / "result.json") is None:
             report.finished = False
             return report, None
         what = f'state is "{state}", though result.json exists: resume it with `sdzero-bench run --resume`, or remove the run'

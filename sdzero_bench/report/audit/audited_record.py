@@ -12,10 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import NO_QUESTIONS, Question, QuestionSet
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.compressed import COMPRESSED
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.measured import PolicyEvaluation
-from sdzero_bench.records.packed_lines import COMPRESSED
+from sdzero_bench.records.packed_folder import JOURNAL, LINES, TRAINING, packed_folder
+from sdzero_bench.records.packed_lines import phases_in, read_lines
 from sdzero_bench.records.question_sets import FOLDER, OLD_FILE, read_questions
 from sdzero_bench.records.record_files import (
     EVALUATION_FILE,
@@ -54,6 +56,8 @@ class AuditedRecord:
     """The same, as samples."""
     stored_texts: dict[str, list[int]] = field(default_factory=dict)
     """By phase, which samples have their own text in the journal; that of the others is made of their token ids."""
+    logs: dict[str, list[dict[str, Any]]] | None = None
+    """The lines of the training logs, by phase."""
     unreadable: set[str] = field(default_factory=set)
     expected: Expected | None = None
     """What its settings and its journal give, once the method has been gone through again."""
@@ -109,6 +113,9 @@ def load(folder: Path) -> tuple[AuditedRecord, list[Discrepancy]]:
             findings.append(
                 Discrepancy(str(plain.relative_to(folder)), "is there twice, also compressed; remove one of the two")
             )
+    for name in (JOURNAL, TRAINING):
+        if (packed := packed_folder(folder / name)).is_file() and (folder / name).exists():
+            findings.append(Discrepancy(name, f"is there twice, also as {packed.name}; remove one of the two"))
     for file in KINDS:
         contents[file], problems = _typed(record, file)
         findings += problems
@@ -116,6 +123,7 @@ def load(folder: Path) -> tuple[AuditedRecord, list[Discrepancy]]:
     record.ledger, record.evaluation = contents[LEDGER], contents[EVALUATION_FILE]
     findings += _read_questions(record)
     findings += _read_journals(record)
+    findings += _read_logs(record)
     return record, findings
 
 
@@ -185,10 +193,28 @@ def _question(line: QuestionLine) -> Question:
     return Question(line.id, line.text, line.answer, NotRecorded() if line.details is None else dict(line.details))
 
 
+def _read_logs(record: AuditedRecord) -> list[Discrepancy]:
+    folder, file = record.folder / TRAINING, TRAINING
+    try:
+        logs = {}
+        for phase in phases_in(folder):
+            file = f"{TRAINING}/{phase}{LINES}"
+            logs[phase] = list(read_lines(folder / f"{phase}{LINES}"))
+        record.logs = logs
+    except UserError as error:
+        return [Discrepancy(file, str(error))]
+    return []
+
+
 def _read_journals(record: AuditedRecord) -> list[Discrepancy]:
     findings = []
     journal = RecordedJournal(record.folder)
-    for phase in journal.phases:
+    try:
+        phases = journal.phases
+    except UserError as error:
+        record.unreadable.update((record.manifest and record.manifest.journal) or ())
+        return [Discrepancy(JOURNAL, str(error))]
+    for phase in phases:
         file, samples = journal_file(phase), []
         try:
             stored = list(journal.rows(phase))

@@ -11,11 +11,11 @@ from pydantic import TypeAdapter
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.text import counted
+from sdzero_bench.records.compressed import stored
 from sdzero_bench.records.curve_record import CURVE_FILE, LearningCurve, LearningCurveFile
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import TEST, VALIDATION
-from sdzero_bench.records.packed_lines import read_lines, stored
 from sdzero_bench.records.part import as_json
 from sdzero_bench.records.record_files import RESULT
 from sdzero_bench.report.audit.at_hand import NotAtHand, method_of
@@ -38,6 +38,8 @@ def curve_phases(record: AuditedRecord) -> set[str]:
 def check_curve(record: AuditedRecord) -> Iterator[Discrepancy]:
     """A finding for each figure that does not follow, and for a curve that is missing or was not asked for."""
     if record.config is None or record.questions is None or record.evaluation is None or record.ledger is None:
+        return
+    if record.logs is None:
         return
     exists = stored(record.folder / CURVE_FILE) is not None
     if record.config.evaluation.of_curve and not exists and record.config.questions.measure_only:
@@ -75,12 +77,14 @@ def _again(record: AuditedRecord, phases: list[Phase], parameters: int) -> Learn
     assert record.config is not None
     assert record.questions is not None
     assert record.ledger is not None
+    assert record.logs is not None
+    logs = record.logs
     settings, evaluated = record.config.evaluation, {entry.policy: entry.checkpoint for entry in record.evaluation or ()}
     so_far = RunSoFar(
         phases,
         record.ledger,
         lambda phase: record.samples[phase],
-        lambda phase: list(read_lines(record.folder / "training" / f"{phase}.jsonl")),
+        lambda phase: logs[phase],
     )
     points = reached(settings, so_far, evaluated["final"])
     questions = _questions(record)

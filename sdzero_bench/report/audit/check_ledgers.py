@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.ledger import Ledger, measures
-from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.part import as_json
-from sdzero_bench.records.recorded_journal import phases_in
 from sdzero_bench.records.schema import Budget, Use
 from sdzero_bench.report.audit.audited_record import AuditedRecord, journal_file
 
@@ -69,13 +66,7 @@ def _check_budget(record: AuditedRecord) -> Iterator[Discrepancy]:
 
 def _check_training_tokens(record: AuditedRecord, ledger: Use) -> Iterator[Discrepancy]:
     """An on-policy phase logs its tokens step by step; that of a supervised one says nothing of them."""
-    folder = record.folder / "training"
-    for name in phases_in(folder):
-        try:
-            steps = list(read_lines(folder / f"{name}.jsonl"))
-        except UserError as error:
-            yield Discrepancy(f"training/{name}.jsonl", str(error))
-            continue
+    for name, steps in (record.logs or {}).items():
         for kind in ("forward_tokens", "backward_tokens"):
             logged = [step[kind] for step in steps if isinstance(step.get(kind), (int, float))]
             if logged:

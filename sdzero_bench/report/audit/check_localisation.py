@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from pydantic import TypeAdapter
 
+from sdzero_bench.records.compressed import stored
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.measured import Localisation
-from sdzero_bench.records.packed_lines import stored
 from sdzero_bench.records.part import as_json
 from sdzero_bench.report.audit.at_hand import NotAtHand, method_of
 from sdzero_bench.report.audit.audited_record import AuditedRecord, check_schema, journal_file, read_json

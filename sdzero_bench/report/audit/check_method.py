@@ -18,8 +18,6 @@ from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.records.discrepancy import Discrepancy, compare
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.ledger import EVALUATION, TEST, VALIDATION, measures, other_task
-from sdzero_bench.records.packed_lines import read_lines
-from sdzero_bench.records.recorded_journal import phases_in
 from sdzero_bench.report.audit.at_hand import (
     NotAtHand,
     method_of,
@@ -185,17 +183,18 @@ def _check_policies(record: AuditedRecord, labels: list[str], policies: Mapping[
 
 def _check_trained(record: AuditedRecord, run: RecordedRun) -> Iterator[Discrepancy]:
     """Tokens of supervised phases, and the steps and the learning rate that the training logs state."""
-    logs = phases_in(record.folder / "training")
     for phase, trained in run.expected.training.items():
         if record.ledger is not None and trained.backward_tokens is not None:
             charged = record.ledger[phase].backward_tokens if phase in record.ledger else 0
             yield from compare("ledger.json", f"{phase}.backward_tokens", charged, trained.backward_tokens)
-        if phase not in logs:
+        if record.logs is None:
+            continue
+        if phase not in record.logs:
             if record.manifest is not None and record.manifest.digests is not None:
                 yield Discrepancy(f"training/{phase}.jsonl", "is missing, though the method trains in this phase")
             continue
         file = f"training/{phase}.jsonl"
-        steps = list(read_lines(record.folder / "training" / f"{phase}.jsonl"))
+        steps = record.logs[phase]
         yield from compare(file, "steps", len(steps), trained.steps, "the settings give")
         rates = [step["learning_rate"] for step in steps if isinstance(step.get("learning_rate"), (int, float))]
         if len(rates) >= 3:  # so that warming up is over

@@ -16,7 +16,8 @@ from sdzero_bench.core.stats.concentration import buckets, concentration
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import independent_difference, mean
 from sdzero_bench.core.stats.significance import independent_p_value
-from sdzero_bench.records.packed_lines import read_lines, stored
+from sdzero_bench.records.compressed import stored
+from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.records.record_files import parsed
 from sdzero_bench.records.recorded_journal import RecordedJournal

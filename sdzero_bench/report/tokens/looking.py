@@ -15,9 +15,9 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.policies.chat import PolicyContexts
 from sdzero_bench.policies.loading import load_model, load_tokenizer, model_path, switch_thinking
 from sdzero_bench.policies.token_text import pieces
+from sdzero_bench.records.compressed import stored
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import EVALUATION, measures
-from sdzero_bench.records.packed_lines import stored
 from sdzero_bench.records.question_sets import read_questions
 from sdzero_bench.records.record_files import EVALUATION_FILE, read_evaluation, read_manifest
 from sdzero_bench.report.tokens.token_view import Look, Token

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from sdzero_bench.core.errors import DamagedError
+from sdzero_bench.records.compressed import content_of, stored
 from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.measured import Localisation
-from sdzero_bench.records.packed_lines import content_of, stored
 from sdzero_bench.report.tokens.token_view import level
 from sdzero_bench.runs.evaluation.localising import LOCALISATION
 

@@ -1,0 +1,157 @@
+"""Rows by columns come back as they were, from one small file per folder; what is not as it was written is refused in words."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from record_edits import says
+from synthetic_records import write_record
+
+from sdzero_bench.core.completion import sample_seed
+from sdzero_bench.core.errors import UserError
+from sdzero_bench.records.columns import from_columns, to_columns
+from sdzero_bench.records.packed_folder import names_in, pack_folder, packed_folder, rows_in
+from sdzero_bench.records.packed_lines import phases_in, read_lines
+from sdzero_bench.records.packing import pack
+from sdzero_bench.records.prompt_digests import Prompts, prompts_of, without_prompts
+from sdzero_bench.report.audit.audit import check_record
+
+KEYS = st.sampled_from(["a", "values", "columns", "at", "seed", "", "ü"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+ROWS = st.lists(st.dictionaries(KEYS, VALUES, max_size=4), max_size=6)
+
+
+@given(ROWS)
+def test_columns_are_the_rows_again(rows: list[dict[str, Any]]) -> None:
+    assert from_columns(json.loads(json.dumps(to_columns(rows))), len(rows)) == rows
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.dictionaries(st.sampled_from(["rft", "evaluation.final", "ü"]), ROWS, max_size=3))
+def test_a_folder_is_its_files_again(tmp_path_factory: pytest.TempPathFactory, files: dict[str, list[dict[str, Any]]]) -> None:
+    packed = written(tmp_path_factory.mktemp("record"), pack_folder(files))
+    assert {name: rows_in(packed, name) for name in names_in(packed)} == files
+
+
+def written(folder: Path, data: bytes) -> Path:
+    packed = packed_folder(folder / "journal")
+    packed.write_bytes(data)
+    return packed
+
+
+def sampled(count: int, stream: tuple[int, str]) -> list[dict[str, Any]]:
+    asked = [(f"train-{i // 4}", str(i % 4)) for i in range(count)]
+    return [{"question_id": q, "index": i, "token_ids": [3, 4], "seed": sample_seed(*stream, q, i)} for q, i in asked]
+
+
+def test_seeds_are_left_out_only_where_all_of_them_follow_from_the_stream(tmp_path: Path) -> None:
+    rows = sampled(200, (7, "rft.sample"))
+    derived = pack_folder({"rft": rows}, {"rft": [(7, "elsewhere"), (7, "rft.sample")]})
+    literal = pack_folder({"rft": rows}, {"rft": [(7, "elsewhere")]})
+    # 63 bits a seed, which nothing can compress.
+    assert len(derived) < len(literal) - 200 * 63 / 8
+    assert rows_in(written(tmp_path, literal), "rft") == rows_in(written(tmp_path, derived), "rft") == rows
+    rows[150]["seed"] += 1
+    assert rows_in(written(tmp_path, pack_folder({"rft": rows}, {"rft": [(7, "rft.sample")]})), "rft") == rows
+
+
+def test_digests_of_prompts_are_kept_once_and_others_stay() -> None:
+    """A revision's prompt is another one than that of its question, and a row without a digest stays as it is."""
+    rows = [{"question_id": f"q{i // 2}", "index": str(i % 2), "prompt_sha256": f"{i // 2:016x}"} for i in range(6)]
+    revised = [{**row, "prompt_sha256": f"{9 + i:016x}"} for i, row in enumerate(rows[:2])] + [{"question_id": "q0"}, {}]
+    journals = {"first": rows, "second": revised, "evaluation": list(reversed(rows))}
+    name, content = prompts_of(journals)
+    assert content == [{"id": f"q{i}", "prompt_sha256": f"{i:016x}"} for i in range(3)]
+    assert prompts_of(dict(reversed(journals.items()))) == (name, content)
+    short = {phase: without_prompts(those, name, content) for phase, those in journals.items()}
+    assert not any("prompt_sha256" in row for row in short["first"])
+    assert short["second"] == revised
+    for phase, those in journals.items():
+        assert list(Prompts(lambda asked: {name: content}[asked]).restored(short[phase])) == those
+    with pytest.raises(UserError, match=r"has no digest of the prompt of 'q2'"):
+        list(Prompts(lambda _: content[:2]).restored(short["first"]))
+    with pytest.raises(UserError, match=r"has no digest of the prompt of \['q'\]"):
+        list(Prompts(lambda _: content).restored([{"question_id": ["q"], "prompts": name}]))
+
+
+def test_records_of_the_same_questions_share_a_file_of_prompts(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        pack(write_record(tmp_path / f"rft-s{seed}", seed=seed), tmp_path / "out")
+    (prompts,) = (tmp_path / "out" / "question_sets").glob("prompts-*.jsonl.xz")
+    assert check_record(tmp_path / "out" / "rft-s0").findings == []
+    lines = [{**line, "prompt_sha256": "0" * 16} for line in read_lines(prompts.with_suffix(""))]
+    prompts.write_bytes(lzma.compress("".join(json.dumps(line) + "\n" for line in lines).encode()))
+    assert "manifest.json: journal.evaluation.final.sha256" in says(check_record(tmp_path / "out" / "rft-s0"))
+    prompts.unlink()
+    assert f"question_sets/{prompts.stem}" in says(check_record(tmp_path / "out" / "rft-s0"))
+
+
+HEADER = b'{"file":"rft.sample","rows":2}\n'
+DAMAGED = {
+    "no xz": (b"not xz", "is not a complete xz file"),
+    "cut": (lzma.compress(HEADER + b"{}\n")[:-20], "is not a complete xz file"),
+    "half of a file": (lzma.compress(HEADER), "it ends within a file"),
+    "no JSON": (lzma.compress(HEADER + b"{\n"), "'rft.sample': Expecting"),
+    "no object": (lzma.compress(b"[1]\n{}\n"), "list indices"),
+    "no name": (lzma.compress(b'{"rows": 1}\n{}\n'), "'file'"),
+    "no count": (lzma.compress(b'{"file":"rft.sample"}\n{}\n'), "'rows'"),
+    "a name twice": (lzma.compress(2 * (HEADER + b"{}\n")), "there twice"),
+    "too few values": (lzma.compress(HEADER + b'{"a":{"values":[1]}}\n'), "argument 2 is shorter"),
+    "too many values": (lzma.compress(HEADER + b'{"a":{"values":[1,2,3]}}\n'), "argument 2 is longer"),
+    "a row that is not there": (lzma.compress(HEADER + b'{"a":{"values":[1],"at":[2]}}\n'), "out of range"),
+    "a row twice": (lzma.compress(HEADER + b'{"a":{"values":[1,1],"at":[0,0]}}\n'), "twice in row 0"),
+    "no column": (lzma.compress(HEADER + b'{"a":3}\n'), "'rft.sample'"),
+    "no values": (lzma.compress(HEADER + b'{"a":{}}\n'), "'columns'"),
+    "a trillion rows": (lzma.compress(HEADER.replace(b"2", b"1000000000000") + b"{}\n"), "fewer than 1000000000000 rows"),
+    "a count in words": (lzma.compress(HEADER.replace(b"2", b'"two"') + b"{}\n"), "'rft.sample'"),
+    "a stream of nothing": (lzma.compress(HEADER.replace(b"}", b',"stream":3}') + b'{"a":{"values":[1,2]}}\n'), "'rft.sample'"),
+    "deep": (lzma.compress(HEADER + b'{"a":' * 100_000 + b"\n"), "'rft.sample'"),
+    "more after its end": (lzma.compress(HEADER + b"{}\n") + b"more", "has more after its end"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+@pytest.mark.parametrize("folder", ["journal", "training"])
+def test_a_damaged_folder_is_an_error_in_words_and_a_finding(tmp_path: Path, folder: str, kind: str) -> None:
+    data, message = DAMAGED[kind]
+    record = pack(write_record(tmp_path / "rft-s0"), tmp_path / "out")
+    packed_folder(record / folder).write_bytes(data)
+    with pytest.raises(UserError, match=rf"{folder}.jsonl.xz'.*{message}"):
+        [list(read_lines(record / folder / f"{phase}.jsonl")) for phase in phases_in(record / folder)]
+    assert message in says(check_record(record))
+
+
+def test_a_folder_that_is_there_in_both_forms_is_found(tmp_path: Path) -> None:
+    """One of them is not read, and could say anything."""
+    run = write_record(tmp_path / "rft-s0")
+    record = pack(run, tmp_path / "out")
+    shutil.copytree(run / "journal", record / "journal")
+    assert "journal: is there twice, also as journal.jsonl.xz" in says(check_record(record))
+
+
+def test_a_phase_that_is_not_there(tmp_path: Path) -> None:
+    packed = written(tmp_path, pack_folder({"rft": [{"a": 1}]}))
+    assert phases_in(tmp_path / "journal") == ["rft"]
+    with pytest.raises(UserError, match=r"journal.jsonl.xz' has no 'sft'; get the record again"):
+        list(read_lines(tmp_path / "journal" / "sft.jsonl"))
+    packed.unlink()
+    with pytest.raises(UserError, match="does not exist"):
+        rows_in(packed, "rft")
+
+
+def test_a_file_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
+    """What is kept in memory is of the file as it was."""
+    for number in range(3):
+        packed = written(tmp_path, pack_folder({"rft": [{"a": number}] * (1 + number)}))
+        assert rows_in(packed, "rft") == [{"a": number}] * (1 + number)
