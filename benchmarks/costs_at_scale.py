@@ -12,7 +12,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from sdzero_bench.core.verdict import Verdict
 from sdzero_bench.records.journal import Journal
 from sdzero_bench.records.ledger import Budget, Ledger
 from sdzero_bench.records.reader import load_runs
+from sdzero_bench.records.record_files import parsed
 from sdzero_bench.records.rollouts import Prompt, Rollouts
 
 HERE = Path(__file__).resolve().parent.parent
@@ -98,7 +98,7 @@ def report(n: int) -> dict[str, Any]:
             copy = Path(folder, "runs", f"r{i}")
             copy.mkdir(parents=True)
             for name in ("result.json", "evaluation.json"):
-                shutil.copy(source / name, copy / name)
+                (copy / name).write_text(json.dumps(parsed(source / name)))
             manifest = json.loads((source / "manifest.json").read_text())
             manifest["run_id"] = copy.name
             manifest["config"]["seed"] = i % 25

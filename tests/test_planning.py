@@ -18,6 +18,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.yaml_core import read_yaml
 from sdzero_bench.policies.architecture import KNOWN, Architecture, architecture
 from sdzero_bench.records.packing import run_folders
+from sdzero_bench.records.record_files import read_result
 from sdzero_bench.runs.config import preset_names, resolve
 from sdzero_bench.runs.plan.assumptions import assumptions
 from sdzero_bench.runs.plan.estimate import Plan, estimate
@@ -40,9 +41,9 @@ def committed() -> dict[tuple[str, str], list[Path]]:
     """The runs of each method on each micro task, on all questions: one per seed."""
     found: dict[tuple[str, str], list[Path]] = {}
     for folder in run_folders(MICRO):
-        result = json.loads((folder / "result.json").read_text())
-        if result["budget"]["questions"] == 1000:
-            found.setdefault((result["method"], result["task"]), []).append(folder)
+        result = read_result(folder)
+        if result.budget.questions == 1000:
+            found.setdefault((result.method, result.task), []).append(folder)
     return found
 
 

@@ -12,6 +12,7 @@ from record_edits import says
 from small_runs import command, finished
 
 from sdzero_bench.records.packing import run_folders
+from sdzero_bench.records.record_files import read_manifest, read_result
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.audit.check_leaderboard import check_leaderboard
 from sdzero_bench.runs.registry import methods
@@ -52,12 +53,12 @@ def test_the_leaderboard_has_every_method_on_its_seeds_of_both_tasks() -> None:
     assert CORE < declared()["micro-arith"] == declared()["micro-code"] <= methods().keys()
     rows: dict[str, dict[str, list[int]]] = {"micro-arith": {}, "micro-code": {}}
     for folder in run_folders(MICRO):
-        result = json.loads((folder / "result.json").read_text())
-        if result["budget"]["questions"] == 1000:
-            rows[result["task"]].setdefault(result["method"], []).append(result["seed"])
-        if result["method"] in CORE:  # the others ran beside other work
-            threads = json.loads((folder / "manifest.json").read_text())["hardware"]["torch_threads"]
-            assert threads * sum(use["wall_seconds"] for use in result["ledger"].values()) < 480, folder.name
+        result = read_result(folder)
+        if result.budget.questions == 1000:
+            rows[result.task].setdefault(result.method, []).append(result.seed)
+        if result.method in CORE:  # the others ran beside other work
+            threads = read_manifest(folder).hardware.torch_threads
+            assert threads * sum(use.wall_seconds for use in result.ledger.values()) < 480, folder.name
     for task, seeds_of in rows.items():
         assert seeds_of.keys() == declared()[task]
         assert seeds_of.pop("base") == [0]
