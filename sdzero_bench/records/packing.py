@@ -129,7 +129,8 @@ def _packed_files(run: Path) -> Iterator[tuple[Path, bytes]]:
         shared, prompts = prompts_of(journals)
         short = {phase: without_prompts(rows, shared, prompts) for phase, rows in journals.items()}
         yield packed_folder(Path(JOURNAL)), pack_folder(short, {phase: _streams(manifest, phase) for phase in short})
-        yield Path(QUESTION_SETS, shared + LINES + COMPRESSED), pack_lines(prompts)
+        if prompts:
+            yield Path(QUESTION_SETS, shared + LINES + COMPRESSED), pack_lines(prompts)
     if phases := phases_in(run / TRAINING):
         logs = {phase: read_lines(run / TRAINING / f"{phase}{LINES}") for phase in phases}
         yield packed_folder(Path(TRAINING)), pack_folder(logs)

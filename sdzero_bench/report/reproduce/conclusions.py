@@ -38,7 +38,7 @@ def conclusions(
     if all(model.startswith(EMBEDDED) for model in models):
         limits.append(
             "The embedded models have 1M parameters, and errors of a kind that is known because it was built in. They show "
-            "under which errors a method learns more than another, and that the code works. They are no evidence about models "
+            "under which errors a method learns more than another, and that the code works. They are not evidence about models "
             "that read and reason."
         )
     return [Heading(2, "What can be concluded"), Notes(lines), Heading(2, "What cannot be concluded"), Notes(limits)]
