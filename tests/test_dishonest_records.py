@@ -132,6 +132,13 @@ def test_a_run_whose_figures_were_changed_is_not_ranked(record: Path, original: 
     Report(tmp_path / "packed")
 
 
+@pytest.mark.parametrize("file", ["curve.json", "localisation.json"])
+def test_a_run_with_a_file_of_figures_that_it_did_not_write_is_not_ranked(record: Path, file: str) -> None:
+    write(record, file, {})
+    with pytest.raises(UserError, match=f"{file} of .*changed after the run had ended"):
+        Report(record)
+
+
 def better_text(row: Any) -> None:
     row.update(text=row["text"].replace("boxed{", "boxed{0"))
 

@@ -34,7 +34,7 @@ ROWS = st.lists(st.dictionaries(KEYS, VALUES, max_size=4), max_size=6)
 
 @given(ROWS)
 def test_columns_are_the_rows_again(rows: list[dict[str, Any]]) -> None:
-    assert from_columns(json.loads(json.dumps(to_columns(rows))), len(rows)) == rows
+    assert from_columns(json.loads(json.dumps(to_columns(rows))), len(rows), most=1000) == rows
 
 
 @settings(max_examples=25, deadline=None)
@@ -83,6 +83,11 @@ def test_digests_of_prompts_are_kept_once_and_others_stay() -> None:
         list(Prompts(lambda _: content[:2]).restored(short["first"]))
     with pytest.raises(UserError, match=r"has no digest of the prompt of \['q'\]"):
         list(Prompts(lambda _: content).restored([{"question_id": ["q"], "prompts": name}]))
+    for other in ("../secret", "x" * 300, 3, f"{name}\n"):
+        with pytest.raises(UserError, match="is not the name of a file of prompts"):
+            list(Prompts(lambda _: content).restored([{"question_id": "q0", "prompts": other}]))
+    with pytest.raises(UserError, match="both 'prompt_sha256' and 'prompts'"):
+        list(Prompts(lambda _: content).restored([{"question_id": "q0", "prompts": name, "prompt_sha256": "0"}]))
 
 
 def test_records_of_the_same_questions_share_a_file_of_prompts(tmp_path: Path) -> None:
@@ -98,26 +103,44 @@ def test_records_of_the_same_questions_share_a_file_of_prompts(tmp_path: Path) -
 
 
 HEADER = b'{"file":"rft.sample","rows":2}\n'
+
+
+def many_empty(columns: int) -> bytes:
+    """A thousand rows of many columns of objects without keys, which would take a thousand dictionaries each."""
+    empty: dict[str, Any] = {f"{number}": {"columns": {}} for number in range(columns)}
+    return HEADER.replace(b"2", b"1000") + json.dumps(empty).encode() + b"\n"
+
+
 DAMAGED = {
     "no xz": (b"not xz", "is not a complete xz file"),
     "cut": (lzma.compress(HEADER + b"{}\n")[:-20], "is not a complete xz file"),
     "half of a file": (lzma.compress(HEADER), "it ends within a file"),
     "no JSON": (lzma.compress(HEADER + b"{\n"), "'rft.sample': Expecting"),
-    "no object": (lzma.compress(b"[1]\n{}\n"), "list indices"),
-    "no name": (lzma.compress(b'{"rows": 1}\n{}\n'), "'file'"),
-    "no count": (lzma.compress(b'{"file":"rft.sample"}\n{}\n'), "'rows'"),
+    "no object": (lzma.compress(b"[1]\n{}\n"), "line 1 is not the header of a file"),
+    "no name": (lzma.compress(b'{"rows": 1}\n{}\n'), "line 1 is not the header of a file"),
+    "no count": (lzma.compress(b'{"file":"rft.sample"}\n{}\n'), "line 1 is not the header of a file"),
+    "more in a header": (lzma.compress(HEADER.replace(b"}", b',"seed":1}') + b"{}\n"), "line 1 is not the header of a file"),
     "a name twice": (lzma.compress(2 * (HEADER + b"{}\n")), "there twice"),
-    "too few values": (lzma.compress(HEADER + b'{"a":{"values":[1]}}\n'), "argument 2 is shorter"),
-    "too many values": (lzma.compress(HEADER + b'{"a":{"values":[1,2,3]}}\n'), "argument 2 is longer"),
-    "a row that is not there": (lzma.compress(HEADER + b'{"a":{"values":[1],"at":[2]}}\n'), "out of range"),
-    "a row twice": (lzma.compress(HEADER + b'{"a":{"values":[1,1],"at":[0,0]}}\n'), "twice in row 0"),
-    "no column": (lzma.compress(HEADER + b'{"a":3}\n'), "'rft.sample'"),
-    "no values": (lzma.compress(HEADER + b'{"a":{}}\n'), "'columns'"),
-    "a trillion rows": (lzma.compress(HEADER.replace(b"2", b"1000000000000") + b"{}\n"), "fewer than 1000000000000 rows"),
-    "a count in words": (lzma.compress(HEADER.replace(b"2", b'"two"') + b"{}\n"), "'rft.sample'"),
-    "a stream of nothing": (lzma.compress(HEADER.replace(b"}", b',"stream":3}') + b'{"a":{"values":[1,2]}}\n'), "'rft.sample'"),
+    "a list of columns": (lzma.compress(HEADER + b"[]\n"), "the columns are not a JSON object"),
+    "too few values": (lzma.compress(HEADER + b'{"a":{"values":[1]}}\n'), "column 'a' does not have 2 values"),
+    "too many values": (lzma.compress(HEADER + b'{"a":{"values":[1,2,3]}}\n'), "column 'a' does not have 2 values"),
+    "no list": (lzma.compress(HEADER + b'{"a":{"values":"xy"}}\n'), "column 'a' does not have 2 values"),
+    "a row that is not there": (lzma.compress(HEADER + b'{"a":{"values":[1],"at":[2]}}\n'), "does not say which rows"),
+    "a row before the first": (lzma.compress(HEADER + b'{"a":{"values":[1],"at":[-1]}}\n'), "does not say which rows"),
+    "a row twice": (lzma.compress(HEADER + b'{"a":{"values":[1,1],"at":[0,0]}}\n'), "does not say which rows"),
+    "no column": (lzma.compress(HEADER + b'{"a":3}\n'), "column 'a' is not one"),
+    "no values": (lzma.compress(HEADER + b'{"a":{}}\n'), "column 'a' is not one"),
+    "values and columns": (lzma.compress(HEADER + b'{"a":{"values":[1,2],"columns":{}}}\n'), "column 'a' is not one"),
+    "a trillion rows": (lzma.compress(HEADER.replace(b"2", b"1000000000000") + b"{}\n"), "more than it can hold"),
+    "columns of nothing": (lzma.compress(many_empty(500)), "more than it can hold"),
+    "fewer than none": (lzma.compress(HEADER.replace(b"2", b"-1") + b"{}\n"), "-1 is not a number of rows"),
+    "half a row": (lzma.compress(HEADER.replace(b"2", b"0.5") + b"{}\n"), "0.5 is not a number of rows"),
+    "a count in words": (lzma.compress(HEADER.replace(b"2", b'"two"') + b"{}\n"), "'two' is not a number of rows"),
+    "a stream of nothing": (lzma.compress(HEADER.replace(b"}", b',"stream":3}') + b"{}\n"), "3 is not a stream of seeds"),
+    "no stream": (lzma.compress(HEADER.replace(b"}", b',"stream":null}') + b"{}\n"), "None is not a stream of seeds"),
+    "seeds of nothing": (lzma.compress(HEADER.replace(b"}", b',"stream":[0,"rft"]}') + b"{}\n"), "seeds do not follow"),
     "deep": (lzma.compress(HEADER + b'{"a":' * 100_000 + b"\n"), "'rft.sample'"),
-    "more after its end": (lzma.compress(HEADER + b"{}\n") + b"more", "has more after its end"),
+    "more after its end": (lzma.compress(HEADER + b"{}\n") + b"more", "has data after the end of its xz stream"),
 }
 
 
@@ -137,7 +160,7 @@ def test_a_folder_that_is_there_in_both_forms_is_found(tmp_path: Path) -> None:
     run = write_record(tmp_path / "rft-s0")
     record = pack(run, tmp_path / "out")
     shutil.copytree(run / "journal", record / "journal")
-    assert "journal: is there twice, also as journal.jsonl.xz" in says(check_record(record))
+    assert "journal: exists both as a folder and as journal.jsonl.xz" in says(check_record(record))
 
 
 def test_a_phase_that_is_not_there(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import json
 import lzma
 import random
 import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from synthetic_records import write_record
 
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.records.own_digests import record_digest
 from sdzero_bench.records.packed_folder import pack_folder, packed_folder
 from sdzero_bench.records.packed_lines import pack_lines, phases_in, read_lines
@@ -25,6 +28,7 @@ from sdzero_bench.records.record_files import read_evaluation, read_manifest, re
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest, journal_manifest
 from sdzero_bench.records.texts import Texts, without_texts
 from sdzero_bench.report.audit.audit import check_record
+from sdzero_bench.runs.resuming import resume_session
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -121,8 +125,8 @@ def test_long_tables_are_compressed_and_read_as_before(tmp_path: Path) -> None:
         (b"[]", "not a complete xz file"),
         (lzma.compress(b"[]" * 99)[:-20], "not a complete xz file"),
         (lzma.compress(b"[]", format=lzma.FORMAT_ALONE), "not a complete xz file"),
-        (lzma.compress(b"[]") + b"more", "has more after its end"),
-        (lzma.compress(b"[]") + lzma.compress(b"[]"), "has more after its end"),
+        (lzma.compress(b"[]") + b"more", "has data after the end of its xz stream"),
+        (lzma.compress(b"[]") + lzma.compress(b"[]"), "has data after the end of its xz stream"),
         (lzma.compress(b"["), "is not JSON"),
         (lzma.compress(b"\xff\xfe"), "is not JSON"),
         (lzma.compress(b"[NaN]"), "is not JSON"),
@@ -146,7 +150,7 @@ def test_a_file_that_is_there_in_both_forms_is_found(tmp_path: Path) -> None:
     run = write_record(tmp_path / "rft-s0")
     record = pack(run, tmp_path / "out")
     shutil.copy(run / "evaluation.json", record)
-    assert "evaluation.json: is there twice" in says(check_record(record))
+    assert "evaluation.json: exists both plain and compressed" in says(check_record(record))
 
 
 def test_records_side_by_side_share_their_question_sets(tmp_path: Path) -> None:
@@ -187,13 +191,33 @@ def test_texts_are_left_out_where_token_ids_decode_to_them(tmp_path: Path, token
 
 @pytest.mark.parametrize(
     ("key", "broken"),
-    [("verdict", []), ("verdict", "ok"), ("token_ids", [-1]), ("token_ids", [2**40]), ("token_ids", ["a"]), ("token_ids", 7)],
+    [
+        ("verdict", []),
+        ("verdict", "ok"),
+        ("verdict", {"reward": 1.0, "status": ["ok"], "answer": None, "detail": ""}),
+        ("token_ids", [-1]),
+        ("token_ids", [2**40]),
+        ("token_ids", ["a"]),
+        ("token_ids", 7),
+        ("token_ids", None),
+        ("text", 5),
+        ("prefix", ["a"]),
+        ("phase", 3),
+        ("continues", 5),
+        ("continues", [1, 2]),
+        ("continues", {"a": 1}),
+        ("continues", ["evaluation.final", "0", 5]),
+        ("continues", [["x"], "0", "y"]),
+        ("question_id", ["q"]),
+    ],
 )
 def test_a_line_that_is_no_sample_is_a_finding_and_an_error_in_words(tmp_path: Path, key: str, broken: object) -> None:
     record = pack(write_record(tmp_path / "rft-s0"), tmp_path / "results", alone=True)
     journals = {phase: rows_of(record, f"journal/{phase}.jsonl") for phase in phases_in(record / "journal")}
     rows = journals["rft.sample"]
-    rows[1] = {name: value for name, value in rows[1].items() if name != "text"} | {key: broken}
+    rows[1] = {name: value for name, value in rows[1].items() if name != "text" or key not in ("token_ids", "text")} | {
+        key: broken
+    }
     packed_folder(record / "journal").write_bytes(pack_folder(journals))
     assert check_record(record).findings
     with pytest.raises(UserError):
@@ -274,6 +298,86 @@ def test_the_command_packs_what_is_finished_where_it_lies(tmp_path: Path) -> Non
         assert [str(path.relative_to(out)) for path in run_folders(out)] == ["rft-s0", "tuning/rft/trial-0"]
         assert [path.parent.relative_to(out) for path in out.rglob("question_sets")] == [Path()]
         assert all(read_questions(path, read_manifest(path)).test for path in run_folders(out))
+
+
+def _without_its_journal(run: Path) -> None:
+    shutil.rmtree(run / "journal")
+
+
+def _with_a_short_journal(run: Path) -> None:
+    path = run / "journal" / "rft.sample.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:10]))
+
+
+def _with_another_phase(run: Path) -> None:
+    (run / "journal" / "more.jsonl").write_text('{"question_id": "q"}\n')
+
+
+def _with_both_forms(run: Path) -> None:
+    packed_folder(run / "journal").write_bytes(pack_folder({"rft.sample": []}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_without_its_journal, r"journal of evaluation.final in .* has 0 samples, and manifest.json says"),
+        (_with_a_short_journal, r"journal of rft.sample in .* has 10 samples, and manifest.json says 40"),
+        (_with_another_phase, r"journal of more in .* has 1 samples, and manifest.json says 0"),
+        (_with_both_forms, r"journal' exists also as journal.jsonl.xz; remove one"),
+    ],
+)
+def test_a_run_that_is_not_whole_replaces_no_record(tmp_path: Path, damage: Callable[[Path], None], message: str) -> None:
+    run = write_record(tmp_path / "rft-s0")
+    before = contents(pack(run, tmp_path / "out"))
+    damage(run)
+    with pytest.raises(UserError, match=message):
+        pack(run, tmp_path / "out")
+    assert contents(tmp_path / "out" / "rft-s0") == before
+
+
+def test_a_record_finds_its_questions_however_deep_it_lies(tmp_path: Path) -> None:
+    write_record(tmp_path / "runs" / "a" / "b" / "c" / "d" / "e" / "rft-s0")
+    finished(command("pack", str(tmp_path / "runs"), "--out", str(tmp_path / "out")), check=True)
+    (record,) = run_folders(tmp_path / "out")
+    assert check_record(record).findings == []
+
+
+def test_names_that_would_be_lost_or_misread(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a record cannot be called 'question_sets'"):
+        pack(write_record(tmp_path / "question_sets"), tmp_path / "out", alone=True)
+    run = write_record(tmp_path / "runs" / "x[" / "red]y[/red]")
+    done = finished(command("pack", str(tmp_path / "runs"), "--out", str(tmp_path / "out")), check=True)
+    assert str(run.relative_to(tmp_path / "runs")) in done.stdout
+
+
+def test_packing_at_once_leaves_whole_files(tmp_path: Path) -> None:
+    """Of two seeds, whose records share their files of questions and prompts."""
+    runs = [write_record(tmp_path / f"rft-s{seed}", seed=seed) for seed in range(2)]
+    with ThreadPoolExecutor() as pool:
+        packed = list(pool.map(lambda run: pack(run, tmp_path / "out"), runs))
+    assert [check_record(record).findings for record in packed] == [[], []]
+    assert not list((tmp_path / "out").rglob("*.partial"))
+
+
+@pytest.mark.parametrize("left", ["journal.jsonl.xz", "result.json.xz", "question_sets"])
+def test_what_is_left_of_a_record_is_not_resumed(tmp_path: Path, left: str) -> None:
+    record = pack(write_record(tmp_path / "rft-s0"), tmp_path / "out", alone=True)
+    path = record / left
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(UserError, match="is a packed record"):
+        resume_session(record, ProgressDisplay())
+
+
+def test_a_journal_of_an_earlier_form_is_refused_in_words(tmp_path: Path) -> None:
+    path = written(tmp_path, lzma.compress(b'{"seeds": {"run_seed": 0, "stream": "rft"}}\n{"a": 1}\n'))
+    with pytest.raises(UserError, match=r"rows.jsonl.xz' was packed by an earlier version; pack its run again"):
+        list(read_lines(path))
+
+
+def test_a_file_that_grows_without_bounds_is_refused(tmp_path: Path) -> None:
+    """300 MB of nothing in 44 kB."""
+    with pytest.raises(UserError, match="holds over 1000 times its own size"):
+        list(read_lines(written(tmp_path, lzma.compress(b" " * 300_000_000, preset=0))))
 
 
 def test_one_run_is_packed_under_its_own_name(tmp_path: Path) -> None:

@@ -38,6 +38,11 @@ def printable(text: str) -> str:
     return "".join(c if c in "\n\t" or c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def in_one_line(text: str) -> str:
+    """The text as `printable`, and with line breaks as escapes, so that no part of it looks like a line of our own."""
+    return printable(text).replace("\n", "\\n")
+
+
 def as_written(text: str) -> str:
     """The text for matplotlib, which would read what is between two dollar signs as a formula, or fail on it."""
     return text.replace("$", r"\$")

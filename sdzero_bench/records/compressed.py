@@ -1,4 +1,4 @@
-"""Compressed files of a packed record: xz over the same content."""
+"""Compressed files of a packed record: the same content, compressed with xz."""
 
 from __future__ import annotations
 
@@ -8,32 +8,44 @@ from pathlib import Path
 from sdzero_bench.core.errors import UserError
 
 COMPRESSED = ".xz"
+MOST_TIMES, ALWAYS = 1000, 1_000_000
+"""A file may hold this many times its own size, and this many bytes more. Records hold 50 times their size."""
 
 # More context and no alignment: smaller than the preset alone on text such as this.
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 4, "lp": 0, "pb": 0}]
 
 
 def compressed(text: str) -> bytes:
-    """The xz file of a text, always the same for the same text."""
-    return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, filters=_FILTERS)
+    """The xz file of a text, always the same for the same text. Raises `UserError` for what is not Unicode text."""
+    try:
+        return lzma.compress(text.encode(), format=lzma.FORMAT_XZ, filters=_FILTERS)
+    except UnicodeEncodeError as error:
+        raise UserError(f"a text in the record cannot be written in UTF-8 ({error}); validate the run") from error
 
 
 def stored(path: Path) -> Path | None:
-    """Where a file is, plain as `path` or packed as `path`.xz; None if it is neither. A plain file goes first."""
+    """The file at `path`, or else `path`.xz; None if neither exists."""
     return next((found for found in (path, path.with_name(path.name + COMPRESSED)) if found.is_file()), None)
 
 
 def content_of(found: Path) -> bytes:
-    """The content of a file that `stored` has found. Raises `OSError`, and `UserError` if it is not a complete xz file."""
+    """The content of a file that `stored` has found.
+
+    Raises `OSError`, and `UserError` if it is not a complete xz file, or if it is an absurdly large one.
+    """
     if found.suffix != COMPRESSED:
         return found.read_bytes()
-    decoder, why = lzma.LZMADecompressor(lzma.FORMAT_XZ), "it ends too early"
+    packed = found.read_bytes()
+    decoder, why, most = lzma.LZMADecompressor(lzma.FORMAT_XZ), "it ends too early", MOST_TIMES * len(packed) + ALWAYS
+    content = b""
     try:
-        content = decoder.decompress(found.read_bytes())
+        content = decoder.decompress(packed, most)
     except lzma.LZMAError as error:
         why = str(error)
+    if len(content) == most:
+        raise UserError(f"{str(found)!r} holds over {MOST_TIMES} times its own size, which no record does; get it again")
     if not decoder.eof:
         raise UserError(f"{str(found)!r} is not a complete xz file ({why}); get the record again")
     if decoder.unused_data:
-        raise UserError(f"{str(found)!r} has more after its end; get the record again")
+        raise UserError(f"{str(found)!r} has data after the end of its xz stream; get the record again")
     return content

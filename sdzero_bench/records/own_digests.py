@@ -19,7 +19,10 @@ from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST,
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest
 from sdzero_bench.records.schema import Manifest
 
-JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, "localisation.json", CURVE_FILE)
+LOCALISATION_FILE = "localisation.json"
+JSON_FILES = (LEDGER, EVALUATION_FILE, RESULT, LOCALISATION_FILE, CURVE_FILE)
+REPORTED = (EVALUATION_FILE, RESULT, LOCALISATION_FILE, CURVE_FILE)
+"""Files that reports read."""
 TEXT_FILES = ("config.yaml", "summary.md")
 ABOUT_A_POLICY = {"README.md", "build.json", "calibration.json"}
 """Files of a policy's folder that describe it, and do not determine what it says."""
@@ -79,12 +82,12 @@ def lacks_digests(manifest: Manifest) -> bool:
 
 
 def exchanged(folder: Path, manifest: Manifest) -> list[str]:
-    """Which of the files that a leaderboard reads are not as the run wrote them, by the digests in its manifest."""
+    """Which of the files that reports read are not as the run wrote them, by the digests in its manifest."""
     own = [MANIFEST] if manifest_is_changed(folder, manifest) else []
     if manifest.digests is None:
         return own
     said = manifest.digests.files
-    return own + [name for name in (EVALUATION_FILE, RESULT) if json_digest(folder, name) != said.get(name)]
+    return own + [name for name in REPORTED if json_digest(folder, name) != said.get(name)]
 
 
 def require_as_written(folder: Path, manifest: Manifest) -> None:

@@ -1,8 +1,9 @@
 """A folder of JSON Lines packed into one file: journal/ of a run is journal.jsonl.xz in its record, training/ likewise.
 
-Each of the folder's files is two lines: `{"file": NAME, "rows": COUNT}`, and the rows by columns (`to_columns`). One file by
-columns is 40 % smaller than each file by lines. What xz cannot shrink are the 63-bit seeds of a journal. They follow from the
-run's seed, the stream, the question and the index (`sample_seed`): where the first line has a `stream`, they are left out.
+Each of the folder's files is two lines: `{"file": NAME, "rows": COUNT}`, and the rows by columns (`to_columns`). One file
+stored by columns is 40 % smaller than a file of lines per phase. What xz cannot shrink are the 63-bit seeds of a journal. They
+follow from the run's seed, the stream, the question and the index (`sample_seed`): where the header has a `stream`, they are
+left out.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ JOURNAL, TRAINING = "journal", "training"
 Stream = tuple[int, str]
 """(run seed, name of the stream) of `sample_seed`."""
 
-MOST_EMPTY = 1_000_000
-"""Rows without any key, which take no space in the file. More are refused before memory is taken for them."""
+MOST_EMPTY = 1000
+"""Rows without keys take no space in the file, so that their number is limited."""
 
-_SEED = "seed"
+_SEED, _ASKED = "seed", {"question_id", "index"}
 
 
 def packed_folder(folder: Path) -> Path:
@@ -37,7 +38,10 @@ def packed_folder(folder: Path) -> Path:
 
 
 def pack_folder(files: Mapping[str, Iterable[dict[str, Any]]], streams: Mapping[str, Sequence[Stream]] | None = None) -> bytes:
-    """The packed file of these rows by name, always the same for the same rows; `streams` are where seeds may come from."""
+    """The packed file of these rows by name, always the same for the same rows.
+
+    `streams` are those, by name, that the seeds may have been derived from.
+    """
     lines: list[dict[str, Any]] = []
     for name, those in files.items():
         header: dict[str, Any] = {"file": name}
@@ -48,6 +52,11 @@ def pack_folder(files: Mapping[str, Iterable[dict[str, Any]]], streams: Mapping[
             rows = [{key: value for key, value in row.items() if key != _SEED} for row in rows]
         lines += [{**header, "rows": len(rows)}, to_columns(rows)]
     return compressed("".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines))
+
+
+def packed_twice(record: Path) -> list[str]:
+    """The folders of a record that exist in both forms. One of them is not read, and could say anything."""
+    return [name for name in (JOURNAL, TRAINING) if (record / name).exists() and packed_folder(record / name).exists()]
 
 
 def names_in(packed: Path) -> list[str]:
@@ -61,15 +70,10 @@ def rows_in(packed: Path, name: str) -> list[dict[str, Any]]:
         raise UserError(f"{str(packed)!r} has no {name!r}; get the record again")
     header, line = found
     try:
-        if header["rows"] > len(line) + MOST_EMPTY:
-            raise ValueError(f"it has fewer than {header['rows']} rows")
-        rows = from_columns(json.loads(line), header["rows"])
-        if (stream := header.get("stream")) is not None:
-            for row in rows:
-                row[_SEED] = _seed(stream, row)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        rows = from_columns(json.loads(line), header.get("rows"), len(line) + MOST_EMPTY)
+        return rows if "stream" not in header else _with_seeds(rows, header["stream"])
+    except (ValueError, RecursionError) as error:
         raise _not_as_written(packed, f"{name!r}: {error}") from error
-    return rows
 
 
 def _lines_of(packed: Path) -> dict[str, tuple[dict[str, Any], bytes]]:
@@ -88,11 +92,15 @@ def _read(packed: Path, _modified: int, _size: int) -> dict[str, tuple[dict[str,
         raise _not_as_written(packed, "it ends within a file")
     found = {}
     try:
-        for header, columns in zip(map(json.loads, lines[::2]), lines[1::2], strict=True):
-            if header["file"] in found:
-                raise ValueError(f"{header['file']!r} is there twice")
-            found[str(header["file"])] = (header, columns)
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        for number, (line, columns) in enumerate(zip(lines[::2], lines[1::2], strict=True)):
+            header = json.loads(line)
+            if not isinstance(header, dict) or not {"file", "rows"} <= header.keys() <= {"file", "rows", "stream"}:
+                raise ValueError(f"line {2 * number + 1} is not the header of a file")
+            name = str(header["file"])
+            if name in found:
+                raise ValueError(f"{name!r} is there twice")
+            found[name] = (header, columns)
+    except (ValueError, RecursionError) as error:
         raise _not_as_written(packed, str(error)) from error
     return found
 
@@ -102,8 +110,20 @@ def _not_as_written(packed: Path, why: str) -> UserError:
 
 
 def _explains(stream: Stream, rows: Sequence[dict[str, Any]]) -> bool:
-    return all(_SEED in row and row[_SEED] == _seed(stream, row) for row in rows)
+    return all({_SEED, *_ASKED} <= row.keys() and row[_SEED] == _seed(stream, row) for row in rows)
 
 
-def _seed(stream: Sequence[Any], row: dict[str, Any]) -> int:
+def _with_seeds(rows: list[dict[str, Any]], stream: object) -> list[dict[str, Any]]:
+    """Raises `ValueError` where no seed follows, or one is there already."""
+    match stream:
+        case [int(run), str(name)]:
+            for row in rows:
+                if _SEED in row or not row.keys() >= _ASKED:
+                    raise ValueError("seeds do not follow from the stream")
+                row[_SEED] = _seed((run, name), row)
+            return rows
+    raise ValueError(f"{stream!r} is not a stream of seeds")
+
+
+def _seed(stream: Stream, row: dict[str, Any]) -> int:
     return sample_seed(*stream, row["question_id"], row["index"])

@@ -21,7 +21,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         if (packed := packed_folder(path.parent)).is_file():
             yield from rows_in(packed, path.name.removesuffix(LINES))
             return
-        raise UserError(f"{str(path)!r} does not exist, nor does {path.name + COMPRESSED!r}")
+        raise UserError(f"{str(path)!r} does not exist, nor does {path.name + COMPRESSED!r} or {packed.name!r}")
     for number, line in enumerate(content_of(found).split(b"\n"), start=1):
         if not line.strip():
             continue
@@ -29,6 +29,8 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
             row = json.loads(line)
             if not isinstance(row, dict):
                 raise ValueError("not an object")
+            if number == 1 and row.keys() == {"seeds"}:
+                raise UserError(f"{str(found)!r} was packed by an earlier version; pack its run again")
         except (ValueError, RecursionError) as error:
             raise UserError(f"{str(found)!r}, line {number}: not JSON as it was written ({error})") from error
         yield row

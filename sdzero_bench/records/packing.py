@@ -17,18 +17,16 @@ from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.compressed import COMPRESSED, compressed
-from sdzero_bench.records.curve_record import CURVE_FILE
 from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.ledger import EVALUATION
 from sdzero_bench.records.line_sums import LineSums
-from sdzero_bench.records.packed_folder import JOURNAL, LINES, TRAINING, Stream, pack_folder, packed_folder
+from sdzero_bench.records.own_digests import JSON_FILES
+from sdzero_bench.records.packed_folder import JOURNAL, LINES, TRAINING, Stream, pack_folder, packed_folder, packed_twice
 from sdzero_bench.records.packed_lines import pack_lines, phases_in, read_lines
 from sdzero_bench.records.prompt_digests import prompts_of, without_prompts
 from sdzero_bench.records.question_sets import FOLDER as QUESTION_SETS
 from sdzero_bench.records.question_sets import find_question_set
 from sdzero_bench.records.record_files import (
-    EVALUATION_FILE,
-    LEDGER,
     MANIFEST,
     RESULT,
     format_of,
@@ -41,14 +39,21 @@ from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.records.schema import FORMAT_VERSION, Manifest
 from sdzero_bench.records.texts import decoder, without_texts
 
-LEFT_OUT = {"checkpoints", QUESTION_SETS, *(name for f in (JOURNAL, TRAINING) for name in (f, packed_folder(Path(f)).name))}
-"""What is not in a record, or not as it is."""
+NAMES_INSIDE = {QUESTION_SETS, JOURNAL, TRAINING}
 
-TABLES = (EVALUATION_FILE, CURVE_FILE, LEDGER, "localisation.json", RESULT)
+LEFT_OUT = {"checkpoints", QUESTION_SETS, *(name for f in (JOURNAL, TRAINING) for name in (f, packed_folder(Path(f)).name))}
+"""Names that are not copied: left out, or packed in another form."""
+
+TABLES = JSON_FILES
 """Tables of numbers, which are compressed."""
 
 OF_A_RUN = {name + ending for name in (MANIFEST, RESULT, JOURNAL + LINES) for ending in ("", COMPRESSED)}
-"""Files by which a run or record is known."""
+"""Files that mark a folder as a run or record."""
+
+
+def is_packed(folder: Path) -> bool:
+    """Whether a folder is a packed record, or what is left of one."""
+    return any(folder.glob(f"*{COMPRESSED}")) or any((folder / JOURNAL).glob(f"*{COMPRESSED}"))
 
 
 def run_folders(below: Path) -> list[Path]:
@@ -71,7 +76,8 @@ def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bo
 
     Its question sets go to question_sets/ in `shared` (by default `out`), which records below it share, or with `alone` into
     the record itself. The same run packed twice is the same bytes. The record appears whole; an existing one is replaced when
-    the new one is complete. Raises `UserError` if the run is not finished, or if something else is in the record's place.
+    the new one is complete. Raises `UserError` if the run is not finished or not whole, or if something else is in the record's
+    place.
     """
     source = (run.path if isinstance(run, RunFolder) else run).resolve()
     target = out.resolve() / source.name
@@ -79,6 +85,9 @@ def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bo
         raise UserError(f"{str(source)!r} is not finished; resume it with: sdzero-bench run --resume {source}")
     if target == source or source in target.parents:
         raise UserError(f"the record would be written into the run {str(source)!r} itself; choose another folder with --out")
+    if source.name in NAMES_INSIDE:
+        raise UserError(f"a record cannot be called {source.name!r}, as a folder inside it is; rename the run's folder")
+    _require_whole(source)
     if target.exists() and not (target / MANIFEST).is_file():
         raise UserError(f"{str(target)!r} exists and is not a record; move it away, or choose another folder with --out")
     out.mkdir(parents=True, exist_ok=True)
@@ -94,14 +103,36 @@ def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bo
     return target
 
 
+def _require_whole(run: Path) -> None:
+    """Raises `UserError` for a run that has not all the samples and training logs that its manifest names."""
+    if both := packed_twice(run):
+        raise UserError(f"{str(run / both[0])!r} exists also as {packed_folder(Path(both[0]))}; remove one of the two")
+    manifest = read_manifest(run)
+    if manifest.journal is not None:
+        journal = RecordedJournal(run)
+        counts = {phase: sum(1 for _ in journal.rows(phase)) for phase in journal.phases}
+        for phase in sorted(counts.keys() | manifest.journal.keys()):
+            found, said = counts.get(phase, 0), manifest.journal[phase].samples if phase in manifest.journal else 0
+            if found != said:
+                raise UserError(f"the journal of {phase} in {str(run)!r} has {found} samples, and {MANIFEST} says {said}")
+    logs = {f"{TRAINING}/{phase}{LINES}" for phase in phases_in(run / TRAINING)}
+    if manifest.digests is not None and (missing := {n for n in manifest.digests.files if n.startswith(TRAINING)} - logs):
+        raise UserError(f"{str(run)!r} has no {min(missing)!r}, which {MANIFEST} names")
+
+
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(partial).chmod(0o644)
+        os.replace(partial, path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
 
 
 def _packed_files(run: Path) -> Iterator[tuple[Path, bytes]]:
@@ -118,7 +149,7 @@ def _packed_files(run: Path) -> Iterator[tuple[Path, bytes]]:
             yield name.with_name(name.name + COMPRESSED), pack_lines(read_lines(path))
         elif (file := path.name.removesuffix(COMPRESSED)) in TABLES:
             content = parsed(path.with_name(file))
-            if file == RESULT:
+            if file == RESULT and isinstance(content, dict):
                 # Where the run was made is its owner's affair, and would distinguish two copies of one record.
                 content = {**content, "folder": run.name}
             text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -1,10 +1,13 @@
-"""Digests of prompts, which runs on the same questions share: a packed record has those of its questions in a file beside its
-question sets, and in a row of its journal the name of that file, `prompts`, instead of a digest that is there."""
+"""Runs on the same questions have the same prompts. A packed record keeps the digests of its prompts in a file beside the
+question sets, which other records share. A journal row whose digest is in that file has the name of the file, under `prompts`,
+instead of the digest.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +17,7 @@ Row = dict[str, Any]
 """A line of a journal."""
 
 DIGEST, PROMPTS = "prompt_sha256", "prompts"
+_NAME = re.compile(rf"{PROMPTS}-[0-9a-f]{{16}}")
 
 
 def prompts_of(journals: Mapping[str, Sequence[Row]]) -> tuple[str, list[Row]]:
@@ -48,10 +52,17 @@ class Prompts:
     def restored(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The rows with their digests. Raises `UserError` for a file that is missing, or has no digest of a question."""
         for row in rows:
-            yield {**{k: v for k, v in row.items() if k != PROMPTS}, DIGEST: self._digest(row)} if PROMPTS in row else row
+            if PROMPTS not in row:
+                yield row
+            elif DIGEST in row:
+                raise UserError(f"a sample has both {DIGEST!r} and {PROMPTS!r}; get the record again")
+            else:
+                yield {**{key: value for key, value in row.items() if key != PROMPTS}, DIGEST: self._digest(row)}
 
     def _digest(self, row: Row) -> str:
         name, question = str(row[PROMPTS]), row.get("question_id")
+        if not _NAME.fullmatch(name):
+            raise UserError(f"{name!r} is not the name of a file of prompts; get the record again")
         try:
             if name not in self._files:
                 self._files[name] = {line["id"]: line[DIGEST] for line in self._read(name)}

@@ -28,9 +28,6 @@ OLD_FILE = "questions.jsonl"
 
 Line = TypeVar("Line", bound=QuestionLine)
 
-LEVELS = 5
-"""Folders in which a record's question sets are looked for: its own and those above. Tuning trials lie two levels deeper."""
-
 
 @dataclass(frozen=True)
 class RecordedQuestions:
@@ -73,13 +70,15 @@ def name_of(questions: QuestionSet, with_details: bool) -> str:
 
 
 def find_question_set(record: Path, name: str) -> Path:
-    """The path of a question set's file, without .xz. Raises `UserError` if neither the record nor its neighbours have it."""
-    place = record.resolve()
-    for _ in range(LEVELS):
+    """The path of a question set's file, without .xz, in the record or in a folder above it: its name tells it from any other.
+
+    Raises `UserError` if there is none.
+    """
+    here = record.resolve()
+    for place in (here, *here.parents):
         path = place / FOLDER / f"{name}.jsonl"
         if stored(path):
             return path
-        place = place.parent
     raise UserError(
         f"a question set of {str(record)!r} is missing: {FOLDER}/{name}{LINES} or {name}{LINES}{COMPRESSED}, in the record or "
         f"beside it"

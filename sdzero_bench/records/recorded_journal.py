@@ -76,7 +76,7 @@ class RecordedJournal:
         """Raises `UserError` as `whole_rows` does, and for a line that is not a sample."""
         try:
             for row in self.whole_rows(phase):
-                yield Sample.from_dict(row)
-        except (KeyError, TypeError) as error:
+                yield Sample.from_row(row)
+        except (KeyError, TypeError, ValueError) as error:
             where = str(self.folder)
             raise UserError(f"{where!r}: the journal of {phase} has a line that is not a sample ({error})") from error

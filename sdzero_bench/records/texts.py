@@ -81,20 +81,26 @@ class Texts:
         for row in rows:
             whole = {**row, "text": self._text(row), "prefix": row.get("prefix", "")}
             if (continues := whole.pop("continues", None)) is not None:
-                phase, index, inserted = continues
-                whole["prefix"] = self._text_of(phase, row["question_id"], index) + inserted
+                match continues, row.get("question_id"):
+                    case [str(phase), str(index), str(inserted)], str(question):
+                        whole["prefix"] = self._text_of(phase, question, index) + inserted
+                    case _:
+                        raise UserError(f"a revision continues {continues!r}, which is not a sample; get the record again")
             yield whole
 
     def _text(self, row: Row) -> Any:
         if "text" in row:
             return row["text"]
+        if not isinstance(ids := row.get("token_ids"), list):
+            raise UserError("a sample has neither a text nor token ids; get the record again")
         if self._decode is None:
             self._decode = self._make_decode()
-        return self._decode(row["token_ids"])
+        return self._decode(ids)
 
     def _text_of(self, phase: str, question: str, index: str) -> str:
         if phase not in self._first:
-            self._first[phase] = {(r["question_id"], r["index"]): self._text(r) for r in self._rows_of(phase)}
+            rows = [row for row in self._rows_of(phase) if isinstance(row.get("question_id"), str)]
+            self._first[phase] = {(r["question_id"], str(r.get("index"))): str(self._text(r)) for r in rows}
         try:
             return self._first[phase][question, index]
         except KeyError:

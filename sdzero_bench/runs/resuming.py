@@ -11,7 +11,7 @@ from sdzero_bench.core.distributed import ALONE, Ranks
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
 from sdzero_bench.records.folder import CONFIG, RunFolder
-from sdzero_bench.records.packed_folder import packed_folder
+from sdzero_bench.records.packing import is_packed
 from sdzero_bench.records.question_sets import name_of
 from sdzero_bench.records.record_files import MANIFEST, read_manifest
 from sdzero_bench.records.schema import ChangedSetting, Manifest
@@ -27,7 +27,7 @@ def resume_session(
     A packed record is refused: it has no policies to continue with. So are settings, in `file` or as assignments, that are
     not those that the run began with, unless they may change (`MAY_CHANGE`); the error names them.
     """
-    if packed_folder(path / "journal").is_file():
+    if is_packed(path):
         raise UserError(f"{str(path)!r} is a packed record, and finished; only a run's own folder can be resumed")
     folder = RunFolder.open(path, ranks.first)
     folder.lock()

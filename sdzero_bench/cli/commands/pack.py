@@ -39,7 +39,7 @@ def pack(
     from sdzero_bench.records.packing import run_folders
     from sdzero_bench.records.record_files import is_finished
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     if out.resolve() == folder.resolve():
         raise UserError(f"--out is {str(folder)!r} itself, which holds the runs; choose another folder")
     # If `out` lies below `folder`, the records of an earlier call must not be packed as runs.

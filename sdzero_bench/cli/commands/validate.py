@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdzero_bench.cli.commands.options import AsJson
-from sdzero_bench.core.text import counted
+from sdzero_bench.core.text import counted, in_one_line
 
 if TYPE_CHECKING:
     from sdzero_bench.records.discrepancy import Discrepancy
@@ -66,7 +66,8 @@ def validate(
     without it; evaluations are still verified and drawn again.
 
     --digest prints a line that identifies everything that the records say,
-    packed or not. Published elsewhere, it shows later that nothing was changed.
+    packed or not. Published elsewhere, it shows later that nothing was changed,
+    if validate finds nothing either.
 
     Examples:
 
@@ -105,7 +106,7 @@ def validate(
             "leaderboards": {place: [finding.as_dict() for finding in findings] for place, findings in boards.items()},
             "submissions": {place: [finding.as_dict() for finding in findings] for place, findings in cards.items()},
         }
-        print(json.dumps(document, ensure_ascii=False))
+        print(json.dumps(document))
     else:
         _show(reports, boards, cards, count)
     raise SystemExit(1 if count else 0)
@@ -135,12 +136,12 @@ def _show(reports: list[AuditReport], boards: Findings, cards: Findings, count: 
         elif report.findings or report.notes:
             console.print(f"{report.folder}")
             for finding in report.findings:
-                console.print(f"  {finding}")
+                console.print(f"  {in_one_line(str(finding))}")
             for note in report.notes:
-                console.print(f"  note: {note}")
+                console.print(f"  note: {in_one_line(note)}")
     for place, findings in (*boards.items(), *cards.items()):
         for finding in findings:
-            console.print(f"{place}: {finding}")
+            console.print(f"{place}: {in_one_line(str(finding))}")
     what = f"{counted(len(finished), 'record')}, {counted(sum(report.samples for report in finished), 'sample')}"
     if boards:
         what += f", {counted(len(boards), 'leaderboard')}"

@@ -16,7 +16,7 @@ from sdzero_bench.records.compressed import COMPRESSED
 from sdzero_bench.records.discrepancy import Discrepancy
 from sdzero_bench.records.journal import Sample
 from sdzero_bench.records.measured import PolicyEvaluation
-from sdzero_bench.records.packed_folder import JOURNAL, LINES, TRAINING, packed_folder
+from sdzero_bench.records.packed_folder import JOURNAL, LINES, TRAINING, packed_folder, packed_twice
 from sdzero_bench.records.packed_lines import phases_in, read_lines
 from sdzero_bench.records.question_sets import FOLDER, OLD_FILE, read_questions
 from sdzero_bench.records.record_files import (
@@ -111,11 +111,10 @@ def load(folder: Path) -> tuple[AuditedRecord, list[Discrepancy]]:
     for packed in sorted(folder.glob(f"**/*{COMPRESSED}")):
         if (plain := packed.with_suffix("")).exists():
             findings.append(
-                Discrepancy(str(plain.relative_to(folder)), "is there twice, also compressed; remove one of the two")
+                Discrepancy(str(plain.relative_to(folder)), "exists both plain and compressed; remove one of the two")
             )
-    for name in (JOURNAL, TRAINING):
-        if (packed := packed_folder(folder / name)).is_file() and (folder / name).exists():
-            findings.append(Discrepancy(name, f"is there twice, also as {packed.name}; remove one of the two"))
+    for name in packed_twice(folder):
+        findings.append(Discrepancy(name, f"exists both as a folder and as {packed_folder(Path(name))}; remove one of the two"))
     for file in KINDS:
         contents[file], problems = _typed(record, file)
         findings += problems
@@ -184,7 +183,7 @@ def _read_questions(record: AuditedRecord) -> list[Discrepancy]:
         train = NO_QUESTIONS if trains_nothing else QuestionSet("train", tuple(map(_question, found.train)))
         others = {use: QuestionSet(use, tuple(map(_question, lines))) for use, lines in found.others.items()}
         record.questions = {"train": train, "test": QuestionSet("test", tuple(map(_question, found.test))), **others}
-    except UserError as error:
+    except (UserError, OSError) as error:
         return [Discrepancy(record.question_file, str(error))]
     return []
 
@@ -201,7 +200,7 @@ def _read_logs(record: AuditedRecord) -> list[Discrepancy]:
             file = f"{TRAINING}/{phase}{LINES}"
             logs[phase] = list(read_lines(folder / f"{phase}{LINES}"))
         record.logs = logs
-    except UserError as error:
+    except (UserError, OSError) as error:
         return [Discrepancy(file, str(error))]
     return []
 
@@ -211,7 +210,7 @@ def _read_journals(record: AuditedRecord) -> list[Discrepancy]:
     journal = RecordedJournal(record.folder)
     try:
         phases = journal.phases
-    except UserError as error:
+    except (UserError, OSError) as error:
         record.unreadable.update((record.manifest and record.manifest.journal) or ())
         return [Discrepancy(JOURNAL, str(error))]
     for phase in phases:
@@ -223,7 +222,7 @@ def _read_journals(record: AuditedRecord) -> list[Discrepancy]:
             for row in rows:
                 samples.append(_sample(row))
             record.rows[phase], record.samples[phase] = rows, samples
-        except UserError as error:
+        except (UserError, OSError) as error:
             record.unreadable.add(phase)
             findings.append(Discrepancy(file, str(error)))
         except (KeyError, TypeError, ValueError) as error:

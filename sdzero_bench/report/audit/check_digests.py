@@ -19,10 +19,8 @@ def check_digests(record: AuditedRecord) -> Iterator[Discrepancy]:
     if manifest_is_changed(record.folder, record.manifest):
         yield Discrepancy(MANIFEST, "is not as the run wrote it: its digest is missing, or is another")
     if (said := record.manifest.digests) is None:
-        if lacks_digests(record.manifest):
-            record.notes.append(
-                "its digests were removed: what no sample determines, such as the hardware, may have been edited"
-            )
+        why = "its digests were removed" if lacks_digests(record.manifest) else "it has no digests"
+        record.notes.append(f"{why}: what no sample determines, such as seconds and hardware, may have been edited")
         return
     try:
         found = file_digests(record.folder)

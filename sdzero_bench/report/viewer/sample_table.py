@@ -68,7 +68,7 @@ class SampleTable:
         asked: dict[str, Mapping[str, Any]] = {}
         for phase in chosen:
             asked[phase] = questions.of(phase) if questions else {}
-            samples += _in_order(_checked(journal, phase), list(asked[phase]))
+            samples += _in_order(list(journal.samples(phase)), list(asked[phase]))
             if len(self) + len(samples) > MOST:
                 raise UserError(
                     f"more than {MOST:,} samples; choose fewer runs, or fewer phases, such as --phase evaluation.final"
@@ -142,13 +142,6 @@ def _questions(folder: Path, manifest: Manifest) -> RecordedQuestions | None:
         if manifest.state == "finished":
             raise
         return None
-
-
-def _checked(journal: RecordedJournal, phase: str) -> list[Sample]:
-    try:
-        return [Sample.from_row(row) for row in journal.whole_rows(phase)]
-    except ValueError as error:
-        raise UserError(f"{str(journal.folder)!r}: the journal of {phase} has a line that is not a sample ({error})") from error
 
 
 def _in_order(samples: list[Sample], questions: Sequence[str]) -> list[Sample]:
