@@ -19,7 +19,8 @@ from tiny import attempt
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.policies.token_text import pieces
-from sdzero_bench.records.packed_lines import read_lines
+from sdzero_bench.records.packed_folder import pack_folder, packed_folder
+from sdzero_bench.records.packed_lines import phases_in, read_lines
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.record_files import read_manifest
 from sdzero_bench.report.audit.audit import check_record
@@ -126,9 +127,14 @@ def test_what_cannot_be_shown_is_said_with_what_to_do(run: Path, packed: Path, t
 def edited(packed: Path, to: Path, name: str, **new: Any) -> Path:
     """A copy of a record with another value in every line of a file."""
     folder = Path(shutil.copytree(packed, to))
-    rows = [{**row, **new} for row in read_lines(packed / name)]
-    (folder / f"{name}.xz").unlink()
-    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = folder / name
+    rows = [{**row, **new} for row in read_lines(path)]
+    if path.parent.name == "journal":
+        journals = {phase: read_lines(path.with_name(f"{phase}.jsonl")) for phase in phases_in(path.parent)}
+        packed_folder(path.parent).write_bytes(pack_folder({**journals, path.stem: rows}))
+    else:
+        path.with_name(f"{path.name}.xz").unlink()
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
 
 

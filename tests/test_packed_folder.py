@@ -16,7 +16,7 @@ from synthetic_records import write_record
 
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.records.columns import from_columns, to_columns
+from sdzero_bench.records.by_column import from_columns, to_columns
 from sdzero_bench.records.packed_folder import names_in, pack_folder, packed_folder, rows_in
 from sdzero_bench.records.packed_lines import phases_in, read_lines
 from sdzero_bench.records.packing import pack

@@ -16,7 +16,7 @@ from typing import Any
 
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.errors import UserError
-from sdzero_bench.records.columns import from_columns, to_columns
+from sdzero_bench.records.by_column import from_columns, to_columns
 from sdzero_bench.records.compressed import COMPRESSED, compressed, content_of
 
 LINES = ".jsonl"

@@ -59,7 +59,7 @@ def plan(
 
     sdzero-bench plan --method grpo --measure
 
-    sdzero-bench plan --check results/run/sdzero-micro-code-s0-20261125-122742
+    sdzero-bench plan --check results/run/sdzero-micro-arith-s0-20261129-131910
     """
     from rich.console import Console
 
