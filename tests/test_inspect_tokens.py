@@ -20,9 +20,10 @@ from tiny import attempt
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.policies.token_text import pieces
 from sdzero_bench.records.packed_folder import pack_folder, packed_folder
-from sdzero_bench.records.packed_lines import phases_in, read_lines
+from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.record_files import read_manifest
+from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.tokens.token_page import page
 from sdzero_bench.report.tokens.token_terminal import show
@@ -128,11 +129,13 @@ def edited(packed: Path, to: Path, name: str, **new: Any) -> Path:
     """A copy of a record with another value in every line of a file."""
     folder = Path(shutil.copytree(packed, to))
     path = folder / name
-    rows = [{**row, **new} for row in read_lines(path)]
     if path.parent.name == "journal":
-        journals = {phase: read_lines(path.with_name(f"{phase}.jsonl")) for phase in phases_in(path.parent)}
-        packed_folder(path.parent).write_bytes(pack_folder({**journals, path.stem: rows}))
+        journal = RecordedJournal(packed)
+        journals = {phase: list(journal.rows(phase)) for phase in journal.phases}
+        journals[path.stem] = [{**row, **new} for row in journals[path.stem]]
+        packed_folder(path.parent).write_bytes(pack_folder(journals))
     else:
+        rows = [{**row, **new} for row in read_lines(path)]
         path.with_name(f"{path.name}.xz").unlink()
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
