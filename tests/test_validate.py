@@ -371,7 +371,7 @@ def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
 
 def test_a_packed_record_passes_and_fails_as_its_run(original: Path, record: Path, tmp_path: Path) -> None:
     assert says(check_record(pack(original, tmp_path / "packed"))) == ""
-    for edit, expected in (EDITS["a reward"], EDITS["a question's answer"], EDITS["an average"], EDITS["a sample twice"]):
+    for edit, expected in (EDITS["a reward"], EDITS["a question's answer"], EDITS["an average"], EDITS["what was revised"]):
         edited = Path(shutil.copytree(original, tmp_path / "edited" / "rft-s0"))
         edit(edited)
         assert expected in says(check_record(pack(edited, tmp_path / "packed")))
