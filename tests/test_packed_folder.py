@@ -32,16 +32,40 @@ VALUES = st.recursive(
 ROWS = st.lists(st.dictionaries(KEYS, VALUES, max_size=4), max_size=6)
 
 
+def exactly(content: object) -> str:
+    """As text, since 1, 1.0 and True are equal."""
+    return json.dumps(content, sort_keys=True)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"a": 2**53 + 1}, {"a": None}, {"a": 0.5}],
+        [{"a": 2**53 + 1}, {}, {"a": "null"}],
+        [{"a": {}}, {"a": {}}],
+        [{"a": {}}, {"a": None}, {"a": []}],
+        [{"a": 1}, {"a": 1.0}, {"a": True}, {"a": "1"}],
+        [{"a": {"b": 1}}, {"a": {"c": 2}}],
+        [{"a": -0.0}, {"a": 1e-320}, {"a": 0.1 + 0.2}],
+        [{str(number): 2**63 + number for number in range(300)} | {"x": 1.5}],
+        [{"a": "\u2028\r\n\x00"}],
+    ],
+)
+def test_kinds_of_values_that_other_columnar_formats_have_changed(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    """Numbers beyond 53 bits beside a null, null and a missing key, objects without keys, mixed types."""
+    assert exactly(rows_in(written(tmp_path, pack_folder({"rft": rows})), "rft")) == exactly(rows)
+
+
 @given(ROWS)
 def test_columns_are_the_rows_again(rows: list[dict[str, Any]]) -> None:
-    assert from_columns(json.loads(json.dumps(to_columns(rows))), len(rows), most=1000) == rows
+    assert exactly(from_columns(json.loads(json.dumps(to_columns(rows))), len(rows), most=1000)) == exactly(rows)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.dictionaries(st.sampled_from(["rft", "evaluation.final", "ü"]), ROWS, max_size=3))
 def test_a_folder_is_its_files_again(tmp_path_factory: pytest.TempPathFactory, files: dict[str, list[dict[str, Any]]]) -> None:
     packed = written(tmp_path_factory.mktemp("record"), pack_folder(files))
-    assert {name: rows_in(packed, name) for name in names_in(packed)} == files
+    assert exactly({name: rows_in(packed, name) for name in names_in(packed)}) == exactly(files)
 
 
 def written(folder: Path, data: bytes) -> Path:
@@ -161,6 +185,11 @@ def test_a_folder_that_is_there_in_both_forms_is_found(tmp_path: Path) -> None:
     record = pack(run, tmp_path / "out")
     shutil.copytree(run / "journal", record / "journal")
     assert "journal: exists both as a folder and as journal.jsonl.xz" in says(check_record(record))
+
+
+def test_many_small_objects_are_read(tmp_path: Path) -> None:
+    rows = [{"a": {"b": {"c": {"d": 1}}}}] * 5000
+    assert rows_in(written(tmp_path, pack_folder({"rft": rows})), "rft") == rows
 
 
 def test_a_phase_that_is_not_there(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from synthetic_records import write_record
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.records import compressed
 from sdzero_bench.records.own_digests import record_digest
 from sdzero_bench.records.packed_folder import pack_folder, packed_folder
 from sdzero_bench.records.packed_lines import pack_lines, phases_in, read_lines
@@ -374,10 +375,20 @@ def test_a_journal_of_an_earlier_form_is_refused_in_words(tmp_path: Path) -> Non
         list(read_lines(path))
 
 
-def test_a_file_that_grows_without_bounds_is_refused(tmp_path: Path) -> None:
-    """300 MB of nothing in 44 kB."""
-    with pytest.raises(UserError, match="holds over 1000 times its own size"):
+def test_a_file_that_holds_more_than_fits_into_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it is held."""
+    monkeypatch.setattr(compressed, "MOST", 1_000_000)
+    with pytest.raises(UserError, match=r"holds more than 0.0 GB, a quarter of the memory of this machine"):
         list(read_lines(written(tmp_path, lzma.compress(b" " * 300_000_000, preset=0))))
+
+
+def test_the_samples_of_a_policy_that_repeats_one_token_are_read(tmp_path: Path) -> None:
+    """They shrink to a thousandth."""
+    rows = [{"question_id": "q", "token_ids": [7] * 8192, "text": "!" * 8192}] * 1000
+    data = pack_folder({"rft": rows})
+    assert 1000 * len(data) < 1000 * 8192 * 2
+    packed_folder(tmp_path / "journal").write_bytes(data)
+    assert list(read_lines(tmp_path / "journal" / "rft.jsonl")) == rows
 
 
 def test_one_run_is_packed_under_its_own_name(tmp_path: Path) -> None:

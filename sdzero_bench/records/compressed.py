@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import lzma
+import os
 from pathlib import Path
 
 from sdzero_bench.core.errors import UserError
 
 COMPRESSED = ".xz"
-MOST_TIMES, ALWAYS = 1000, 1_000_000
-"""A file may hold this many times its own size, and this many bytes more. Records hold 50 times their size."""
+MOST = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+"""Bytes that a file may hold: a quarter of the memory, since rows take several times the space of their text.
+
+No share of the file's size is a limit: the samples of a policy that repeats one token shrink to a thousandth and less.
+"""
 
 # More context and no alignment: smaller than the preset alone on text such as this.
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 4, "lp": 0, "pb": 0}]
@@ -31,19 +35,17 @@ def stored(path: Path) -> Path | None:
 def content_of(found: Path) -> bytes:
     """The content of a file that `stored` has found.
 
-    Raises `OSError`, and `UserError` if it is not a complete xz file, or if it is an absurdly large one.
+    Raises `OSError`, and `UserError` if it is not a complete xz file, or holds more than `MOST`.
     """
     if found.suffix != COMPRESSED:
         return found.read_bytes()
-    packed = found.read_bytes()
-    decoder, why, most = lzma.LZMADecompressor(lzma.FORMAT_XZ), "it ends too early", MOST_TIMES * len(packed) + ALWAYS
-    content = b""
+    decoder, why, content = lzma.LZMADecompressor(lzma.FORMAT_XZ), "it ends too early", b""
     try:
-        content = decoder.decompress(packed, most)
+        content = decoder.decompress(found.read_bytes(), MOST)
     except lzma.LZMAError as error:
         why = str(error)
-    if len(content) == most:
-        raise UserError(f"{str(found)!r} holds over {MOST_TIMES} times its own size, which no record does; get it again")
+    if len(content) == MOST:
+        raise UserError(f"{str(found)!r} holds more than {MOST / 1e9:.1f} GB, a quarter of the memory of this machine")
     if not decoder.eof:
         raise UserError(f"{str(found)!r} is not a complete xz file ({why}); get the record again")
     if decoder.unused_data:

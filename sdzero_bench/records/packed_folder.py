@@ -26,8 +26,8 @@ JOURNAL, TRAINING = "journal", "training"
 Stream = tuple[int, str]
 """(run seed, name of the stream) of `sample_seed`."""
 
-MOST_EMPTY = 1000
-"""Rows without keys take no space in the file, so that their number is limited."""
+MOST_OBJECTS, MOST_EMPTY = 10, 1000
+"""Objects per byte of a line, and how many there may be without any: those without keys take no space in the file."""
 
 _SEED, _ASKED = "seed", {"question_id", "index"}
 
@@ -70,7 +70,7 @@ def rows_in(packed: Path, name: str) -> list[dict[str, Any]]:
         raise UserError(f"{str(packed)!r} has no {name!r}; get the record again")
     header, line = found
     try:
-        rows = from_columns(json.loads(line), header.get("rows"), len(line) + MOST_EMPTY)
+        rows = from_columns(json.loads(line), header.get("rows"), MOST_OBJECTS * len(line) + MOST_EMPTY)
         return rows if "stream" not in header else _with_seeds(rows, header["stream"])
     except (ValueError, RecursionError) as error:
         raise _not_as_written(packed, f"{name!r}: {error}") from error

@@ -44,9 +44,6 @@ NAMES_INSIDE = {QUESTION_SETS, JOURNAL, TRAINING}
 LEFT_OUT = {"checkpoints", QUESTION_SETS, *(name for f in (JOURNAL, TRAINING) for name in (f, packed_folder(Path(f)).name))}
 """Names that are not copied: left out, or packed in another form."""
 
-TABLES = JSON_FILES
-"""Tables of numbers, which are compressed."""
-
 OF_A_RUN = {name + ending for name in (MANIFEST, RESULT, JOURNAL + LINES) for ending in ("", COMPRESSED)}
 """Files that mark a folder as a run or record."""
 
@@ -87,7 +84,6 @@ def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bo
         raise UserError(f"the record would be written into the run {str(source)!r} itself; choose another folder with --out")
     if source.name in NAMES_INSIDE:
         raise UserError(f"a record cannot be called {source.name!r}, as a folder inside it is; rename the run's folder")
-    _require_whole(source)
     if target.exists() and not (target / MANIFEST).is_file():
         raise UserError(f"{str(target)!r} exists and is not a record; move it away, or choose another folder with --out")
     out.mkdir(parents=True, exist_ok=True)
@@ -103,18 +99,10 @@ def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bo
     return target
 
 
-def _require_whole(run: Path) -> None:
-    """Raises `UserError` for a run that has not all the samples and training logs that its manifest names."""
+def _require_logs(run: Path, manifest: Manifest) -> None:
+    """Raises `UserError` for a run that lacks a training log which its manifest names, or has a folder in both forms."""
     if both := packed_twice(run):
         raise UserError(f"{str(run / both[0])!r} exists also as {packed_folder(Path(both[0]))}; remove one of the two")
-    manifest = read_manifest(run)
-    if manifest.journal is not None:
-        journal = RecordedJournal(run)
-        counts = {phase: sum(1 for _ in journal.rows(phase)) for phase in journal.phases}
-        for phase in sorted(counts.keys() | manifest.journal.keys()):
-            found, said = counts.get(phase, 0), manifest.journal[phase].samples if phase in manifest.journal else 0
-            if found != said:
-                raise UserError(f"the journal of {phase} in {str(run)!r} has {found} samples, and {MANIFEST} says {said}")
     logs = {f"{TRAINING}/{phase}{LINES}" for phase in phases_in(run / TRAINING)}
     if manifest.digests is not None and (missing := {n for n in manifest.digests.files if n.startswith(TRAINING)} - logs):
         raise UserError(f"{str(run)!r} has no {min(missing)!r}, which {MANIFEST} names")
@@ -138,6 +126,7 @@ def _write(path: Path, content: bytes) -> None:
 def _packed_files(run: Path) -> Iterator[tuple[Path, bytes]]:
     """Names, relative to the record, and contents. Runs inside the run, such as tuning trials, are records of their own."""
     manifest = read_manifest(run)
+    _require_logs(run, manifest)
     inner = {path for path in run_folders(run) if path != run}
     for path in sorted(path for path in run.rglob("*") if path.is_file()):
         name = path.relative_to(run)
@@ -147,7 +136,7 @@ def _packed_files(run: Path) -> Iterator[tuple[Path, bytes]]:
             continue
         if path.suffix == LINES:
             yield name.with_name(name.name + COMPRESSED), pack_lines(read_lines(path))
-        elif (file := path.name.removesuffix(COMPRESSED)) in TABLES:
+        elif (file := path.name.removesuffix(COMPRESSED)) in JSON_FILES:
             content = parsed(path.with_name(file))
             if file == RESULT and isinstance(content, dict):
                 # Where the run was made is its owner's affair, and would distinguish two copies of one record.
@@ -169,9 +158,17 @@ def _packed_files(run: Path) -> Iterator[tuple[Path, bytes]]:
 
 def _packed_journals(run: Path, manifest: Manifest) -> dict[str, list[dict[str, Any]]]:
     """The journals by phase, without the texts that follow from token ids; with them in format 1, whose digest covers them,
-    and where the tokenizer that would restore them is not available."""
+    and where the tokenizer that would restore them is not available.
+
+    Raises `UserError` for a run that has not the samples that its manifest counts.
+    """
     journal = RecordedJournal(run)
     rows = {phase: list(journal.rows(phase)) for phase in journal.phases}
+    if (known := manifest.journal) is not None:
+        for phase in sorted(rows.keys() | known.keys()):
+            found, said = len(rows.get(phase, ())), known[phase].samples if phase in known else 0
+            if found != said:
+                raise UserError(f"the journal of {phase} in {str(run)!r} has {found} samples, and {MANIFEST} says {said}")
     if all("text" in row for those in rows.values() for row in those) and format_of(run) == FORMAT_VERSION:
         try:
             return without_texts(rows, decoder(manifest.config.model))
