@@ -138,7 +138,7 @@ def many_empty(columns: int) -> bytes:
 DAMAGED = {
     "no xz": (b"not xz", "is not a complete xz file"),
     "cut": (lzma.compress(HEADER + b"{}\n")[:-20], "is not a complete xz file"),
-    "half of a file": (lzma.compress(HEADER), "it ends within a file"),
+    "half of a file": (lzma.compress(HEADER), "its last header has no data"),
     "no JSON": (lzma.compress(HEADER + b"{\n"), "'rft.sample': Expecting"),
     "no object": (lzma.compress(b"[1]\n{}\n"), "line 1 is not the header of a file"),
     "no name": (lzma.compress(b'{"rows": 1}\n{}\n'), "line 1 is not the header of a file"),
@@ -152,11 +152,14 @@ DAMAGED = {
     "a row that is not there": (lzma.compress(HEADER + b'{"a":{"values":[1],"at":[2]}}\n'), "does not say which rows"),
     "a row before the first": (lzma.compress(HEADER + b'{"a":{"values":[1],"at":[-1]}}\n'), "does not say which rows"),
     "a row twice": (lzma.compress(HEADER + b'{"a":{"values":[1,1],"at":[0,0]}}\n'), "does not say which rows"),
-    "no column": (lzma.compress(HEADER + b'{"a":3}\n'), "column 'a' is not one"),
-    "no values": (lzma.compress(HEADER + b'{"a":{}}\n'), "column 'a' is not one"),
-    "values and columns": (lzma.compress(HEADER + b'{"a":{"values":[1,2],"columns":{}}}\n'), "column 'a' is not one"),
-    "a trillion rows": (lzma.compress(HEADER.replace(b"2", b"1000000000000") + b"{}\n"), "more than it can hold"),
-    "columns of nothing": (lzma.compress(many_empty(500)), "more than it can hold"),
+    "no column": (lzma.compress(HEADER + b'{"a":3}\n'), "column 'a' is malformed"),
+    "no values": (lzma.compress(HEADER + b'{"a":{}}\n'), "column 'a' is malformed"),
+    "values and columns": (lzma.compress(HEADER + b'{"a":{"values":[1,2],"columns":{}}}\n'), "column 'a' is malformed"),
+    "a trillion rows": (
+        lzma.compress(HEADER.replace(b"2", b"1000000000000") + b"{}\n"),
+        "are more than a file of this size can have",
+    ),
+    "columns of nothing": (lzma.compress(many_empty(500)), "are more than a file of this size can have"),
     "fewer than none": (lzma.compress(HEADER.replace(b"2", b"-1") + b"{}\n"), "-1 is not a number of rows"),
     "half a row": (lzma.compress(HEADER.replace(b"2", b"0.5") + b"{}\n"), "0.5 is not a number of rows"),
     "a count in words": (lzma.compress(HEADER.replace(b"2", b'"two"') + b"{}\n"), "'two' is not a number of rows"),
@@ -195,7 +198,7 @@ def test_many_small_objects_are_read(tmp_path: Path) -> None:
 def test_a_phase_that_is_not_there(tmp_path: Path) -> None:
     packed = written(tmp_path, pack_folder({"rft": [{"a": 1}]}))
     assert phases_in(tmp_path / "journal") == ["rft"]
-    with pytest.raises(UserError, match=r"journal.jsonl.xz' has no 'sft'; get the record again"):
+    with pytest.raises(UserError, match=r"journal.jsonl.xz' has no 'sft'; copy the record again"):
         list(read_lines(tmp_path / "journal" / "sft.jsonl"))
     packed.unlink()
     with pytest.raises(UserError, match="does not exist"):

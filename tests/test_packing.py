@@ -378,7 +378,7 @@ def test_a_journal_of_an_earlier_form_is_refused_in_words(tmp_path: Path) -> Non
 def test_a_file_that_holds_more_than_fits_into_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it is held."""
     monkeypatch.setattr(compressed, "MOST", 1_000_000)
-    with pytest.raises(UserError, match=r"holds more than 0.0 GB, a quarter of the memory of this machine"):
+    with pytest.raises(UserError, match=r"holds 0.0 GB or more, a quarter of this machine"):
         list(read_lines(written(tmp_path, lzma.compress(b" " * 300_000_000, preset=0))))
 
 

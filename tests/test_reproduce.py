@@ -298,8 +298,8 @@ def test_a_page_opens_with_the_verdicts_per_task_and_with_what_they_do_not_say()
     ahead = {"sums": {"sdft": behind}, "programs": {}}
     _, lines, _, limits = conclusions([(Setting("mine"), found)], [ahead], ["owner/model"])
     assert lines.lines == [
-        "Preset mine, sums: SD-Zero does not lead: sdft (20.0 pts) is significantly ahead of it. 1 of 4 claims holds. Does not "
-        "hold: needed. Inconclusive (underpowered): helps; shorter.",
+        "Preset mine, sums: SD-Zero does not lead: sdft (20.0 pts) is significantly ahead of it. 1 of 4 claims holds. 1 does "
+        "not: needed. 2 are inconclusive.",
         "Preset mine, programs: No method of the paper's Table 1 is significantly ahead of SD-Zero. 1 of 1 claim holds.",
     ]
     embedded = conclusions([(Setting("mine"), found)], [{}], ["package:sdzero_bench.tasks/micro_world/habits"])[-1]

@@ -43,7 +43,7 @@ class _Reader:
             raise ValueError("the columns are not a JSON object")
         self._left -= count
         if self._left < 0:
-            raise ValueError(f"it claims {count} rows, more than it can hold")
+            raise ValueError(f"{count} rows are more than a file of this size can have")
         rows: list[dict[str, Any]] = [{} for _ in range(count)]
         for key, column in columns.items():
             at, values = self._column(key, column, count)
@@ -53,7 +53,7 @@ class _Reader:
 
     def _column(self, key: str, column: object, count: int) -> tuple[Sequence[int], Sequence[Any]]:
         if not isinstance(column, dict) or column.keys() - {AT} not in ({VALUES}, {COLUMNS}):
-            raise ValueError(f"the column {key!r} is not one")
+            raise ValueError(f"the column {key!r} is malformed")
         at = column.get(AT, range(count))
         if AT in column and not _rising(at, count):
             raise ValueError(f"the column {key!r} does not say which rows have it")

@@ -12,7 +12,7 @@ COMPRESSED = ".xz"
 MOST = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
 """Bytes that a file may hold: a quarter of the memory, since rows take several times the space of their text.
 
-No share of the file's size is a limit: the samples of a policy that repeats one token shrink to a thousandth and less.
+The limit does not depend on the compressed size: the samples of a policy that repeats one token compress over 1,000-fold.
 """
 
 # More context and no alignment: smaller than the preset alone on text such as this.
@@ -35,7 +35,7 @@ def stored(path: Path) -> Path | None:
 def content_of(found: Path) -> bytes:
     """The content of a file that `stored` has found.
 
-    Raises `OSError`, and `UserError` if it is not a complete xz file, or holds more than `MOST`.
+    Raises `OSError`, and `UserError` if it is not a complete xz file, or holds `MOST` or more.
     """
     if found.suffix != COMPRESSED:
         return found.read_bytes()
@@ -45,7 +45,9 @@ def content_of(found: Path) -> bytes:
     except lzma.LZMAError as error:
         why = str(error)
     if len(content) == MOST:
-        raise UserError(f"{str(found)!r} holds more than {MOST / 1e9:.1f} GB, a quarter of the memory of this machine")
+        raise UserError(
+            f"{str(found)!r} holds {MOST / 1e9:.1f} GB or more, a quarter of this machine's memory; use one with more"
+        )
     if not decoder.eof:
         raise UserError(f"{str(found)!r} is not a complete xz file ({why}); get the record again")
     if decoder.unused_data:

@@ -1,7 +1,7 @@
 """A folder of JSON Lines packed into one file: journal/ of a run is journal.jsonl.xz in its record, training/ likewise.
 
 Each of the folder's files is two lines: `{"file": NAME, "rows": COUNT}`, and the rows by columns (`to_columns`). One file
-stored by columns is 40 % smaller than a file of lines per phase. What xz cannot shrink are the 63-bit seeds of a journal. They
+stored by columns is 40 % smaller than a file of lines per phase. xz cannot compress the 63-bit seeds of a journal. They
 follow from the run's seed, the stream, the question and the index (`sample_seed`): where the header has a `stream`, they are
 left out.
 """
@@ -27,7 +27,7 @@ Stream = tuple[int, str]
 """(run seed, name of the stream) of `sample_seed`."""
 
 MOST_OBJECTS, MOST_EMPTY = 10, 1000
-"""Objects per byte of a line, and how many there may be without any: those without keys take no space in the file."""
+"""Limit of objects: so many per byte of a line, and so many more, because rows without keys take no space."""
 
 _SEED, _ASKED = "seed", {"question_id", "index"}
 
@@ -55,7 +55,7 @@ def pack_folder(files: Mapping[str, Iterable[dict[str, Any]]], streams: Mapping[
 
 
 def packed_twice(record: Path) -> list[str]:
-    """The folders of a record that exist in both forms. One of them is not read, and could say anything."""
+    """The folders of a record that exist in both forms. Only one of the two is read, so the other is not checked."""
     return [name for name in (JOURNAL, TRAINING) if (record / name).exists() and packed_folder(record / name).exists()]
 
 
@@ -67,7 +67,7 @@ def names_in(packed: Path) -> list[str]:
 def rows_in(packed: Path, name: str) -> list[dict[str, Any]]:
     """The rows of one file in a packed folder. Raises `UserError` if it has none of that name, or cannot be read."""
     if (found := _lines_of(packed).get(name)) is None:
-        raise UserError(f"{str(packed)!r} has no {name!r}; get the record again")
+        raise UserError(f"{str(packed)!r} has no {name!r}; copy the record again from its source")
     header, line = found
     try:
         rows = from_columns(json.loads(line), header.get("rows"), MOST_OBJECTS * len(line) + MOST_EMPTY)
@@ -89,7 +89,7 @@ def _lines_of(packed: Path) -> dict[str, tuple[dict[str, Any], bytes]]:
 def _read(packed: Path, _modified: int, _size: int) -> dict[str, tuple[dict[str, Any], bytes]]:
     lines = content_of(packed).splitlines()
     if len(lines) % 2:
-        raise _not_as_written(packed, "it ends within a file")
+        raise _not_as_written(packed, "its last header has no data")
     found = {}
     try:
         for number, (line, columns) in enumerate(zip(lines[::2], lines[1::2], strict=True)):
@@ -106,7 +106,7 @@ def _read(packed: Path, _modified: int, _size: int) -> dict[str, tuple[dict[str,
 
 
 def _not_as_written(packed: Path, why: str) -> UserError:
-    return UserError(f"{str(packed)!r} is not as it was written ({why}); get the record again")
+    return UserError(f"{str(packed)!r} is corrupted ({why}); copy the record again from its source")
 
 
 def _explains(stream: Stream, rows: Sequence[dict[str, Any]]) -> bool:

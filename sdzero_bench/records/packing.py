@@ -105,7 +105,7 @@ def _require_logs(run: Path, manifest: Manifest) -> None:
         raise UserError(f"{str(run / both[0])!r} exists also as {packed_folder(Path(both[0]))}; remove one of the two")
     logs = {f"{TRAINING}/{phase}{LINES}" for phase in phases_in(run / TRAINING)}
     if manifest.digests is not None and (missing := {n for n in manifest.digests.files if n.startswith(TRAINING)} - logs):
-        raise UserError(f"{str(run)!r} has no {min(missing)!r}, which {MANIFEST} names")
+        raise UserError(f"{str(run)!r} has no {min(missing)!r}, which {MANIFEST} names; validate the run")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -160,7 +160,7 @@ def _packed_journals(run: Path, manifest: Manifest) -> dict[str, list[dict[str, 
     """The journals by phase, without the texts that follow from token ids; with them in format 1, whose digest covers them,
     and where the tokenizer that would restore them is not available.
 
-    Raises `UserError` for a run that has not the samples that its manifest counts.
+    Raises `UserError` if the numbers of samples are not those in the manifest.
     """
     journal = RecordedJournal(run)
     rows = {phase: list(journal.rows(phase)) for phase in journal.phases}
@@ -168,7 +168,9 @@ def _packed_journals(run: Path, manifest: Manifest) -> dict[str, list[dict[str, 
         for phase in sorted(rows.keys() | known.keys()):
             found, said = len(rows.get(phase, ())), known[phase].samples if phase in known else 0
             if found != said:
-                raise UserError(f"the journal of {phase} in {str(run)!r} has {found} samples, and {MANIFEST} says {said}")
+                raise UserError(
+                    f"the journal of {phase} in {str(run)!r} has {found} samples, and {MANIFEST} says {said}; validate the run"
+                )
     if all("text" in row for those in rows.values() for row in those) and format_of(run) == FORMAT_VERSION:
         try:
             return without_texts(rows, decoder(manifest.config.model))

@@ -59,10 +59,10 @@ def _of_setting(
     """`alone`: the page has no other setting. Beside others, open questions without any runs are left out."""
     level = 2 if alone else 3
     notes = [
-        f"after - before. A claim holds if the difference is significantly above what it states, does not hold if it is "
-        f"significantly below, and is equivalent or inconclusive otherwise. Significant: {rule(FAMILY)}, tested "
-        f"against the stated value; {equivalence(MARGIN)} (around the stated value). Figures that are not in points have no "
-        f"margin: theirs are inconclusive.",
+        f"after - before. A claim is tested against 0, or against what it states (at least 10 points), not against the paper's "
+        f"figure. It holds if the difference is significantly above that, does not hold if it is significantly below, and is "
+        f"equivalent or inconclusive otherwise. Significant: {rule(FAMILY)}; {equivalence(MARGIN)} (around the tested value). "
+        f"Figures that are not in points have no margin: theirs are inconclusive.",
         "Rows whose runs share training samples, seed by seed, are compared seed by seed; all others have independent seeds.",
         INTERVALS,
         "sdzero after SRT: the policy of an sdzero run after phase 1, as in the paper. Revision: accuracy of revised minus "

@@ -1,4 +1,4 @@
-"""What opens the page of the claims: which hold where, and what none of that says."""
+"""What opens the page of the claims: how many hold where, who leads, and the limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sdzero_bench.report.rendering.blocks import Block, Heading, Notes
 from sdzero_bench.report.reproduce.cells import Setting
 from sdzero_bench.report.reproduce.claims import ClaimVerdict
 
-HOLDS = "holds"
+HOLDS, REFUTED = "holds", "does not hold"
 EMBEDDED = "package:sdzero_bench."
 """How the names of models begin that come with this package."""
 
@@ -60,11 +60,13 @@ def _by_task(verdicts: Sequence[ClaimVerdict]) -> dict[str, list[ClaimVerdict]]:
 
 
 def _counted(verdicts: Sequence[ClaimVerdict]) -> str:
-    """Such as `15 of 18 claims hold. Does not hold: SD-Zero is ahead of SDFT. Inconclusive (underpowered): SRT is needed.`"""
-    holding = sum(verdict.verdict == HOLDS for verdict in verdicts)
-    others: dict[str, list[str]] = {}
+    """Such as `15 of 18 claims hold. 1 does not: SD-Zero is ahead of SDFT. 2 are inconclusive.`"""
+    by_verdict: dict[str, list[str]] = {}
     for verdict in verdicts:
-        if verdict.verdict != HOLDS:
-            others.setdefault(verdict.verdict, []).append(verdict.claim.claim)
-    said = [f"{word[0].upper()}{word[1:]}: {'; '.join(claims)}." for word, claims in others.items()]
-    return " ".join([f"{holding} of {counted(len(verdicts), 'claim')} {'holds' if holding == 1 else 'hold'}.", *said])
+        by_verdict.setdefault(verdict.verdict.partition(" (")[0], []).append(verdict.claim.claim)
+    holding = len(by_verdict.pop(HOLDS, []))
+    said = [f"{holding} of {counted(len(verdicts), 'claim')} {'holds' if holding == 1 else 'hold'}."]
+    if refuted := by_verdict.pop(REFUTED, []):
+        said.append(f"{len(refuted)} {'does' if len(refuted) == 1 else 'do'} not: {'; '.join(refuted)}.")
+    said += [f"{len(claims)} {'is' if len(claims) == 1 else 'are'} {word}." for word, claims in by_verdict.items()]
+    return " ".join(said)

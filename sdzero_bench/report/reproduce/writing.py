@@ -64,7 +64,9 @@ def _texts(made: ExperimentSection) -> dict[str, str]:
 def _contents(sections: Sequence[ExperimentSection]) -> str:
     """Markdown, with links, which blocks do not have; titles and names are the package's own."""
     lines = [f"- [{m.experiment.title}]({TABLES}/{m.experiment.name}.md): {m.experiment.question}" for m in sections]
-    return "\n".join(["", "## Tables and figures", "", f"All on one page: [{PAGE}]({PAGE}).", "", *lines, ""])
+    return "\n".join(
+        ["", "## Tables and figures", "", f"Of the first preset. All on one page: [{PAGE}]({PAGE}).", "", *lines, ""]
+    )
 
 
 def _marked(text: str) -> str:
