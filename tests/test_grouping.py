@@ -165,7 +165,6 @@ def test_tuned_and_shared_settings_are_apart_and_the_base_joins_both(runs: Path)
     text = report.text("md")["README.md"]
     assert "Settings: those that each method declares, and the optimizer that all share; tuned for none." in text
     assert "tuned over optimizer.learning_rate in [0.0001, 0.0002], 2 trials per method" in text
-    assert "rft optimizer.learning_rate=0.0001" in text
     assert "samples of tuning trials" in text
     assert "1 run on validation questions" in text
 

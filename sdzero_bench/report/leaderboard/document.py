@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sdzero_bench.core.text import counted, percent, with_interval
-from sdzero_bench.report.leaderboard import forgetting, selection
+from sdzero_bench.report.leaderboard import forgetting, selection, tuned_settings
 from sdzero_bench.report.leaderboard import leaderboard_notes as words
 from sdzero_bench.report.leaderboard.columns import ColumnName, shown
 from sdzero_bench.report.leaderboard.commit_marks import marked
@@ -83,6 +83,7 @@ def _board(board: Board, boards: Sequence[Board]) -> Iterator[Block]:
         yield Heading(4, "Cost of training")
         yield _costs(table)
         yield Notes(words.of_the_costs(table))
+        yield from tuned_settings.blocks(table)
         yield from selection.blocks(table)
         if table.parts:
             yield Heading(4, "avg@k (%) by part of the training questions")

@@ -165,12 +165,9 @@ def _settings(table: TaskTable) -> str:
     grid = table.group.conditions["tuning"]
     if grid is None:
         return "Settings: those that each method declares, and the optimizer that all share; tuned for none."
-    trained = [standing for standing in table.standings if not standing.row.is_base and standing.row.runs[0].tuning]
-    trials = sorted({len(tuning.trials) for standing in trained if (tuning := standing.row.runs[0].tuning)})
-    chosen = "; ".join(f"{s.label} " + ", ".join(_chosen(s)) for s in trained)
-    count = " or ".join(map(str, trials))
+    trials = sorted({len(run.tuning.trials) for row in table.rows for run in row.runs if run.tuning})
     over = "over the search space that each method declares" if isinstance(grid, int) else value_in_words(grid)
-    return f"Settings: tuned {over}, {count} trials per method on validation questions. Chosen: {chosen}."
+    return f"Settings: tuned {over}, {' or '.join(map(str, trials))} trials per method on validation questions."
 
 
 def _version(table: TaskTable) -> list[str]:
@@ -178,13 +175,6 @@ def _version(table: TaskTable) -> list[str]:
     found = {run.manifest.bench_version for row in table.rows for run in row.runs}
     listed = _listed(sorted(found, key=in_order))
     return [] if found == {UNVERSIONED} else [f"Bench version: {listed}."]
-
-
-def _chosen(standing: Standing) -> list[str]:
-    """What was chosen; if seeds differ, all of them."""
-    found = [run.tuning.chosen if run.tuning else {} for run in standing.row.runs]
-    said = [", ".join(f"{name}={value_in_words(value)}" for name, value in chosen.items()) for chosen in found]
-    return list(dict.fromkeys(said))
 
 
 def _seeds(table: TaskTable) -> list[str]:

@@ -1,0 +1,55 @@
+"""The settings that tuning chose for each method, and how much its trials differed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import JsonValue
+
+from sdzero_bench.core.search_space import OneOf
+from sdzero_bench.core.text import percent
+from sdzero_bench.records.schema import TuningRecord
+from sdzero_bench.report.leaderboard.conditions import value_in_words
+from sdzero_bench.report.leaderboard.leaderboard import TaskTable
+from sdzero_bench.report.rendering.blocks import Block, Heading, Notes, Table
+
+AT_THE_END = "‡"
+"""Marks a chosen number that is the lowest or the highest of those tried."""
+
+
+def blocks(table: TaskTable) -> Iterator[Block]:
+    """Nothing where no row was tuned."""
+    rows = [
+        [standing.label, *_cells(tuning)]
+        for standing in table.standings
+        for tuning in _distinct([run.tuning for run in standing.row.runs if run.tuning])
+    ]
+    if not rows:
+        return
+    yield Heading(4, "Tuning")
+    yield Table(["method", "chosen", "avg of the trials (%)"], rows, left=2)
+    notes = ["avg of the trials: lowest to highest, on validation questions. The highest was chosen, so it is biased upwards."]
+    if any(AT_THE_END in chosen for _, chosen, _ in rows):
+        notes.append(f"{AT_THE_END}: the lowest or highest value tried. A value beyond it might be better.")
+    yield Notes(notes)
+
+
+def _distinct(found: list[TuningRecord]) -> Iterator[TuningRecord]:
+    """Seeds of one sweep share their trials."""
+    for place, tuning in enumerate(found):
+        if tuning not in found[:place]:
+            yield tuning
+
+
+def _cells(tuning: TuningRecord) -> tuple[str, str]:
+    chosen = ", ".join(f"{key}={value_in_words(value)}{_mark(tuning, key, value)}" for key, value in tuning.chosen.items())
+    found = [trial.avg_at_k for trial in tuning.trials]
+    return chosen, f"{percent(min(found))} to {percent(max(found))}"
+
+
+def _mark(tuning: TuningRecord, key: str, value: JsonValue) -> str:
+    """Options of which a method lists all values have no end."""
+    if tuning.space and isinstance(tuning.space[key], OneOf):
+        return ""
+    tried = [number for number in tuning.grid[key] if isinstance(number, int | float) and not isinstance(number, bool)]
+    return AT_THE_END if len(tried) > 1 and value in (min(tried), max(tried)) else ""
