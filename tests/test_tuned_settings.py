@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from synthetic_records import write_comparison, write_record
 
 from sdzero_bench.report.leaderboard.report_files import Report
@@ -57,6 +59,24 @@ def test_without_a_search_space_both_ends_of_the_grid_are_marked(tmp_path: Path)
     write_comparison(tmp_path)
     tuned(tmp_path, 0, {(1e-5, 4): 0.75, (1e-4, 2): 0.625, (1e-3, 1): 0.5}, space=None)
     assert rows(tmp_path) == ["| rft | optimizer.learning_rate=1e-05‡, method.epochs=4‡ | 50.0 to 75.0 |"]
+
+
+@pytest.mark.parametrize(
+    ("edited", "row"),
+    [
+        ({"trials": []}, "| rft | optimizer.learning_rate=0.0001, method.epochs=2 | - |"),
+        ({"chosen": {}}, "| rft | - | 25.0 to 62.5 |"),
+        ({"space": {}, "grid": {}}, "| rft (epochs=2) | optimizer.learning_rate=0.0001, method.epochs=2 | 25.0 to 62.5 |"),
+    ],
+)
+def test_a_record_without_what_was_tried_is_reported_all_the_same(tmp_path: Path, edited: dict[str, Any], row: str) -> None:
+    write_comparison(tmp_path)
+    tuned(tmp_path, 0, {(1e-5, 4): 0.5, (1e-4, 2): 0.625, (1e-3, 1): 0.25})
+    path = tmp_path / "tuned-s0" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["tuning"] |= edited
+    path.write_text(json.dumps(manifest))
+    assert rows(tmp_path) == [row]
 
 
 def test_nothing_is_said_where_nothing_was_tuned(tmp_path: Path) -> None:

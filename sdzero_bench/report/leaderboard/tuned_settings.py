@@ -11,7 +11,7 @@ from sdzero_bench.core.text import percent
 from sdzero_bench.records.schema import TuningRecord
 from sdzero_bench.report.leaderboard.conditions import value_in_words
 from sdzero_bench.report.leaderboard.leaderboard import TaskTable
-from sdzero_bench.report.rendering.blocks import Block, Heading, Notes, Table
+from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, Table
 
 AT_THE_END = "‡"
 """Marks a chosen number that is the lowest or the highest of those tried."""
@@ -44,12 +44,12 @@ def _distinct(found: list[TuningRecord]) -> Iterator[TuningRecord]:
 def _cells(tuning: TuningRecord) -> tuple[str, str]:
     chosen = ", ".join(f"{key}={value_in_words(value)}{_mark(tuning, key, value)}" for key, value in tuning.chosen.items())
     found = [trial.avg_at_k for trial in tuning.trials]
-    return chosen, f"{percent(min(found))} to {percent(max(found))}"
+    return chosen or DASH, f"{percent(min(found))} to {percent(max(found))}" if found else DASH
 
 
 def _mark(tuning: TuningRecord, key: str, value: JsonValue) -> str:
-    """Options of which a method lists all values have no end."""
-    if tuning.space and isinstance(tuning.space[key], OneOf):
+    """Options of which a method lists all values have no end. An edited record may lack what was tried; `validate` says so."""
+    if tuning.space and isinstance(tuning.space.get(key), OneOf):
         return ""
-    tried = [number for number in tuning.grid[key] if isinstance(number, int | float) and not isinstance(number, bool)]
+    tried = [number for number in tuning.grid.get(key, []) if isinstance(number, int | float) and not isinstance(number, bool)]
     return AT_THE_END if len(tried) > 1 and value in (min(tried), max(tried)) else ""
