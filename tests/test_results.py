@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,12 @@ from tools.readme_tables import BLOCKS, PAGES, filled
 ROOT = Path(__file__).parent.parent
 MICRO = ROOT / "results" / "micro"
 SLIPS = ROOT / "results" / "slips"
+TUNED = ROOT / "results" / "tuned"
 
 
 def test_the_leaderboard_and_every_sixteenth_record_follow_from_their_journals() -> None:
-    assert list(check_leaderboard(MICRO)) == []
+    for board in (MICRO, SLIPS, TUNED):
+        assert list(check_leaderboard(board)) == [], board
     for folder in run_folders(ROOT / "results")[::16]:
         assert says(check_record(folder)) == "", folder
 
@@ -36,7 +39,7 @@ def test_every_committed_figure_follows_from_its_journal() -> None:
     found = json.loads(done.stdout)
     assert found["findings"] == 0, done.stdout[:3000]
     assert done.returncode == 0
-    assert str(MICRO) in found["leaderboards"]
+    assert {str(board) for board in (MICRO, SLIPS, TUNED)} <= set(found["leaderboards"])
 
 
 def declared() -> dict[str, set[str]]:
@@ -64,6 +67,20 @@ def test_the_leaderboard_has_every_method_on_its_seeds_of_both_tasks() -> None:
         assert seeds_of.pop("base") == [0]
         for method, seeds in seeds_of.items():
             assert sorted(seeds) == list(range(5 if method in CORE else 3)), method
+
+
+@pytest.mark.parametrize(("board", "seeds", "trials"), [(SLIPS, 3, 0), (TUNED, 5, 8)])
+def test_the_other_boards_have_the_same_core_methods(board: Path, seeds: int, trials: int) -> None:
+    """On both tasks, the base once, and each method on its seeds and with as many trials as any other."""
+    found: dict[bool, Counter[tuple[str, str]]] = {True: Counter(), False: Counter()}
+    for folder in run_folders(board):
+        result = read_result(folder)
+        found[folder.parent.name == "tuning"][result.task, result.method] += 1
+    tasks = declared()
+    assert found[False] == Counter(
+        {(task, method): 1 if method == "base" else seeds for task in tasks for method in {"base", *CORE}}
+    )
+    assert +found[True] == +Counter({(task, method): trials for task in tasks for method in CORE})
 
 
 def test_what_pages_say_of_the_records_between_markers_is_what_the_records_say() -> None:

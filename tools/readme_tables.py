@@ -20,6 +20,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from sdzero_bench.report.leaderboard.commit_marks import OTHER, UNCOMMITTED
+from sdzero_bench.report.leaderboard.tuned_settings import AT_THE_END
 from tools.micro_model.calibration import RANGES
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +29,7 @@ CORE = ("base", "sft", "rft", "rest_em", "grpo", "rloo", "sdft", "srt", "sdzero"
 """The paper's methods, and the most common ones."""
 WORLDS = ROOT / "tasks" / "micro_world"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(WORLDS.glob("*/README.md")))
-LEADERBOARD, SLIPS = RESULTS / "micro" / "README.md", RESULTS / "slips" / "README.md"
+LEADERBOARD, SLIPS, TUNED = (RESULTS / board / "README.md" for board in ("micro", "slips", "tuned"))
 CLAIMS = RESULTS / "README.md"
 (RUN,) = (RESULTS / "run").glob("sdzero-micro-arith-*/summary.md")
 
@@ -138,6 +139,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "leaderboard-micro-code": partial(quoted, LEADERBOARD, CODE, "| rank |", MARKS),
     "slips-micro-arith": partial(quoted, SLIPS, ARITH, "| rank |", MARKS),
     "slips-micro-code": partial(quoted, SLIPS, CODE, "| rank |", MARKS),
+    "tuned-micro-arith": partial(quoted, TUNED, ARITH, "| rank |", MARKS),
+    "tuned-micro-code": partial(quoted, TUNED, CODE, "| rank |", MARKS),
+    "tuning-micro-arith": partial(quoted, TUNED, ARITH, "| method | chosen |", ("avg of", AT_THE_END)),
+    "tuning-micro-code": partial(quoted, TUNED, CODE, "| method | chosen |", ("avg of", AT_THE_END)),
     "leaderboard-notes": lambda: shared_notes((ARITH, CODE), LEADERBOARD_NOTES),
     "cost-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| method | samples |"),
     "cost-micro-code": partial(quoted, LEADERBOARD, CODE, "| method | samples |"),
