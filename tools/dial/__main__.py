@@ -24,8 +24,7 @@ SETTINGS = ("task.test=300", "evaluation.curve_questions=0", "evaluation.kl=0")
 
 
 def make(out: Path, texts: int, seeds: int, jobs: int, only: list[str]) -> None:
-    """Build what is missing and run what is not finished."""
-
+    """Build what is missing and run what is not finished. Revisions are measured for the base alone."""
     for name, world in dial_worlds().items():
         if only and name not in only:
             continue
@@ -35,20 +34,11 @@ def make(out: Path, texts: int, seeds: int, jobs: int, only: list[str]) -> None:
             begun = out / "models" / f".{name}"
             build(begun, world, texts, 0, asked())
             begun.rename(model)
-        sweep = [
-            "sweep",
-            "--preset",
-            "micro",
-            "--model",
-            str(model),
-            "--tasks",
-            "micro-arith",
-            "--out",
-            str(out / "runs" / name),
-        ]
-        settings = [part for setting in SETTINGS for part in ("--set", setting)]
-        methods = ["--methods", ",".join(("base", *OTHERS, OURS)), "--seeds", str(seeds), "--jobs", str(jobs)]
-        subprocess.run([sys.executable, "-m", "sdzero_bench", *sweep, *methods, *settings], check=True)
+        where = ["--preset", "micro", "--tasks", "micro-arith", "--model", str(model), "--out", str(out / "runs" / name)]
+        for methods, settings in ((["base"], SETTINGS), ([*OTHERS, OURS], (*SETTINGS, "evaluation.revise=false"))):
+            what = ["--methods", ",".join(methods), "--seeds", str(seeds), "--jobs", str(jobs)]
+            what += [part for setting in settings for part in ("--set", setting)]
+            subprocess.run([sys.executable, "-m", "sdzero_bench", "sweep", *where, *what], check=True)
 
 
 def write(records: Path, out: Path) -> None:
