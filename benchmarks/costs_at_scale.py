@@ -99,7 +99,7 @@ def report(n: int) -> dict[str, Any]:
             copy.mkdir(parents=True)
             for name in ("result.json", "evaluation.json"):
                 (copy / name).write_text(json.dumps(parsed(source / name)))
-            manifest = json.loads((source / "manifest.json").read_text())
+            manifest = parsed(source / "manifest.json")
             manifest["run_id"] = copy.name
             manifest["config"]["seed"] = i % 25
             manifest["config"]["method"]["epochs"] = 1 + i // 25 % 10

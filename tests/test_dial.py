@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 
 import pytest
+from record_edits import value
 from synthetic_records import write_record
 
 from sdzero_bench.core.errors import UserError
@@ -80,6 +81,17 @@ def test_the_worlds_comparisons_are_one_family(records: Path) -> None:
     for pair in alone[0].pairs:
         assert pair.p_holm is not None
         assert pair.p_holm <= (p[pair.before] or 0) + 1e-12
+
+
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_how_the_base_revises_is_from_the_run_that_measured_it(records: Path, name: str) -> None:
+    """The sweep over methods measures the base too, without revisions."""
+    config = {"model": {"name": "runs/dial/models/from-5"}}
+    write_record(records / "from-5" / "base", "base", 0, 0.5, config=config)
+    figures = {"accuracy_first": 0.5, "accuracy_revised": 0.7, "correction_rate": 0.5, "kept_rate": 0.9, "mean_tokens": 20}
+    value("evaluation.json", "0/revision", figures)(write_record(records / "from-5" / name, "base", 0, 0.5, config=config))
+    (world,) = measured(records, ["from-5"])
+    assert world.revises == (0.5, 0.9)
 
 
 def test_a_world_without_sdzero_is_said(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_record_has_every_line_of_its_run_and_nothing_of_the_machine(tmp_path:
     sets = [f"question_sets/{path.stem}" for path in (run / "question_sets").iterdir()]
     assert len(sets) == 2
     assert contents(record).keys() == {
-        "manifest.json",
+        "manifest.json.xz",
         "result.json.xz",
         "ledger.json.xz",
         "evaluation.json.xz",

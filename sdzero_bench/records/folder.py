@@ -229,7 +229,7 @@ class RunFolder:
     @property
     def manifest(self) -> Manifest | None:
         """None in a folder in which no run has begun. Raises `UserError` for a damaged one."""
-        return read_manifest(self.path) if (self.path / MANIFEST).is_file() else None
+        return read_manifest(self.path) if stored(self.path / MANIFEST) else None
 
     def start_session(self, manifest: Manifest, changed: Sequence[ChangedSetting] = ()) -> None:
         """Write the manifest of a new run, or add this session to that of a resumed one, which `changed` settings."""

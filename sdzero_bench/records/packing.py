@@ -30,6 +30,7 @@ from sdzero_bench.records.record_files import (
     MANIFEST,
     RESULT,
     format_of,
+    has_manifest,
     is_finished,
     no_folder,
     parsed,
@@ -84,7 +85,7 @@ def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bo
         raise UserError(f"the record would be written into the run {str(source)!r} itself; choose another folder with --out")
     if source.name in NAMES_INSIDE:
         raise UserError(f"a record cannot be called {source.name!r}, as a folder inside it is; rename the run's folder")
-    if target.exists() and not (target / MANIFEST).is_file():
+    if target.exists() and not has_manifest(target):
         raise UserError(f"{str(target)!r} exists and is not a record; move it away, or choose another folder with --out")
     out.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=out, prefix=f".{source.name}."))
@@ -136,7 +137,7 @@ def _packed_files(run: Path) -> Iterator[tuple[Path, bytes]]:
             continue
         if path.suffix == LINES:
             yield name.with_name(name.name + COMPRESSED), pack_lines(read_lines(path))
-        elif (file := path.name.removesuffix(COMPRESSED)) in JSON_FILES:
+        elif (file := path.name.removesuffix(COMPRESSED)) in (MANIFEST, *JSON_FILES):
             content = parsed(path.with_name(file))
             if file == RESULT and isinstance(content, dict):
                 # Where the run was made is its owner's affair, and would distinguish two copies of one record.

@@ -15,6 +15,7 @@ from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.measured import Figure, PolicyEvaluation
 from sdzero_bench.records.record_files import (
     MANIFEST,
+    has_manifest,
     no_folder,
     read_curve,
     read_evaluation,
@@ -127,7 +128,9 @@ def load_runs(*folders: Path) -> list[RunRecord]:
 def _runs_below(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{no_folder(folder)}; give one that holds run folders, such as runs")
-    found = sorted(path.parent for path in folder.rglob(MANIFEST) if not _hidden(path.relative_to(folder)))
+    found = sorted(
+        {p.parent for p in folder.rglob(f"{MANIFEST}*") if has_manifest(p.parent) and not _hidden(p.relative_to(folder))}
+    )
     if not found:
         raise UserError(f"no run below {str(folder)!r}: no folder there has a {MANIFEST}")
     return found

@@ -34,14 +34,19 @@ def adapter(file: str) -> TypeAdapter[Any]:
     return TypeAdapter(KINDS[file])
 
 
+def has_manifest(folder: Path) -> bool:
+    """Whether this is the folder of a run or record."""
+    return stored(folder / MANIFEST) is not None
+
+
 def require_run(folder: Path) -> None:
     """Raises `UserError` unless this is the folder of a run or record; it says whether runs are inside it."""
-    if (folder / MANIFEST).is_file():
+    if has_manifest(folder):
         return
     if not folder.is_dir():
         raise UserError(no_folder(folder))
-    inside = next(folder.glob(f"*/{MANIFEST}"), None)
-    hint = f"; it holds runs, such as {str(inside.parent)!r}" if inside else ""
+    inside = next(filter(has_manifest, folder.iterdir()), None)
+    hint = f"; it holds runs, such as {str(inside)!r}" if inside else ""
     raise UserError(f"{str(folder)!r} is not a run folder: {MANIFEST} is missing{hint}")
 
 
@@ -96,7 +101,7 @@ def migrated(folder: Path, file: str, content: Any) -> Any:
 
 def format_of(folder: Path) -> int:
     """The format version of a run or record; the current one if there is no manifest."""
-    return version_of(parsed(folder / MANIFEST)) if (folder / MANIFEST).is_file() else FORMAT_VERSION
+    return version_of(parsed(folder / MANIFEST)) if has_manifest(folder) else FORMAT_VERSION
 
 
 def parsed(path: Path) -> Any:

@@ -24,7 +24,7 @@ SETTINGS = ("task.test=300", "evaluation.curve_questions=0", "evaluation.kl=0")
 
 
 def make(out: Path, texts: int, seeds: int, jobs: int, only: list[str]) -> None:
-    """Build what is missing and run what is not finished. Revisions are measured for the base alone."""
+    """Build what is missing and run what is not finished. Revisions are measured for the base alone, in a run of its own."""
     for name, world in dial_worlds().items():
         if only and name not in only:
             continue

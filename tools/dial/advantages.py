@@ -10,7 +10,7 @@ from pathlib import Path
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import mean
-from sdzero_bench.records.reader import RunRecord, load_runs
+from sdzero_bench.records.reader import BASE, RunRecord, load_runs
 from sdzero_bench.report.leaderboard.grouping import BASE_LABEL, Row, collect
 from sdzero_bench.report.leaderboard.pairs import Pair, compared
 
@@ -54,7 +54,10 @@ def measured(records: Path, order: Sequence[str]) -> list[World]:
     asked = [(f"{world}/{other}", f"{world}/{OURS}") for world, rows in tables.items() for other in OTHERS if other in rows]
     absent = len(tables) * len(OTHERS) - len(asked)
     pairs = compared(joined, asked, absent)
-    return [_world(name, rows, tuple(p for p in pairs if p.after == f"{name}/{OURS}")) for name, rows in tables.items()]
+    return [
+        _world(name, rows, tuple(pair for pair in pairs if pair.after == f"{name}/{OURS}"), _revises(runs[name]))
+        for name, rows in tables.items()
+    ]
 
 
 def _rows(name: str, runs: Sequence[RunRecord]) -> dict[str, Row]:
@@ -67,18 +70,17 @@ def _rows(name: str, runs: Sequence[RunRecord]) -> dict[str, Row]:
     return rows
 
 
-def _world(name: str, rows: dict[str, Row], pairs: tuple[Pair, ...]) -> World:
+def _revises(runs: Sequence[RunRecord]) -> tuple[float, float] | None:
+    """From the run of the base that measured revisions; what methods are compared with is a run that measured none."""
+    found = [entry.revision for run in runs if run.is_base and (entry := run.entry(BASE)) and entry.revision]
+    if not found or found[0].correction_rate is None or found[0].kept_rate is None:
+        return None
+    return found[0].correction_rate, found[0].kept_rate
+
+
+def _world(name: str, rows: dict[str, Row], pairs: tuple[Pair, ...], revises: tuple[float, float] | None) -> World:
     base = rows[BASE_LABEL]
     best = base.scores("pass")
     assert best is not None  # micro-arith has pass@k
-    revises = None
-    if (found := base.entries[0].revision) and found.correction_rate is not None and found.kept_rate is not None:
-        revises = (found.correction_rate, found.kept_rate)
-    return World(
-        name,
-        mean(base.avg),
-        mean(best),
-        revises,
-        {label: mean(row.avg) for label, row in rows.items() if label != BASE_LABEL},
-        pairs,
-    )
+    methods = {label: mean(row.avg) for label, row in rows.items() if label != BASE_LABEL}
+    return World(name, mean(base.avg), mean(best), revises, methods, pairs)

@@ -16,6 +16,7 @@ from typing import Any
 from sdzero_bench.core.settings import ModelConfig
 from sdzero_bench.policies.loading import load_model, load_tokenizer, model_path
 from sdzero_bench.records.journal import Journal, Sample
+from sdzero_bench.records.record_files import read_manifest
 from sdzero_bench.tasks.micro_arith import MicroArith
 from sdzero_bench.tasks.micro_world.arithmetic import Line, add, terms
 from sdzero_bench.training.phrases import STANDARD
@@ -65,7 +66,7 @@ def mass_on_wrong_line(model: Any, tokenizer: Any, task: MicroArith, samples: li
 def measure(run: Path, count: int) -> dict[str, Any]:
     task = MicroArith()
     wrong = [s for s in Journal(run / "journal").phases["evaluation.base"].values() if s.verdict.reward == 0.0]
-    config = ModelConfig(name=json.loads((run / "manifest.json").read_text())["config"]["model"]["name"])
+    config = ModelConfig(name=read_manifest(run).config.model.name)
     paths = {"before_srt": model_path(config.name), "after_srt": str(run / "checkpoints" / "srt")}
     return {
         name: mass_on_wrong_line(load_model(path, config), load_tokenizer(path), task, wrong[:count])

@@ -92,9 +92,9 @@ def _is_chosen(sample: Sample, name: str | None, wrong: bool) -> bool:
 def _require_whole(run: Path, by_phase: Mapping[str, list[Sample]], every: bool) -> None:
     """Raises `UserError` if a finished run has more samples, or fewer, than its manifest says."""
     from sdzero_bench.core.errors import UserError
-    from sdzero_bench.records.record_files import MANIFEST, read_manifest
+    from sdzero_bench.records.record_files import MANIFEST, has_manifest, read_manifest
 
-    known = (read_manifest(run).journal if (run / MANIFEST).is_file() else None) or {}
+    known = (read_manifest(run).journal if has_manifest(run) else None) or {}
     for name in known if every else known.keys() & by_phase.keys():
         if (found := len(by_phase.get(name, ()))) != known[name].samples:
             file = str(run / "journal" / f"{name}.jsonl")

@@ -132,7 +132,7 @@ def _verify(name: str, place: Path, seed: int | None, by: str, out: Path, replay
     from sdzero_bench.cli.commands.executing import carry_out
     from sdzero_bench.records.folder import RunFolder
     from sdzero_bench.records.reader import load_run
-    from sdzero_bench.records.record_files import is_finished
+    from sdzero_bench.records.record_files import has_manifest, is_finished
     from sdzero_bench.report.submissions.card import CARD, RECORDS, SOURCE, read_card
     from sdzero_bench.report.submissions.check_card import check_card
     from sdzero_bench.report.submissions.rerun import chosen_run, put_down, session_of
@@ -145,7 +145,7 @@ def _verify(name: str, place: Path, seed: int | None, by: str, out: Path, replay
     recorded = chosen_run(given.runs, seed)
     _checked(given, str(entry), replay, jobs)
     folder = out / f"{card.name}-{recorded.run_id}"
-    if not ((folder / "manifest.json").is_file() and is_finished(folder)):
+    if not (has_manifest(folder) and is_finished(folder)):
 
         def prepare(display: ProgressDisplay, ranks: Ranks) -> Prepared:
             again = RunFolder(folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.reader import RunRecord, load_runs
+from sdzero_bench.records.record_files import MANIFEST, has_manifest
 from sdzero_bench.report.reproduce.cells import Cell, covers, identity, measured_besides, needed
 from sdzero_bench.report.submissions.card import submission_of
 from sdzero_bench.runs.config import validate
@@ -32,7 +33,7 @@ class Shelf:
         self.strange: list[str] = []
         """Records of submissions that are not verified, and those that this version cannot read the settings of."""
         for folder in folders:
-            if folder.is_dir() and any(folder.rglob("manifest.json")):
+            if folder.is_dir() and any(has_manifest(path.parent) for path in folder.rglob(f"{MANIFEST}*")):
                 for run in load_runs(folder):
                     if run.finished and run.measured_alone and (origin := run.manifest.origin):
                         self._measured[origin.run_id, origin.checkpoint, run.task].append(run)

@@ -13,7 +13,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.questions.harness.harness_task import HarnessTask
 from sdzero_bench.records.folder import RunFolder
-from sdzero_bench.records.record_files import is_finished, read_manifest, read_result
+from sdzero_bench.records.record_files import has_manifest, is_finished, read_manifest, read_result
 from sdzero_bench.records.schema import Origin
 from sdzero_bench.runs import registry
 from sdzero_bench.runs.config import NOTHING_MORE, load_preset, make_task, resolve
@@ -37,9 +37,9 @@ def subject(name: str) -> Subject:
     Raises `UserError` for a run that is unfinished, or whose checkpoints are gone, as those of a packed record are.
     """
     path = Path(name).expanduser()
-    if (path / "manifest.json").is_file():
+    if has_manifest(path):
         return _of_run(RunFolder.open(path), None)
-    if path.parent.name == "checkpoints" and (path.parent.parent / "manifest.json").is_file():
+    if path.parent.name == "checkpoints" and has_manifest(path.parent.parent):
         return _of_run(RunFolder.open(path.parent.parent), path.name)
     return Subject(name)
 
