@@ -52,13 +52,15 @@ def test_seeds_that_share_their_trials_have_one_row(tmp_path: Path) -> None:
 def test_a_learning_rate_at_the_end_of_those_tried_is_marked_and_an_option_with_few_values_is_not(tmp_path: Path) -> None:
     write_comparison(tmp_path)
     tuned(tmp_path, 0, {(1e-5, 4): 0.5, (1e-4, 2): 0.625, (1e-3, 4): 0.75})
-    assert rows(tmp_path) == ["| rft | optimizer.learning_rate=0.001‡, method.epochs=4 | 50.0 to 75.0 |"]
+    assert rows(tmp_path) == ["| rft | optimizer.learning_rate=0.001 (highest tried), method.epochs=4 | 50.0 to 75.0 |"]
 
 
 def test_without_a_search_space_both_ends_of_the_grid_are_marked(tmp_path: Path) -> None:
     write_comparison(tmp_path)
     tuned(tmp_path, 0, {(1e-5, 4): 0.75, (1e-4, 2): 0.625, (1e-3, 1): 0.5}, space=None)
-    assert rows(tmp_path) == ["| rft | optimizer.learning_rate=1e-05‡, method.epochs=4‡ | 50.0 to 75.0 |"]
+    assert rows(tmp_path) == [
+        "| rft | optimizer.learning_rate=1e-05 (lowest tried), method.epochs=4 (highest tried) | 50.0 to 75.0 |"
+    ]
 
 
 @pytest.mark.parametrize(

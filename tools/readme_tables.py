@@ -20,7 +20,6 @@ from itertools import takewhile
 from pathlib import Path
 
 from sdzero_bench.report.leaderboard.commit_marks import OTHER, UNCOMMITTED
-from sdzero_bench.report.leaderboard.tuned_settings import AT_THE_END
 from tools.micro_model.calibration import RANGES
 
 ROOT = Path(__file__).parent.parent
@@ -141,11 +140,12 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "slips-micro-code": partial(quoted, SLIPS, CODE, "| rank |", MARKS),
     "tuned-micro-arith": partial(quoted, TUNED, ARITH, "| rank |", MARKS),
     "tuned-micro-code": partial(quoted, TUNED, CODE, "| rank |", MARKS),
-    "tuning-micro-arith": partial(quoted, TUNED, ARITH, "| method | chosen |", ("avg of", AT_THE_END)),
-    "tuning-micro-code": partial(quoted, TUNED, CODE, "| method | chosen |", ("avg of", AT_THE_END)),
+    "tuning-micro-arith": partial(quoted, TUNED, ARITH, "| method | chosen |", ("avg of", "lowest tried")),
+    "tuning-micro-code": partial(quoted, TUNED, CODE, "| method | chosen |", ("avg of", "lowest tried")),
     "leaderboard-notes": lambda: shared_notes((ARITH, CODE), LEADERBOARD_NOTES),
     "cost-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| method | samples |"),
     "cost-micro-code": partial(quoted, LEADERBOARD, CODE, "| method | samples |"),
+    "table1": partial(quoted, RESULTS / "tables" / "table1.md", "", "| row | mean"),
     "verdicts": partial(quoted, CLAIMS, "## The paper's claims", "| claim |"),
     "orders": partial(quoted, CLAIMS, HABITS, "| after - before |", ("paper:", "sdzero after SRT:")),
     "claims": partial(quoted, CLAIMS, HABITS, "| claim |", ("after - before", "Rows whose", "sdzero after SRT:")),

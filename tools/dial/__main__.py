@@ -1,7 +1,7 @@
 """Build the worlds of the dial, train on each, and write its page: `python -m tools.dial`.
 
-Each world is a model of its own, built from texts about sums alone (about 10 minutes on 2 quiet cores), and a base, RFT, GRPO,
-ReST-EM, SRT and SD-Zero on it. What exists is not made again, so that the same command resumes an interrupted one.
+Each world is a model of its own, trained on texts about sums alone (about 10 minutes on 2 quiet cores). The base, RFT, GRPO,
+ReST-EM, SRT and SD-Zero are run on each. Finished models and runs are kept, so the same command resumes an interrupted one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sdzero_bench.report.rendering.formats import markdown
 from tools.dial.advantages import OTHERS, OURS, measured
 from tools.dial.dial_worlds import HABIT_FROM, SECOND_LOOKS, dial_worlds
 from tools.dial.figures import against_gap, against_second_look
-from tools.dial.page import FIGURES, WRITTEN_BY, as_data, blocks
+from tools.dial.page import COMMAND, FIGURES, as_data, blocks
 from tools.micro_model.build import asked, build
 
 SETTINGS = ("task.test=300", "evaluation.curve_questions=0", "evaluation.kl=0")
@@ -57,7 +57,7 @@ def write(records: Path, out: Path) -> None:
         for ending, content in both.items():
             (out / f"{figure}.{ending}").write_bytes(content)
     made = dial_worlds()
-    write_atomic(out / "README.md", markdown(blocks(by_error, by_look, made), WRITTEN_BY))
+    write_atomic(out / "README.md", markdown(blocks(by_error, by_look, made), COMMAND))
     data = [as_data(world, made[world.name]) for world in worlds.values()]
     write_atomic(out / "dial.json", json.dumps(data, indent=2) + "\n")
 

@@ -32,6 +32,10 @@ class World:
     """avg@k of each method."""
     pairs: tuple[Pair, ...]
     """`OURS` - each other, Holm-corrected over the comparisons of all worlds of the page."""
+    questions: int
+    """Test questions."""
+    seeds: int
+    """Runs of `OURS`."""
 
     @property
     def gap(self) -> float:
@@ -83,4 +87,5 @@ def _world(name: str, rows: dict[str, Row], pairs: tuple[Pair, ...], revises: tu
     best = base.scores("pass")
     assert best is not None  # micro-arith has pass@k
     methods = {label: mean(row.avg) for label, row in rows.items() if label != BASE_LABEL}
-    return World(name, mean(base.avg), mean(best), revises, methods, pairs)
+    seeds, questions = rows[OURS].avg.shape
+    return World(name, mean(base.avg), mean(best), revises, methods, pairs, questions, seeds)

@@ -74,8 +74,8 @@ def passk(
         from sdzero_bench.records.folder import write_atomic
         from sdzero_bench.report.pass_curves.pass_figure import draw_pass_curves
         from sdzero_bench.report.pass_curves.pass_table import (
+            COMMAND,
             FIGURE,
-            WRITTEN_BY,
             MeasuredCurves,
             blocks,
             crossings,
@@ -103,7 +103,7 @@ def passk(
             curves=pass_curves(counted, powers_of_two(samples), compared.base),
         )
         write_atomic(output / "passk.json", json.dumps(document(measured), indent=2) + "\n")
-        write_atomic(output / "passk.md", markdown(blocks(measured), WRITTEN_BY))
+        write_atomic(output / "passk.md", markdown(blocks(measured), COMMAND))
         for ending, content in draw_pass_curves(measured).items():
             (output / f"{FIGURE}.{ending}").write_bytes(content)
         if as_json:

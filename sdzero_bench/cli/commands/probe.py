@@ -93,7 +93,7 @@ def probe(
         from sdzero_bench.core.distributed import ALONE
         from sdzero_bench.policies.devices import take_one_gpu
         from sdzero_bench.records.folder import write_atomic
-        from sdzero_bench.report.probe.probe_page import WRITTEN_BY, ProbeReport, blocks, document
+        from sdzero_bench.report.probe.probe_page import COMMAND, ProbeReport, blocks, document
         from sdzero_bench.report.rendering.formats import markdown
         from sdzero_bench.runs.evaluation.standalone import settings_for, subject
         from sdzero_bench.runs.probe.base_probe import BaseProbe, question_limit
@@ -119,7 +119,7 @@ def probe(
             probed.close()
         page = blocks(report)
         write_atomic(folder / "probe.json", json.dumps(document(report), indent=2, ensure_ascii=False) + "\n")
-        write_atomic(folder / "probe.md", markdown(page, WRITTEN_BY))
+        write_atomic(folder / "probe.md", markdown(page, COMMAND))
         if as_json:
             print(json.dumps(document(report)), file=standard_output, flush=True)
             return

@@ -23,7 +23,7 @@ from sdzero_bench.report.leaderboard.exports import as_csv, as_data
 from sdzero_bench.report.leaderboard.grouping import collect
 from sdzero_bench.report.leaderboard.leaderboard import TaskTable, boards_of
 from sdzero_bench.report.rendering.blocks import Block
-from sdzero_bench.report.rendering.formats import WRITTEN_BY, html, latex, markdown
+from sdzero_bench.report.rendering.formats import REPORT, html, is_written_by, latex, markdown
 from sdzero_bench.report.rendering.latex import latex_table
 
 Format = Literal["md", "csv", "html", "latex", "latex-tables", "json"]
@@ -84,7 +84,7 @@ class Report:
         """
         readme = out / "README.md"
         files = {name: text for format in formats for name, text in self.text(format, out).items()}
-        if "README.md" in files and readme.is_file() and not readme.read_text(encoding="utf-8").startswith(WRITTEN_BY):
+        if "README.md" in files and readme.is_file() and not is_written_by(readme.read_text(encoding="utf-8"), REPORT):
             raise UserError(f"{str(readme)!r} was not written by a report; move it, or choose another folder with --out")
         for name, text in files.items():
             write_atomic(out / name, text)

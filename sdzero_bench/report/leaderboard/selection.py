@@ -33,9 +33,9 @@ def blocks(table: TaskTable) -> Iterator[Block]:
             f"Three policies of each run, all measured on the first {counted(curves.test_questions, 'test question')} "
             f"with {counted(n, 'sample')} "
             f"each: last is the one that is ranked; best by validation is chosen on {curves.validation_questions:,} validation "
-            "questions; best by test on the very questions that it is shown on, so that it is too high and is never ranked.",
+            "questions; best by test is chosen on the questions that it is shown on, so it is biased upwards and never ranked.",
             "chosen at: share of the training samples at which the policies that were best by validation, and by test, "
-            "existed; one of each seed.",
+            "existed; one value per seed.",
         ]
     )
     yield Heading(4, "Learning curve")

@@ -13,8 +13,8 @@ from sdzero_bench.report.leaderboard.conditions import value_in_words
 from sdzero_bench.report.leaderboard.leaderboard import TaskTable
 from sdzero_bench.report.rendering.blocks import DASH, Block, Heading, Notes, Table
 
-AT_THE_END = "‡"
-"""Marks a chosen number that is the lowest or the highest of those tried."""
+LOWEST, HIGHEST = " (lowest tried)", " (highest tried)"
+"""Stand after a chosen number that is at an end of those tried."""
 
 
 def blocks(table: TaskTable) -> Iterator[Block]:
@@ -29,8 +29,8 @@ def blocks(table: TaskTable) -> Iterator[Block]:
     yield Heading(4, "Tuning")
     yield Table(["method", "chosen", "avg of the trials (%)"], rows, left=2)
     notes = ["avg of the trials: lowest to highest, on validation questions. The highest was chosen, so it is biased upwards."]
-    if any(AT_THE_END in chosen for _, chosen, _ in rows):
-        notes.append(f"{AT_THE_END}: the lowest or highest value tried. A value beyond it might be better.")
+    if any(end in chosen for _, chosen, _ in rows for end in (LOWEST, HIGHEST)):
+        notes.append("lowest tried, highest tried: a value beyond it might be better.")
     yield Notes(notes)
 
 
@@ -52,4 +52,6 @@ def _mark(tuning: TuningRecord, key: str, value: JsonValue) -> str:
     if tuning.space and isinstance(tuning.space.get(key), OneOf):
         return ""
     tried = [number for number in tuning.grid.get(key, []) if isinstance(number, int | float) and not isinstance(number, bool)]
-    return AT_THE_END if len(tried) > 1 and value in (min(tried), max(tried)) else ""
+    if len(tried) < 2:
+        return ""
+    return LOWEST if value == min(tried) else HIGHEST if value == max(tried) else ""

@@ -15,7 +15,7 @@ from sdzero_bench.runs.pass_curves.compared_policies import BASE
 
 FIGURE = "passk"
 """Stem of the figure's files."""
-WRITTEN_BY = "<!-- Written by `sdzero-bench passk`; what is edited here is lost. -->"
+COMMAND = "sdzero-bench passk"
 
 
 @dataclass(frozen=True)

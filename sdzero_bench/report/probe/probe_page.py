@@ -15,7 +15,7 @@ from sdzero_bench.runs.probe.prompt_sensitivity import PromptSensitivity, Prompt
 from sdzero_bench.runs.probe.prompt_templates import templates
 from sdzero_bench.runs.probe.verdict_words import MATERIAL, TestedDifference
 
-WRITTEN_BY = "<!-- Written by `sdzero-bench probe`; what is edited here is lost. -->"
+COMMAND = "sdzero-bench probe"
 TRUNCATED = 0.05
 """Share of truncated responses from which a note says that they may decide."""
 LONGEST = 160

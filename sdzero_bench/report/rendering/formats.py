@@ -12,18 +12,28 @@ from sdzero_bench.report.rendering.page import html
 
 __all__ = ["html", "latex", "markdown"]
 
-WRITTEN_BY = "<!-- Written by `sdzero-bench report`; what is edited here is lost. -->"
+REPORT = "sdzero-bench report"
+
+
+def written_by(command: str) -> str:
+    """The first line of a page."""
+    return f"<!-- Written by `{command}`; edits will be overwritten. -->"
+
+
+def is_written_by(page: str, command: str) -> bool:
+    """Whether a command wrote this page, in this or an earlier version of the package."""
+    return page.startswith(f"<!-- Written by `{command}`;")
 
 
 def to_read(page: str) -> str:
     """A Markdown page for a terminal or a pipe: without its pictures, and without the note that it is overwritten."""
-    lines = [line for line in page.splitlines() if not line.startswith("![") and line != WRITTEN_BY]
+    lines = [line for line in page.splitlines() if not line.startswith("![") and not is_written_by(line, REPORT)]
     return "\n".join(lines).strip("\n") + "\n"
 
 
-def markdown(blocks: Sequence[Block], written_by: str = WRITTEN_BY) -> str:
-    """GitHub-flavoured Markdown. A figure is the SVG file of its name, in the same folder."""
-    return "\n\n".join([written_by, *map(markdown_block, blocks)]) + "\n"
+def markdown(blocks: Sequence[Block], command: str = REPORT) -> str:
+    """GitHub-flavoured Markdown; `command` is what wrote it. A figure is the SVG file of its name, in the same folder."""
+    return "\n\n".join([written_by(command), *map(markdown_block, blocks)]) + "\n"
 
 
 def markdown_block(block: Block) -> str:

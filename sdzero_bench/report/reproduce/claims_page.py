@@ -65,6 +65,7 @@ def _of_setting(
         f"Figures that are not in points have no margin: theirs are inconclusive.",
         "Rows whose runs share training samples, seed by seed, are compared seed by seed; all others have independent seeds.",
         INTERVALS,
+        "sdzero makes several epochs of distillation, and so draws the whole budget. The paper's makes one: a row of Table 1.",
         "sdzero after SRT: the policy of an sdzero run after phase 1, as in the paper. Revision: accuracy of revised minus "
         "first responses of the same policy. Concentration: Gini coefficient of the token KLs, incorrect minus correct "
         "responses, over responses of all seeds.",

@@ -13,10 +13,10 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.folder import write_atomic
 from sdzero_bench.report.leaderboard.report_files import write_bytes
 from sdzero_bench.report.rendering.blocks import Block, Heading
-from sdzero_bench.report.rendering.formats import html, latex, markdown
+from sdzero_bench.report.rendering.formats import html, is_written_by, latex, markdown, written_by
 from sdzero_bench.report.reproduce.section import ExperimentSection
 
-WRITTEN_BY = "<!-- Written by `sdzero-bench reproduce`; what is edited here is lost. -->"
+COMMAND = "sdzero-bench reproduce"
 PAGE, CLAIMS, TABLES = "index.html", "README.md", "tables"
 
 
@@ -26,7 +26,7 @@ def write(sections: Sequence[ExperimentSection], out: Path, claims: Sequence[Blo
     Raises `UserError`, before anything is written, if there is a README.md that this did not write.
     """
     readme = out / CLAIMS
-    if claims and readme.is_file() and not readme.read_text(encoding="utf-8").startswith(WRITTEN_BY):
+    if claims and readme.is_file() and not is_written_by(readme.read_text(encoding="utf-8"), COMMAND):
         raise UserError(f"{str(readme)!r} was not written by this command; move it, or choose another folder with --out")
     tables = out / TABLES
     tables.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def _contents(sections: Sequence[ExperimentSection]) -> str:
 
 def _marked(text: str) -> str:
     """With our own first line instead of the report's."""
-    return "\n".join([WRITTEN_BY, *text.splitlines()[1:]]) + "\n"
+    return "\n".join([written_by(COMMAND), *text.splitlines()[1:]]) + "\n"
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> str:

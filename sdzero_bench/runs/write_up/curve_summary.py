@@ -68,7 +68,7 @@ def _notes(curve: LearningCurve) -> list[str]:
         f"been charged, on the "
         f"first {counted(curve.test_questions, 'test question')}{validation}, "
         f"{counted(curve.samples_per_question, 'sample')} each.",
-        "Best by test is chosen on the questions that it is shown on: it is too high by that, and never ranked.",
+        "Best by test is chosen on the questions that it is shown on, so it is biased upwards and never ranked.",
     ]
 
 
