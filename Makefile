@@ -94,6 +94,7 @@ micro-model: $(VENV)/installed
 # hours on 2 cores. If it is interrupted, the same command resumes it.
 dial: $(VENV)/installed
 	$(BIN)/python -m tools.dial $(EXTRA)
+	$(BIN)/sdzero-bench pack runs/dial/runs --out results/dial
 
 # Rewrites what `sdzero-bench doctor --canary` compares with: after the embedded model was rebuilt, or after an upgrade whose
 # differences are understood.

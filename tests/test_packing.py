@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_edits import says
+from record_edits import read, says, write, write_revised_record
 from small_runs import command, finished
 from synthetic_records import write_record
 
 from sdzero_bench.core.completion import sample_seed
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.progress import ProgressDisplay
+from sdzero_bench.policies.loading import model_path
 from sdzero_bench.records import compressed
 from sdzero_bench.records.own_digests import record_digest
 from sdzero_bench.records.packed_folder import pack_folder, packed_folder
@@ -188,6 +189,26 @@ def test_texts_are_left_out_where_token_ids_decode_to_them(tmp_path: Path, token
     for phase, whole in journals.items():
         assert list(texts.restored(short[phase])) == [{**row, "prefix": row.get("prefix", "")} for row in whole]
         assert journal_digest(short[phase]) == journal_digest(whole)
+
+
+def test_the_record_of_a_model_in_a_folder_of_ones_own_can_be_read_without_that_folder(tmp_path: Path) -> None:
+    """Texts stay; of revisions, whose prefixes repeat them, only the phrase does."""
+    model = tmp_path / "model"
+    shutil.copytree(model_path("package:sdzero_bench.tasks/micro_world/slips"), model)
+    run = write_revised_record(tmp_path / "rft-s0")
+    manifest = read(run, "manifest.json")
+    manifest["config"]["model"]["name"] = str(model)
+    write(run, "manifest.json", manifest)
+    record = pack(run, tmp_path / "results")
+    shutil.rmtree(model)
+    first, revised = (
+        [list(RecordedJournal(folder).samples(phase)) for folder in (run, record)]
+        for phase in ("evaluation.final", "evaluation.final.revision")
+    )
+    assert first[0] == first[1]
+    assert revised[0] == revised[1]
+    rows = list(RecordedJournal(record).rows("evaluation.final.revision"))
+    assert all("prefix" not in row and row["continues"][2] == "\n\nOnce more." for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from sdzero_bench.records.record_files import (
 )
 from sdzero_bench.records.recorded_journal import RecordedJournal
 from sdzero_bench.records.schema import FORMAT_VERSION, Manifest
-from sdzero_bench.records.texts import decoder, without_texts
+from sdzero_bench.records.texts import shared_decoder, without_texts
 
 NAMES_INSIDE = {QUESTION_SETS, JOURNAL, TRAINING}
 
@@ -158,8 +158,8 @@ def _packed_files(run: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 def _packed_journals(run: Path, manifest: Manifest) -> dict[str, list[dict[str, Any]]]:
-    """The journals by phase, without the texts that follow from token ids; with them in format 1, whose digest covers them,
-    and where the tokenizer that would restore them is not available.
+    """The journals by phase, without what readers of the record can restore (`shared_decoder`); whole in format 1, whose digest
+    covers texts.
 
     Raises `UserError` if the numbers of samples are not those in the manifest.
     """
@@ -173,10 +173,7 @@ def _packed_journals(run: Path, manifest: Manifest) -> dict[str, list[dict[str, 
                     f"the journal of {phase} in {str(run)!r} has {found} samples, and {MANIFEST} says {said}; validate the run"
                 )
     if all("text" in row for those in rows.values() for row in those) and format_of(run) == FORMAT_VERSION:
-        try:
-            return without_texts(rows, decoder(manifest.config.model))
-        except UserError:
-            return rows
+        return without_texts(rows, shared_decoder(manifest.config.model))
     return rows
 
 

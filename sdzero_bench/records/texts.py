@@ -10,6 +10,7 @@ import hashlib
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sdzero_bench.core.errors import UserError
@@ -43,8 +44,21 @@ def decoder(model: ModelConfig) -> Decode:
     return decode
 
 
-def without_texts(journals: Mapping[str, Sequence[Row]], decode: Decode) -> dict[str, list[Row]]:
-    """The journals of a record by phase, each row without the texts that can be restored."""
+def shared_decoder(model: ModelConfig) -> Decode | None:
+    """The decoder of whoever reads a packed record: None if the model is in a folder of this machine, or not available."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from sdzero_bench.policies.loading import model_path
+
+            own_folder = not model.name.startswith("package:") and Path(model_path(model.name)).is_dir()
+        return None if own_folder else decoder(model)
+    except UserError:
+        return None
+
+
+def without_texts(journals: Mapping[str, Sequence[Row]], decode: Decode | None) -> dict[str, list[Row]]:
+    """The journals of a record by phase, each row without the texts that can be restored: of `decode` None, prefixes alone."""
     first: dict[str, list[tuple[str, str, str]]] = defaultdict(list)  # by question: phase, index, text
     for phase, rows in sorted(journals.items()):
         for row in rows:
@@ -53,9 +67,9 @@ def without_texts(journals: Mapping[str, Sequence[Row]], decode: Decode) -> dict
     return {phase: [_without_texts(row, first[row["question_id"]], decode) for row in rows] for phase, rows in journals.items()}
 
 
-def _without_texts(row: Row, first: Sequence[tuple[str, str, str]], decode: Decode) -> Row:
+def _without_texts(row: Row, first: Sequence[tuple[str, str, str]], decode: Decode | None) -> Row:
     kept = dict(row)
-    if decode(row["token_ids"]) == row["text"]:
+    if decode is not None and decode(row["token_ids"]) == row["text"]:
         del kept["text"]
     prefix = row.get("prefix", "")
     if not prefix:
