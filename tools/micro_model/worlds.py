@@ -44,7 +44,6 @@ SLIPS = World(
     reading=Care(tricky=0.04, plain=0.015),
 )
 
-# Not calibrated yet: no model of this world has been built.
 HABITS = World(
     draft=Care(tricky=0.06, plain=0.06, habit=0.98),
     revision=Care(tricky=0.06, plain=0.01),
