@@ -111,9 +111,11 @@ def test_a_readme_of_somebody_else_is_not_overwritten(runs: Path) -> None:
     with pytest.raises(UserError, match="not written by a report"):
         Report(runs).write(runs, ["md", "csv"])
     assert not (runs / "leaderboard.csv").exists()
-    (runs / "README.md").unlink()
+    earlier = "<!-- Written by `sdzero-bench report`; another version said more here. -->\n"
+    (runs / "README.md").write_text(earlier)
     Report(runs).write(runs, ["md"])
     Report(runs).write(runs, ["md"])
+    assert earlier not in (runs / "README.md").read_text()
 
 
 def test_200_runs_of_300_questions_take_seconds_and_no_torch(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def shared_decoder(model: ModelConfig) -> Decode | None:
 
 
 def without_texts(journals: Mapping[str, Sequence[Row]], decode: Decode | None) -> dict[str, list[Row]]:
-    """The journals of a record by phase, each row without the texts that can be restored: of `decode` None, prefixes alone."""
+    """The journals of a record by phase, each row without what can be restored; only prefixes if `decode` is None."""
     first: dict[str, list[tuple[str, str, str]]] = defaultdict(list)  # by question: phase, index, text
     for phase, rows in sorted(journals.items()):
         for row in rows:
