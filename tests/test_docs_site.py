@@ -28,7 +28,7 @@ SITE = Repository(pages={"methods/grpo.py": "methods/grpo.md", "CONTRIBUTING.md"
         ),
         ("a.md", "[smol](../results/smol)", "[smol](repository/results/smol/README.md)"),
         ("a.md", "the [records](../results/records) and [b](b.md#c)", "the records and [b](b.md#c)"),
-        ("repository/results/smol/README.md", "[real](../smollm2)", "[real](../smollm2/README.md)"),
+        ("repository/results/README.md", "[board](micro)", "[board](micro/README.md)"),
         ("contributing.md", "[list](tools/system_programs.py)", "[list](repository/tools/system_programs.py.md)"),
         ("contributing.md", "[terms](docs/glossary.md)", "[terms](glossary.md)"),
         ("a.md", "[gone](../no/such/file.md) [web](https://x.org/a) [up](../../../etc/passwd) [here](#b)", None),
@@ -40,8 +40,8 @@ def test_links_lead_to_their_places_in_the_site(page: str, written: str, shown: 
 
 
 def test_what_is_linked_is_copied_with_what_it_links_to_in_turn() -> None:
-    found = SITE.linked_from({"a.md": "[smol](../results/smol/README.md) [code](../tasks/mbpp.py) [b](b.md)"})
-    assert {"repository/results/smol/README.md", "repository/results/smollm2/README.md"} <= found.keys()
+    found = SITE.linked_from({"a.md": "[results](../results/README.md) [code](../tasks/mbpp.py) [b](b.md)"})
+    assert {"repository/results/README.md", "repository/results/tables/table1.md"} <= found.keys()
     assert "class MBPP" in str(found["repository/tasks/mbpp.py.md"])
     assert SITE.linked_from({"a.md": "![x](../docs/report.png) ![y](../results/micro/efficiency.png)"}) == {
         "repository/results/micro/efficiency.png": ROOT / "results/micro/efficiency.png"

@@ -28,8 +28,8 @@ from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.runs.config import config_in, differing_settings, resolve, with_changes
 from sdzero_bench.runs.plan.plan_check import compared, plan_of
 
-OLD = Path(__file__).parent.parent / "results" / "smollm2"
-"""Committed records of format 1, the first without engines, adapters, origin and sandbox in its manifest."""
+OLD = Path(__file__).parent / "data" / "format_1"
+"""A record of format 1, the first without engines, adapters, origin and sandbox in its manifest."""
 
 
 def old_records() -> list[Path]:
