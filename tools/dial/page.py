@@ -26,8 +26,9 @@ def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[st
             [
                 "Each world is one embedded model, trained on different texts about sums. In all of them, about half of the "
                 "first drafts are right. Wrong drafts are due to slips, which are random and independent, or to a habit, which "
-                "gives the same wrong result each time. Fewer habits come with more slips, so that accuracy is equal.",
-                f"Task micro-arith, the settings of the preset micro, tuned for none; {measured_on([*by_error, *by_look])}.",
+                "gives the same wrong result each time. Worlds with fewer habitual errors have more slips, so that accuracy is "
+                "about equal.",
+                f"Task micro-arith, settings of the preset micro, tuned for no method; {measured_on([*by_error, *by_look])}.",
                 "The models show how the methods of this suite behave under known errors. They do not show how real models "
                 "err, or whether a real model's revisions are as good as those in these texts.",
             ]
@@ -40,8 +41,8 @@ def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[st
                 "from-d: by habit, a carry is forgotten if the number added or subtracted ends in d or more; from-10: never.",
                 "slips: probability of a random error in each step that the habit does not affect, set so that drafts are "
                 "right equally often in all worlds.",
-                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). That gap is all "
-                "that they share with the worlds beside them: it does not follow that SD-Zero would gain as much there.",
+                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). They "
+                "resemble the nearby worlds in this gap only, so the figure does not predict what SD-Zero would gain on them.",
                 *_notes(),
             ]
         ),
