@@ -163,7 +163,9 @@ def test_tuned_and_shared_settings_are_apart_and_the_base_joins_both(runs: Path)
     report = Report(runs)
     assert sorted(sorted(board[0]) for board in labels(report)) == [["base", "rft", "sdzero", "srt"], ["base", "rft", "srt"]]
     text = report.text("md")["README.md"]
-    assert "Settings: those that each method declares, and the optimizer that all share; tuned for none." in text
+    assert (
+        "Settings: those that each method, or the preset for it, declares, and one optimizer for all; tuned for none." in text
+    )
     assert "tuned over optimizer.learning_rate in [0.0001, 0.0002], 2 trials per method" in text
     assert "samples of tuning trials" in text
     assert "1 run on validation questions" in text

@@ -52,6 +52,7 @@ def core_rows(heading: str) -> str:
     table, _, notes = quoted(LEADERBOARD, heading, "| rank |", MARKS).partition("\n\n")
     head, line, *rows = table.splitlines()
     own = [row for row in rows if row.split(" | ")[2].rstrip(f" {OTHER}{UNCOMMITTED}") in CORE]
+    notes = notes.replace("most of this table", "most of the full table")
     return "\n".join([head, line, *own, *(["", notes] if notes else [])])
 
 
@@ -129,13 +130,14 @@ def costs_at_scale() -> str:
 ARITH, CODE = "## micro-arith", "## micro-code"
 HABITS = "## Preset micro"
 MARKS = (OTHER, UNCOMMITTED)
+CODE_NOTES = (*MARKS, "gold answers")
 LEADERBOARD_NOTES = ("Intervals:", "rank:", "Δ vs base:")
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "run": partial(quoted, RUN, "", "| policy |"),
     "core-micro-arith": partial(core_rows, ARITH),
     "leaderboard-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| rank |", MARKS),
-    "leaderboard-micro-code": partial(quoted, LEADERBOARD, CODE, "| rank |", MARKS),
+    "leaderboard-micro-code": partial(quoted, LEADERBOARD, CODE, "| rank |", CODE_NOTES),
     "slips-micro-arith": partial(quoted, SLIPS, ARITH, "| rank |", MARKS),
     "slips-micro-code": partial(quoted, SLIPS, CODE, "| rank |", MARKS),
     "tuned-micro-arith": partial(quoted, TUNED, ARITH, "| rank |", MARKS),
@@ -148,7 +150,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "table1": partial(quoted, RESULTS / "tables" / "table1.md", "", "| row | mean"),
     "verdicts": partial(quoted, CLAIMS, "## The paper's claims", "| claim |"),
     "orders": partial(quoted, CLAIMS, HABITS, "| after - before |", ("paper:", "sdzero after SRT:")),
-    "claims": partial(quoted, CLAIMS, HABITS, "| claim |", ("after - before", "Rows whose", "sdzero after SRT:")),
+    "claims": partial(quoted, CLAIMS, HABITS, "| claim |", ("after - before", "Runs that share", "sdzero after SRT:")),
     "open-questions": partial(quoted, CLAIMS, HABITS, "| question |", ("better",)),
     "computed-from": computed_from,
     **{f"base-{path.parent.name}": partial(base_figures, path.parent.name) for path in WORLDS.glob("*/calibration.json")},

@@ -38,8 +38,15 @@ def marks(family: str, margin: float) -> str:
 
 def power(least: float, median: float, most: float) -> str:
     """From the minimal detectable differences of a family's comparisons."""
-    spread = f", from {100 * least:.1f} to {100 * most:.1f}" if most > least else ""
-    return f"Minimal detectable difference at {POWER:.0%} power: {100 * median:.1f} points (median of the comparisons{spread})."
+    spread = f", from {_possible(least)} to {_possible(most)}" if most > least else ""
+    return (
+        f"Minimal detectable difference at {POWER:.0%} power: {_possible(median)} points (median of the comparisons{spread})."
+    )
+
+
+def _possible(difference: float) -> str:
+    """In points. Seeds far apart give differences that no two accuracies can have."""
+    return f"{100 * difference:.1f}" if difference <= 1 else "more than 100"
 
 
 def points(margin: float) -> str:

@@ -27,4 +27,4 @@ def family(reference: str) -> frozenset[str]:
 
 
 def in_words(reference: str) -> str:
-    return f"the comparisons of {reference} with the {len(family(reference))} other rows that the suite's methods give"
+    return f"the comparisons of {reference} with the suite's {len(family(reference))} other methods"

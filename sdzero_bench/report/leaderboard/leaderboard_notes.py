@@ -34,6 +34,7 @@ def of_the_table(table: TaskTable) -> list[str]:
         *_few(table),
         *_families(table),
         *_ranks(table),
+        *_supervision(table),
         *footnotes(table),
         *submission_notes.of_the_table(table),
         *_failures(table),
@@ -164,7 +165,7 @@ def _questions(table: TaskTable) -> str:
 def _settings(table: TaskTable) -> str:
     grid = table.group.conditions["tuning"]
     if grid is None:
-        return "Settings: those that each method declares, and the optimizer that all share; tuned for none."
+        return "Settings: those that each method, or the preset for it, declares, and one optimizer for all; tuned for none."
     trials = sorted({len(run.tuning.trials) for row in table.rows for run in row.runs if run.tuning})
     over = "over the search space that each method declares" if isinstance(grid, int) else value_in_words(grid)
     return f"Settings: tuned {over}, {' or '.join(map(str, trials))} trials per method on validation questions."
@@ -232,6 +233,13 @@ def _ranks(table: TaskTable) -> list[str]:
             f"Controls, which are not ranked: {_listed(controls)}. What they gain does not come from a verifier's rewards."
         )
     return lines
+
+
+def _supervision(table: TaskTable) -> list[str]:
+    """What methods that read gold answers read where there is no answer to vote on."""
+    if any(s.majority for s in table.standings) or not any("gold answers" in s.supervision for s in table.standings):
+        return []
+    return ["gold answers: this task has no answers other than its gold solutions, which these methods read instead."]
 
 
 def _failures(table: TaskTable) -> list[str]:

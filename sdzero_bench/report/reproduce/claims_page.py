@@ -13,7 +13,7 @@ from sdzero_bench.report.reproduce.cells import Setting, cells
 from sdzero_bench.report.reproduce.claims import ClaimVerdict, claims, findings
 from sdzero_bench.report.reproduce.conclusions import conclusions
 from sdzero_bench.report.reproduce.experiment import experiments
-from sdzero_bench.report.reproduce.paper_order import ahead_of_sdzero, paper_order
+from sdzero_bench.report.reproduce.paper_order import above_sdzero, one_epoch, paper_order
 from sdzero_bench.report.reproduce.shelf import Shelf
 
 FAMILY = "all rows of this table"
@@ -24,8 +24,9 @@ def blocks(settings: Sequence[Setting], shelf: Shelf) -> list[Block]:
     """Conclusions, then claims, order of methods and open questions per setting; of several settings, verdicts side by side."""
     found = [(setting, findings(claims().claims, setting, shelf)) for setting in settings]
     asked = [(setting, findings(claims().questions, setting, shelf)) for setting in settings]
-    ahead = [ahead_of_sdzero(setting, shelf) for setting in settings]
-    page = conclusions(found, ahead, [_model(setting) for setting in settings])
+    above = [above_sdzero(setting, shelf) for setting in settings]
+    single = [one_epoch(setting, shelf) for setting in settings]
+    page = conclusions(found, above, single, [_model(setting) for setting in settings])
     if len(settings) > 1:
         page += _side_by_side("The paper's claims", "claim", found, lambda finding: finding.verdict)
         if sum(map(_any_run, (questions for _, questions in asked))) > 1:
@@ -49,7 +50,13 @@ def _side_by_side(title: str, named: str, found: Sequence[Findings], said: Calla
     return [
         Heading(2, title),
         Table([named, "task", *presets], rows, left=len(presets) + 2, whole=True),
-        Notes(["One column per preset. The figures behind the verdicts are below; p-values are corrected within each preset."]),
+        Notes(
+            [
+                "One column per preset. The figures behind the verdicts are below. p-values are corrected over all claims of a "
+                "preset. Other tables make fewer comparisons, so the same difference can be significant there and "
+                "inconclusive here."
+            ]
+        ),
     ]
 
 
@@ -62,8 +69,8 @@ def _of_setting(
         f"after - before. A claim is tested against 0, or against what it states (at least 10 points), not against the paper's "
         f"figure. It holds if the difference is significantly above that, does not hold if it is significantly below, and is "
         f"equivalent or inconclusive otherwise. Significant: {rule(FAMILY)}; {equivalence(MARGIN)} (around the tested value). "
-        f"Figures that are not in points have no margin: theirs are inconclusive.",
-        "Rows whose runs share training samples, seed by seed, are compared seed by seed; all others have independent seeds.",
+        f"Other units have no margin, so their differences cannot be called equivalent.",
+        "Runs that share training samples are paired by seed; all others have independent seeds.",
         INTERVALS,
         "sdzero makes several epochs of distillation, and so draws the whole budget. The paper's makes one: a row of Table 1.",
         "sdzero after SRT: the policy of an sdzero run after phase 1, as in the paper. Revision: accuracy of revised minus "

@@ -16,16 +16,18 @@ from sdzero_bench.report.reproduce.shelf import Shelf
 EXPERIMENT, COLUMN = "table1", "average"
 TITLE = "The paper's order of methods"
 SDZERO = "sdzero"
+ONE_EPOCH = "sdzero, one epoch"
+AFTER_SRT = "sdzero after SRT"
 VERDICTS = {"higher": "holds", "lower": "reversed", **UNDECIDED}
 
 ORDER = (
     (SDZERO, "base"),
-    (SDZERO, "sdzero after SRT"),
+    (SDZERO, AFTER_SRT),
     (SDZERO, "rft"),
     (SDZERO, "grpo"),
     (SDZERO, "sdft"),
     (SDZERO, "sft"),
-    ("sdzero after SRT", "rft"),
+    (AFTER_SRT, "rft"),
     ("rft", "grpo"),
     ("grpo", "sdft"),
     ("sdft", "sft"),
@@ -64,14 +66,27 @@ def paper_order(setting: Setting, shelf: Shelf, level: int = 2) -> list[Block]:
     ]
 
 
-def ahead_of_sdzero(setting: Setting, shelf: Shelf) -> dict[str, dict[str, Pair]]:
-    """By task on which `sdzero` was compared with another method: the methods that are significantly better than it."""
+def above_sdzero(setting: Setting, shelf: Shelf) -> dict[str, dict[str, Pair]]:
+    """By task on which `sdzero` was compared with another method: the methods with a higher mean, significantly or not."""
     found: dict[str, dict[str, Pair]] = {}
     for (task, after, before), pair in _pairs(experiments()[EXPERIMENT], setting, shelf).items():
         if after == SDZERO and pair is not None:
             better = found.setdefault(task, {})
-            if pair.decision == "lower":
+            if pair.difference.mean < 0:
                 better[before] = pair
+    return found
+
+
+def one_epoch(setting: Setting, shelf: Shelf) -> dict[str, dict[str, float]]:
+    """avg of SD-Zero with one epoch of distillation, as in the paper, and of what to hold it against, by task and row.
+
+    Tasks that lack one of them are left out.
+    """
+    found = {}
+    for figures in measure(experiments()[EXPERIMENT], cells(experiments()[EXPERIMENT], setting), shelf):
+        rows = {label: figures.row(label) for label in (ONE_EPOCH, SDZERO, AFTER_SRT, "base")}
+        if all(rows.values()):
+            found[figures.task] = {label: float(row.row.avg.mean()) for label, row in rows.items() if row}
     return found
 
 
