@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,6 +76,37 @@ def test_compare_gives_the_interval_of_the_leaderboard(tmp_path: Path) -> None:
     assert compared.difference == standing.over_reference.difference
     assert compared.after.avg == standing.avg
     assert compared.p == standing.over_reference.p
+
+
+def test_the_order_of_keys_in_a_file_changes_nothing(tmp_path: Path) -> None:
+    """Formatters of JSON sort keys as text: test-10 before test-2."""
+    for method, chance in (("base", 0.25), ("rft", 0.6), ("srt", 0.65)):
+        for seed in range(1 if method == "base" else 2):
+            write_record(tmp_path / f"{method}-s{seed}", method, seed, chance, questions=40)
+    before = only_table(tmp_path)
+    path = tmp_path / "rft-s0" / "evaluation.json"
+    path.write_text(json.dumps(json.loads(path.read_text()), sort_keys=True))
+    assert list(json.loads(path.read_text())[0]["per_question"]["avg"])[:3] == ["test-0", "test-1", "test-10"]
+    after = only_table(tmp_path)
+    assert after.pairs == before.pairs
+    assert [(s.avg, s.over_base, s.rank) for s in after.standings] == [(s.avg, s.over_base, s.rank) for s in before.standings]
+
+
+def test_rows_with_figures_of_different_questions_are_not_compared(tmp_path: Path) -> None:
+    for method, chance in (("base", 0.25), ("rft", 0.6)):
+        write_record(tmp_path / method, method, 0, chance)
+    for file, change in (("manifest.json", lambda m: m | {"digests": None}), ("evaluation.json", without_first_question)):
+        path = tmp_path / "rft" / file
+        path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(UserError, match="do not both have a figure of 'test-0'; validate the records"):
+        only_table(tmp_path)
+
+
+def without_first_question(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for entry in entries:
+        for figures in entry["per_question"].values():
+            (figures or {}).pop("test-0", None)
+    return entries
 
 
 def test_dropping_a_method_that_does_not_differ_changes_no_other_verdict(runs: Path, tmp_path: Path) -> None:

@@ -272,6 +272,23 @@ def test_what_cannot_become_a_record_is_refused(tmp_path: Path) -> None:
         pack(finished, tmp_path)
 
 
+def test_a_record_replaces_neither_an_unpacked_run_nor_the_record_of_another(tmp_path: Path) -> None:
+    """Source and destination are easily swapped: a run has checkpoints that nothing brings back."""
+    run = write_record(tmp_path / "runs" / "rft-s0", accuracy=0.3)
+    (run / "checkpoints" / "rft").mkdir(parents=True)
+    before = contents(run)
+    record = pack(run, tmp_path / "records")
+    with pytest.raises(UserError, match=r"'.*runs/rft-s0' exists and is an unpacked run; move it away"):
+        pack(record, tmp_path / "runs")
+    assert contents(run) == before
+    packed = contents(record)
+    srt = write_record(tmp_path / "srt-s0", "srt")
+    srt.rename(tmp_path / "rft-s0")
+    with pytest.raises(UserError, match="is the record of another run, rft-s0"):
+        pack(tmp_path / "rft-s0", tmp_path / "records")
+    assert contents(record) == packed
+
+
 def test_the_digest_is_of_what_the_samples_say(tmp_path: Path) -> None:
     rows = sampled(40)
     digest = journal_digest(rows)
@@ -419,6 +436,12 @@ def test_one_run_is_packed_under_its_own_name(tmp_path: Path) -> None:
     finished(command("pack", str(run), "--out", str(tmp_path / "alone"), "--alone"), check=True)
     assert sorted(path.name for path in (tmp_path / "alone").iterdir()) == ["rft-s0"]
     assert check_record(tmp_path / "alone" / "rft-s0").findings == []
+
+
+def test_records_may_lie_above_the_runs(tmp_path: Path) -> None:
+    write_record(tmp_path / "runs" / "rft-s0")
+    finished(command("pack", str(tmp_path / "runs"), "--out", str(tmp_path)), check=True)
+    assert run_folders(tmp_path) == [tmp_path / "rft-s0", tmp_path / "runs" / "rft-s0"]
 
 
 @pytest.mark.parametrize(("out", "message"), [("out", "there is no run below"), (".", "choose another folder")])

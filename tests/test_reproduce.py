@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from record_edits import value
 from small_runs import SMALL, command, finished
 from synthetic_records import only_table, write_record
 
@@ -21,8 +22,12 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import mean, ratio
 from sdzero_bench.core.stats.significance import holm, p_value
+from sdzero_bench.records.folder import RunFolder
+from sdzero_bench.records.own_digests import file_digests, with_own_digest
 from sdzero_bench.records.packing import pack
 from sdzero_bench.records.reader import load_run
+from sdzero_bench.records.record_files import read_manifest
+from sdzero_bench.records.schema import RecordDigests
 from sdzero_bench.report.leaderboard.columns import ColumnName, Shown, shown
 from sdzero_bench.report.leaderboard.pairs import Pair
 from sdzero_bench.report.rendering.blocks import Heading, Table
@@ -131,6 +136,29 @@ def test_a_packed_record_is_as_good_as_a_run_wherever_it_lies_and_whatever_it_is
     config = validate(load_run(tmp_path / "packed" / "other").config)
     assert shelf.find(config).folder.name == "other"
     assert shelf.find(config.model_copy(update={"seed": 7})) is None
+
+
+def test_an_edited_record_is_left_out_and_named(records: Path) -> None:
+    manifest = read_manifest(records / "rft-s1")
+    digests = RecordDigests(files=file_digests(records / "rft-s1"), base=None, checkpoints={}, method=None)
+    sealed = with_own_digest(manifest.model_copy(update={"digests": digests}))
+    RunFolder(records / "rft-s1").write("manifest.json", sealed)
+    assert Shelf([records]).strange == []
+    value("evaluation.json", "0/avg_at_k", 1.0)(records / "rft-s1")
+    shelf = Shelf([records])
+    assert shelf.find(validate(load_run(records / "rft-s1").config)) is None
+    (said,) = shelf.strange
+    assert said == f"{records / 'rft-s1'}: changed after the run had ended (evaluation.json); see sdzero-bench validate"
+
+
+def test_a_figure_that_no_run_has_data_for_is_left_out(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rollouts are drawn by no run of the base."""
+    shown = EXPERIMENT.model_copy(update={"figure": "rollouts", "reference": "base", "paper": ()})
+    shown = shown.model_copy(update={"variants": {"base": EXPERIMENT.variants["base"]}})
+    monkeypatch.setattr("sdzero_bench.report.reproduce.section.cells", lambda e, s: cells_of(shown, records))
+    made = section(shown, Setting(), Shelf([records]))
+    assert made.rows
+    assert made.images == {}
 
 
 def test_what_is_missing_is_named_once_for_all_that_need_it(records: Path) -> None:
@@ -296,12 +324,12 @@ def test_a_page_opens_with_the_verdicts_per_task_and_with_what_they_do_not_say()
     ]
     behind = Pair("sdft", "sdzero", Estimate(-0.2, -0.3, -0.1), "independent", 0.001, 0.001, 1.0, None)
     unclear = Pair("rft", "sdzero", Estimate(-0.05, -0.3, 0.2), "independent", 0.4, 0.8, 0.9, None)
-    above = {"sums": {"sdft": behind}, "programs": {"rft": unclear}}
+    beside = {"sums": {"sdft": behind, "rft": None, "base": -behind}, "programs": {"rft": unclear}}
     single = {"programs": {"sdzero, one epoch": 0.5, "sdzero": 0.7, "sdzero after SRT": 0.6, "base": 0.4}}
-    _, lines, _, limits = conclusions([(Setting("mine"), found)], [above], [single], ["owner/model"])
+    _, lines, _, limits = conclusions([(Setting("mine"), found)], [beside], [single], ["owner/model"])
     assert lines.lines == [
-        "Preset mine, sums: SD-Zero does not lead: sdft (20.0 pts) is significantly ahead of it. 1 of 4 claims holds. 1 does "
-        "not: needed. 2 are inconclusive.",
+        "Preset mine, sums: SD-Zero does not lead: sdft (20.0 pts) is significantly ahead of it. Not run: rft. 1 of 4 claims "
+        "holds. 1 does not: needed. 2 are inconclusive.",
         "Preset mine, programs: No method of the paper's Table 1 is significantly ahead of SD-Zero. rft (5.0 pts) has a higher "
         "mean, not significantly. 1 of 1 claim holds. SD-Zero distils for several epochs here. With one, as in the paper, its "
         "avg is 50.0 % instead of 70.0 %; the base has 40.0 %, and the policy after SRT 60.0 %.",
@@ -310,16 +338,19 @@ def test_a_page_opens_with_the_verdicts_per_task_and_with_what_they_do_not_say()
     assert len(embedded.lines) == len(limits.lines) + 1
 
 
-def test_methods_that_are_above_sdzero_are_found_per_task(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sdzero_is_compared_with_each_row_of_table_1_per_task(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paper_order, "experiments", lambda: {"table1": EXPERIMENT})
     monkeypatch.setattr(paper_order, "cells", lambda experiment, setting: cells_of(experiment, records))
-    assert paper_order.above_sdzero(Setting(), Shelf([records])) == {"micro-arith": {}}
+    beside = paper_order.beside_sdzero(Setting(), Shelf([records]))["micro-arith"]
+    assert {row for row, pair in beside.items() if pair is None} == {"sdzero after SRT", "grpo", "sdft", "sft"}
+    assert beside["rft"] is not None
+    assert beside["rft"].difference.mean > 0
     for seed in range(3):
         shutil.rmtree(records / f"rft-s{seed}")
         write_record(records / f"rft-s{seed}", "rft", seed, 0.98, intervals=False)
-    (ahead,) = paper_order.above_sdzero(Setting(), Shelf([records])).values()
-    assert list(ahead) == ["rft"]
-    assert ahead["rft"].difference.mean < 0
+    (beside,) = paper_order.beside_sdzero(Setting(), Shelf([records])).values()
+    assert beside["rft"] is not None
+    assert beside["rft"].decision == "lower"
 
 
 def test_sdzero_with_one_epoch_stands_beside_the_rest_where_all_were_run(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+from collections.abc import Iterable, Sequence
 
 LEGEND_WIDTH = 36
 """Characters per line of a legend; a long name on one line would leave no room for the axes."""
@@ -11,6 +13,16 @@ LEGEND_WIDTH = 36
 def percent(value: float | None) -> str:
     """A share in [0, 1] as a percentage with one decimal; "-" for None."""
     return "-" if value is None else f"{100 * value:.1f}"
+
+
+def numeric_order(names: Iterable[str]) -> list[str]:
+    """Sorted, numbers by their value: test-2 before test-10."""
+    return sorted(names, key=lambda name: [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Such as `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def counted(number: float, noun: str, plural: str | None = None) -> str:

@@ -74,8 +74,8 @@ def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bo
 
     Its question sets go to question_sets/ in `shared` (by default `out`), which records below it share, or with `alone` into
     the record itself. The same run packed twice is the same bytes. The record appears whole; an existing one is replaced when
-    the new one is complete. Raises `UserError` if the run is not finished or not whole, or if something else is in the record's
-    place.
+    the new one is complete. Raises `UserError` if the run is not finished or not whole, or if anything but its own record is in
+    the record's place.
     """
     source = (run.path if isinstance(run, RunFolder) else run).resolve()
     target = out.resolve() / source.name
@@ -85,8 +85,7 @@ def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bo
         raise UserError(f"the record would be written into the run {str(source)!r} itself; choose another folder with --out")
     if source.name in NAMES_INSIDE:
         raise UserError(f"a record cannot be called {source.name!r}, as a folder inside it is; rename the run's folder")
-    if target.exists() and not has_manifest(target):
-        raise UserError(f"{str(target)!r} exists and is not a record; move it away, or choose another folder with --out")
+    _require_room(source, target)
     out.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=out, prefix=f".{source.name}."))
     try:
@@ -98,6 +97,18 @@ def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bo
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _require_room(source: Path, target: Path) -> None:
+    """Raises `UserError` if something stands in the record's place that is not a packed record of the same run."""
+    if not target.exists():
+        return
+    elsewhere = "move it away, or choose another folder with --out"
+    if not (has_manifest(target) and is_packed(target)):
+        what = "an unpacked run" if has_manifest(target) else "not a record"
+        raise UserError(f"{str(target)!r} exists and is {what}; {elsewhere}")
+    if (there := read_manifest(target).run_id) != read_manifest(source).run_id:
+        raise UserError(f"{str(target)!r} is the record of another run, {there}; {elsewhere}")
 
 
 def _require_logs(run: Path, manifest: Manifest) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from sdzero_bench.core.bench_version import major
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.core.text import numeric_order
 from sdzero_bench.records.curve_record import LearningCurveFile
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.measured import Figure, PolicyEvaluation
@@ -149,14 +150,15 @@ def load_run(folder: Path) -> RunRecord:
 
 
 def by_question(entries: Sequence[PolicyEvaluation], figure: Figure) -> list[list[float]] | None:
-    """A figure of one policy, one row per seed, one column per question in the order of the first seed.
+    """A figure of one policy, one row per seed, one column per question in `numeric_order` of the ids.
 
-    None if one of the seeds lacks the figure. Raises `UserError` if the questions differ, which the fingerprints rule out.
+    It does not depend on the order in a file, so that columns of other policies are the same questions. None if one of the
+    seeds lacks the figure. Raises `UserError` if the questions differ, which the fingerprints rule out.
     """
     rows = [values for entry in entries if (values := entry.per_question.of(figure)) is not None]
     if len(rows) < len(entries):
         return None
-    order = list(rows[0])
+    order = numeric_order(rows[0])
     if any(row.keys() != rows[0].keys() for row in rows):
         raise UserError(f"per_question[{figure!r}] of runs with one test set lists different questions; validate the records")
     return [[row[question] for question in order] for row in rows]

@@ -20,7 +20,8 @@ def pack(
     """Pack finished runs into records small enough to commit: all samples and figures, but no checkpoints and no images.
 
     Tuning trials are runs and are packed too, so that the choice of settings
-    can be audited. Unfinished runs are skipped. Existing records are replaced.
+    can be audited. Unfinished runs are skipped. Existing records of the same
+    runs are replaced.
 
     Records share the folder question_sets in the output folder. With --alone,
     each record can be sent by itself.
@@ -43,7 +44,8 @@ def pack(
     if out.resolve() == folder.resolve():
         raise UserError(f"--out is {str(folder)!r} itself, which holds the runs; choose another folder")
     # If `out` lies below `folder`, the records of an earlier call must not be packed as runs.
-    runs = [run for run in run_folders(folder) if out.resolve() not in run.resolve().parents]
+    below = folder.resolve() in out.resolve().parents
+    runs = [run for run in run_folders(folder) if not (below and out.resolve() in run.resolve().parents)]
     if not runs:
         raise UserError(f"there is no run below {str(folder)!r}")
     records, skipped, total = 0, 0, 0

@@ -82,6 +82,7 @@ def reproduce(
     failed or are missing, 2 if nothing was started.
     """
     from sdzero_bench.core.errors import UserError
+    from sdzero_bench.records.record_files import no_folder
     from sdzero_bench.report.reproduce.cells import Setting, require_own
     from sdzero_bench.report.reproduce.experiment import experiments, named
     from sdzero_bench.report.reproduce.running import missing_measurements, missing_runs, run_missing
@@ -94,6 +95,9 @@ def reproduce(
         raise UserError("--beside adds columns to the claims, which `sdzero-bench reproduce all` writes")
     compared = [setting, *(Setting(name, seeds, model, config, given) for name in beside or ())]
     chosen = named(names) if names else list(experiments().values())
+    for folder in reuse or []:
+        if not folder.is_dir():
+            raise UserError(f"--reuse: {no_folder(folder)}")
     folders = [runs, *(reuse or [])]
     with quiet_libraries():
         shelf = Shelf(folders)
@@ -114,7 +118,7 @@ def reproduce(
     if lacking:
         typer.echo(
             f"{counted(lacking, 'run is', 'runs are')} missing, and so are the rows that need them; the same command "
-            f"tries again",
+            f"{'without --no-runs makes them' if no_runs else 'tries again'}",
             err=True,
         )
         raise SystemExit(1)

@@ -14,6 +14,7 @@ from sdzero_bench.core.stats.contrast import contrast
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import difference, mean
 from sdzero_bench.core.stats.significance import MARGIN, SIGNIFICANT, Decision, decide
+from sdzero_bench.core.text import numeric_order
 from sdzero_bench.records.measured import PolicyEvaluation
 from sdzero_bench.records.own_digests import require_as_written
 from sdzero_bench.records.part import as_json
@@ -100,7 +101,7 @@ def compare_runs(before: RunRecord, after: RunRecord, policy: str | None = None)
         raise UserError("one of the runs has no avg by question; validate the records")
     first, second = (np.array([row]) for row in rows)
     sides = [Side(r, e.policy, mean(s)) for r, e, s in zip((before, after), entries, (first, second), strict=True)]
-    gained, lost = _changes(sides[0], sides[1], list(entries[0].per_question.avg), rows)
+    gained, lost = _changes(sides[0], sides[1], numeric_order(entries[0].per_question.avg), rows)
     found = contrast(first, second)
     return Comparison(
         before=sides[0],

@@ -13,6 +13,7 @@ from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import mean
 from sdzero_bench.core.stats.two_way import Scores
+from sdzero_bench.core.text import numeric_order
 from sdzero_bench.records.curve_record import LearningCurveFile, UsedSoFar
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.records.schema import PhaseUse
@@ -133,7 +134,7 @@ def _base(rows: Sequence[Row], curve: LearningCurveFile) -> PointOfRow | None:
 
 
 def _scores(by_seed: Sequence[dict[str, float]]) -> Scores:
-    order = list(by_seed[0])
+    order = numeric_order(by_seed[0])
     return np.array([[values[question] for question in order] for values in by_seed], dtype=float)
 
 

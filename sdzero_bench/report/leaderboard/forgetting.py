@@ -10,7 +10,7 @@ import numpy as np
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import COUNT, difference, mean, ratio
 from sdzero_bench.core.stats.two_way import Scores
-from sdzero_bench.core.text import with_interval
+from sdzero_bench.core.text import numeric_order, with_interval
 from sdzero_bench.records.measured import PolicyEvaluation
 from sdzero_bench.report.leaderboard.columns import Shown
 from sdzero_bench.report.leaderboard.grouping import Row
@@ -66,7 +66,7 @@ def _changes(name: str, rows: Sequence[Row], trained: Sequence[Row]) -> dict[str
     base = next((row for row in rows if row.is_base), None)
     if base is None or any(name not in (entry.other_by_question or {}) for entry in base.entries):
         return {}
-    order = list((base.entries[0].other_by_question or {})[name])
+    order = numeric_order((base.entries[0].other_by_question or {})[name])
     if any((e.other_by_question or {})[name].keys() != set(order) for row in (base, *trained) for e in row.entries):
         return {}
     before = _scores(base.entries, name, order)

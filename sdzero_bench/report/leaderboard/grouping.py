@@ -78,6 +78,11 @@ class Row:
         return None if rows is None else np.array(rows, dtype=float)
 
     @cached_property
+    def questions(self) -> frozenset[str]:
+        """Ids of the test questions."""
+        return frozenset(self.entries[0].per_question.avg)
+
+    @cached_property
     def avg(self) -> Scores:
         """avg@k by seed and question. Raises `UserError` if a record has none."""
         scores = self.scores("avg")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 
 from sdzero_bench.core.bench_version import UNVERSIONED, in_order
 from sdzero_bench.core.provenance import CHANGED
 from sdzero_bench.core.stats.footnotes import EXPLORED, INTERVALS, marks
-from sdzero_bench.core.text import counted, percent
+from sdzero_bench.core.text import counted, listed, percent
 from sdzero_bench.records.own_digests import exchanged, lacks_digests
 from sdzero_bench.records.reader import RunRecord
 from sdzero_bench.report.leaderboard import families, submission_notes
@@ -123,11 +122,11 @@ def _sources(collection: Collection) -> list[str]:
         found.update(set(commits(run)))
     if len(found) <= 1 and not any(commit.endswith(CHANGED) for commit in found):
         return []
-    listed = [
+    each = [
         f"{commit[:7]}{' with uncommitted changes' if commit.endswith(CHANGED) else ''} ({counted(count, 'run')})"
         for commit, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))
     ]
-    several = f"different commits of this project: {', '.join(listed)}" if len(found) > 1 else f"commit {listed[0]}"
+    several = f"different commits of this project: {', '.join(each)}" if len(found) > 1 else f"commit {each[0]}"
     return [f"The runs come from {several}."]
 
 
@@ -174,20 +173,20 @@ def _settings(table: TaskTable) -> str:
 def _version(table: TaskTable) -> list[str]:
     """Nothing for records from before there was a version."""
     found = {run.manifest.bench_version for row in table.rows for run in row.runs}
-    listed = _listed(sorted(found, key=in_order))
-    return [] if found == {UNVERSIONED} else [f"Bench version: {listed}."]
+    versions = listed(sorted(found, key=in_order))
+    return [] if found == {UNVERSIONED} else [f"Bench version: {versions}."]
 
 
 def _seeds(table: TaskTable) -> list[str]:
     trained = [standing for standing in table.standings if not standing.row.is_base]
-    listed = "; ".join(
+    means = "; ".join(
         f"{s.label} {', '.join(f'{percent(mean)} ({seed})' for seed, mean in s.by_seed.items())}" for s in trained
     )
-    lines = [f"avg@{table.samples_per_question} (%) by seed, seed in brackets: {listed}."] if listed else []
+    lines = [f"avg@{table.samples_per_question} (%) by seed, seed in brackets: {means}."] if means else []
     single = [s.label for s in trained if len(s.row.runs) == 1]
     if single:
         lines.append(
-            f"1 seed: {_listed(single)}. Their intervals cover questions only, not the variation between training seeds; "
+            f"1 seed: {listed(single)}. Their intervals cover questions only, not the variation between training seeds; "
             f"so do their differences from the base and from each other. A difference from a row of several seeds assumes "
             f"that theirs would vary as much as its seeds do."
         )
@@ -230,7 +229,7 @@ def _ranks(table: TaskTable) -> list[str]:
     ]
     if controls := [s.label for s in table.standings if s.row.is_control]:
         lines.append(
-            f"Controls, which are not ranked: {_listed(controls)}. What they gain does not come from a verifier's rewards."
+            f"Controls, which are not ranked: {listed(controls)}. What they gain does not come from a verifier's rewards."
         )
     return lines
 
@@ -251,7 +250,3 @@ def _failures(table: TaskTable) -> list[str]:
         f"The verifier failed on {measured:,} evaluation and {training:,} training samples (time-outs or errors); they count "
         f"neither as correct nor as incorrect."
     ]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

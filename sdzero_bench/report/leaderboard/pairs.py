@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.contrast import Contrast, contrast
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import difference
@@ -122,7 +123,11 @@ class _Made:
     """A comparison of two rows, before it is corrected."""
 
     def __init__(self, before: Row, after: Row) -> None:
+        """Raises `UserError` if the rows have figures of different questions, which the fingerprints rule out."""
         self.scores: tuple[Scores, Scores] = (before.avg, after.avg)
+        if differing := before.questions ^ after.questions:
+            one, other = (repr(str(row.runs[0].folder)) for row in (before, after))
+            raise UserError(f"{one} and {other} do not both have a figure of {min(differing)!r}; validate the records")
         self.paired = share_samples(before, after)
         self.trained = not before.is_base and not after.is_base
         self.contrast: Contrast = contrast(*self.scores, self.paired, borrow=self.trained)

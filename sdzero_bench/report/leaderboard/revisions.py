@@ -11,6 +11,7 @@ import numpy as np
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.intervals import ratio
 from sdzero_bench.core.stats.two_way import Scores
+from sdzero_bench.core.text import numeric_order
 from sdzero_bench.records.packed_lines import read_lines
 from sdzero_bench.records.reader import RunRecord
 
@@ -56,11 +57,11 @@ def revisions(runs: Sequence[RunRecord], policy: str) -> Revisions:
 
 
 def _of_run(run: RunRecord, policy: str) -> Revisions:
-    """Shape of each: [questions], in the order of the evaluation."""
+    """Shape of each: [questions], in `numeric_order` of their ids."""
     entry = run.entry(policy)
     if entry is None or entry.revision is None:
         raise UserError(f"{str(run.folder)!r} did not let {policy!r} revise (evaluation.revise)")
-    order = {question: i for i, question in enumerate(entry.per_question.avg)}
+    order = {question: i for i, question in enumerate(numeric_order(entry.per_question.avg))}
     journal = run.folder / "journal"
     first = {(r["question_id"], r["index"]): _reward(r) for r in read_lines(journal / f"evaluation.{policy}.jsonl")}
     counts = np.zeros((4, len(order)))

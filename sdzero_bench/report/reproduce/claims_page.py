@@ -13,7 +13,7 @@ from sdzero_bench.report.reproduce.cells import Setting, cells
 from sdzero_bench.report.reproduce.claims import ClaimVerdict, claims, findings
 from sdzero_bench.report.reproduce.conclusions import conclusions
 from sdzero_bench.report.reproduce.experiment import experiments
-from sdzero_bench.report.reproduce.paper_order import above_sdzero, one_epoch, paper_order
+from sdzero_bench.report.reproduce.paper_order import beside_sdzero, one_epoch, paper_order
 from sdzero_bench.report.reproduce.shelf import Shelf
 
 FAMILY = "all rows of this table"
@@ -24,9 +24,9 @@ def blocks(settings: Sequence[Setting], shelf: Shelf) -> list[Block]:
     """Conclusions, then claims, order of methods and open questions per setting; of several settings, verdicts side by side."""
     found = [(setting, findings(claims().claims, setting, shelf)) for setting in settings]
     asked = [(setting, findings(claims().questions, setting, shelf)) for setting in settings]
-    above = [above_sdzero(setting, shelf) for setting in settings]
+    beside = [beside_sdzero(setting, shelf) for setting in settings]
     single = [one_epoch(setting, shelf) for setting in settings]
-    page = conclusions(found, above, single, [_model(setting) for setting in settings])
+    page = conclusions(found, beside, single, [_model(setting) for setting in settings])
     if len(settings) > 1:
         page += _side_by_side("The paper's claims", "claim", found, lambda finding: finding.verdict)
         if sum(map(_any_run, (questions for _, questions in asked))) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sdzero_bench.core.stats.significance import MARGIN
-from sdzero_bench.core.text import counted, percent
+from sdzero_bench.core.text import counted, listed, percent
 from sdzero_bench.report.leaderboard.pairs import Pair
 from sdzero_bench.report.rendering.blocks import Block, Heading, Notes
 from sdzero_bench.report.reproduce.cells import Setting
@@ -19,19 +19,19 @@ EMBEDDED = "package:sdzero_bench."
 
 def conclusions(
     found: Sequence[tuple[Setting, Sequence[ClaimVerdict]]],
-    above: Sequence[Mapping[str, Mapping[str, Pair]]],
+    beside: Sequence[Mapping[str, Mapping[str, Pair | None]]],
     single: Sequence[Mapping[str, Mapping[str, float]]],
     models: Sequence[str],
 ) -> list[Block]:
     """A line per preset and task, and the limits of all of them.
 
-    Of each preset, `above` are the methods with higher means than SD-Zero (`above_sdzero`), `single` its figures with one epoch
+    Of each preset, `beside` are SD-Zero's differences from other methods (`beside_sdzero`), `single` its figures with one epoch
     (`one_epoch`), and `models` the base models.
     """
     lines = [
         f"Preset {setting.preset}, {task}: {_lead(leading[task]) if task in leading else ''}{_counted(verdicts)}"
         f"{_with_one_epoch(alone[task]) if task in alone else ''}"
-        for (setting, verdicts_of_all), leading, alone in zip(found, above, single, strict=True)
+        for (setting, verdicts_of_all), leading, alone in zip(found, beside, single, strict=True)
         for task, verdicts in _by_task(verdicts_of_all).items()
     ]
     limits = [
@@ -48,25 +48,24 @@ def conclusions(
     return [Heading(2, "What can be concluded"), Notes(lines), Heading(2, "What cannot be concluded"), Notes(limits)]
 
 
-def _lead(above: Mapping[str, Pair]) -> str:
+def _lead(beside: Mapping[str, Pair | None]) -> str:
     """Such as `SD-Zero does not lead: sdft (9.5 pts) and sft (3.8 pts) are significantly ahead of it. `"""
-    better, unclear = (
-        [
-            f"{method} ({-100 * pair.difference.mean:.1f} pts)"
-            for method, pair in above.items()
-            if pair.significant is significant
-        ]
-        for significant in (True, False)
-    )
-    said = "No method of the paper's Table 1 is significantly ahead of SD-Zero. "
+    above = {row: pair for row, pair in beside.items() if pair is not None and pair.difference.mean < 0}
+    better = [_behind(row, pair) for row, pair in above.items() if pair.significant]
+    unclear = [_behind(row, pair) for row, pair in above.items() if not pair.significant]
     if better:
-        said = (
-            f"SD-Zero does not lead: {' and '.join(better)} {'is' if len(better) == 1 else 'are'} significantly ahead of it. "
-        )
+        said = f"SD-Zero does not lead: {listed(better)} {'is' if len(better) == 1 else 'are'} significantly ahead of it. "
+    else:
+        said = "No method of the paper's Table 1 is significantly ahead of SD-Zero. "
     if unclear:
-        have = "has a higher mean, not significantly" if len(unclear) == 1 else "have higher means, not significantly"
-        said += f"{' and '.join(unclear)} {have}. "
+        said += f"{listed(unclear)} {'has a higher mean' if len(unclear) == 1 else 'have higher means'}, not significantly. "
+    if absent := [row for row, pair in beside.items() if pair is None]:
+        said += f"Not run: {listed(absent)}. "
     return said
+
+
+def _behind(row: str, pair: Pair) -> str:
+    return f"{row} ({-100 * pair.difference.mean:.1f} pts)"
 
 
 def _with_one_epoch(avg: Mapping[str, float]) -> str:

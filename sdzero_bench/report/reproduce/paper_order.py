@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from sdzero_bench.core.stats.footnotes import INTERVALS, equivalence, rule
 from sdzero_bench.core.stats.significance import MARGIN, UNDECIDED
 from sdzero_bench.core.text import with_interval
@@ -66,15 +68,13 @@ def paper_order(setting: Setting, shelf: Shelf, level: int = 2) -> list[Block]:
     ]
 
 
-def above_sdzero(setting: Setting, shelf: Shelf) -> dict[str, dict[str, Pair]]:
-    """By task on which `sdzero` was compared with another method: the methods with a higher mean, significantly or not."""
-    found: dict[str, dict[str, Pair]] = {}
+def beside_sdzero(setting: Setting, shelf: Shelf) -> dict[str, dict[str, Pair | None]]:
+    """By task on which `sdzero` was compared with anything: its difference from each row; None for one that was not run."""
+    found: dict[str, dict[str, Pair | None]] = defaultdict(dict)
     for (task, after, before), pair in _pairs(experiments()[EXPERIMENT], setting, shelf).items():
-        if after == SDZERO and pair is not None:
-            better = found.setdefault(task, {})
-            if pair.difference.mean < 0:
-                better[before] = pair
-    return found
+        if after == SDZERO:
+            found[task][before] = pair
+    return {task: pairs for task, pairs in found.items() if any(pairs.values())}
 
 
 def one_epoch(setting: Setting, shelf: Shelf) -> dict[str, dict[str, float]]:

@@ -59,8 +59,9 @@ def section(experiment: Experiment, setting: Setting, shelf: Shelf) -> Experimen
     complete = [figures for figures in tasks if figures.rows and not figures.trained_on]
     if experiment.figure is not None and complete:
         made.curve = [row for figures in complete for row in curve(figures, experiment.figure)]
-        made.images = draw(made.curve, experiment.figure)
-        made.blocks += [Figure(experiment.name, experiment.title), Notes([experiment.caption])]
+        if made.curve:
+            made.images = draw(made.curve, experiment.figure)
+            made.blocks += [Figure(experiment.name, experiment.title), Notes([experiment.caption])]
     made.blocks += _apart([paper for paper in experiment.paper if paper is not _beside(experiment, setting)])
     if experiment.notes:
         made.blocks.append(Notes(list(experiment.notes)))

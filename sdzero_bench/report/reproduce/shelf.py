@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
+from sdzero_bench.records.own_digests import exchanged
 from sdzero_bench.records.reader import RunRecord, load_runs
 from sdzero_bench.records.record_files import MANIFEST, has_manifest
 from sdzero_bench.report.reproduce.cells import Cell, covers, identity, measured_besides, needed
@@ -31,8 +32,8 @@ class Shelf:
         self._runs: dict[str, list[tuple[RunRecord, dict[str, int]]]] = defaultdict(list)
         self._measured: dict[tuple[str, str, str], list[RunRecord]] = defaultdict(list)
         self.strange: list[str] = []
-        """Records of submissions that are not verified, and those that this version cannot read the settings of."""
-        for folder in folders:
+        """Records that were edited, those of submissions that are not verified, and those of unknown settings."""
+        for folder in folders:  # those that do not exist hold no runs yet
             if folder.is_dir() and any(has_manifest(path.parent) for path in folder.rglob(f"{MANIFEST}*")):
                 for run in load_runs(folder):
                     if run.finished and run.measured_alone and (origin := run.manifest.origin):
@@ -41,6 +42,11 @@ class Shelf:
                         self._put(run)
 
     def _put(self, run: RunRecord) -> None:
+        if changed := exchanged(run.folder, run.manifest):
+            self.strange.append(
+                f"{run.folder}: changed after the run had ended ({', '.join(changed)}); see sdzero-bench validate"
+            )
+            return
         if (submission := submission_of(run.folder)) is not None and not submission.is_verified:
             self.strange.append(f"{run.folder}: of the submission {submission.card.name}, which is {submission.status}")
             return
