@@ -89,6 +89,12 @@ def test_a_record_that_lacks_a_setting_is_named(runs: Path) -> None:
         Report(runs)
 
 
+def test_a_finished_run_without_its_manifest_is_not_left_out_in_silence(runs: Path) -> None:
+    (runs / "rft-s0" / "manifest.json").unlink()
+    with pytest.raises(UserError, match=r"rft-s0' has a result.json but no manifest.json; restore that"):
+        Report(runs)
+
+
 def test_folders_without_a_finished_run_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run below"):
         Report(tmp_path)

@@ -337,6 +337,19 @@ def validated(*arguments: str) -> subprocess.CompletedProcess[str]:
     return finished(command("validate", *arguments))
 
 
+def test_the_command_does_not_say_that_all_is_well_where_it_checked_nothing(tmp_path: Path) -> None:
+    write_record(tmp_path / "running", state="running")
+    assert validated(str(tmp_path)).stdout.splitlines()[-1] == "no run is finished: nothing was checked"
+
+
+def test_a_digest_leaves_out_no_finished_run_and_hides_no_check(record: Path) -> None:
+    assert "cannot be combined with" in validated(str(record), "--digest", "--json").stderr
+    (record / "result.json").unlink()
+    done = validated(str(record), "--digest")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"'{record / 'result.json'}' is missing; validate the record" in done.stderr
+
+
 def test_the_command_says_that_all_is_well_or_what_is_not(record: Path, tmp_path: Path) -> None:
     write_record(tmp_path / "running", state="running")
     done = validated(str(tmp_path))

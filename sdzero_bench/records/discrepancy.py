@@ -35,7 +35,7 @@ class Discrepancy:
         return f"{self.file}: {self.what}: recorded {_short(self.recorded)}, {self.source} {_short(self.recomputed)}"
 
     def as_dict(self) -> dict[str, Any]:
-        values = {"recorded": self.recorded, self.source: self.recomputed} if self.compared else {}
+        values = {"recorded": self.recorded, "recomputed": self.recomputed, "source": self.source} if self.compared else {}
         return {"file": self.file, "what": self.what, **values}
 
 

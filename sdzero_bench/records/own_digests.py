@@ -15,7 +15,16 @@ from sdzero_bench.records.compressed import stored
 from sdzero_bench.records.curve_record import CURVE_FILE
 from sdzero_bench.records.packed_folder import LINES
 from sdzero_bench.records.packed_lines import phases_in, read_lines
-from sdzero_bench.records.record_files import EVALUATION_FILE, LEDGER, MANIFEST, RESULT, dump, is_finished, parsed
+from sdzero_bench.records.record_files import (
+    EVALUATION_FILE,
+    LEDGER,
+    MANIFEST,
+    RESULT,
+    dump,
+    is_finished,
+    parsed,
+    read_manifest,
+)
 from sdzero_bench.records.recorded_journal import RecordedJournal, journal_digest
 from sdzero_bench.records.schema import Manifest
 
@@ -138,8 +147,11 @@ def joint_digest(digests: list[str]) -> str:
 def digest_line(folders: Sequence[Path]) -> str:
     """The line of `validate --digest` on the finished runs among these.
 
-    Raises `UserError` if there are none, and for a file that cannot be read.
+    Raises `UserError` if there are none, for a file that cannot be read, and for a finished run without its result.
     """
+    for folder in folders:
+        if read_manifest(folder).state == "finished" and not is_finished(folder):
+            raise UserError(f"{str(folder / RESULT)!r} is missing; validate the record")
     found = [record_digest(folder) for folder in folders if is_finished(folder)]
     if not found:
         raise UserError("no run is finished, so there is no record to make a digest of")

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.compressed import COMPRESSED, compressed
@@ -57,16 +57,21 @@ def is_packed(folder: Path) -> bool:
 def run_folders(below: Path) -> list[Path]:
     """The runs and records in `below`, itself included, in the order of their paths; checkpoints are not searched.
 
-    A folder without its manifest is found by its result or journal. Raises `UserError` if the folder does not exist.
+    A folder without its manifest is found by its result or journal. Raises `UserError` if the folder does not exist, or if one
+    below it cannot be listed.
     """
     if not below.is_dir():
         raise UserError(no_folder(below))
     found = []
-    for place, folders, files in os.walk(below):
+    for place, folders, files in os.walk(below, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "checkpoints")
         if JOURNAL in folders or not OF_A_RUN.isdisjoint(files):
             found.append(Path(place))
     return sorted(found)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise UserError(f"cannot list {str(error.filename)!r}: {error.strerror}") from error
 
 
 def pack(run: RunFolder | Path, out: Path, shared: Path | None = None, alone: bool = False) -> Path:

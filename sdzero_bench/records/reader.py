@@ -11,11 +11,14 @@ from sdzero_bench.core.bench_version import major
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.text import numeric_order
+from sdzero_bench.records.compressed import stored
 from sdzero_bench.records.curve_record import LearningCurveFile
 from sdzero_bench.records.ledger import measures
 from sdzero_bench.records.measured import Figure, PolicyEvaluation
+from sdzero_bench.records.packing import run_folders
 from sdzero_bench.records.record_files import (
     MANIFEST,
+    RESULT,
     has_manifest,
     no_folder,
     read_curve,
@@ -129,9 +132,11 @@ def load_runs(*folders: Path) -> list[RunRecord]:
 def _runs_below(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{no_folder(folder)}; give one that holds run folders, such as runs")
-    found = sorted(
-        {p.parent for p in folder.rglob(f"{MANIFEST}*") if has_manifest(p.parent) and not _hidden(p.relative_to(folder))}
-    )
+    places = run_folders(folder)
+    for place in places:
+        if stored(place / RESULT) and not has_manifest(place):
+            raise UserError(f"{str(place)!r} has a {RESULT} but no {MANIFEST}; restore that, or move the folder away")
+    found = [place for place in places if has_manifest(place)]
     if not found:
         raise UserError(f"no run below {str(folder)!r}: no folder there has a {MANIFEST}")
     return found
@@ -162,7 +167,3 @@ def by_question(entries: Sequence[PolicyEvaluation], figure: Figure) -> list[lis
     if any(row.keys() != rows[0].keys() for row in rows):
         raise UserError(f"per_question[{figure!r}] of runs with one test set lists different questions; validate the records")
     return [[row[question] for question in order] for row in rows]
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)

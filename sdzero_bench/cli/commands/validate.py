@@ -48,8 +48,9 @@ def validate(
     Question fingerprints, journal digests, the ledger, the budget and all
     figures with their intervals are recomputed. A finding states the recorded
     and the recomputed value; findings are grouped by run. The exit code is 1 if
-    there are any. Unfinished runs are listed but not checked. Leaderboards and
-    the cards of submissions are checked against their records.
+    there are any. Unfinished runs are listed but not checked. Leaderboards,
+    other than their HTML pages and pictures, and the cards of submissions are
+    checked against their records.
 
     Method, task, tokenizer and policies are used where they are at hand: the
     method must ask for exactly the recorded samples, and token ids must decode
@@ -93,6 +94,8 @@ def validate(
     if not folders:
         raise UserError(f"there is no run or record below {str(folder)!r}")
     if digest:
+        if reverify or replay or as_json:
+            raise UserError("--digest checks nothing, and cannot be combined with --reverify, --replay or --json")
         print(digest_line(folders))
         return
     reports = _checked(folders, jobs, reverify, replay)
@@ -148,8 +151,9 @@ def _show(reports: list[AuditReport], boards: Findings, cards: Findings, count: 
     if cards:
         what += f", {counted(len(cards), 'submission')}"
     broken = sum(bool(report.findings) for report in finished) + sum(map(bool, [*boards.values(), *cards.values()]))
-    console.print(
-        f"{what}: {counted(count, 'finding')} in {broken} of them"
-        if count
-        else f"{what}: every figure follows from its journal"
-    )
+    if count:
+        console.print(f"{what}: {counted(count, 'finding')} in {broken} of them")
+    elif finished:
+        console.print(f"{what}: every figure follows from its journal")
+    else:
+        console.print("no run is finished: nothing was checked")

@@ -52,7 +52,9 @@ def check_leaderboard(folder: Path) -> Iterator[Discrepancy]:
             if recorded is not None:
                 yield from compare(name, "leaderboard", recorded, json.loads(text), _AGAIN)
         else:
-            yield from _compare_lines(name, path.read_text(encoding="utf-8", errors="replace"), text)
+            # Without leaderboard.json nothing tells which reference, margin and folders were asked for.
+            again = _AGAIN if recorded else f"{_AGAIN} here, with the default reference and margin,"
+            yield from _compare_lines(name, path.read_text(encoding="utf-8", errors="replace"), text, again)
 
 
 def _is_leaderboard(readme: Path) -> bool:
@@ -75,7 +77,7 @@ def _made_again(folder: Path, recorded: Any) -> Report:
     return made
 
 
-def _compare_lines(name: str, recorded: str, again: str) -> Iterator[Discrepancy]:
+def _compare_lines(name: str, recorded: str, again: str, source: str) -> Iterator[Discrepancy]:
     same = _close if name.endswith(".csv") else str.__eq__
     pairs = zip_longest(recorded.splitlines(), again.splitlines(), fillvalue="")
     if found := [(number, old, new) for number, (old, new) in enumerate(pairs, start=1) if not same(old, new)]:
@@ -88,7 +90,7 @@ def _compare_lines(name: str, recorded: str, again: str) -> Iterator[Discrepancy
             f"{counted(len(found), 'line differs', 'lines differ')}, the first being line {number}",
             old[start:],
             new[start:],
-            _AGAIN,
+            source,
         )
 
 

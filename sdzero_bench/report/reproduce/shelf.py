@@ -10,8 +10,9 @@ from pathlib import Path
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.records.own_digests import exchanged
+from sdzero_bench.records.packing import run_folders
 from sdzero_bench.records.reader import RunRecord, load_runs
-from sdzero_bench.records.record_files import MANIFEST, has_manifest
+from sdzero_bench.records.record_files import has_manifest
 from sdzero_bench.report.reproduce.cells import Cell, covers, identity, measured_besides, needed
 from sdzero_bench.report.submissions.card import submission_of
 from sdzero_bench.runs.config import validate
@@ -34,7 +35,7 @@ class Shelf:
         self.strange: list[str] = []
         """Records that were edited, those of submissions that are not verified, and those of unknown settings."""
         for folder in folders:  # those that do not exist hold no runs yet
-            if folder.is_dir() and any(has_manifest(path.parent) for path in folder.rglob(f"{MANIFEST}*")):
+            if folder.is_dir() and any(map(has_manifest, run_folders(folder))):
                 for run in load_runs(folder):
                     if run.finished and run.measured_alone and (origin := run.manifest.origin):
                         self._measured[origin.run_id, origin.checkpoint, run.task].append(run)
