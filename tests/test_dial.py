@@ -5,17 +5,28 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from record_edits import value
 from synthetic_records import write_record
 
 from sdzero_bench.core.errors import UserError
+from sdzero_bench.core.stats.estimators import Estimate
+from sdzero_bench.core.stats.significance import holm
+from sdzero_bench.records.reader import load_run
+from sdzero_bench.report.rendering.blocks import Table
+from tools.dial import figures
 from tools.dial.__main__ import write
 from tools.dial.advantages import OTHERS, OURS, measured
 from tools.dial.dial_worlds import DRAFTS, HABIT_FROM, accuracy, dial_worlds, problems
-from tools.micro_model.worlds import World
+from tools.dial.page import blocks
+from tools.micro_model.worlds import WORLDS, World
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +85,75 @@ def test_the_page_has_every_world_that_was_run_and_each_difference(records: Path
         assert "<svg" in (tmp_path / "page" / f"{name}.svg").read_text()
 
 
-def test_the_worlds_comparisons_are_one_family(records: Path) -> None:
-    found = measured(records, ["from-10", "from-5"])
-    alone = measured(records, ["from-5"])
-    p = {pair.before: pair.p_holm for world in found for pair in world.pairs}
-    for pair in alone[0].pairs:
-        assert pair.p_holm is not None
-        assert pair.p_holm <= (p[pair.before] or 0) + 1e-12
+def test_the_comparisons_of_all_worlds_are_one_family_whether_run_or_not(records: Path) -> None:
+    for seed in range(3):
+        shutil.rmtree(records / "from-10" / f"srt-{seed}")
+    pairs = [pair for world in measured(records, ["from-10", "from-5"]) for pair in world.pairs]
+    assert len(pairs) == 7
+    assert [pair.p_holm for pair in pairs] == holm([pair.p for pair in pairs], absent=1)
+    assert len({pair.p_holm for pair in pairs}) > 1
+
+
+def test_each_column_has_what_its_heading_says(records: Path) -> None:
+    revises = {"accuracy_first": 0.5, "accuracy_revised": 0.6, "correction_rate": 0.25, "kept_rate": 0.9, "mean_tokens": 20}
+    folder = write_record(records / "from-5" / "base", "base", 0, 0.5, config={"model": {"name": "runs/dial/models/from-5"}})
+    value("evaluation.json", "0/revision", revises)(folder)
+    (world,) = measured(records, ["from-5"])
+    entry = load_run(folder).evaluation[0]
+    made = {"from-5": WORLDS["habits"]}
+    tables = [block for block in blocks([world], [world], made) if isinstance(block, Table)]
+    for table, dial in zip(tables, ("slips (%)", "habit repeated (%)"), strict=True):
+        row = dict(zip(table.headings, table.rows[0], strict=True))
+        texts = made["from-5"].draft.plain if dial == "slips (%)" else made["from-5"].revision.habit
+        assert float(row[dial]) == pytest.approx(100 * texts)
+        assert row["base avg@8 (%)"].startswith(f"{100 * entry.avg_at_k:.1f} [")
+        assert row["base pass@8 (%)"].startswith(f"{100 * entry.pass_at_k:.1f} [")
+        assert float(row["base pass@8 - avg@8 (pts)"]) == pytest.approx(100 * (entry.pass_at_k - entry.avg_at_k), abs=0.05)
+        assert (row["base corrected (%)"], row["base kept (%)"]) == ("25.0", "90.0")
+        for other in OTHERS:
+            difference = 100 * (world.rows[OURS].mean - world.rows[other].mean)
+            assert row[f"sdzero - {other} (pts)"].startswith(f"{difference:.1f} [")
+
+
+def test_figures_are_drawn_at_the_gap_and_at_the_share_of_repeated_habits(
+    records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures, "images", lambda figure: drawn.append(figure) or {})
+    found = zip(measured(records, ["from-10", "from-5"]), (0.9, 0.7), strict=True)
+    worlds = [replace(world, best=Estimate(best, best, best)) for world, best in found]
+    figures.against_gap(worlds)
+    figures.against_second_look(worlds, [0.0, 0.6])
+    for figure, at in zip(drawn, ([100 * world.gap for world in worlds], [0.0, 60.0]), strict=True):
+        series = [container.lines[0] for container in figure.axes[0].containers]
+        assert len(series) == len(OTHERS)
+        for other, line in zip(OTHERS, series, strict=True):
+            points = dict(zip(sorted(at), np.asarray(line.get_ydata()), strict=True))
+            for world, x in zip(worlds, at, strict=True):
+                difference = 100 * (world.rows[OURS].mean - world.rows[other].mean)
+                assert points[x] == pytest.approx(difference)
+            assert np.asarray(line.get_xdata()) == pytest.approx(sorted(at), abs=2)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda runs: value("manifest.json", "config/preset", "micro-slips")(runs / "from-5" / "rft-0"), "preset micro-slips"),
+        (lambda runs: [shutil.rmtree(runs / world) for world in ("from-10", "from-5", "second-look-0.6")], "no run below"),
+        (lambda runs: [shutil.rmtree(runs / "from-5" / f"sdzero-{seed}") for seed in range(3)], "has no runs of sdzero"),
+    ],
+)
+def test_records_that_give_no_page_are_refused(records: Path, damage: Callable[[Path], object], message: str) -> None:
+    damage(records)
+    with pytest.raises(UserError, match=message):
+        measured(records, ["from-10", "from-5"])
+
+
+def test_a_page_of_somebody_else_is_left_alone(records: Path, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(UserError, match="is not a page of python -m"):
+        write(records, tmp_path)
+    assert (tmp_path / "README.md").read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["a", "z"])

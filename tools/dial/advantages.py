@@ -10,10 +10,14 @@ from pathlib import Path
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.intervals import mean
+from sdzero_bench.core.text import listed
+from sdzero_bench.records.own_digests import require_as_written
 from sdzero_bench.records.reader import BASE, RunRecord, load_runs
+from sdzero_bench.report.leaderboard.conditions import differing
 from sdzero_bench.report.leaderboard.grouping import BASE_LABEL, Row, collect
 from sdzero_bench.report.leaderboard.pairs import Pair, compared
 
+PRESET = "micro"
 OURS = "sdzero"
 OTHERS = ("rft", "grpo", "rest_em", "srt")
 
@@ -34,8 +38,8 @@ class World:
     """`OURS` - each other, Holm-corrected over the comparisons of all worlds of the page."""
     questions: int
     """Test questions."""
-    seeds: int
-    """Runs of `OURS`."""
+    seeds: tuple[int, ...]
+    """Numbers of runs of `OURS` and the others, each once."""
 
     @property
     def gap(self) -> float:
@@ -49,10 +53,22 @@ def world_of(run: RunRecord) -> str:
 
 
 def measured(records: Path, order: Sequence[str]) -> list[World]:
-    """The worlds that have runs, in this order. Raises `UserError` for a world without a base or without `OURS`."""
+    """The worlds that have runs, in this order.
+
+    Raises `UserError` if there is none, for a world without a base or without `OURS`, and for runs that were edited or that are
+    of another preset.
+    """
     runs = defaultdict(list)
     for run in load_runs(records):
+        if run.config.preset != PRESET:
+            raise UserError(f"{str(run.folder)!r} was made with the preset {run.config.preset}, not {PRESET}")
+        if run.finished:
+            require_as_written(run.folder, run.manifest)
         runs[world_of(run)].append(run)
+    if not runs.keys() & set(order):
+        raise UserError(
+            f"{str(records)!r} has runs of {listed(sorted(runs))}, and none of {listed(list(dict.fromkeys(order)))}"
+        )
     tables = {name: _rows(name, runs[name]) for name in order if name in runs}
     joined = {f"{world}/{label}": row for world, rows in tables.items() for label, row in rows.items()}
     asked = [(f"{world}/{other}", f"{world}/{OURS}") for world, rows in tables.items() for other in OTHERS if other in rows]
@@ -67,7 +83,8 @@ def measured(records: Path, order: Sequence[str]) -> list[World]:
 def _rows(name: str, runs: Sequence[RunRecord]) -> dict[str, Row]:
     groups = [group for board in collect(runs).boards for group in board]
     if len(groups) != 1:
-        raise UserError(f"the runs of the world {name} were made under {len(groups)} conditions; run them anew")
+        different = listed(differing([group.conditions for group in groups]))
+        raise UserError(f"the runs of the world {name} were made under different conditions ({different}); make them anew")
     rows = {row.label: row for row in groups[0].rows}
     if missing := {BASE_LABEL, OURS} - rows.keys():
         raise UserError(f"the world {name} has no runs of {' and '.join(sorted(missing))}")
@@ -87,5 +104,5 @@ def _world(name: str, rows: dict[str, Row], pairs: tuple[Pair, ...], revises: tu
     best = base.scores("pass")
     assert best is not None  # micro-arith has pass@k
     methods = {label: mean(row.avg) for label, row in rows.items() if label != BASE_LABEL}
-    seeds, questions = rows[OURS].avg.shape
-    return World(name, mean(base.avg), mean(best), revises, methods, pairs, questions, seeds)
+    seeds = tuple(sorted({len(row.runs) for label, row in rows.items() if label in (OURS, *OTHERS)}))
+    return World(name, mean(base.avg), mean(best), revises, methods, pairs, base.avg.shape[1], seeds)

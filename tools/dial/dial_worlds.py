@@ -29,6 +29,9 @@ STREAM = 3
 QUESTIONS, DRAFTS = 400, 8
 
 
+NAMES = (*(f"from-{first}" for first in HABIT_FROM), *(f"second-look-{share:g}" for share in SECOND_LOOKS))
+
+
 @cache
 def dial_worlds() -> dict[str, World]:
     """By name, on the first axis and then on the second."""

@@ -42,12 +42,11 @@ def against_second_look(worlds: Sequence[World], shares: Sequence[float]) -> dic
 
 def _figure(draw: Callable[[Axes], None]) -> dict[str, bytes]:
     import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure  # not pyplot, whose backend is the caller's
 
     with matplotlib.rc_context({"svg.hashsalt": "sdzero-bench", "svg.fonttype": "path", "figure.facecolor": "white"}):
-        figure, panel = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
+        figure = Figure(figsize=(7.5, 4.5), layout="constrained")
+        panel = figure.subplots()
         draw(panel)
         panel.axhline(0, color="black", linewidth=0.8)
         panel.set_ylabel(f"avg@8 of {OURS} - other (points)")

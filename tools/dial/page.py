@@ -9,7 +9,7 @@ from sdzero_bench.core.stats.footnotes import INTERVALS, marks
 from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.core.text import percent, with_interval
 from sdzero_bench.report.rendering.blocks import DASH, Block, Figure, Heading, Notes, Table
-from tools.dial.advantages import OTHERS, OURS, World
+from tools.dial.advantages import OTHERS, OURS, PRESET, World
 from tools.dial.figures import PAPER
 from tools.micro_model.worlds import World as Texts
 
@@ -28,7 +28,8 @@ def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[st
                 "first drafts are right. Wrong drafts are due to slips, which are random and independent, or to a habit, which "
                 "gives the same wrong result each time. Worlds with fewer habitual errors have more slips, so that accuracy is "
                 "about equal.",
-                f"Task micro-arith, settings of the preset micro, tuned for no method; {measured_on([*by_error, *by_look])}.",
+                f"Task micro-arith, settings of the preset {PRESET}, tuned for no method; "
+                f"{measured_on([*by_error, *by_look])}.",
                 "The models show how the methods of this suite behave under known errors. They do not show how real models "
                 "err, or whether a real model's revisions are as good as those in these texts.",
             ]
@@ -61,10 +62,9 @@ def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[st
 
 def measured_on(worlds: Sequence[World]) -> str:
     """Test questions and seeds, which are the same in all worlds unless one is unfinished."""
-    questions, seeds = ({getattr(world, name) for world in worlds} for name in ("questions", "seeds"))
-    return " and ".join(
-        f"{' or '.join(map(str, sorted(found)))} {what}" for found, what in ((questions, "test questions"), (seeds, "seeds"))
-    )
+    questions = sorted({world.questions for world in worlds})
+    seeds = sorted({number for world in worlds for number in world.seeds})
+    return f"{' or '.join(map(str, questions))} test questions and {' or '.join(map(str, seeds))} seeds per method"
 
 
 def _notes() -> list[str]:

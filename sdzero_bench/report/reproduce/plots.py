@@ -14,15 +14,14 @@ from sdzero_bench.report.reproduce.experiment import Figure
 def draw(rows: Rows, kind: Figure) -> dict[str, bytes]:
     """As `png` and `svg`; tasks side by side, or the two panels of the figure."""
     import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure as Canvas  # not pyplot, whose backend is the caller's
 
     settings: Any = {"svg.hashsalt": "sdzero-bench", "svg.fonttype": "path", "figure.facecolor": "white", "font.size": 9}
     with matplotlib.rc_context(settings):
         tasks = list(dict.fromkeys(row["task"] for row in rows))
         columns = len(tasks) * {"words": 2, "localisation": len({row["variant"] for row in rows})}.get(kind, 1)
-        figure, axes = plt.subplots(1, columns, figsize=(1.5 + 4.2 * columns, 3.8), squeeze=False, layout="constrained")
+        figure = Canvas(figsize=(1.5 + 4.2 * columns, 3.8), layout="constrained")
+        axes = figure.subplots(1, columns, squeeze=False)
         for i, task in enumerate(tasks):
             own = [row for row in rows if row["task"] == task]
             panels = axes[0, i * (columns // len(tasks)) : (i + 1) * (columns // len(tasks))]
