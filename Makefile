@@ -147,14 +147,14 @@ report: $(VENV)/installed
 readme: $(VENV)/installed
 	$(BIN)/python -m tools.readme_tables $(EXTRA)
 
-# docs/report.png and docs/viewer.png: the report page of the committed records, and the viewer of one with token colours, in a
-# headless Chromium.
+# docs/report.png and docs/viewer.png: a leaderboard on the report page of the committed records, and the viewer of one of them
+# with token colours, in a headless Chromium.
 VIEWED := $(patsubst %/localisation.json.xz,%,$(firstword $(wildcard results/records/sdzero-micro-arith-s0-*/localisation.json.xz)))
 screenshot: $(VENV)/installed
 	$(BIN)/sdzero-bench report results/micro --out results/micro --format html
-	$(BIN)/python -m tools.screenshot results/micro/leaderboard.html docs/report.png
+	$(BIN)/python -m tools.screenshot results/micro/leaderboard.html docs/report.png micro-arith
 	$(BIN)/sdzero-bench view $(VIEWED) --out build/samples.html
-	$(BIN)/python -m tools.screenshot build/samples.html docs/viewer.png 'run=$(notdir $(VIEWED))&sample=evaluation.srt/test-5/0'
+	$(BIN)/python -m tools.screenshot build/samples.html docs/viewer.png '#run=$(notdir $(VIEWED))&sample=evaluation.srt/test-5/0'
 
 # docs/math_verifiers.md: our math verifier compared with others, on the cases of docs/math_cases.yaml.
 math-verifiers: $(VENV)/installed
