@@ -102,7 +102,7 @@ canary: $(VENV)/installed
 	$(BIN)/sdzero-bench doctor --canary --write sdzero_bench/runs/canary/canary.json
 
 # The boards of results/, 600 test questions each: every method's declared settings in the world of habits (results/micro) and in
-# that of slips (results/slips), and settings tuned for each (results/tuned). About 4, 1 and 5 hours on 2 cores. If one is
+# that of slips (results/slips), and settings tuned for each (results/tuned). About 5, 1.5 and 4 hours on 2 cores. If one is
 # interrupted, the same command resumes it. Two runs at a time on one core each are faster than one run on two. Nothing else
 # should be running: costs are measured by the clock.
 JOBS ?= 2

@@ -13,10 +13,12 @@ from record_edits import says
 from small_runs import command, finished
 
 from sdzero_bench.records.packing import run_folders
+from sdzero_bench.records.reader import load_run
 from sdzero_bench.records.record_files import read_manifest, read_result
 from sdzero_bench.report.audit.audit import check_record
 from sdzero_bench.report.audit.check_leaderboard import check_leaderboard
 from sdzero_bench.runs.registry import methods
+from tools.micro_model.calibration import outside
 from tools.readme_tables import BLOCKS, PAGES, filled
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +42,18 @@ def test_every_committed_figure_follows_from_its_journal() -> None:
     assert found["findings"] == 0, done.stdout[:3000]
     assert done.returncode == 0
     assert {str(board) for board in (MICRO, SLIPS, TUNED)} <= set(found["leaderboards"])
+
+
+@pytest.mark.parametrize(("board", "world"), [(MICRO, "habits"), (SLIPS, "slips")])
+def test_the_base_of_a_board_is_the_base_that_was_calibrated(board: Path, world: str) -> None:
+    calibrated = json.loads((ROOT / "tasks" / "micro_world" / world / "calibration.json").read_text())
+    bases = [load_run(folder) for folder in run_folders(board) if folder.name.startswith("base-")]
+    assert {run.task for run in bases} == set(calibrated)
+    for run in bases:
+        entry, said = run.evaluation[0], calibrated[run.task]
+        assert (entry.avg_at_k, entry.pass_at_k) == pytest.approx((said["avg"], said["pass"]))
+    if world == "habits":
+        assert all(outside(found) == [] for found in calibrated.values())
 
 
 def declared() -> dict[str, set[str]]:

@@ -94,8 +94,12 @@ def dump(content: Any, kind: str | None = None) -> Any:
 
 
 def migrated(folder: Path, file: str, content: Any) -> Any:
-    """What a file of `folder` holds, in the present format, unchecked."""
+    """What a file of `folder` holds, in the present format, unchecked. Raises `UserError` for a format of a later version."""
     version = version_of(content) if file == MANIFEST else format_of(folder)
+    if version > FORMAT_VERSION:
+        raise UserError(
+            f"{str(folder)!r} has format {version}, and this version reads up to {FORMAT_VERSION}; upgrade sdzero-bench"
+        )
     return migrate({file: content}, version)[file]
 
 

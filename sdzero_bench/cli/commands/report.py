@@ -54,10 +54,12 @@ def report(
 
     sdzero-bench report results/micro runs
     """
-    from sdzero_bench.core.errors import unknown
+    from sdzero_bench.core.errors import UserError, unknown
     from sdzero_bench.report.leaderboard.report_files import FORMATS, Report
 
     names = dict.fromkeys(stripped for text in format or ["md"] for name in text.split(",") if (stripped := name.strip()))
+    if not names:
+        raise UserError(f"--format names none; there are: {', '.join(FORMATS)}")
     for name in names:
         if name not in FORMATS:
             raise unknown("format", name, FORMATS)
