@@ -179,7 +179,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "a reward beyond 1": (
         lines(FINAL, lambda rows: rows[3]["verdict"].update(reward=2.0)),
-        f"{FINAL}: sample 4 is not one (ValueError: the reward is 2.0, not 0 or 1)",
+        f"{FINAL}: sample 4 is not one (ValueError: the reward is 2.0 where the status is 'ok')",
     ),
     "a sample removed": (lines(FINAL, lambda rows: rows.pop(3)), f"{FINAL}: lacks 1 sample, such as test-1/1"),
     "a training sample removed": (
@@ -216,7 +216,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
         row(TRAINING, 0, prompt_tokens=1),
         "ledger.json: rft.sample.prompt_tokens: recorded 192, recomputed 181",
     ),
-    "a text that is none": (row(FINAL, 0, text=None), f"{FINAL}: sample 1 is not one (TypeError: text is not text)"),
+    "a text that is none": (row(FINAL, 0, text=None), f"{FINAL}: sample 1 is not one (ValueError: text is not text)"),
     "a line torn": (
         lambda folder: (folder / FINAL).write_text((folder / FINAL).read_text()[:-9]),
         f"{FINAL}: '",

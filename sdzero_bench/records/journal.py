@@ -85,15 +85,19 @@ class Sample:
         counts = (sample.seed, sample.prompt_tokens, *sample.token_ids)
         if not all(type(number) is int and number >= 0 for number in counts):
             raise ValueError("seed, prompt_tokens and token_ids are not all numbers from 0")
+        if sample.prompt_tokens >= 2**53:
+            raise ValueError(f"prompt_tokens is {sample.prompt_tokens}, more than any prompt has")
         if sample.finish not in ("stop", "length"):
             raise ValueError(f"finish is {sample.finish!r}")
-        if sample.verdict.reward not in _REWARDS.get(sample.verdict.status, (None,)):
+        if sample.verdict.status not in _REWARDS:
+            raise ValueError(f"the verdict's status is {sample.verdict.status!r}")
+        if sample.verdict.reward not in _REWARDS[sample.verdict.status]:
             raise ValueError(f"the reward is {sample.verdict.reward!r} where the status is {sample.verdict.status!r}")
         return sample
 
 
-_REWARDS: dict[str, tuple[float, ...]] = {"ok": (0.0, 1.0), "refused": (0.0,)}
-"""By status of the verdict; those with another one have none."""
+_REWARDS: dict[str, tuple[float | None, ...]] = {"ok": (0.0, 1.0), "refused": (0.0,), "timeout": (None,), "error": (None,)}
+"""Those that a verdict of each status may have."""
 _TEXTS = ("phase", "question_id", "index", "policy", "prompt_sha256", "text", "engine")
 
 
