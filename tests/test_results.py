@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from record_edits import says
 from small_runs import command, finished
 
+from sdzero_bench.records.compressed import compressed
 from sdzero_bench.records.packing import run_folders
 from sdzero_bench.records.reader import load_run
 from sdzero_bench.records.record_files import read_manifest, read_result
@@ -42,6 +44,16 @@ def test_every_committed_figure_follows_from_its_journal() -> None:
     assert found["findings"] == 0, done.stdout[:3000]
     assert done.returncode == 0
     assert {str(board) for board in (MICRO, SLIPS, TUNED)} <= set(found["leaderboards"])
+
+
+def test_a_file_that_cannot_be_read_is_one_finding(tmp_path: Path) -> None:
+    """The record has a learning curve, whose phases are named by evaluation.json."""
+    folder = next(path for path in run_folders(SLIPS) if path.name.startswith("rft-micro-arith-s0"))
+    shutil.copytree(folder, tmp_path / "rft")
+    shutil.copytree(SLIPS / "question_sets", tmp_path / "question_sets")
+    (tmp_path / "rft" / "evaluation.json.xz").write_bytes(compressed("{"))
+    (finding,) = check_record(tmp_path / "rft").findings
+    assert str(finding).startswith("evaluation.json: is not JSON")
 
 
 @pytest.mark.parametrize(("board", "world"), [(MICRO, "habits"), (SLIPS, "slips")])

@@ -58,7 +58,7 @@ def check_curve(record: AuditedRecord) -> Iterator[Discrepancy]:
     content, problem = read_json(record.folder, CURVE_FILE)
     problems = [problem] if problem else list(check_schema(CURVE_FILE, content, TypeAdapter(LearningCurveFile)))
     yield from problems
-    if problems:
+    if problems or record.unreadable:
         return
     found = LearningCurveFile(**content)
     try:

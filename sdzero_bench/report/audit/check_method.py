@@ -217,14 +217,16 @@ def _check_measuring(record: AuditedRecord, run: RecordedRun) -> Iterator[Discre
 def _check_measuring_more(record: AuditedRecord, run: RecordedRun) -> Iterator[Discrepancy]:
     """Seeds, prompts and policies of the learning curve's own samples, and of those on other tasks."""
     assert record.questions is not None
-    evaluated, each = {entry.policy for entry in record.evaluation or ()}, samples_each(run.config.evaluation)
-    asked: list[tuple[str, str, QuestionSet, int, Task]] = []
+    if record.evaluation is None:
+        return
+    evaluated, each = {entry.policy for entry in record.evaluation}, samples_each(run.config.evaluation)
+    asked: dict[str, tuple[str, QuestionSet, int, Task]] = {}
     for point in record.result.curve.points if record.result is not None and record.result.curve is not None else ():
         sets = (first(_whole(record, TEST), run.config.evaluation.of_curve), record.questions.get(VALIDATION))
         for phase, questions in zip(phases_of(point.policy, point.policy in evaluated), sets, strict=True):
             if questions is not None and phase not in {f"{EVALUATION}.{label}" for label in evaluated}:
-                asked.append((phase, point.checkpoint, questions, each, run.task))
-    others = [(entry, other) for entry in record.evaluation or () for other in entry.other_tasks or ()]
+                asked[phase] = (point.checkpoint, questions, each, run.task)
+    others = [(entry, other) for entry in record.evaluation for other in entry.other_tasks or ()]
     for entry, other in others:
         on = other_task(other.task)
         if other.samples_per_question and on in record.questions:
@@ -235,8 +237,8 @@ def _check_measuring_more(record: AuditedRecord, run: RecordedRun) -> Iterator[D
                 record.notes.append(f"{journal_file(phase)} was not held against its task: {error}")
                 continue
             if not isinstance(task, HarnessTask):  # its prompts need its data
-                asked.append((phase, entry.checkpoint, record.questions[on], other.samples_per_question, task))
-    for phase, policy, questions, count, task in asked:
+                asked[phase] = (entry.checkpoint, record.questions[on], other.samples_per_question, task)
+    for phase, (policy, questions, count, task) in asked.items():
         try:
             ask_to_measure_more(run, phase, policy, questions, count, task)
         except DetailsNotRecorded as missing:

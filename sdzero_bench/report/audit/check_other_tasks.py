@@ -91,11 +91,13 @@ def _check_kl(record: AuditedRecord, entry: PolicyEvaluation) -> Iterator[Discre
         if has or count:
             yield Discrepancy(file, f"{what} is {'there' if has else 'missing'}, and config.evaluation.kl is {count}")
         return
-    journal = {sample.key: sample for sample in record.samples.get(f"{EVALUATION}.{entry.policy}", ())}
+    if (phase := f"{EVALUATION}.{entry.policy}") in record.unreadable:
+        return
+    journal = {sample.key: sample for sample in record.samples.get(phase, ())}
     try:
         responses = first_responses_to(record.questions[TEST], journal, count)
     except KeyError as error:
-        yield Discrepancy(journal_file(f"{EVALUATION}.{entry.policy}"), f"lacks the sample {error}, whose KL was measured")
+        yield Discrepancy(journal_file(phase), f"lacks the sample {error}, whose KL was measured")
         return
     tokens: dict[str, Any] = {question.id: len(sample.token_ids) for question, sample in responses}
     said: dict[str, Any] = {id: response.tokens for id, response in entry.kl_by_question.items()}
