@@ -28,7 +28,7 @@ CORE = ("base", "sft", "rft", "rest_em", "grpo", "rloo", "sdft", "srt", "sdzero"
 """The paper's methods, and the most common ones."""
 WORLDS = ROOT / "tasks" / "micro_world"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(WORLDS.glob("*/README.md")))
-LEADERBOARD, SLIPS, TUNED = (RESULTS / board / "README.md" for board in ("micro", "slips", "tuned"))
+LEADERBOARD, SLIPS, TUNED, DIAL = (RESULTS / board / "README.md" for board in ("micro", "slips", "tuned", "dial"))
 CLAIMS = RESULTS / "README.md"
 (RUN,) = (RESULTS / "run").glob("sdzero-micro-arith-*/summary.md")
 
@@ -129,6 +129,7 @@ def costs_at_scale() -> str:
 
 ARITH, CODE = "## micro-arith", "## micro-code"
 HABITS = "## Preset micro"
+DIAL_ERRORS = "## By how the base errs"
 MARKS = (OTHER, UNCOMMITTED)
 CODE_NOTES = (*MARKS, "gold answers")
 LEADERBOARD_NOTES = ("Intervals:", "rank:", "Δ vs base:")
@@ -144,6 +145,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "tuned-micro-code": partial(quoted, TUNED, CODE, "| rank |", MARKS),
     "tuning-micro-arith": partial(quoted, TUNED, ARITH, "| method | chosen |", ("avg of", "lowest tried")),
     "tuning-micro-code": partial(quoted, TUNED, CODE, "| method | chosen |", ("avg of", "lowest tried")),
+    "dial-errors": partial(quoted, DIAL, DIAL_ERRORS, "| world |", ("from-d", "slips", "corrected", "Differences")),
     "leaderboard-notes": lambda: shared_notes((ARITH, CODE), LEADERBOARD_NOTES),
     "cost-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| method | samples |"),
     "cost-micro-code": partial(quoted, LEADERBOARD, CODE, "| method | samples |"),

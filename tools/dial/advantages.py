@@ -16,6 +16,7 @@ from sdzero_bench.records.reader import BASE, RunRecord, load_runs
 from sdzero_bench.report.leaderboard.conditions import differing
 from sdzero_bench.report.leaderboard.grouping import BASE_LABEL, Row, collect
 from sdzero_bench.report.leaderboard.pairs import Pair, compared
+from tools.dial.dial_worlds import NAMES
 
 PRESET = "micro"
 OURS = "sdzero"
@@ -35,7 +36,7 @@ class World:
     rows: dict[str, Estimate]
     """avg@k of each method."""
     pairs: tuple[Pair, ...]
-    """`OURS` - each other, Holm-corrected over the comparisons of all worlds of the page."""
+    """`OURS` - each other, Holm-corrected over the comparisons of all worlds of the dial, whether run or not."""
     questions: int
     """Test questions."""
     seeds: tuple[int, ...]
@@ -72,8 +73,7 @@ def measured(records: Path, order: Sequence[str]) -> list[World]:
     tables = {name: _rows(name, runs[name]) for name in order if name in runs}
     joined = {f"{world}/{label}": row for world, rows in tables.items() for label, row in rows.items()}
     asked = [(f"{world}/{other}", f"{world}/{OURS}") for world, rows in tables.items() for other in OTHERS if other in rows]
-    absent = len(tables) * len(OTHERS) - len(asked)
-    pairs = compared(joined, asked, absent)
+    pairs = compared(joined, asked, absent=len(NAMES) * len(OTHERS) - len(asked))
     return [
         _world(name, rows, tuple(pair for pair in pairs if pair.after == f"{name}/{OURS}"), _revises(runs[name]))
         for name, rows in tables.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sdzero_bench.report.leaderboard.efficiency import COLOURS, MARKERS, images
 from tools.dial.advantages import OTHERS, OURS, World
@@ -20,11 +20,11 @@ def against_gap(worlds: Sequence[World]) -> dict[str, bytes]:
 
     def draw(panel: Axes) -> None:
         _series(panel, worlds, [100 * world.gap for world in worlds], width=0.25)
+        panel.margins(x=0.1)
         for name, gap in PAPER.items():
             panel.axvline(gap, color="0.6", linestyle=":", linewidth=1)
-            panel.annotate(
-                name, (gap, 0.02), xycoords=("data", "axes fraction"), rotation=90, ha="right", fontsize=7, color="0.4"
-            )
+            side: Any = "right" if gap == min(PAPER.values()) else "left"
+            panel.annotate(name, (gap, 0.02), xycoords=("data", "axes fraction"), rotation=90, ha=side, fontsize=7, color="0.4")
         panel.set_xlabel("pass@8 - avg@8 of the base (points)")
 
     return _figure(draw)

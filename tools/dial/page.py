@@ -10,6 +10,7 @@ from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.core.text import percent, with_interval
 from sdzero_bench.report.rendering.blocks import DASH, Block, Figure, Heading, Notes, Table
 from tools.dial.advantages import OTHERS, OURS, PRESET, World
+from tools.dial.dial_worlds import NAMES
 from tools.dial.figures import PAPER
 from tools.micro_model.worlds import World as Texts
 
@@ -68,7 +69,7 @@ def measured_on(worlds: Sequence[World]) -> str:
 
 
 def _notes() -> list[str]:
-    family = f"all comparisons of {OURS} with {', '.join(OTHERS)} on this page"
+    family = f"the comparisons of {OURS} with {', '.join(OTHERS)} in the {len(NAMES)} worlds of the dial"
     return [
         "corrected: share of the base's wrong responses that its revision corrects. kept: share of right ones that stay right.",
         INTERVALS,
