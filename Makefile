@@ -90,7 +90,7 @@ micro-model: $(VENV)/installed
 	$(BIN)/python -m tools.micro_model.build --world habits --out tasks/micro_world/habits $(EXTRA)
 	$(BIN)/python -m tools.micro_model.build --world slips --out tasks/micro_world/slips $(EXTRA)
 
-# results/dial: worlds between random slips and habits, and what SD-Zero gains in each. Nine models and 17 runs on each: about 5
+# results/dial: worlds between random slips and habits, and what SD-Zero gains in each. Nine models and 17 runs on each: about 7
 # hours on 2 cores. If it is interrupted, the same command resumes it.
 dial: $(VENV)/installed
 	$(BIN)/python -m tools.dial $(EXTRA)

@@ -1,6 +1,6 @@
 """Build the worlds of the dial, train on each, and write its page: `python -m tools.dial`.
 
-Each world is a model of its own, trained on texts about sums alone (about 14 minutes on 2 quiet cores). The base, RFT, GRPO,
+Each world is a model of its own, trained on texts about sums alone (15 to 25 minutes on 2 cores). The base, RFT, GRPO,
 ReST-EM, SRT and SD-Zero are run on each. Finished models and runs are kept, so the same command resumes an interrupted one.
 """
 
