@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import lzma
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -436,6 +438,27 @@ def test_one_run_is_packed_under_its_own_name(tmp_path: Path) -> None:
     finished(command("pack", str(run), "--out", str(tmp_path / "alone"), "--alone"), check=True)
     assert sorted(path.name for path in (tmp_path / "alone").iterdir()) == ["rft-s0"]
     assert check_record(tmp_path / "alone" / "rft-s0").findings == []
+
+
+@pytest.mark.parametrize(("error", "refused"), [(errno.EACCES, True), (errno.ENOENT, False)])
+def test_a_folder_that_cannot_be_listed_is_named_and_one_that_vanished_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, refused: bool
+) -> None:
+    write_record(tmp_path / "rft-s0")
+    (tmp_path / "other").mkdir()
+    listing = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "other":
+            raise OSError(error, os.strerror(error), path)
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    if refused:
+        with pytest.raises(UserError, match=r"cannot list '.*other': Permission denied"):
+            run_folders(tmp_path)
+    else:
+        assert run_folders(tmp_path) == [tmp_path / "rft-s0"]
 
 
 def test_records_may_lie_above_the_runs(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from sdzero_bench.core.errors import UserError
 from sdzero_bench.records.compressed import COMPRESSED, compressed
@@ -70,7 +70,9 @@ def run_folders(below: Path) -> list[Path]:
     return sorted(found)
 
 
-def _refuse(error: OSError) -> NoReturn:
+def _refuse(error: OSError) -> None:
+    if isinstance(error, FileNotFoundError):
+        return  # a live run removed it meanwhile
     raise UserError(f"cannot list {str(error.filename)!r}: {error.strerror}") from error
 
 
