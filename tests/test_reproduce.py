@@ -328,8 +328,8 @@ def test_a_page_opens_with_the_verdicts_per_task_and_with_what_they_do_not_say()
     single = {"programs": {"sdzero, one epoch": 0.5, "sdzero": 0.7, "sdzero after SRT": 0.6, "base": 0.4}}
     _, lines, _, limits = conclusions([(Setting("mine"), found)], [beside], [single], ["owner/model"])
     assert lines.lines == [
-        "Preset mine, sums: SD-Zero does not lead: sdft (20.0 pts) is significantly ahead of it. Not run: rft. 1 of 4 claims "
-        "holds. 1 does not: needed. 2 are inconclusive.",
+        "Preset mine, sums: SD-Zero does not lead: of the paper's Table 1, sdft (20.0 pts) is significantly ahead of it. "
+        "Not run: rft. 1 of 4 claims holds. 1 does not: needed. 2 are inconclusive.",
         "Preset mine, programs: No method of the paper's Table 1 is significantly ahead of SD-Zero. rft (5.0 pts) has a higher "
         "mean, not significantly. 1 of 1 claim holds. SD-Zero distils for several epochs here. With one, as in the paper, its "
         "avg is 50.0 % instead of 70.0 %; the base has 40.0 %, and the policy after SRT 60.0 %.",

@@ -41,20 +41,21 @@ def conclusions(
     ]
     if all(model.startswith(EMBEDDED) for model in models):
         limits.append(
-            "The embedded models have 1M parameters, and errors that were built in and are therefore known. They show under "
-            "which kinds of errors one method outperforms another, and that the code works. They are not evidence about models "
+            "The embedded models have 1M parameters, and errors that were built in and are therefore known. They show how "
+            "methods compare under these errors in these models, and that the code works. They are not evidence about models "
             "that read and reason."
         )
     return [Heading(2, "What can be concluded"), Notes(lines), Heading(2, "What cannot be concluded"), Notes(limits)]
 
 
 def _lead(beside: Mapping[str, Pair | None]) -> str:
-    """Such as `SD-Zero does not lead: sdft (9.5 pts) and sft (3.8 pts) are significantly ahead of it. `"""
+    """Such as `SD-Zero does not lead: of the paper's Table 1, sdft (9.5 pts) is significantly ahead of it. `"""
     above = {row: pair for row, pair in beside.items() if pair is not None and pair.difference.mean < 0}
     better = [_behind(row, pair) for row, pair in above.items() if pair.significant]
     unclear = [_behind(row, pair) for row, pair in above.items() if not pair.significant]
     if better:
-        said = f"SD-Zero does not lead: {listed(better)} {'is' if len(better) == 1 else 'are'} significantly ahead of it. "
+        are = "is" if len(better) == 1 else "are"
+        said = f"SD-Zero does not lead: of the paper's Table 1, {listed(better)} {are} significantly ahead of it. "
     else:
         said = "No method of the paper's Table 1 is significantly ahead of SD-Zero. "
     if unclear:
