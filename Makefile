@@ -136,12 +136,11 @@ reproduce: $(VENV)/installed
 	$(BIN)/sdzero-bench pack runs/reproduce --out results/records
 	$(BIN)/$(REPRODUCE) --no-runs --runs results/records --out results
 
-# Regenerates the tables and figures of the committed records; the page in HTML, 2 MB, of one board alone.
+# Regenerates the tables and figures of the committed records.
 report: $(VENV)/installed
 	for board in $(wildcard results/micro results/slips results/tuned); do \
 	  $(BIN)/sdzero-bench report $$board --out $$board --format md,csv,latex,json && $(BIN)/sdzero-bench validate $$board || exit 1; \
 	done
-	$(BIN)/sdzero-bench report results/micro --out results/micro --format html
 
 # The tables of README.md and docs/ between markers, from the pages of results/.
 readme: $(VENV)/installed
@@ -151,8 +150,8 @@ readme: $(VENV)/installed
 # with token colours, in a headless Chromium.
 VIEWED := $(patsubst %/localisation.json.xz,%,$(firstword $(wildcard results/records/sdzero-micro-arith-s0-*/localisation.json.xz)))
 screenshot: $(VENV)/installed
-	$(BIN)/sdzero-bench report results/micro --out results/micro --format html
-	$(BIN)/python -m tools.screenshot results/micro/leaderboard.html docs/report.png micro-arith
+	$(BIN)/sdzero-bench report results/micro --out build/micro --format html
+	$(BIN)/python -m tools.screenshot build/micro/leaderboard.html docs/report.png micro-arith
 	$(BIN)/sdzero-bench view $(VIEWED) --out build/samples.html
 	$(BIN)/python -m tools.screenshot build/samples.html docs/viewer.png '#run=$(notdir $(VIEWED))&sample=evaluation.srt/test-5/0'
 

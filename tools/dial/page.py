@@ -29,6 +29,7 @@ def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[st
                 "first drafts are right. Wrong drafts are due to slips, which are random and independent, or to a habit, which "
                 "gives the same wrong result each time. Worlds with fewer habitual errors have more slips, so that accuracy is "
                 "about equal.",
+                "With one model per world, differences between worlds include differences between models of the same world.",
                 f"Task micro-arith, settings of the preset {PRESET}, tuned for no method; "
                 f"{measured_on([*by_error, *by_look])}.",
                 "The models show how the methods of this suite behave under known errors. They do not show how real models "
