@@ -151,6 +151,7 @@ def sweep(
     """
     from sdzero_bench.records.folder import RunFolder
     from sdzero_bench.runs import registry
+    from sdzero_bench.runs.quiet_libraries import quiet_libraries
     from sdzero_bench.runs.sweep.display import SweepDisplay
     from sdzero_bench.runs.sweep.grid import Grid
     from sdzero_bench.runs.sweep.launching import Place
@@ -182,7 +183,8 @@ def sweep(
     tried = shared_grid(grid) if grid else own_spaces(preset, trials or TRIALS)
     tuning = Tuning(wanted, tried, out / "tuning") if tune else None
     place = Place(launcher, out, jobs, cpus, gpus, sharding, address, hours, partition, slurm or (), storage)
-    refuse_early([*wanted.runs(out), *(tuning.runs if tuning else [])], place.ranks, sharding != "ddp")
+    with quiet_libraries():
+        refuse_early([*wanted.runs(out), *(tuning.runs if tuning else [])], place.ranks, sharding != "ddp")
     _prepare(out)
     place.recall([*wanted.runs(out), *(tuning.runs if tuning else [])])
     runs = place.open()
