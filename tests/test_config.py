@@ -52,7 +52,7 @@ def test_later_layers_override_earlier_ones(tmp_path: Path) -> None:
         ("seed=4294967296", "seed: input should be less than 4294967296"),
         ("seed=true", "seed: input should be a number (given: True)"),
         ("evaluation.samples=true", "evaluation.samples: input should be a number (given: True)"),
-        ("lora.rank=true", "lora.rank: input should be a number (given: True)"),
+        ("lora.rank=true", "lora.rank: input should be a number, or null (given: True)"),
         ("method.samples=true", "method.samples: input should be a number (given: True)"),
         ("method.epochs=.inf", "method.epochs: input should be a finite number (given: inf)"),
         ("method.epochs=1e300", "method.epochs: input should be less than 2**53 in magnitude (given: 1e+300)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -20,7 +21,7 @@ from sdzero_bench.policies.architecture import KNOWN, Architecture, architecture
 from sdzero_bench.records.packing import run_folders
 from sdzero_bench.records.record_files import read_result
 from sdzero_bench.runs.config import preset_names, resolve
-from sdzero_bench.runs.plan.assumptions import assumptions
+from sdzero_bench.runs.plan.assumptions import assumptions, counted_in_file
 from sdzero_bench.runs.plan.estimate import Plan, estimate
 from sdzero_bench.runs.plan.machine import known_of
 from sdzero_bench.runs.plan.plan_check import compared, plan_of
@@ -259,3 +260,38 @@ def test_a_method_that_does_not_declare_what_it_trains_on_cannot_be_planned() ->
 
     with pytest.raises(UserError, match="silent cannot be planned: its phase 'silent' does not declare its passes"):
         Silent().expected(1, assumptions(resolve("rft")).typical)
+
+
+def test_no_planned_response_is_longer_than_sampling_allows() -> None:
+    plan = planned("grpo", "micro", ["sampling.max_new_tokens=12", "evaluation.max_new_tokens=15"])
+    lengths = {p.name: p.generated / p.samples for p in plan.phases}
+    assert lengths["grpo"] == 12
+    assert {n for name, n in lengths.items() if name.startswith("evaluation") and "revision" not in name} == {15}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["questions.train=2", "questions.test=1"], "--assume questions.train=2 questions.test=1"),
+        (["questions.train=null", "questions.test=null"], "--assume questions.train=3 questions.test=2"),
+        (["questions.train=4"], "4 questions requested from 'gsm8k/train', which has 3"),
+        (["task.path={folder}/gone"], "gone"),
+    ],
+)
+def test_questions_in_a_file_are_counted(tmp_path: Path, settings: list[str], said: str) -> None:
+    for split, count in (("train", 4), ("test", 2)):
+        rows = (
+            {"question": f"{split} {i}: how many apples are {i} + 5 apples?", "answer": f"#### {i + 5}"} for i in range(count)
+        )
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = [f"task.path={tmp_path}", "task.validation=1", *(setting.format(folder=tmp_path) for setting in settings)]
+    config = resolve("rft", "micro", task="gsm8k", assignments=given)
+    if said.startswith("--assume "):
+        assert counted_in_file(config) == said.split()[1:]
+    else:
+        with pytest.raises(UserError, match=re.escape(said)):
+            counted_in_file(config)
+
+
+def test_generated_and_downloaded_questions_are_not_counted() -> None:
+    assert [counted_in_file(resolve("rft", "micro", task=task)) for task in ("micro-arith", "gsm8k")] == [[], []]

@@ -45,7 +45,8 @@ def checked(cls: type[Model], values: Mapping[str, Any], prefix: str = "", more:
             ) from error
         message = first["msg"].removeprefix("Value error, ")
         given = f" (given: {first['input']!r})" if first["loc"] else ""
-        raise UserError(f"{path + ': ' if path else ''}{message[:1].lower()}{message[1:]}{given}") from error
+        or_null = ", or null" if _nullable(cls, first["loc"]) else ""
+        raise UserError(f"{path + ': ' if path else ''}{message[:1].lower()}{message[1:]}{or_null}{given}") from error
 
 
 def _at(annotation: Any, place: Sequence[int | str]) -> type[BaseModel] | None:
@@ -56,6 +57,12 @@ def _at(annotation: Any, place: Sequence[int | str]) -> type[BaseModel] | None:
         else:
             annotation = next((one for one in reversed(get_args(annotation)) if one is not Ellipsis), None)
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _nullable(cls: type[BaseModel], place: Sequence[int | str]) -> bool:
+    above = _at(cls, place[:-1]) if place else None
+    field = above.model_fields.get(str(place[-1])) if above is not None else None
+    return field is not None and type(None) in get_args(field.annotation)
 
 
 def keys(cls: type[BaseModel], prefix: str = "") -> Iterator[str]:

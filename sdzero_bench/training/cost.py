@@ -49,6 +49,12 @@ class Typical(BaseModel):
         """Tokens of a revision by a policy after SRT."""
         return self.revision_after_srt if self.revision_after_srt is not None else self.revised
 
+    def within(self, response: int, revision: int) -> Typical:
+        """The same, where sampling stops after so many tokens."""
+        most = {"completion": response, "revised": response, "revision": revision, "revision_after_srt": revision}
+        known = {name: (getattr(self, name), limit) for name, limit in most.items()}
+        return self.model_copy(update={name: min(value, limit) for name, (value, limit) in known.items() if value is not None})
+
 
 @dataclass(frozen=True)
 class TypicalSample:

@@ -71,7 +71,8 @@ def section(experiment: Experiment, setting: Setting, shelf: Shelf) -> Experimen
 def _of_task(made: ExperimentSection, figures: TaskFigures, beside: PaperFigures | None) -> list[Block]:
     experiment = figures.experiment
     if not figures.rows:
-        return [Notes([f"No run on {figures.task} has finished yet. Run: sdzero-bench reproduce {experiment.name}"])]
+        missing = "`sdzero-bench reproduce` starts missing runs, unless it is given --no-runs"
+        return [Notes([f"No run on {figures.task} has finished yet; {missing}."])]
     # Costs of training are in the table of the training task.
     names = [name for name in experiment.columns if not figures.trained_on or name in OF_A_POLICY]
     columns = [shown(name, [row.row for row in figures.rows], figures.beside) for name in names]

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.yaml_core import read_yaml
-from sdzero_bench.runs.config import load_preset
+from sdzero_bench.runs.config import load_preset, make_task
 from sdzero_bench.runs.plan.machine import Machine, known_of
+from sdzero_bench.runs.splitting import questions_of
 from sdzero_bench.training.cost import Typical
 
 M = TypeVar("M", bound=BaseModel)
@@ -61,6 +62,18 @@ def assumptions(
         counts["train"],
         counts["test"],
     )
+
+
+def counted_in_file(config: RunConfig) -> list[str]:
+    """How many questions a run will use, as assignments for `assumptions`; empty if they are not in a local file.
+
+    Raises `UserError` as the run would: for an unreadable file, or if it has too few questions.
+    """
+    task = make_task(config)
+    if task.data != "file":
+        return []
+    train, test, _ = questions_of(config, task)
+    return [f"questions.{split}={len(found)}" for split, found in (("train", train), ("test", test)) if len(found)]
 
 
 def _checked(model: type[M], values: dict[str, Any], section: str, why: str) -> M:

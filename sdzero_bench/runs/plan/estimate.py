@@ -100,7 +100,9 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
     the engine.
     """
     method, shape = make_method(config), architecture(config.model.name, config.lora)
-    lengths = AssumedLengths(typical, config.sampling.max_new_tokens)
+    limit, settings = config.sampling.max_new_tokens, config.evaluation
+    measured, typical = typical.within(settings.max_new_tokens, settings.of_revision), typical.within(limit, limit)
+    lengths = AssumedLengths(typical, limit)
     needs = [*needs_of_training(method, questions, lengths), *needs_of_evaluation(config, method, lengths)]
     require_fitting(needs, shape.context, configured_limit(config))
     declared, passes = method.phases(questions), method.expected(questions, typical)
@@ -108,14 +110,14 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
     phases = [planner.trained(phase, passes.get(phase.name)) for phase in declared]
     kept = {label: phase for label, phase in method.measured(questions).items() if label == "final" or _measured(config)}
     if config.evaluation.base or not kept:
-        phases += planner.measured("base", answer(typical), typical.of_revision, test_questions)
+        phases += planner.measured("base", answer(measured), measured.of_revision, test_questions)
     for label, phase in kept.items():
-        first = TypicalSample(typical.prompt, phase.response(typical))
-        phases += planner.measured(label, first, phase.revision(typical), test_questions)
+        first = TypicalSample(measured.prompt, phase.response(measured))
+        phases += planner.measured(label, first, phase.revision(measured), test_questions)
     evaluated: dict[str, Phase | None] = {"base": None} if config.evaluation.base or not kept else {}
     evaluated |= kept
-    curve = planned_curve(config, declared if passes else (), evaluated, typical, test_questions)
-    others = planned_other_tasks(config, [label for label in ("base", "final") if label in evaluated], typical)
+    curve = planned_curve(config, declared if passes else (), evaluated, measured, test_questions)
+    others = planned_other_tasks(config, [label for label in ("base", "final") if label in evaluated], measured)
     phases += map(planner.further, (*curve.phases, *others))
     steps = sum(phase.samples // config.optimizer.batch_size for phase in declared if phase.on_policy)
     # A trainer keeps two states to resume from, each with the optimizer's two moments.

@@ -69,7 +69,7 @@ def known_of(name: str, config: RunConfig, version: str | None = None) -> dict[s
         nearest = min(reversed(rows), key=distance)
         scale = architecture(nearest["model"]).parameters / size
         scaled = "" if scale == 1 else f", scaled by {scale:.2g} from {nearest['model']}"
-        sources.append(f"{nearest['tokens_per_second'] * scale:,.0f} sampled tokens a second: {nearest['source']}{scaled}")
+        sources.append(f"{nearest['tokens_per_second'] * scale:,.0f} sampled tokens per second: {nearest['source']}{scaled}")
         found |= {k: v for k, v in nearest.items() if k not in ("device", "engine", "version", "model", "source")}
         found["tokens_per_second"] *= scale
         found["step_seconds"] = found.get("step_seconds", 0.0) / scale

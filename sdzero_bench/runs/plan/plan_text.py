@@ -53,9 +53,9 @@ def in_tables(plan: Plan, found: Assumptions, deviations: Sequence[str]) -> Rend
         f"{counted(plan.questions, 'training question')} and {counted(plan.test_questions, 'test question')}; "
         f"{plan.samples:,} of the "
         f"{counted(plan.allowed, 'training sample')} that the budget allows",
-        f"{plan.hours:.3g} hours of {machine.count} x {machine.name}, {plan.hours * machine.count:.3g} in all, at "
-        f"{machine.tokens_per_second:,.4g} sampled tokens a second and {machine.utilisation:.0%} of {machine.tflops:g} TFLOP/s "
-        f"each; loading is not in it{'' if machine.sustained else '. --measure measures both on this machine'}",
+        f"{_hours(plan.hours)} hours on {_devices(plan)}, at {machine.tokens_per_second:,.4g} sampled tokens per second and "
+        f"{machine.utilisation:.0%} of {machine.tflops:g} TFLOP/s per device, without loading"
+        f"{'' if machine.sustained else '; --measure measures both on this machine'}",
         *(f"source of {source}" for source in machine.sources),
         _fits(plan) if plan.fits else _does_not_fit(plan),
         *_travels(plan),
@@ -64,6 +64,13 @@ def in_tables(plan: Plan, found: Assumptions, deviations: Sequence[str]) -> Rend
         *(f"differs from the paper: {' '.join(text.split())}" for text in deviations),
     ]
     return Group(phases, parts, *(f"- {text}" for text in said))
+
+
+def _devices(plan: Plan) -> str:
+    machine = plan.machine
+    if machine.count == 1:
+        return machine.name
+    return f"{machine.count} x {machine.name} ({_hours(plan.hours * machine.count)} device hours)"
 
 
 def _fits(plan: Plan) -> str:
@@ -95,7 +102,7 @@ def _travels(plan: Plan) -> list[str]:
 
 def speeds_in_table(speeds: Iterable[Speed]) -> Table:
     """What was measured on this machine."""
-    table = Table("measured here", *_right("sequences", "at a time", "tokens", "seconds", "tokens a second"))
+    table = Table("measured here", *_right("sequences", "at a time", "tokens", "seconds", "tokens per second"))
     for speed in speeds:
         figures = (f"{speed.sequences:,}", f"{speed.batch:,}", f"{speed.tokens:,.0f}", f"{speed.seconds:.1f}")
         table.add_row(speed.kind, *figures, f"{speed.per_second:,.0f}")
@@ -118,7 +125,11 @@ def _all(phases: Sequence[PlannedPhase]) -> PlannedPhase:
 
 def _figures(phase: PlannedPhase) -> list[str]:
     counts = (phase.samples, phase.generated, phase.backward, phase.forward)
-    return [*(_count(n) for n in counts), f"{phase.hours:.3g}"]
+    return [*(_count(n) for n in counts), _hours(phase.hours)]
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.3g}"
 
 
 def _gb(size: float) -> str:
