@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sdzero_bench.core.stats.footnotes import INTERVALS, marks
 from sdzero_bench.core.stats.significance import MARGIN
 from sdzero_bench.core.text import percent, with_interval
 from sdzero_bench.report.rendering.blocks import DASH, Block, Figure, Heading, Notes, Table
+from sdzero_bench.tasks.micro_world.care import Care
 from tools.dial.advantages import OTHERS, OURS, PRESET, World
-from tools.dial.dial_worlds import NAMES
+from tools.dial.dial_worlds import NAMES, accuracy, problems
 from tools.dial.figures import PAPER
+from tools.micro_model.worlds import HABITS
 from tools.micro_model.worlds import World as Texts
 
 COMMAND = "python -m tools.dial"
@@ -25,11 +28,11 @@ def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[st
         Heading(1, "SD-Zero's advantage by type of error"),
         Notes(
             [
-                "Each world is one embedded model, trained on different texts about sums. In all of them, about half of the "
-                "first drafts are right. Wrong drafts are due to slips, which are random and independent, or to a habit, which "
-                "gives the same wrong result each time. Worlds with fewer habitual errors have more slips, so that accuracy is "
-                "about equal.",
-                "With one model per world, differences between worlds include differences between models of the same world.",
+                "Each world is one embedded model, trained on its own texts about sums. In the texts of all worlds, about half "
+                "of the first drafts are right. Wrong drafts are due to slips, which are random and independent, or a habit, "
+                f"which is followed {HABITS.draft.habit:.0%} of the time and always gives the same wrong result. Worlds with "
+                "fewer habitual errors have more slips, so that texts are equally accurate. The models are only roughly so.",
+                "Each world has one model, so differences between worlds include differences between two trainings.",
                 f"Task micro-arith, settings of the preset {PRESET}, tuned for no method; "
                 f"{measured_on([*by_error, *by_look])}.",
                 "The models show how the methods of this suite behave under known errors. They do not show how real models "
@@ -43,9 +46,10 @@ def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[st
             [
                 "from-d: by habit, a carry is forgotten if the number added or subtracted ends in d or more; from-10: never.",
                 "slips: probability of a random error in each step that the habit does not affect, set so that drafts are "
-                "right equally often in all worlds.",
-                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). They "
-                "resemble the nearby worlds in this gap only, so the figure does not predict what SD-Zero would gain on them.",
+                "right equally often in all worlds. without slips: share of drafts that would be right if habits were the only "
+                "errors.",
+                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). They are "
+                "compared with these worlds in this gap only, so the figure does not predict what SD-Zero would gain on them.",
                 *_notes(),
             ]
         ),
@@ -86,7 +90,7 @@ def _table(worlds: Sequence[World], made: Mapping[str, Texts], kind: str) -> Tab
         rows.append(
             [
                 world.name,
-                f"{100 * texts.draft.plain:.1f}" if kind == "errors" else f"{100 * texts.revision.habit:.0f}",
+                *(_of_drafts(texts.draft) if kind == "errors" else [f"{100 * texts.revision.habit:.0f}"]),
                 with_interval(world.avg.mean, world.avg.interval),
                 with_interval(world.best.mean, world.best.interval),
                 f"{100 * world.gap:.1f}",
@@ -100,10 +104,15 @@ def _table(worlds: Sequence[World], made: Mapping[str, Texts], kind: str) -> Tab
                 ),
             ]
         )
-    dial = "slips (%)" if kind == "errors" else "habit repeated (%)"
+    dial = ["slips (%)", "without slips (%)"] if kind == "errors" else ["habit repeated (%)"]
     of_base = ["avg@8 (%)", "pass@8 (%)", "pass@8 - avg@8 (pts)", "corrected (%)", "kept (%)"]
     figures = [*(f"base {figure}" for figure in of_base), f"{OURS} (%)"]
-    return Table(["world", dial, *figures, *(f"{OURS} - {other} (pts)" for other in OTHERS)], rows)
+    return Table(["world", *dial, *figures, *(f"{OURS} - {other} (pts)" for other in OTHERS)], rows)
+
+
+def _of_drafts(care: Care) -> list[str]:
+    alone = accuracy(replace(care, tricky=0.0, plain=0.0), problems())
+    return [f"{100 * care.plain:.1f}", f"{100 * alone:.0f}"]
 
 
 def as_data(world: World, texts: Texts) -> dict[str, Any]:

@@ -10,7 +10,7 @@ OVER_QUESTIONS = "Intervals: 95 %, BCa bootstrap over questions."
 
 INTERVALS = (
     "Intervals: 95 %, BCa bootstrap over questions, and over seeds if there are several; differences are paired by question. "
-    "They are not corrected for the number of comparisons."
+    "They are not corrected for the number of comparisons, so one may exclude 0 although the difference is inconclusive."
 )
 
 
@@ -33,7 +33,7 @@ def equivalence(margin: float) -> str:
 def marks(family: str, margin: float) -> str:
     """What is written behind a difference in a table."""
     equivalent = f"= equivalent within {points(margin)} (two one-sided tests, corrected alike)"
-    return f"* significant ({rule(family)}); {equivalent}; no mark: underpowered."
+    return f"* significant ({rule(family)}); {equivalent}; no mark: inconclusive (underpowered)."
 
 
 def power(least: float, median: float, most: float) -> str:
