@@ -138,7 +138,7 @@ reproduce: $(VENV)/installed
 
 # Regenerates the tables and figures of the committed records.
 report: $(VENV)/installed
-	for board in $(wildcard results/micro results/slips results/tuned); do \
+	for board in $(wildcard results/micro results/slips results/tuned results/coder); do \
 	  $(BIN)/sdzero-bench report $$board --out $$board --format md,csv,latex,json && $(BIN)/sdzero-bench validate $$board || exit 1; \
 	done
 

@@ -27,10 +27,12 @@ ROOT = Path(__file__).parent.parent
 MICRO = ROOT / "results" / "micro"
 SLIPS = ROOT / "results" / "slips"
 TUNED = ROOT / "results" / "tuned"
+CODER = ROOT / "results" / "coder"
+BOARDS = (MICRO, SLIPS, TUNED, CODER)
 
 
 def test_the_leaderboard_and_every_sixteenth_record_follow_from_their_journals() -> None:
-    for board in (MICRO, SLIPS, TUNED):
+    for board in BOARDS:
         assert list(check_leaderboard(board)) == [], board
     for folder in run_folders(ROOT / "results")[::16]:
         assert says(check_record(folder)) == "", folder
@@ -43,7 +45,7 @@ def test_every_committed_figure_follows_from_its_journal() -> None:
     found = json.loads(done.stdout)
     assert found["findings"] == 0, done.stdout[:3000]
     assert done.returncode == 0
-    assert {str(board) for board in (MICRO, SLIPS, TUNED)} <= set(found["leaderboards"])
+    assert {str(board) for board in BOARDS} <= set(found["leaderboards"])
 
 
 def test_a_file_that_cannot_be_read_is_one_finding(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ CORE = ("base", "sft", "rft", "rest_em", "grpo", "rloo", "sdft", "srt", "sdzero"
 """The paper's methods, and the most common ones."""
 WORLDS = ROOT / "tasks" / "micro_world"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(WORLDS.glob("*/README.md")))
-LEADERBOARD, SLIPS, TUNED, DIAL = (RESULTS / board / "README.md" for board in ("micro", "slips", "tuned", "dial"))
+LEADERBOARD, SLIPS, TUNED, DIAL, CODER = (
+    RESULTS / board / "README.md" for board in ("micro", "slips", "tuned", "dial", "coder")
+)
 CLAIMS = RESULTS / "README.md"
 (RUN,) = (RESULTS / "run").glob("sdzero-micro-arith-*/summary.md")
 
@@ -145,6 +147,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "tuned-micro-code": partial(quoted, TUNED, CODE, "| rank |", MARKS),
     "tuning-micro-arith": partial(quoted, TUNED, ARITH, "| method | chosen |", ("avg of", "lowest tried")),
     "tuning-micro-code": partial(quoted, TUNED, CODE, "| method | chosen |", ("avg of", "lowest tried")),
+    "leaderboard-coder": partial(quoted, CODER, "## mbpp", "| rank |", MARKS),
     "dial-errors": partial(quoted, DIAL, DIAL_ERRORS, "| world |", ("from-d", "slips", "corrected", "Differences")),
     "leaderboard-notes": lambda: shared_notes((ARITH, CODE), LEADERBOARD_NOTES),
     "cost-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| method | samples |"),
