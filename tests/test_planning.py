@@ -21,7 +21,7 @@ from sdzero_bench.policies.architecture import KNOWN, Architecture, architecture
 from sdzero_bench.records.packing import run_folders
 from sdzero_bench.records.record_files import read_result
 from sdzero_bench.runs.config import preset_names, resolve
-from sdzero_bench.runs.plan.assumptions import assumptions, counted_in_file
+from sdzero_bench.runs.plan.assumptions import assumptions, counted_here
 from sdzero_bench.runs.plan.estimate import Plan, estimate
 from sdzero_bench.runs.plan.machine import known_of
 from sdzero_bench.runs.plan.plan_check import compared, plan_of
@@ -234,8 +234,18 @@ def test_a_plan_is_one_json_document_where_asked() -> None:
 @pytest.mark.parametrize(
     ("settings", "assumed", "said"),
     [
-        (["task.name=gsm8k"], [], "how many test questions"),
-        (["task.name=gsm8k"], ["questions.test=100"], "does not know samples of 'gsm8k'; add --assume typical.prompt=VALUE"),
+        (["task.name=gsm8k"], [], "questions.test: the settings leave it to the data; add --assume questions.test=VALUE"),
+        (
+            ["task.name=gsm8k"],
+            ["questions.test=100", "typical.prompt=90"],
+            "typical.phrase, typical.right, typical.revised_right: the preset 'micro' does not know samples of 'gsm8k'; add "
+            "--assume typical.completion=VALUE, and so on",
+        ),
+        ([], ["questions.foo=3"], "unknown assumption 'questions.foo'"),
+        ([], ["questions.train=-5"], "questions.train: input should be greater than or equal to 0 (given: -5)"),
+        ([], ["questions.train=true"], "questions.train: input should be a valid integer (given: True)"),
+        ([], ["machine.count=0"], "machine.count: input should be greater than 0 (given: 0)"),
+        (["budget.samples_per_question=1"], [], "rft needs 4000 samples (rft.sample 4000), but the budget allows 1000"),
         ([], ["machine.memory=3"], "unknown assumption 'machine.memory'; did you mean 'machine.memory_gb'"),
         ([], ["typical.right=2"], "typical.right: input should be less than or equal to 1"),
         ([], ["size=2"], "--assume takes SECTION.KEY=VALUE"),
@@ -263,35 +273,62 @@ def test_a_method_that_does_not_declare_what_it_trains_on_cannot_be_planned() ->
 
 
 def test_no_planned_response_is_longer_than_sampling_allows() -> None:
-    plan = planned("grpo", "micro", ["sampling.max_new_tokens=12", "evaluation.max_new_tokens=15"])
-    lengths = {p.name: p.generated / p.samples for p in plan.phases}
-    assert lengths["grpo"] == 12
-    assert {n for name, n in lengths.items() if name.startswith("evaluation") and "revision" not in name} == {15}
+    limits = ["sampling.max_new_tokens=12", "evaluation.max_new_tokens=15", "evaluation.revision_tokens=20"]
+    others = ["evaluation.forgetting=[micro-code]", "evaluation.revise=true", "evaluation.curve_questions=10"]
+    plan = planned("sdzero", "micro", [*limits, *others])
+    lengths = {p.name: p.generated / p.samples for p in plan.phases if p.samples}
+    evaluated = {name: length for name, length in lengths.items() if name.startswith("evaluation")}
+    assert any("micro-code" in name for name in evaluated)
+    assert max(length for name, length in evaluated.items() if name.endswith("revision")) == 20
+    assert {length for name, length in evaluated.items() if not name.endswith("revision")} == {15}
+    assert {length for name, length in lengths.items() if name not in evaluated} == {12}
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        (["questions.train=2", "questions.test=1"], "--assume questions.train=2 questions.test=1"),
-        (["questions.train=null", "questions.test=null"], "--assume questions.train=3 questions.test=2"),
-        (["questions.train=4"], "4 questions requested from 'gsm8k/train', which has 3"),
-        (["task.path={folder}/gone"], "gone"),
-    ],
-)
-def test_questions_in_a_file_are_counted(tmp_path: Path, settings: list[str], said: str) -> None:
+def gsm8k_files(folder: Path) -> None:
+    """Four training questions and two test questions."""
     for split, count in (("train", 4), ("test", 2)):
         rows = (
             {"question": f"{split} {i}: how many apples are {i} + 5 apples?", "answer": f"#### {i + 5}"} for i in range(count)
         )
-        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    given = [f"task.path={tmp_path}", "task.validation=1", *(setting.format(folder=tmp_path) for setting in settings)]
-    config = resolve("rft", "micro", task="gsm8k", assignments=given)
-    if said.startswith("--assume "):
-        assert counted_in_file(config) == said.split()[1:]
-    else:
-        with pytest.raises(UserError, match=re.escape(said)):
-            counted_in_file(config)
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def test_generated_and_downloaded_questions_are_not_counted() -> None:
-    assert [counted_in_file(resolve("rft", "micro", task=task)) for task in ("micro-arith", "gsm8k")] == [[], []]
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        (["questions.train=2", "questions.test=1"], {"train": 2, "test": 1}),
+        (["questions.train=null", "questions.test=null"], {"train": 3, "test": 2}),  # one is held out for validation
+        (["questions.measure_only=true", "questions.test=null"], {"train": 0, "test": 2}),
+    ],
+)
+def test_questions_in_a_file_are_counted(tmp_path: Path, settings: list[str], found: dict[str, int]) -> None:
+    gsm8k_files(tmp_path)
+    given = [f"task.path={tmp_path}", "task.validation=1", *settings]
+    assert counted_here(resolve("base", "micro", task="gsm8k", assignments=given)) == found
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "said"),
+    [
+        ("gsm8k", ["task.path={folder}", "task.validation=1", "questions.train=4"], "from 'gsm8k/train', which has 3"),
+        ("gsm8k", ["task.path={folder}/gone"], "gone"),
+        ("mbpp", ["task.path={folder}"], "is a folder; a question file is needed"),
+        ("micro-arith", ["questions.train=5000"], "5,000 questions requested from 'micro-arith/train', which has 1,956"),
+    ],
+)
+def test_a_plan_needs_the_questions_that_a_run_needs(tmp_path: Path, task: str, settings: list[str], said: str) -> None:
+    gsm8k_files(tmp_path)
+    given = [setting.format(folder=tmp_path) for setting in settings]
+    with pytest.raises(UserError, match=re.escape(said)):
+        counted_here(resolve("rft", "micro", task=task, assignments=given))
+
+
+def test_questions_that_may_have_to_be_downloaded_are_not_counted() -> None:
+    assert counted_here(resolve("rft", "micro", task="gsm8k")) == {}
+
+
+def test_a_base_that_is_only_measured_needs_no_training_questions() -> None:
+    only = ["questions.measure_only=true", "questions.train=null"]
+    assert planned("base", "micro", only).questions == 0
+    with pytest.raises(UserError, match="rft needs training questions"):
+        planned("rft", "micro", only)

@@ -141,14 +141,14 @@ def plan(
     `assume` changes assumptions, as `sdzero-bench plan --assume` does; everything else is as for `run`. Raises `UserError` for
     what neither the settings nor the preset state.
     """
-    from sdzero_bench.runs.plan.assumptions import assumptions
+    from sdzero_bench.runs.plan.assumptions import assumptions, counted_here
     from sdzero_bench.runs.plan.estimate import estimate
 
     names, file = _Names(method=method, model=model, task=task), Path(config) if config is not None else None
     with _in_one_line(), quiet_libraries():
         more = [*names.assigned, *_assignments(settings)]
         resolved = resolve(names.of["method"], preset, file, more, names.of["model"], names.of["task"])
-        found = assumptions(resolved, list(_assignments(assume or {})))
+        found = assumptions(resolved, list(_assignments(assume or {})), counted=counted_here(resolved))
         return estimate(resolved, found.typical, found.machine, found.questions, found.test_questions)
 
 

@@ -68,6 +68,8 @@ def file_rows(path: Path, long: Collection[str] = ()) -> list[FileRow]:
 
     Raises `UserError`, which names the line, if the file is missing, empty or malformed.
     """
+    if path.is_dir():
+        raise UserError(f"{str(path)!r} is a folder; a question file is needed")
     if not path.is_file():
         raise UserError(f"there is no question file {str(path)!r}")
     if path.suffix == ".parquet":

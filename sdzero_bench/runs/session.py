@@ -10,7 +10,7 @@ from typing import Any
 
 from sdzero_bench.core.bench_version import BENCH_VERSION
 from sdzero_bench.core.distributed import ALONE, Ranks, require_supported
-from sdzero_bench.core.errors import BudgetError, UserError
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.fault_text import fault_text
 from sdzero_bench.core.plugin_exits import no_exits
 from sdzero_bench.core.progress import ProgressDisplay
@@ -46,6 +46,7 @@ from sdzero_bench.records.schema import (
     TuningRecord,
 )
 from sdzero_bench.runs import registry
+from sdzero_bench.runs.budget_checks import require_samples, require_training_tokens
 from sdzero_bench.runs.config import make_method, make_task
 from sdzero_bench.runs.evaluation.evaluating import Evaluation
 from sdzero_bench.runs.evaluation.own_process import EvaluationApart, EvaluationResult
@@ -54,8 +55,7 @@ from sdzero_bench.runs.journal_check import require_own
 from sdzero_bench.runs.length_checks import MeasuredLengths, needs_of_evaluation, needs_of_training, require_fitting
 from sdzero_bench.runs.method_source import source_digest
 from sdzero_bench.runs.run_digests import run_digests
-from sdzero_bench.runs.splitting import questions_of
-from sdzero_bench.runs.token_check import require_training_tokens
+from sdzero_bench.runs.splitting import questions_of, require_questions_to_train_on
 from sdzero_bench.training.arguments import require_optimizer
 from sdzero_bench.training.method import Method
 from sdzero_bench.training.needs import Need
@@ -92,20 +92,13 @@ class Session:
         require_readable(self.task, self.train_questions, self.test_questions)
         self.evaluation = Evaluation.of(config, self.task, self.test_questions, self.method.trains)
         self.plan = self.method.plan(len(self.train_questions))
-        allowed = config.budget.samples_per_question * len(self.train_questions)
-        if (needed := sum(self.plan.values())) > allowed:
-            phases = ", ".join(f"{name} {count}" for name, count in self.plan.items())
-            raise BudgetError(
-                f"{self.method.name} needs {needed} samples ({phases}), but the budget allows {allowed}, "
-                f"{config.budget.samples_per_question} per question; raise budget.samples_per_question, or let it draw fewer"
-            )
+        require_samples(config, self.method, len(self.train_questions))
         self.needs = self._needs()
         require_fitting(self.needs, context_length(config.model.name), configured_limit(config))
 
     def _load(self) -> tuple[QuestionSet, QuestionSet, Decontamination]:
         """Training questions, and those that are measured on, apart from each other."""
-        if self.config.questions.measure_only and self.method.trains:
-            raise UserError(f"{self.method.name} needs training questions; leave out questions.measure_only")
+        require_questions_to_train_on(self.config, self.method)
         return questions_of(self.config, self.task)
 
     def _needs(self) -> list[Need]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from sdzero_bench.core.errors import UserError
 from sdzero_bench.core.question import NO_QUESTIONS, QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.core.task import Task
 from sdzero_bench.questions.decontamination import RULE, decontaminate
 from sdzero_bench.records.schema import Decontamination
+from sdzero_bench.training.method import Method
+
+
+def require_questions_to_train_on(config: RunConfig, method: Method) -> None:
+    """Raise `UserError` if a method that trains is to measure only."""
+    if config.questions.measure_only and method.trains:
+        raise UserError(f"{method.name} needs training questions; leave out questions.measure_only")
 
 
 def questions_of(config: RunConfig, task: Task) -> tuple[QuestionSet, QuestionSet, Decontamination]:

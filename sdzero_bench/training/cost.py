@@ -51,9 +51,14 @@ class Typical(BaseModel):
 
     def within(self, response: int, revision: int) -> Typical:
         """The same, where sampling stops after so many tokens."""
-        most = {"completion": response, "revised": response, "revision": revision, "revision_after_srt": revision}
-        known = {name: (getattr(self, name), limit) for name, limit in most.items()}
-        return self.model_copy(update={name: min(value, limit) for name, (value, limit) in known.items() if value is not None})
+        return self.model_copy(
+            update={
+                "completion": min(self.completion, response),
+                "revised": min(self.revised, response),
+                "revision": min(self.of_revision, revision),
+                "revision_after_srt": min(self.of_reviser, revision),
+            }
+        )
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,7 @@ def plan(
 ) -> None:
     """Estimate the samples, tokens, hours, memory and disk space of a run from its settings alone.
 
-    Questions in a local file are loaded and counted; nothing is downloaded. Exit code 1 if the run does not fit into the
-    machine's memory.
+    Questions are counted where no download is needed. Exit code 1 if the run does not fit into the machine's memory.
 
     Examples:
 
@@ -65,7 +64,7 @@ def plan(
     from rich.console import Console
 
     from sdzero_bench.runs.config import load_preset, resolve
-    from sdzero_bench.runs.plan.assumptions import assumptions, counted_in_file
+    from sdzero_bench.runs.plan.assumptions import assumptions, counted_here
     from sdzero_bench.runs.plan.estimate import estimate
     from sdzero_bench.runs.plan.plan_check import compared, plan_of
     from sdzero_bench.runs.plan.plan_text import checked_in_table, document, in_tables, speeds_in_table
@@ -81,7 +80,7 @@ def plan(
                 console.print(checked_in_table(rows))
             return
         settings = resolve(method, preset, config, assign, model, task)
-        found = assumptions(settings, [*counted_in_file(settings), *(assume or [])])
+        found = assumptions(settings, assume or [], counted=counted_here(settings))
         if measure:
             import_heavy()
             from sdzero_bench.runs.plan.extrapolation import measured_here

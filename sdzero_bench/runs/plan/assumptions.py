@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sdzero_bench.core.errors import UserError, unknown
 from sdzero_bench.core.settings import RunConfig
@@ -27,22 +27,35 @@ class Assumptions:
     test_questions: int
 
 
+class QuestionCounts(BaseModel):
+    """How many questions are trained and measured on; none to train on where a run only measures."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    train: int = Field(ge=0)
+    test: int = Field(gt=0)
+
+
 def assumptions(
-    config: RunConfig, assigned: Sequence[str] = (), device: str | None = None, version: str | None = None
+    config: RunConfig,
+    assigned: Sequence[str] = (),
+    device: str | None = None,
+    version: str | None = None,
+    counted: Mapping[str, int] | None = None,
 ) -> Assumptions:
     """Those of the run's preset and of the table of throughputs, changed by `assigned`, such as `machine.count=16`.
 
-    `device` instead of the preset's, and the `version` of the engine, say which row of the table is meant. Raises `UserError`
-    for what none of them states, and for unknown names.
+    `device` instead of the preset's, and the `version` of the engine, say which row of the table is meant; `counted` are
+    questions that were loaded (`counted_here`). Raises `UserError` for what none of them states, and for unknown names.
     """
     preset, task = load_preset(config.preset), config.task["name"]
+    questions = {split: getattr(config.questions, split) or config.task.get(split) for split in ("train", "test")}
+    if config.questions.measure_only:
+        questions["train"] = 0
     stated: dict[str, dict[str, Any]] = {
         "typical": dict(preset.get("typical", {}).get(task, {})),
         "machine": {**preset.get("machine", {}), **({"name": device} if device else {})},
-        "questions": {
-            "train": config.questions.train or config.task.get("train"),
-            "test": config.questions.test or config.task.get("test"),
-        },
+        "questions": {split: count for split, count in (questions | dict(counted or {})).items() if count is not None},
     }
     for text in assigned:
         name, equals, value = text.partition("=")
@@ -52,37 +65,38 @@ def assumptions(
         stated[section][key] = read_yaml(value)
     name = str(stated["machine"].get("name"))
     stated["machine"] = known_of(name, config, version) | stated["machine"]
-    counts = stated["questions"]
-    for split in ("train", "test"):
-        if not isinstance(counts[split], int) or counts[split] < 1:
-            raise UserError(f"how many {split} questions? the settings leave it to the data; add --assume questions.{split}=N")
+    counts = _checked(QuestionCounts, stated["questions"], "questions", "the settings leave it to the data")
     return Assumptions(
         _checked(Typical, stated["typical"], "typical", f"the preset {config.preset!r} does not know samples of {task!r}"),
-        _checked(Machine, stated["machine"], "machine", f"throughput.yaml does not know {name!r} with {config.engine.name}"),
-        counts["train"],
-        counts["test"],
+        _checked(Machine, stated["machine"], "machine", f"no speed of {name!r} with {config.engine.name} is known"),
+        counts.train,
+        counts.test,
     )
 
 
-def counted_in_file(config: RunConfig) -> list[str]:
-    """How many questions a run will use, as assignments for `assumptions`; empty if they are not in a local file.
+def counted_here(config: RunConfig) -> dict[str, int]:
+    """How many questions a run will use, by split, from loading them; empty if they may have to be downloaded.
 
-    Raises `UserError` as the run would: for an unreadable file, or if it has too few questions.
+    Raises `UserError` as the run would: for an unreadable file, or if there are too few questions.
     """
     task = make_task(config)
-    if task.data != "file":
-        return []
+    if task.data == "download":
+        return {}
     train, test, _ = questions_of(config, task)
-    return [f"questions.{split}={len(found)}" for split, found in (("train", train), ("test", test)) if len(found)]
+    return {"train": len(train), "test": len(test)}
 
 
 def _checked(model: type[M], values: dict[str, Any], section: str, why: str) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        faults = error.errors()
+        first = next((fault for fault in faults if fault["type"] != "missing"), None)
+        if first is None:
+            missing = [".".join(map(str, (section, *fault["loc"]))) for fault in faults]
+            each = f"--assume {missing[0]}=VALUE" + (", and so on" if len(missing) > 1 else "")
+            raise UserError(f"{', '.join(missing)}: {why}; add {each}") from error
         name = ".".join(map(str, (section, *first["loc"])))
         if first["type"] == "extra_forbidden":
             raise unknown("assumption", name, [f"{section}.{key}" for key in model.model_fields]) from error
-        said = why if first["type"] == "missing" else first["msg"].lower()
-        raise UserError(f"{name}: {said}; add --assume {name}=VALUE") from error
+        raise UserError(f"{name}: {first['msg'].lower()} (given: {first['input']!r})") from error

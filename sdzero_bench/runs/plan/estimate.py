@@ -9,12 +9,14 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.policies.architecture import Architecture, architecture
 from sdzero_bench.policies.engines.length_limit import configured_limit
 from sdzero_bench.records.ledger import measures
+from sdzero_bench.runs.budget_checks import require_samples
 from sdzero_bench.runs.config import make_method
 from sdzero_bench.runs.length_checks import AssumedLengths, needs_of_evaluation, needs_of_training, require_fitting
 from sdzero_bench.runs.plan.duration import Durations
 from sdzero_bench.runs.plan.machine import Machine
 from sdzero_bench.runs.plan.memory import Memory, Parts
 from sdzero_bench.runs.plan.planned_curve import FurtherPhase, planned_curve, planned_other_tasks
+from sdzero_bench.runs.splitting import require_questions_to_train_on
 from sdzero_bench.training.cost import Passes, Typical, TypicalSample, answer
 from sdzero_bench.training.recipe import Phase
 
@@ -96,12 +98,15 @@ class Plan:
 def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: int, test_questions: int) -> Plan:
     """The plan of a run on `questions` training questions and `test_questions` test questions.
 
-    Raises `UserError` for a method that does not declare what it trains on, or for sequences that are too long for the model or
-    the engine.
+    Raises `UserError` for a method that does not declare what it trains on, for sequences that are too long for the model or
+    the engine, and for more samples than the budget allows.
     """
     method, shape = make_method(config), architecture(config.model.name, config.lora)
+    require_questions_to_train_on(config, method)
+    require_samples(config, method, questions)
     limit, settings = config.sampling.max_new_tokens, config.evaluation
-    measured, typical = typical.within(settings.max_new_tokens, settings.of_revision), typical.within(limit, limit)
+    in_evaluation = typical.within(settings.max_new_tokens, settings.of_revision)
+    typical = typical.within(limit, limit)
     lengths = AssumedLengths(typical, limit)
     needs = [*needs_of_training(method, questions, lengths), *needs_of_evaluation(config, method, lengths)]
     require_fitting(needs, shape.context, configured_limit(config))
@@ -110,19 +115,20 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
     phases = [planner.trained(phase, passes.get(phase.name)) for phase in declared]
     kept = {label: phase for label, phase in method.measured(questions).items() if label == "final" or _measured(config)}
     if config.evaluation.base or not kept:
-        phases += planner.measured("base", answer(measured), measured.of_revision, test_questions)
+        phases += planner.measured("base", answer(in_evaluation), in_evaluation.of_revision, test_questions)
     for label, phase in kept.items():
-        first = TypicalSample(measured.prompt, phase.response(measured))
-        phases += planner.measured(label, first, phase.revision(measured), test_questions)
+        first = TypicalSample(in_evaluation.prompt, phase.response(in_evaluation))
+        phases += planner.measured(label, first, phase.revision(in_evaluation), test_questions)
     evaluated: dict[str, Phase | None] = {"base": None} if config.evaluation.base or not kept else {}
     evaluated |= kept
-    curve = planned_curve(config, declared if passes else (), evaluated, measured, test_questions)
-    others = planned_other_tasks(config, [label for label in ("base", "final") if label in evaluated], measured)
+    curve = planned_curve(config, declared if passes else (), evaluated, in_evaluation, test_questions)
+    others = planned_other_tasks(config, [label for label in ("base", "final") if label in evaluated], in_evaluation)
     phases += map(planner.further, (*curve.phases, *others))
     steps = sum(phase.samples // config.optimizer.batch_size for phase in declared if phase.on_policy)
     # A trainer keeps two states to resume from, each with the optimizer's two moments.
     states = 2 * 3 * 4.0 * shape.trained if passes else 0.0
-    checkpoints = 4.0 * shape.parameters * (sum(phase.trains for phase in declared) + curve.checkpoints) + states
+    width = 2.0 if config.model.dtype == "bfloat16" else 4.0
+    checkpoints = width * shape.parameters * (sum(phase.trains for phase in declared) + curve.checkpoints) + states
     return Plan(
         shape,
         machine,

@@ -44,7 +44,7 @@ def in_tables(plan: Plan, found: Assumptions, deviations: Sequence[str]) -> Rend
     for phase in plan.phases:
         phases.add_row(phase.name, *_figures(phase), _gb(sum(phase.memory.values())))
     phases.add_row("all", *_figures(_all(plan.phases)), _gb(plan.peak))
-    title = f"memory of one {machine.name}, of {machine.memory_gb:g} GB, at its peak in {plan.largest.name}"
+    title = f"peak memory per device ({machine.name}, {machine.memory_gb:g} GB), in {plan.largest.name}"
     parts = Table("part", *_right("GB"), title=title)
     for name, size in [*plan.largest.memory.items(), ("all", plan.peak)]:
         parts.add_row(name, _gb(size))
@@ -53,14 +53,14 @@ def in_tables(plan: Plan, found: Assumptions, deviations: Sequence[str]) -> Rend
         f"{counted(plan.questions, 'training question')} and {counted(plan.test_questions, 'test question')}; "
         f"{plan.samples:,} of the "
         f"{counted(plan.allowed, 'training sample')} that the budget allows",
-        f"{_hours(plan.hours)} hours on {_devices(plan)}, at {machine.tokens_per_second:,.4g} sampled tokens per second and "
+        f"{_hours(plan.hours)} hours on {_devices(plan)}, at {_rate(machine.tokens_per_second)} sampled tokens per second and "
         f"{machine.utilisation:.0%} of {machine.tflops:g} TFLOP/s per device, without loading"
         f"{'' if machine.sustained else '; --measure measures both on this machine'}",
         *(f"source of {source}" for source in machine.sources),
         _fits(plan) if plan.fits else _does_not_fit(plan),
         *_travels(plan),
-        f"disk: {plan.disk / 1e9:.3g} GB",
-        f"assumed: {typical}",
+        f"disk: {_gb(plan.disk)} GB",
+        f"assumed: {typical}; responses are no longer than sampling.max_new_tokens and evaluation.max_new_tokens allow",
         *(f"differs from the paper: {' '.join(text.split())}" for text in deviations),
     ]
     return Group(phases, parts, *(f"- {text}" for text in said))
@@ -132,8 +132,12 @@ def _hours(hours: float) -> str:
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.3g}"
 
 
+def _rate(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
+
+
 def _gb(size: float) -> str:
-    return f"{size / 1e9:.3g}"
+    return "under 0.01" if 0 < size < 1e7 else f"{size / 1e9:.3g}"
 
 
 def _right(*names: str) -> list[Any]:

@@ -61,7 +61,7 @@ def planned_other_tasks(config: RunConfig, labels: Sequence[str], typical: Typic
     for name in names_of(config):
         each = 1 if ":" in name else min(settings.forgetting_samples, settings.samples)
         try:
-            own = Typical.model_validate(known[name])
+            own = Typical.model_validate(known[name]).within(settings.max_new_tokens, settings.of_revision)
         except (KeyError, ValidationError):
             own = typical
         samples = settings.forgetting_questions * each

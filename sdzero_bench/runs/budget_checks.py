@@ -1,4 +1,4 @@
-"""Whether a limit on training tokens leaves anything to train, said before the first sample is drawn."""
+"""Whether the budget allows what a method asks for, said before the first sample is drawn."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from sdzero_bench.core.question import QuestionSet
 from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.policies.chat import Contexts
 from sdzero_bench.training.method import Method
+
+
+def require_samples(config: RunConfig, method: Method, questions: int) -> None:
+    """Raise `BudgetError` if the method plans more samples than `budget.samples_per_question` allows."""
+    plan, allowed = method.plan(questions), config.budget.samples_per_question * questions
+    if (needed := sum(plan.values())) > allowed:
+        phases = ", ".join(f"{name} {count}" for name, count in plan.items())
+        raise BudgetError(
+            f"{method.name} needs {needed} samples ({phases}), but the budget allows {allowed}, "
+            f"{config.budget.samples_per_question} per question; raise budget.samples_per_question, or let it draw fewer"
+        )
 
 
 def require_training_tokens(config: RunConfig, method: Method, questions: QuestionSet, contexts: Contexts) -> None:
