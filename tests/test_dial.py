@@ -21,6 +21,7 @@ from sdzero_bench.core.stats.estimators import Estimate
 from sdzero_bench.core.stats.significance import holm
 from sdzero_bench.records.reader import load_run
 from sdzero_bench.report.rendering.blocks import Table
+from sdzero_bench.tasks.micro_world.care import Care
 from tools.dial import figures
 from tools.dial.__main__ import write
 from tools.dial.advantages import OTHERS, OURS, measured
@@ -99,11 +100,14 @@ def test_each_column_has_what_its_heading_says(records: Path) -> None:
     (world,) = measured(records, ["from-5"])
     entry = load_run(folder).evaluation[0]
     made = {"from-5": WORLDS["habits"]}
-    tables = [block for block in blocks([world], [world], made) if isinstance(block, Table)]
+    tables = [block for block in blocks([world], [world, world], made) if isinstance(block, Table)]
     for table, dial in zip(tables, ("slips (%)", "habit repeated (%)"), strict=True):
         row = dict(zip(table.headings, table.rows[0], strict=True))
         texts = made["from-5"].draft.plain if dial == "slips (%)" else made["from-5"].revision.habit
         assert float(row[dial]) == pytest.approx(100 * texts)
+        if dial == "slips (%)":
+            careful = Care(0.0, 0.0, made["from-5"].draft.habit, made["from-5"].draft.habit_from)
+            assert float(row["without slips (%)"]) == pytest.approx(100 * accuracy(careful, problems()), abs=0.5)
         assert row["base avg@8 (%)"].startswith(f"{100 * entry.avg_at_k:.1f} [")
         assert row["base pass@8 (%)"].startswith(f"{100 * entry.pass_at_k:.1f} [")
         assert float(row["base pass@8 - avg@8 (pts)"]) == pytest.approx(100 * (entry.pass_at_k - entry.avg_at_k), abs=0.05)

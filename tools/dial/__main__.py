@@ -52,10 +52,9 @@ def write(records: Path, out: Path) -> None:
         raise UserError(f"{str(page)!r} is not a page of {COMMAND}; move it away, or choose another folder with --page")
     by_error = [worlds[name] for name in errors if name in worlds]
     by_look = [worlds[name] for name in looks if name in worlds]
-    images = {
-        FIGURES[0]: against_gap(by_error),
-        FIGURES[1]: against_second_look(by_look, [looks[world.name] for world in by_look]),
-    }
+    images = {FIGURES[0]: against_gap(by_error)}
+    if len(by_look) > 1:
+        images[FIGURES[1]] = against_second_look(by_look, [looks[world.name] for world in by_look])
     out.mkdir(parents=True, exist_ok=True)
     for figure, both in images.items():
         for ending, content in both.items():

@@ -20,7 +20,7 @@ def against_gap(worlds: Sequence[World]) -> dict[str, bytes]:
 
     def draw(panel: Axes) -> None:
         _series(panel, worlds, [100 * world.gap for world in worlds], width=0.25)
-        panel.margins(x=0.1)
+        panel.margins(x=0.1, y=0.1)
         for name, gap in PAPER.items():
             panel.axvline(gap, color="0.6", linestyle=":", linewidth=1)
             side: Any = "right" if gap == min(PAPER.values()) else "left"
@@ -70,8 +70,12 @@ def _series(panel: Axes, worlds: Sequence[World], at: Sequence[float], width: fl
             yerr=[[100 * max(0.0, d.mean - d.low) for _, d in found], [100 * max(0.0, d.high - d.mean) for _, d in found]],
             label=f"{OURS} - {other}",
             color=COLOURS[number],
+            linestyle="none",  # each world is a model of its own: a line would suggest a trend
             marker=MARKERS[number],
             markersize=4,
             capsize=2,
             elinewidth=0.8,
         )
+    for world, x in zip(worlds, at, strict=True):
+        highest = max((100 * pair.difference.high for pair in world.pairs), default=0.0)
+        panel.annotate(world.name, (x, highest), (0, 4), textcoords="offset points", ha="center", fontsize=7)

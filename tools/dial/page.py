@@ -24,17 +24,21 @@ FIGURES = ("errors", "second_looks")
 
 def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[str, Texts]) -> list[Block]:
     paper = ", ".join(f"{name} {gap:.1f}" for name, gap in PAPER.items())
+    worlds = {world.name: world for world in (*by_error, *by_look)}
+    accuracies = [100 * world.avg.mean for world in worlds.values()] or [0.0]
     return [
         Heading(1, "SD-Zero's advantage by type of error"),
         Notes(
             [
-                "Each world is one embedded model, trained on its own texts about sums. In the texts of all worlds, about half "
-                "of the first drafts are right. Wrong drafts are due to slips, which are random and independent, or a habit, "
-                f"which is followed {HABITS.draft.habit:.0%} of the time and always gives the same wrong result. Worlds with "
-                "fewer habitual errors have more slips, so that texts are equally accurate. The models are only roughly so.",
-                "Each world has one model, so differences between worlds include differences between two trainings.",
-                f"Task micro-arith, settings of the preset {PRESET}, tuned for no method; "
-                f"{measured_on([*by_error, *by_look])}.",
+                f"{len(worlds)} of {len(NAMES)} worlds have been run. Each is one embedded model, trained on its own texts "
+                "about sums. Wrong drafts in these texts are due to slips, which are random and independent, or to a habit, "
+                f"which is followed {100 * HABITS.draft.habit:.0f} % of the time and always gives the same wrong result. "
+                "Worlds with fewer habitual errors have more slips, so that in the texts of every world about half of the "
+                "drafts are right. The trained models are only roughly equal: avg@8 is "
+                f"{min(accuracies):.1f} to {max(accuracies):.1f} %.",
+                "Each world has one model, so differences between worlds also include chance in training it, which is not "
+                "measured.",
+                f"Task micro-arith, settings of the preset {PRESET}, tuned for no method; {measured_on([*worlds.values()])}.",
                 "The models show how the methods of this suite behave under known errors. They do not show how real models "
                 "err, or whether a real model's revisions are as good as those in these texts.",
             ]
@@ -48,18 +52,24 @@ def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[st
                 "slips: probability of a random error in each step that the habit does not affect, set so that drafts are "
                 "right equally often in all worlds. without slips: share of drafts that would be right if habits were the only "
                 "errors.",
-                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). They are "
+                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). They can be "
                 "compared with these worlds in this gap only, so the figure does not predict what SD-Zero would gain on them.",
                 *_notes(),
             ]
         ),
+        *(_of_looks(by_look, made) if len(by_look) > 1 else ()),
+    ]
+
+
+def _of_looks(by_look: Sequence[World], made: Mapping[str, Texts]) -> list[Block]:
+    return [
         Heading(2, "By how careful revisions are"),
         Figure(FIGURES[1], f"{OURS} minus other methods against how often a revision repeats the habit"),
         _table(by_look, made, "looks"),
         Notes(
             [
-                f"All with the drafts of {by_look[0].name if by_look else 'one world'}. habit repeated: probability that a "
-                "revision makes the habitual error too.",
+                f"All with the drafts of {by_look[0].name}. habit repeated: probability that a revision makes the habitual "
+                "error too.",
                 *_notes(),
             ]
         ),
@@ -90,7 +100,7 @@ def _table(worlds: Sequence[World], made: Mapping[str, Texts], kind: str) -> Tab
         rows.append(
             [
                 world.name,
-                *(_of_drafts(texts.draft) if kind == "errors" else [f"{100 * texts.revision.habit:.0f}"]),
+                *(_draft_columns(texts.draft) if kind == "errors" else [f"{100 * texts.revision.habit:.0f}"]),
                 with_interval(world.avg.mean, world.avg.interval),
                 with_interval(world.best.mean, world.best.interval),
                 f"{100 * world.gap:.1f}",
@@ -110,15 +120,18 @@ def _table(worlds: Sequence[World], made: Mapping[str, Texts], kind: str) -> Tab
     return Table(["world", *dial, *figures, *(f"{OURS} - {other} (pts)" for other in OTHERS)], rows)
 
 
-def _of_drafts(care: Care) -> list[str]:
-    alone = accuracy(replace(care, tricky=0.0, plain=0.0), problems())
-    return [f"{100 * care.plain:.1f}", f"{100 * alone:.0f}"]
+def _draft_columns(care: Care) -> list[str]:
+    return [f"{100 * care.plain:.1f}", f"{100 * _without_slips(care):.0f}"]
+
+
+def _without_slips(care: Care) -> float:
+    return accuracy(replace(care, tricky=0.0, plain=0.0), problems())
 
 
 def as_data(world: World, texts: Texts) -> dict[str, Any]:
     return {
         "world": world.name,
-        "draft": vars(texts.draft),
+        "draft": {**vars(texts.draft), "accuracy_without_slips": _without_slips(texts.draft)},
         "revision": vars(texts.revision),
         "base": {"avg": world.avg.as_dict(), "pass": world.best.as_dict(), "revises": world.revises},
         "methods": {label: found.as_dict() for label, found in world.rows.items()},

@@ -10,7 +10,8 @@ OVER_QUESTIONS = "Intervals: 95 %, BCa bootstrap over questions."
 
 INTERVALS = (
     "Intervals: 95 %, BCa bootstrap over questions, and over seeds if there are several; differences are paired by question. "
-    "They are not corrected for the number of comparisons, so one may exclude 0 although the difference is inconclusive."
+    "They are not corrected for the number of comparisons, so an interval may exclude 0 even where the difference is "
+    "inconclusive."
 )
 
 
