@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from small_runs import SAVING, command, finished, run_json, small_run
+from transformers import TrainerControl, TrainerState, TrainingArguments
 
 import sdzero_bench
 from sdzero_bench.core.full_disk import means_full_disk
@@ -20,7 +22,14 @@ from sdzero_bench.records.file_sums import damaged_file, sums_of
 from sdzero_bench.records.folder import RunFolder, write_atomic
 from sdzero_bench.records.journal import Journal, Sample
 from sdzero_bench.testing.forked import Forked
-from sdzero_bench.training.callbacks import COMPLETE, last_complete_checkpoint
+from sdzero_bench.training import callbacks
+from sdzero_bench.training.callbacks import (
+    COMPLETE,
+    MarkComplete,
+    SaveInTime,
+    checkpoint_folder,
+    last_complete_checkpoint,
+)
 
 MICRO_MODEL = Path(sdzero_bench.__file__).parent / "tasks/micro_world/slips"
 
@@ -382,3 +391,45 @@ def test_figures_that_are_not_finite_end_a_run(tmp_path: Path, method: str, said
 
 def test_a_run_that_was_moved_goes_on(begun: Path, tmp_path: Path) -> None:
     assert resumed(begun, tmp_path / "Läufe 1 – “neu”" / "run 2") == ""
+
+
+@pytest.mark.parametrize(
+    ("updates", "seconds_of_saving", "saved"),
+    [
+        (1, 0, [2, 4, 6, 8, 10]),  # every 600 seconds, where a step takes 300
+        (4, 0, [4, 8]),
+        (1, 30, [2, 7]),  # then so seldom that 30 seconds are 2 % of the time: every 1,500
+    ],
+)
+def test_slow_steps_are_saved_in_time(updates: int, seconds_of_saving: float, saved: list[int], tmp_path: Path) -> None:
+    now = 0.0
+    args, control, state = TrainingArguments(str(tmp_path)), TrainerControl(), TrainerState()
+    saving, found = SaveInTime(updates, clock=lambda: now), []
+    saving.on_train_begin(args, state, control)
+    for step in range(1, 11):
+        state.global_step = step
+        now += 300
+        saving.on_step_end(args, state, control)
+        if control.should_save:
+            control.should_save = False
+            found.append(step)
+            now += seconds_of_saving
+            saving.on_save(args, state, control)
+    assert found == saved
+
+
+def test_a_run_resumes_from_a_checkpoint_that_was_saved_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long before the fiftieth step."""
+    steps: list[int] = []
+    monkeypatch.setattr(callbacks, "SAVE_AFTER", 0.0)
+    monkeypatch.setattr(callbacks, "SAVING_SHARE", math.inf)
+    mark = MarkComplete.on_save
+
+    def marked(self: MarkComplete, args: Any, state: TrainerState, control: Any, **kwargs: object) -> None:
+        mark(self, args, state, control, **kwargs)
+        steps.append(state.global_step)
+        assert last_complete_checkpoint(Path(args.output_dir)) == str(checkpoint_folder(args, state))
+
+    monkeypatch.setattr(MarkComplete, "on_save", marked)
+    sdzero_bench.run("grpo", preset="tiny", out=tmp_path, quiet=True, **{"method.updates": 2})
+    assert steps == list(range(2, steps[-1] + 1, 2))

@@ -1,9 +1,10 @@
-"""What a trainer does besides training: log one line per step, advance the progress bar, mark complete checkpoints."""
+"""What a trainer does besides training: log its steps, advance the progress bar, save in time, mark complete checkpoints."""
 
 from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from sdzero_bench.records.line_sums import LineSums
 
 COMPLETE = "COMPLETE"
 """File that marks a checkpoint as written to its end, with the sums of its files."""
+
+SAVE_AFTER, SAVING_SHARE = 600.0, 0.02
+"""Seconds from a checkpoint to the next one at least, and the most that saving may take of them."""
 
 Step = dict[str, float]
 """The figures of one optimizer step, and its number under `step`."""
@@ -155,6 +159,34 @@ class BarCallback(TrainerCallback):
             figures = {"loss": loss, **({} if reward is None else {"right": float(reward)})}
             self.bar.advance(state.global_step - self.done, note=note, figures=figures)
             self.done = state.global_step
+
+
+class SaveInTime(TrainerCallback):
+    """Saves between the regular checkpoints where steps are slow: when the last checkpoint is `SAVE_AFTER` seconds old, but so
+    seldom that saving takes at most `SAVING_SHARE` of the time.
+
+    updates:
+        Steps that belong together: it saves only after a multiple of them.
+    """
+
+    def __init__(self, updates: int = 1, ranks: Ranks = ALONE, clock: Callable[[], float] = time.monotonic) -> None:
+        self.updates, self.ranks, self.clock = updates, ranks, clock
+        self.saved = self.began = clock()
+        self.took = 0.0
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
+        self.saved = self.clock()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
+        age = self.clock() - self.saved
+        due = self.ranks.from_first(age >= max(SAVE_AFTER, self.took / SAVING_SHARE))
+        if due and state.global_step % self.updates == 0:
+            control.should_save = True
+        self.began = self.clock()
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
+        self.saved = self.clock()
+        self.took = self.saved - self.began
 
 
 class MarkComplete(TrainerCallback):

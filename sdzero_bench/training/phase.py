@@ -29,6 +29,7 @@ from sdzero_bench.training.arguments import TrainerArguments, trainer_arguments
 from sdzero_bench.training.callbacks import (
     BarCallback,
     MarkComplete,
+    SaveInTime,
     Step,
     StepLog,
     StopWhereNotFinite,
@@ -131,7 +132,7 @@ class TrainingPhase:
         tokens = sum(len(examples[i]) for i in order)
         self.run.ledger.require_tokens(self.name, tokens)
         trainer = supervised_trainer(self.model, self.run.tokenizer, examples, order, self._arguments(), self.run.ranks.count)
-        self._train(trainer, steps=-(-len(order) // optimizer.batch_size))
+        self._train(trainer, -(-len(order) // optimizer.batch_size), before=[SaveInTime(ranks=self.run.ranks)])
         self.use.backward_tokens = tokens
         return self._finish()
 
@@ -161,7 +162,7 @@ class TrainingPhase:
             if not isinstance(trainer, SteppedTrainer):  # no step has the learning rate 0
                 own: Any = trainer
                 own.create_scheduler = MethodType(SteppedTrainer.create_scheduler, trainer)
-            self._train(trainer, steps, before=[counting], may_teach_nothing=may_teach_nothing)
+            self._train(trainer, steps, math.inf, [counting, SaveInTime(ranks=self.run.ranks)], may_teach_nothing)
         return self._finish()
 
     def on_policy(self, plan: RolloutPlan, build: BuildTrainer, repeats: int, schedule: RolloutSchedule) -> str:
@@ -188,7 +189,7 @@ class TrainingPhase:
         curve = steps_to_keep(run.config.evaluation, run.ledger, self.name, plan.batch, updates, steps)
         keep = KeepPolicies(self.name, curve, run.folder, run.ranks, self.model, self._save)
         until = min(covered * updates, keep.resume_until)
-        self._train(trainer, steps, resume_until=until, before=[keep], may_teach_nothing=schedule.may_teach_nothing)
+        self._train(trainer, steps, until, [keep, SaveInTime(updates, run.ranks)], schedule.may_teach_nothing)
         return self._finish()
 
     def _rollout(self, plan: RolloutPlan) -> Rollout:
@@ -264,8 +265,7 @@ class TrainingPhase:
             quieten(trainer, *before, stop, log, MarkComplete(self.run.ranks), BarCallback(self.bar))
             # Nor from one whose steps the log has lost: what is booked of them is counted from it.
             logged = max((step["step"] for step in read_steps(log.path)), default=0)
-            until = min(resume_until, logged)
-            checkpoint = last_complete_checkpoint(self.work, until) if self.run.ranks.first else None
+            checkpoint = last_complete_checkpoint(self.work, min(resume_until, logged)) if self.run.ranks.first else None
             try:
                 trainer.train(resume_from_checkpoint=self.run.ranks.from_first(checkpoint))
             finally:
