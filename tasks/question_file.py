@@ -31,6 +31,8 @@ class QuestionFileFamily(TaskFamily):
 
 @cache
 def _task(path: str) -> type[Task]:
+    if not path:
+        raise UserError("file: is followed by a path, such as --task file:questions.jsonl")
     first = _first(path)
     if "tests" in first.values:
         from sdzero_bench.tasks.own.program_files import program_file

@@ -12,6 +12,7 @@ from local_tasks import sandbox
 
 from sdzero_bench.core.errors import NoSuchSplit, UserError
 from sdzero_bench.runs import registry
+from sdzero_bench.runs.config import resolve
 from sdzero_bench.testing.task_check import check_task
 from sdzero_bench.verifiers.equip import require_readable
 from sdzero_bench.verifiers.pool import VerifierPool
@@ -220,3 +221,8 @@ def test_programs_are_run_on_their_tests(tmp_path: Path) -> None:
 def test_tests_that_cannot_be_run_are_refused_when_loaded(tmp_path: Path, row: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         own(tmp_path / "p.jsonl", [row], test=1, validation=0).load("test")
+
+
+def test_a_file_task_without_a_path_is_refused() -> None:
+    with pytest.raises(UserError, match="is followed by a path"):
+        resolve("rft", task="file:")
