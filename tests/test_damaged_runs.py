@@ -418,7 +418,7 @@ def test_slow_steps_are_saved_in_time(updates: int, seconds_of_saving: float, sa
     assert found == saved
 
 
-def test_a_run_resumes_from_a_checkpoint_that_was_saved_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_based_checkpoints_are_complete_and_between_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Long before the fiftieth step."""
     steps: list[int] = []
     monkeypatch.setattr(callbacks, "SAVE_AFTER", 0.0)
@@ -433,3 +433,10 @@ def test_a_run_resumes_from_a_checkpoint_that_was_saved_in_time(tmp_path: Path, 
     monkeypatch.setattr(MarkComplete, "on_save", marked)
     sdzero_bench.run("grpo", preset="tiny", out=tmp_path, quiet=True, **{"method.updates": 2})
     assert steps == list(range(2, steps[-1] + 1, 2))
+
+
+def test_a_checkpoint_that_the_trainer_has_deleted_is_not_marked_complete(tmp_path: Path) -> None:
+    """Where the clock was set back, a new checkpoint looks older than the ones before it."""
+    state = TrainerState(global_step=6)
+    MarkComplete().on_save(TrainingArguments(str(tmp_path)), state, TrainerControl())
+    assert last_complete_checkpoint(tmp_path) is None

@@ -23,7 +23,7 @@ COMPLETE = "COMPLETE"
 """File that marks a checkpoint as written to its end, with the sums of its files."""
 
 SAVE_AFTER, SAVING_SHARE = 600.0, 0.02
-"""Seconds from a checkpoint to the next one at least, and the most that saving may take of them."""
+"""Minimum seconds between time-based checkpoints, and the largest share of the time that saving may take."""
 
 Step = dict[str, float]
 """The figures of one optimizer step, and its number under `step`."""
@@ -162,11 +162,12 @@ class BarCallback(TrainerCallback):
 
 
 class SaveInTime(TrainerCallback):
-    """Saves between the regular checkpoints where steps are slow: when the last checkpoint is `SAVE_AFTER` seconds old, but so
-    seldom that saving takes at most `SAVING_SHARE` of the time.
+    """Also saves when the last checkpoint is `SAVE_AFTER` seconds old.
+
+    Less often if saving would take more than `SAVING_SHARE` of the time; how long the first save takes is not known before.
 
     updates:
-        Steps that belong together: it saves only after a multiple of them.
+        Optimizer steps per batch of rollouts; it saves only at the end of a batch.
     """
 
     def __init__(self, updates: int = 1, ranks: Ranks = ALONE, clock: Callable[[], float] = time.monotonic) -> None:
@@ -197,8 +198,9 @@ class MarkComplete(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         self.ranks.wait()  # each process writes a part of it
-        if self.ranks.first:
-            folder = checkpoint_folder(args, state)
+        folder = checkpoint_folder(args, state)
+        # The trainer keeps the newest by their folders' times: where the clock was set back, it has deleted this one.
+        if self.ranks.first and folder.is_dir():
             write_atomic(folder / COMPLETE, sums_of(folder))
 
 
