@@ -235,8 +235,8 @@ class OptimizerConfig(Section):
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
     save_every: int = Field(50, gt=0)
-    """Optimizer steps between the checkpoints from which an interrupted run resumes. If they take longer than 10 minutes, one is
-    also saved every 10 minutes, or less often if saving would take more than 2 % of the time."""
+    """Optimizer steps between the checkpoints from which an interrupted run resumes. If they take longer than 10 minutes, one
+    is also saved every 10 minutes, or less often if saving would take more than 2 % of the time."""
 
 
 class LoraConfig(Section):
