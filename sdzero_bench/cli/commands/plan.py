@@ -48,7 +48,9 @@ def plan(
 ) -> None:
     """Estimate the samples, tokens, hours, memory and disk space of a run from its settings alone.
 
-    Questions are counted where no download is needed. Exit code 1 if the run does not fit into the machine's memory.
+    Questions are counted where no download is needed.
+
+    Exit code 1 if the run does not fit into the machine's memory.
 
     Examples:
 
