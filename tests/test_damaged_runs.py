@@ -25,8 +25,8 @@ from sdzero_bench.testing.forked import Forked
 from sdzero_bench.training import callbacks
 from sdzero_bench.training.callbacks import (
     COMPLETE,
-    MarkComplete,
-    SaveInTime,
+    KeepLastTwo,
+    SaveByTime,
     checkpoint_folder,
     last_complete_checkpoint,
 )
@@ -401,10 +401,10 @@ def test_a_run_that_was_moved_goes_on(begun: Path, tmp_path: Path) -> None:
         (1, 30, [2, 7]),  # then so seldom that 30 seconds are 2 % of the time: every 1,500
     ],
 )
-def test_slow_steps_are_saved_in_time(updates: int, seconds_of_saving: float, saved: list[int], tmp_path: Path) -> None:
+def test_slow_steps_are_saved_by_time(updates: int, seconds_of_saving: float, saved: list[int], tmp_path: Path) -> None:
     now = 0.0
     args, control, state = TrainingArguments(str(tmp_path)), TrainerControl(), TrainerState()
-    saving, found = SaveInTime(updates, clock=lambda: now), []
+    saving, found = SaveByTime(updates, clock=lambda: now), []
     saving.on_train_begin(args, state, control)
     for step in range(1, 11):
         state.global_step = step
@@ -423,20 +423,41 @@ def test_time_based_checkpoints_are_complete_and_between_batches(tmp_path: Path,
     steps: list[int] = []
     monkeypatch.setattr(callbacks, "SAVE_AFTER", 0.0)
     monkeypatch.setattr(callbacks, "SAVING_SHARE", math.inf)
-    mark = MarkComplete.on_save
+    mark = KeepLastTwo.on_save
 
-    def marked(self: MarkComplete, args: Any, state: TrainerState, control: Any, **kwargs: object) -> None:
+    def marked(self: KeepLastTwo, args: Any, state: TrainerState, control: Any, **kwargs: object) -> None:
         mark(self, args, state, control, **kwargs)
         steps.append(state.global_step)
         assert last_complete_checkpoint(Path(args.output_dir)) == str(checkpoint_folder(args, state))
 
-    monkeypatch.setattr(MarkComplete, "on_save", marked)
+    monkeypatch.setattr(KeepLastTwo, "on_save", marked)
     sdzero_bench.run("grpo", preset="tiny", out=tmp_path, quiet=True, **{"method.updates": 2})
     assert steps == list(range(2, steps[-1] + 1, 2))
 
 
-def test_a_checkpoint_that_the_trainer_has_deleted_is_not_marked_complete(tmp_path: Path) -> None:
-    """Where the clock was set back, a new checkpoint looks older than the ones before it."""
-    state = TrainerState(global_step=6)
-    MarkComplete().on_save(TrainingArguments(str(tmp_path)), state, TrainerControl())
-    assert last_complete_checkpoint(tmp_path) is None
+@pytest.mark.parametrize(
+    ("complete", "incomplete", "kept"),
+    [
+        ([2, 4], [], [4, 6]),
+        ([4, 8, 10], [], [4, 6]),  # 8 and 10 are of a training that was begun again from 4
+        ([2, 4], [5], [4, 6]),
+        ([], [2, 4, 8], [6]),
+        ([], [], [6]),
+        ([2, 4, 10], [12], [4, 6]),
+        ([9, 11], [5, 10, 100], [6]),
+    ],
+)
+def test_the_last_two_checkpoints_are_kept_by_step_not_by_clock(
+    complete: list[int], incomplete: list[int], kept: list[int], tmp_path: Path
+) -> None:
+    """Where the clock was set back, the newest folder looks older than the ones before it."""
+    for step in (6, *complete, *incomplete):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "weights").write_text(f"of step {step}")
+        if step in complete:
+            (folder / callbacks.COMPLETE).write_text("")
+    os.utime(tmp_path / "checkpoint-6", (0, 0))
+    KeepLastTwo().on_save(TrainingArguments(str(tmp_path)), TrainerState(global_step=6), TrainerControl())
+    assert sorted(tmp_path.glob("checkpoint-*")) == [tmp_path / f"checkpoint-{step}" for step in kept]
+    assert last_complete_checkpoint(tmp_path) == str(tmp_path / "checkpoint-6")

@@ -9,8 +9,8 @@ from sdzero_bench.policies.chat import Contexts
 from sdzero_bench.training.method import Method
 
 
-def require_samples(config: RunConfig, method: Method, questions: int) -> None:
-    """Raise `BudgetError` if the method plans more samples than `budget.samples_per_question` allows."""
+def affordable_plan(config: RunConfig, method: Method, questions: int) -> dict[str, int]:
+    """The method's plan of samples. Raises `BudgetError` if they are more than `budget.samples_per_question` allows."""
     plan, allowed = method.plan(questions), config.budget.samples_per_question * questions
     if (needed := sum(plan.values())) > allowed:
         phases = ", ".join(f"{name} {count}" for name, count in plan.items())
@@ -18,6 +18,7 @@ def require_samples(config: RunConfig, method: Method, questions: int) -> None:
             f"{method.name} needs {needed} samples ({phases}), but the budget allows {allowed}, "
             f"{config.budget.samples_per_question} per question; raise budget.samples_per_question, or let it draw fewer"
         )
+    return plan
 
 
 def require_training_tokens(config: RunConfig, method: Method, questions: QuestionSet, contexts: Contexts) -> None:

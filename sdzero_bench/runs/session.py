@@ -46,7 +46,7 @@ from sdzero_bench.records.schema import (
     TuningRecord,
 )
 from sdzero_bench.runs import registry
-from sdzero_bench.runs.budget_checks import require_samples, require_training_tokens
+from sdzero_bench.runs.budget_checks import affordable_plan, require_training_tokens
 from sdzero_bench.runs.config import make_method, make_task
 from sdzero_bench.runs.evaluation.evaluating import Evaluation
 from sdzero_bench.runs.evaluation.own_process import EvaluationApart, EvaluationResult
@@ -91,8 +91,7 @@ class Session:
         self.train_questions, self.test_questions, self.decontamination = self._load()
         require_readable(self.task, self.train_questions, self.test_questions)
         self.evaluation = Evaluation.of(config, self.task, self.test_questions, self.method.trains)
-        self.plan = self.method.plan(len(self.train_questions))
-        require_samples(config, self.method, len(self.train_questions))
+        self.plan = affordable_plan(config, self.method, len(self.train_questions))
         self.needs = self._needs()
         require_fitting(self.needs, context_length(config.model.name), configured_limit(config))
 

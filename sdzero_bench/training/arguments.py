@@ -52,7 +52,6 @@ def trainer_arguments(
         "logging_nan_inf_filter": False,
         "save_strategy": "steps",
         "save_steps": optimizer.save_every,
-        "save_total_limit": 2,
         "disable_tqdm": True,
         "dataloader_pin_memory": False,
         "ddp_find_unused_parameters": False,

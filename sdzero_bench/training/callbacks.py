@@ -1,9 +1,10 @@
-"""What a trainer does besides training: log its steps, advance the progress bar, save in time, mark complete checkpoints."""
+"""What a trainer does besides training: log its steps, advance the progress bar, save by time, keep two checkpoints."""
 
 from __future__ import annotations
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -161,10 +162,11 @@ class BarCallback(TrainerCallback):
             self.done = state.global_step
 
 
-class SaveInTime(TrainerCallback):
+class SaveByTime(TrainerCallback):
     """Also saves when the last checkpoint is `SAVE_AFTER` seconds old.
 
     Less often if saving would take more than `SAVING_SHARE` of the time; how long the first save takes is not known before.
+    Comes after the callbacks that work on a checkpoint, whose time is part of saving.
 
     updates:
         Optimizer steps per batch of rollouts; it saves only at the end of a batch.
@@ -190,18 +192,27 @@ class SaveInTime(TrainerCallback):
         self.took = self.saved - self.began
 
 
-class MarkComplete(TrainerCallback):
-    """Writes a marker into a checkpoint once it is complete: one without it was interrupted while it was written."""
+class KeepLastTwo(TrainerCallback):
+    """Marks a checkpoint as complete once it is written to its end, and deletes all but this one and the one before.
+
+    The trainer itself deletes by the folders' times, which are wrong on some network file systems and after a clock was set
+    back. It also keeps later steps of a training that has been resumed before them.
+    """
 
     def __init__(self, ranks: Ranks = ALONE) -> None:
         self.ranks = ranks
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         self.ranks.wait()  # each process writes a part of it
+        if not self.ranks.first:
+            return
         folder = checkpoint_folder(args, state)
-        # The trainer keeps the newest by their folders' times: where the clock was set back, it has deleted this one.
-        if self.ranks.first and folder.is_dir():
-            write_atomic(folder / COMPLETE, sums_of(folder))
+        write_atomic(folder / COMPLETE, sums_of(folder))
+        before = [step for step in _complete_steps(folder.parent) if step < state.global_step]
+        kept = {state.global_step, *sorted(before)[-1:]}
+        for path in folder.parent.glob("checkpoint-*"):
+            if _step_of(path) not in kept:
+                shutil.rmtree(path)
 
 
 def checkpoint_folder(args: TrainingArguments, state: TrainerState) -> Path:
@@ -216,12 +227,19 @@ def states_of(checkpoints: Path, phase: str) -> Path:
 
 def last_complete_checkpoint(folder: Path, until: float = math.inf) -> str | None:
     """The newest checkpoint of a trainer that was written to its end, is as it was written, and is of step `until` at most."""
-    steps = [int(p.parent.name.rpartition("-")[2]) for p in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    for step in sorted((step for step in steps if step <= until), reverse=True):
+    for step in sorted((step for step in _complete_steps(folder) if step <= until), reverse=True):
         path = folder / f"checkpoint-{step}"
         if damaged_file(path, path / COMPLETE) is None:
             return str(path)
     return None
+
+
+def _complete_steps(folder: Path) -> list[int]:
+    return [_step_of(marker.parent) for marker in folder.glob(f"checkpoint-*/{COMPLETE}")]
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def quieten(trainer: Trainer, *callbacks: TrainerCallback) -> None:

@@ -28,8 +28,8 @@ from sdzero_bench.records.rollouts import Prompt, Rollouts, show
 from sdzero_bench.training.arguments import TrainerArguments, trainer_arguments
 from sdzero_bench.training.callbacks import (
     BarCallback,
-    MarkComplete,
-    SaveInTime,
+    KeepLastTwo,
+    SaveByTime,
     Step,
     StepLog,
     StopWhereNotFinite,
@@ -132,7 +132,7 @@ class TrainingPhase:
         tokens = sum(len(examples[i]) for i in order)
         self.run.ledger.require_tokens(self.name, tokens)
         trainer = supervised_trainer(self.model, self.run.tokenizer, examples, order, self._arguments(), self.run.ranks.count)
-        self._train(trainer, -(-len(order) // optimizer.batch_size), before=[SaveInTime(ranks=self.run.ranks)])
+        self._train(trainer, -(-len(order) // optimizer.batch_size))
         self.use.backward_tokens = tokens
         return self._finish()
 
@@ -162,7 +162,7 @@ class TrainingPhase:
             if not isinstance(trainer, SteppedTrainer):  # no step has the learning rate 0
                 own: Any = trainer
                 own.create_scheduler = MethodType(SteppedTrainer.create_scheduler, trainer)
-            self._train(trainer, steps, math.inf, [counting, SaveInTime(ranks=self.run.ranks)], may_teach_nothing)
+            self._train(trainer, steps, before=[counting], may_teach_nothing=may_teach_nothing)
         return self._finish()
 
     def on_policy(self, plan: RolloutPlan, build: BuildTrainer, repeats: int, schedule: RolloutSchedule) -> str:
@@ -188,8 +188,7 @@ class TrainingPhase:
         run = self.run
         curve = steps_to_keep(run.config.evaluation, run.ledger, self.name, plan.batch, updates, steps)
         keep = KeepPolicies(self.name, curve, run.folder, run.ranks, self.model, self._save)
-        until = min(covered * updates, keep.resume_until)
-        self._train(trainer, steps, until, [keep, SaveInTime(updates, run.ranks)], schedule.may_teach_nothing)
+        self._train(trainer, steps, updates, min(covered * updates, keep.resume_until), [keep], schedule.may_teach_nothing)
         return self._finish()
 
     def _rollout(self, plan: RolloutPlan) -> Rollout:
@@ -231,18 +230,19 @@ class TrainingPhase:
         self,
         trainer: Any,
         steps: int,
+        updates: int = 1,
         resume_until: float = math.inf,
         before: Sequence[TrainerCallback] = (),
         may_teach_nothing: bool = False,
     ) -> None:
-        """Train from the trainer's last good checkpoint of step `resume_until` at most.
+        """Train from the trainer's last good checkpoint of step `resume_until` at most, `updates` steps per batch of rollouts.
 
         before:
             Callbacks that are called before our own.
 
         Raises `UserError` if no weight has changed, unless it `may_teach_nothing`.
         """
-        optimizer = self.run.config.optimizer
+        optimizer, ranks = self.run.config.optimizer, self.run.ranks
         trainer.limits = MicroBatchLimits(optimizer.micro_batch_size, optimizer.micro_batch_tokens)
         started, booked = time.perf_counter(), self.use.wall_seconds
 
@@ -260,14 +260,14 @@ class TrainingPhase:
             self.run.book()
 
         with self.run.display.phase(self.name, steps, unit="steps") as self.bar:
-            log = StepLog(self.run.folder.training / f"{self.name}.jsonl", book, self.run.ranks.first, clock)
+            log = StepLog(self.run.folder.training / f"{self.name}.jsonl", book, ranks.first, clock)
             stop = StopWhereNotFinite(self.name, self.run.folder.training, lambda: getattr(trainer, "batch", None) or {})
-            quieten(trainer, *before, stop, log, MarkComplete(self.run.ranks), BarCallback(self.bar))
+            quieten(trainer, *before, stop, log, KeepLastTwo(ranks), BarCallback(self.bar), SaveByTime(updates, ranks))
             # Nor from one whose steps the log has lost: what is booked of them is counted from it.
             logged = max((step["step"] for step in read_steps(log.path)), default=0)
-            checkpoint = last_complete_checkpoint(self.work, min(resume_until, logged)) if self.run.ranks.first else None
+            checkpoint = last_complete_checkpoint(self.work, min(resume_until, logged)) if ranks.first else None
             try:
-                trainer.train(resume_from_checkpoint=self.run.ranks.from_first(checkpoint))
+                trainer.train(resume_from_checkpoint=ranks.from_first(checkpoint))
             finally:
                 tick()
         if not may_teach_nothing and fingerprint(self.model) == self._start:

@@ -25,7 +25,7 @@ FIGURES = ("errors", "second_looks")
 def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[str, Texts]) -> list[Block]:
     paper = ", ".join(f"{name} {gap:.1f}" for name, gap in PAPER.items())
     worlds = {world.name: world for world in (*by_error, *by_look)}
-    accuracies = [100 * world.avg.mean for world in worlds.values()] or [0.0]
+    accuracies = [100 * world.avg.mean for world in worlds.values()]
     return [
         Heading(1, "SD-Zero's advantage by type of error"),
         Notes(

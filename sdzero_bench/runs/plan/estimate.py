@@ -9,7 +9,7 @@ from sdzero_bench.core.settings import RunConfig
 from sdzero_bench.policies.architecture import Architecture, architecture
 from sdzero_bench.policies.engines.length_limit import configured_limit
 from sdzero_bench.records.ledger import measures
-from sdzero_bench.runs.budget_checks import require_samples
+from sdzero_bench.runs.budget_checks import affordable_plan
 from sdzero_bench.runs.config import make_method
 from sdzero_bench.runs.length_checks import AssumedLengths, needs_of_evaluation, needs_of_training, require_fitting
 from sdzero_bench.runs.plan.duration import Durations
@@ -103,7 +103,7 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
     """
     method, shape = make_method(config), architecture(config.model.name, config.lora)
     require_questions_to_train_on(config, method)
-    require_samples(config, method, questions)
+    affordable_plan(config, method, questions)
     limit, settings = config.sampling.max_new_tokens, config.evaluation
     in_evaluation = typical.within(settings.max_new_tokens, settings.of_revision)
     typical = typical.within(limit, limit)
