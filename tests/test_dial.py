@@ -26,6 +26,7 @@ from tools.dial import figures
 from tools.dial.__main__ import write
 from tools.dial.advantages import OTHERS, OURS, measured
 from tools.dial.dial_worlds import DRAFTS, HABIT_FROM, accuracy, dial_worlds, problems
+from tools.dial.other_model import both_models
 from tools.dial.page import blocks
 from tools.micro_model.worlds import WORLDS, World
 
@@ -71,7 +72,7 @@ def records(tmp_path: Path) -> Path:
 
 
 def test_the_page_has_every_world_that_was_run_and_each_difference(records: Path, tmp_path: Path) -> None:
-    write(records, tmp_path / "page")
+    write(records, tmp_path / "page", tmp_path / "no boards")
     page = (tmp_path / "page" / "README.md").read_text()
     rows = [line for line in page.splitlines() if line.startswith(("| from-", "| second-look"))]
     assert [row.split(" | ")[0] for row in rows] == ["| from-10", "| from-5", "| from-5", "| second-look-0.6"]
@@ -84,6 +85,30 @@ def test_the_page_has_every_world_that_was_run_and_each_difference(records: Path
     for name in ("errors", "second_looks"):
         assert (tmp_path / "page" / f"{name}.png").stat().st_size > 10_000
         assert "<svg" in (tmp_path / "page" / f"{name}.svg").read_text()
+
+
+def test_a_second_model_is_compared_on_the_same_questions_and_seeds(records: Path, tmp_path: Path) -> None:
+    boards, found = tmp_path / "boards", {}
+    for method, chance in {**dict.fromkeys(OTHERS, 0.5), OURS: 0.8}.items():
+        for seed in range(5):
+            folder = write_record(boards / f"{method}-{seed}", method, seed, chance, questions=60, base=0.4)
+            found[method, seed] = load_run(folder).evaluation[-1].per_question.avg
+    asked = load_run(records / "from-5" / f"{OURS}-0").evaluation[-1].per_question.avg
+    assert len(asked) < len(found[OURS, 0])
+    models = both_models(records, "from-5", boards)
+    assert models is not None
+    for method in (OURS, *OTHERS):
+        expected = np.mean([found[method, seed][name] for seed in range(3) for name in asked])
+        assert models[1][method] == pytest.approx(expected)
+    write(records, tmp_path / "page", boards)
+    page = (tmp_path / "page" / "README.md").read_text()
+    (row,) = (line.split(" | ") for line in page.splitlines() if line.startswith("| leaderboards"))
+    assert row[1] == f"{100 * models[1]['base']:.1f}"
+    assert row[-1] == f"{100 * (models[1][OURS] - models[1][OTHERS[-1]]):.1f} |"
+
+    for seed in range(5):
+        shutil.rmtree(boards / f"{OTHERS[0]}-{seed}")
+    assert both_models(records, "from-5", boards) is None  # a method is missing
 
 
 def test_the_comparisons_of_all_worlds_are_one_family_whether_run_or_not(records: Path) -> None:

@@ -272,7 +272,9 @@ def test_rows_of_another_commit_or_of_uncommitted_code_are_marked(tmp_path: Path
     (tmp_path / "sdzero-s0" / "manifest.json").write_text(json.dumps(manifest))
     assert set(named(tmp_path)) == {"rft ‡", "srt †‡", "sdzero †"}
     text = Report(tmp_path).text("md")["README.md"]
-    assert "- †: with runs of another commit of this project than aaaaaaa, which made most of this table." in text
+    assert (
+        "- †: with runs of another commit of this project than aaaaaaa, which made more of this table than any other." in text
+    )
     assert "- ‡: with runs of code that was not committed." in text
     assert "\\dag{}\\ddag{}" in Report(tmp_path).text("latex")["leaderboard.tex"]
 

@@ -54,7 +54,7 @@ def core_rows(heading: str) -> str:
     table, _, notes = quoted(LEADERBOARD, heading, "| rank |", MARKS).partition("\n\n")
     head, line, *rows = table.splitlines()
     own = [row for row in rows if row.split(" | ")[2].rstrip(f" {OTHER}{UNCOMMITTED}") in CORE]
-    notes = notes.replace("most of this table", "most of the full table")
+    notes = notes.replace("more of this table", "more of the full table")
     return "\n".join([head, line, *own, *(["", notes] if notes else [])])
 
 
@@ -131,9 +131,10 @@ def costs_at_scale() -> str:
 
 ARITH, CODE = "## micro-arith", "## micro-code"
 HABITS = "## Preset micro"
-DIAL_ERRORS = "## By how the base errs"
+DIAL_ERRORS, DIAL_MODELS = "## Results by type of error", "## Two models of nearly the same errors"
 MARKS = (OTHER, UNCOMMITTED)
 CODE_NOTES = (*MARKS, "gold answers")
+COST_NOTES = ("budget used", "trained tokens", "pts per")
 LEADERBOARD_NOTES = ("Intervals:", "rank:", "Δ vs base:")
 
 BLOCKS: dict[str, Callable[[], str]] = {
@@ -149,9 +150,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "tuning-micro-code": partial(quoted, TUNED, CODE, "| method | chosen |", ("avg of", "lowest tried")),
     "leaderboard-coder": partial(quoted, CODER, "## mbpp", "| rank |", MARKS),
     "dial-errors": partial(quoted, DIAL, DIAL_ERRORS, "| world |", ("from-d", "slips", "corrected", "Differences")),
+    "dial-models": partial(quoted, DIAL, DIAL_MODELS, "| model |", ("avg@8",)),
     "leaderboard-notes": lambda: shared_notes((ARITH, CODE), LEADERBOARD_NOTES),
     "cost-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| method | samples |"),
-    "cost-micro-code": partial(quoted, LEADERBOARD, CODE, "| method | samples |"),
+    "cost-micro-code": partial(quoted, LEADERBOARD, CODE, "| method | samples |", COST_NOTES),
     "table1": partial(quoted, RESULTS / "tables" / "table1.md", "", "| row | mean"),
     "verdicts": partial(quoted, CLAIMS, "## The paper's claims", "| claim |"),
     "orders": partial(quoted, CLAIMS, HABITS, "| after - before |", ("paper:", "sdzero after SRT:")),

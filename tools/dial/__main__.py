@@ -18,8 +18,12 @@ from sdzero_bench.report.rendering.formats import is_written_by, markdown
 from tools.dial.advantages import OTHERS, OURS, PRESET, measured
 from tools.dial.dial_worlds import HABIT_FROM, NAMES, SECOND_LOOKS, dial_worlds
 from tools.dial.figures import against_gap, against_second_look
+from tools.dial.other_model import both_models
 from tools.dial.page import COMMAND, FIGURES, as_data, blocks
 from tools.micro_model.build import asked, build
+
+BOARDS = Path("results/micro")
+"""Runs of the leaderboards' model, for comparison with that of the last world."""
 
 SETTINGS = ("task.test=300", "evaluation.curve_questions=0", "evaluation.kl=0")
 
@@ -42,8 +46,8 @@ def make(out: Path, texts: int, seeds: int, jobs: int, only: list[str]) -> None:
             subprocess.run([sys.executable, "-m", "sdzero_bench", "sweep", *where, *what], check=True)
 
 
-def write(records: Path, out: Path) -> None:
-    """The page, its figures and its data, from the runs or packed records below `records`."""
+def write(records: Path, out: Path, boards: Path = BOARDS) -> None:
+    """The page, its figures and its data, from the runs or packed records below `records`, and those of the leaderboards."""
     errors = [f"from-{first}" for first in HABIT_FROM]
     looks = {errors[-1]: 0.0, **{f"second-look-{share:g}": share for share in SECOND_LOOKS}}
     worlds = {world.name: world for world in measured(records, [*errors, *looks])}
@@ -60,7 +64,8 @@ def write(records: Path, out: Path) -> None:
         for ending, content in both.items():
             (out / f"{figure}.{ending}").write_bytes(content)
     made = dial_worlds()
-    write_atomic(page, markdown(blocks(by_error, by_look, made), COMMAND))
+    models = both_models(records, errors[-1], boards) if errors[-1] in worlds and boards.is_dir() else None
+    write_atomic(page, markdown(blocks(by_error, by_look, made, models), COMMAND))
     data = [as_data(world, made[world.name]) for world in worlds.values()]
     write_atomic(out / "dial.json", json.dumps(data, indent=2) + "\n")
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from sdzero_bench.core.stats.footnotes import INTERVALS, marks
 from sdzero_bench.core.stats.significance import MARGIN
-from sdzero_bench.core.text import percent, with_interval
+from sdzero_bench.core.text import listed, percent, with_interval
 from sdzero_bench.report.rendering.blocks import DASH, Block, Figure, Heading, Notes, Table
 from sdzero_bench.tasks.micro_world.care import Care
 from tools.dial.advantages import OTHERS, OURS, PRESET, World
 from tools.dial.dial_worlds import NAMES, accuracy, problems
 from tools.dial.figures import PAPER
+from tools.dial.other_model import LABELS, Means
 from tools.micro_model.worlds import HABITS
 from tools.micro_model.worlds import World as Texts
 
@@ -22,28 +23,35 @@ COMMAND = "python -m tools.dial"
 FIGURES = ("errors", "second_looks")
 
 
-def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[str, Texts]) -> list[Block]:
+def blocks(
+    by_error: Sequence[World],
+    by_look: Sequence[World],
+    made: Mapping[str, Texts],
+    models: tuple[Means, Means] | None = None,
+) -> list[Block]:
+    """`models`: means of the last world of the first axis, and of the leaderboards' model."""
     paper = ", ".join(f"{name} {gap:.1f}" for name, gap in PAPER.items())
     worlds = {world.name: world for world in (*by_error, *by_look)}
+    missing = [name for name in NAMES if name not in worlds]
+    without = f" (not {listed(missing)})" if missing else ""
     accuracies = [100 * world.avg.mean for world in worlds.values()]
     return [
         Heading(1, "SD-Zero's advantage by type of error"),
         Notes(
             [
-                f"{len(worlds)} of {len(NAMES)} worlds have been run. Each is one embedded model, trained on its own texts "
-                "about sums. Wrong drafts in these texts are due to slips, which are random and independent, or to a habit, "
-                f"which is followed {100 * HABITS.draft.habit:.0f} % of the time and always gives the same wrong result. "
-                "Worlds with fewer habitual errors have more slips, so that in the texts of every world about half of the "
-                "drafts are right. The trained models are only roughly equal: avg@8 is "
-                f"{min(accuracies):.1f} to {max(accuracies):.1f} %.",
-                "Each world has one model, so differences between worlds also include chance in training it, which is not "
-                "measured.",
+                f"{len(worlds)} of {len(NAMES)} worlds have been run{without}. Each is one embedded model, trained on its own "
+                "texts about sums. Wrong drafts in these texts are due to slips, which are random and independent, or to a "
+                f"habit. A habit is followed {100 * HABITS.draft.habit:.0f} % of the time, and always gives the same wrong "
+                "result. Worlds with fewer habitual errors have more slips, so that in the texts of every world about half of "
+                f"the drafts are right. The trained models are only roughly equal: avg@8 is {min(accuracies):.1f} to "
+                f"{max(accuracies):.1f} %.",
+                "Each world has one model, so differences between worlds are confounded with chance in training it.",
                 f"Task micro-arith, settings of the preset {PRESET}, tuned for no method; {measured_on([*worlds.values()])}.",
                 "The models show how the methods of this suite behave under known errors. They do not show how real models "
                 "err, or whether a real model's revisions are as good as those in these texts.",
             ]
         ),
-        Heading(2, "By how the base errs"),
+        Heading(2, "Results by type of error"),
         Figure(FIGURES[0], f"{OURS} minus other methods against the base's pass@8 - avg@8"),
         _table(by_error, made, "errors"),
         Notes(
@@ -52,18 +60,38 @@ def blocks(by_error: Sequence[World], by_look: Sequence[World], made: Mapping[st
                 "slips: probability of a random error in each step that the habit does not affect, set so that drafts are "
                 "right equally often in all worlds. without slips: share of drafts that would be right if habits were the only "
                 "errors.",
-                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). They can be "
-                "compared with these worlds in this gap only, so the figure does not predict what SD-Zero would gain on them.",
+                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). Only this gap can "
+                "be compared with these worlds, so the figure does not predict what SD-Zero would gain on them.",
                 *_notes(),
             ]
         ),
         *(_of_looks(by_look, made) if len(by_look) > 1 else ()),
+        *(_of_models(by_error[-1].name, *models) if models else ()),
+    ]
+
+
+def _of_models(world: str, ours: Means, theirs: Means) -> list[Block]:
+    headings = ["model", *(f"{label} (%)" for label in LABELS), *(f"{OURS} - {other} (pts)" for other in OTHERS)]
+    rows = [
+        [name, *(percent(means[label]) for label in LABELS), *(f"{100 * (means[OURS] - means[o]):.1f}" for o in OTHERS)]
+        for name, means in ((world, ours), ("leaderboards", theirs))
+    ]
+    return [
+        Heading(2, "Two models of nearly the same errors"),
+        Table(headings, rows),
+        Notes(
+            [
+                f"avg@8 of the model of {world}, and of that of the leaderboards, which was trained on texts with nearly the "
+                "same errors and on programs too. Same test questions and seeds, means over both.",
+                "This is the only estimate of how much a difference in one world depends on its model.",
+            ]
+        ),
     ]
 
 
 def _of_looks(by_look: Sequence[World], made: Mapping[str, Texts]) -> list[Block]:
     return [
-        Heading(2, "By how careful revisions are"),
+        Heading(2, "Results by how careful revisions are"),
         Figure(FIGURES[1], f"{OURS} minus other methods against how often a revision repeats the habit"),
         _table(by_look, made, "looks"),
         Notes(
@@ -86,7 +114,8 @@ def measured_on(worlds: Sequence[World]) -> str:
 def _notes() -> list[str]:
     family = f"the comparisons of {OURS} with {', '.join(OTHERS)} in the {len(NAMES)} worlds of the dial"
     return [
-        "corrected: share of the base's wrong responses that its revision corrects. kept: share of right ones that stay right.",
+        "corrected: share of the base's wrong responses that its revision corrects. kept: share of its right responses that "
+        "are still right after revision.",
         INTERVALS,
         f"Differences: {marks(family, MARGIN)}",
     ]

@@ -1,4 +1,4 @@
-"""Marks of rows whose runs were not made by the commit that made most of their table."""
+"""Marks of rows whose runs were not all made by the commit that made more of their table than any other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def commits(run: RunRecord) -> list[str]:
 
 
 def usual(table: TaskTable) -> str | None:
-    """The commit that made most runs of the ranked rows; of equally many the first one. None if no commit is known."""
+    """The commit that made more runs of the ranked rows than any other, or the first of such. None if no commit is known."""
     rows = [row for row in table.rows if row.is_ranked] or table.rows
     found = Counter(commit.removesuffix(CHANGED) for row in rows for run in row.runs for commit in set(commits(run)))
     return min(found, key=lambda commit: (-found[commit], commit), default=None)
@@ -39,7 +39,8 @@ def footnotes(table: TaskTable) -> list[str]:
     """What the marks of a table mean; nothing where no row has one."""
     text, most = "".join(marked(table).values()), usual(table) or ""
     meanings = {
-        OTHER: f"{OTHER}: with runs of another commit of this project than {most[:7]}, which made most of this table.",
+        OTHER: f"{OTHER}: with runs of another commit of this project than {most[:7]}, which made more of this table than "
+        "any other.",
         UNCOMMITTED: f"{UNCOMMITTED}: with runs of code that was not committed.",
     }
     return [meaning for mark, meaning in meanings.items() if mark in text]
