@@ -3,7 +3,7 @@
     python benchmarks/costs_at_scale.py [--samples 1000 10000 100000] [--records 10000] [--json FILE]
 
 Samples come from a stub that takes no time: 500 tokens each, verified at once. Each size runs in a process of its own. The
-share is of results/smol, whose samples are real: seconds of sampling one there, against seconds of keeping one here.
+share is of results/coder, whose samples are real: seconds of sampling one there, against seconds of keeping one here.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def draw(n: int) -> dict[str, Any]:
 
 def report(n: int) -> dict[str, Any]:
     """`sdzero-bench report` over n records of 10 methods, 25 seeds, and as many settings as it takes."""
-    source = next((HERE / "results" / "smol").glob("rft-*"))
+    source = next((HERE / "results" / "coder").glob("rft-*"))
     with tempfile.TemporaryDirectory() as folder:
         for i in range(n):
             copy = Path(folder, "runs", f"r{i}")
@@ -116,7 +116,7 @@ def report(n: int) -> dict[str, Any]:
 
 def seconds_a_sample() -> float:
     """Of sampling and verifying, over the committed runs on real weights."""
-    uses = [use for run in load_runs(HERE / "results" / "smol") for use in run.result.ledger.values() if use.samples]
+    uses = [use for run in load_runs(HERE / "results" / "coder") for use in run.result.ledger.values() if use.samples]
     return sum(use.wall_seconds for use in uses) / sum(use.samples for use in uses)
 
 

@@ -131,7 +131,7 @@ def table_of(text: str, start: str) -> str:
 
 @pytest.mark.parametrize(
     ("folder", "starts"),
-    [("smol", ["| rank |", "| pair |", "| method | samples |"]), ("harnesses", ["| task |", "| harness |"])],
+    [("coder", ["| rank |", "| pair |", "| method | samples |"]), ("harnesses", ["| task |", "| harness |"])],
 )
 def test_a_page_of_records_quotes_their_report(folder: str, starts: list[str]) -> None:
     done = finished(command("report", str(ROOT / "results" / folder)), check=True)
