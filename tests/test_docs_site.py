@@ -26,7 +26,7 @@ SITE = Repository(pages={"methods/grpo.py": "methods/grpo.md", "CONTRIBUTING.md"
             "[t](../sdzero_bench/runs/plan/throughput.yaml)",
             "[t](repository/sdzero_bench/runs/plan/throughput.yaml.md)",
         ),
-        ("a.md", "[smol](../results/smol)", "[smol](repository/results/smol/README.md)"),
+        ("a.md", "[coder](../results/coder)", "[coder](repository/results/coder/README.md)"),
         ("a.md", "the [records](../results/records) and [b](b.md#c)", "the records and [b](b.md#c)"),
         ("repository/results/README.md", "[board](micro)", "[board](micro/README.md)"),
         ("contributing.md", "[list](tools/system_programs.py)", "[list](repository/tools/system_programs.py.md)"),
