@@ -18,7 +18,7 @@ from sdzero_bench.records.reader import load_run
 from sdzero_bench.records.schema import PhaseUse
 from sdzero_bench.report.leaderboard.comparison import compare_runs
 from sdzero_bench.report.leaderboard.costs import samples_up_to
-from sdzero_bench.report.leaderboard.efficiency import curve
+from sdzero_bench.report.leaderboard.efficiency import curve, style_of
 from sdzero_bench.report.leaderboard.report_files import Report
 
 
@@ -284,3 +284,8 @@ def named(folder: Path) -> list[str]:
     lines = Report(folder).text("md")["README.md"].splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("| rank |"))
     return [line.split(" | ")[2] for line in itertools.takewhile(lambda line: line.startswith("|"), lines[start + 2 :])]
+
+
+def test_no_two_lines_of_a_figure_look_alike() -> None:
+    styles = [style_of(number) for number in range(121)]
+    assert len({(style["color"], style["marker"]) for style in styles}) == len(styles)

@@ -10,7 +10,7 @@ import numpy as np
 
 from sdzero_bench.core.text import as_written, in_lines
 from sdzero_bench.report.leaderboard.curves_of_rows import CurvesOfTable, PointOfRow
-from sdzero_bench.report.leaderboard.efficiency import COLOURS, LINES, MARKERS, images
+from sdzero_bench.report.leaderboard.efficiency import images, style_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,9 +93,7 @@ def _line(
         y,
         yerr=ends,
         label=in_lines(label),
-        color=COLOURS[number % len(COLOURS)],
-        marker=MARKERS[number % len(MARKERS)],
-        linestyle=LINES[number % len(LINES)],
+        **style_of(number),
         markersize=4,
         capsize=2,
         elinewidth=0.8,

@@ -84,6 +84,16 @@ def draw_panel(panel: Axes, table: TaskTable, title: str, labels: list[str]) -> 
     panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
 
 
+def style_of(number: int) -> dict[str, Any]:
+    """Colour, marker and line of a series; no two of the first 121 share both colour and marker."""
+    turn, colour = divmod(number, len(COLOURS))
+    return {
+        "color": COLOURS[colour],
+        "marker": MARKERS[(number + turn) % len(MARKERS)],
+        "linestyle": LINES[number % len(LINES)],
+    }
+
+
 def images(figure: Any) -> dict[str, bytes]:
     """The figure as `png` and `svg`, without a date in them; it is closed."""
     import matplotlib.pyplot as plt
@@ -116,19 +126,18 @@ def _line(panel: Axes, points: list[Point], label: str, labels: list[str]) -> No
     number = labels.index(label)
     # A little to the side, so that bars at the same number of samples do not hide each other.
     aside = (number - (len(labels) - 1) / 2) * 0.005 * points[-1].samples
-    style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
     # A policy on the way had the whole budget before it; a line through it and a part of the budget would mean nothing.
     line = [point for point in points if point.policy in (BASE, FINAL)]
     x, y, bars = _arrays(line)
     bars[:, [p.policy == BASE for p in line]] = 0  # the base's own bar is drawn once
     x = np.where(x > 0, x + aside, x)
-    shown: dict[str, Any] = {"capsize": 2, "elinewidth": 0.8, **style}
-    panel.errorbar(x, y, yerr=bars, linestyle=LINES[number % len(LINES)], markersize=5, label=in_lines(label), **shown)
+    shown: dict[str, Any] = {"capsize": 2, "elinewidth": 0.8, **style_of(number)}
+    panel.errorbar(x, y, yerr=bars, markersize=5, label=in_lines(label), **shown)
     way = [point for point in points if point.policy not in (BASE, FINAL)]
     if way:
         x, y, bars = _arrays(way)
         x = x + aside
-        panel.errorbar(x, y, yerr=bars, linestyle="none", markersize=6, markerfacecolor="white", **shown)
+        panel.errorbar(x, y, yerr=bars, markersize=6, markerfacecolor="white", **{**shown, "linestyle": "none"})
         for at, height, point in zip(x, y, way, strict=True):
             panel.annotate(
                 as_written(f"{point.policy}, of {label}"), (at, height), textcoords="offset points", xytext=(6, -11), fontsize=7
