@@ -276,6 +276,7 @@ def test_rows_of_another_commit_or_of_uncommitted_code_are_marked(tmp_path: Path
         "- †: with runs of another commit of this project than aaaaaaa, which made more of this table than any other." in text
     )
     assert "- ‡: with runs of code that was not committed." in text
+    assert "ccccccc (1 run). A run that was resumed counts for each of its commits." in text
     assert "\\dag{}\\ddag{}" in Report(tmp_path).text("latex")["leaderboard.tex"]
 
 

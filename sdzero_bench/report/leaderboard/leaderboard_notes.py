@@ -118,7 +118,8 @@ def _outdated(collection: Collection) -> list[str]:
 def _sources(collection: Collection) -> list[str]:
     """Whether all runs were made by the same code; nothing where they were."""
     found: Counter[str] = Counter()
-    for run in (run for board in collection.boards for group in board for row in group.rows for run in row.runs):
+    runs = {run.folder: run for board in collection.boards for group in board for row in group.rows for run in row.runs}
+    for run in runs.values():
         found.update(set(commits(run)))
     if len(found) <= 1 and not any(commit.endswith(CHANGED) for commit in found):
         return []
@@ -127,7 +128,8 @@ def _sources(collection: Collection) -> list[str]:
         for commit, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))
     ]
     several = f"different commits of this project: {', '.join(each)}" if len(found) > 1 else f"commit {each[0]}"
-    return [f"The runs come from {several}."]
+    twice = sum(found.values()) > len(runs)
+    return [f"The runs come from {several}.{' A run that was resumed counts for each of its commits.' if twice else ''}"]
 
 
 def _folder(run: RunRecord) -> str:
