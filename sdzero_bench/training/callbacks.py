@@ -212,7 +212,7 @@ class KeepLastTwo(TrainerCallback):
         kept = {state.global_step, *sorted(before)[-1:]}
         for path in folder.parent.glob("checkpoint-*"):
             if _step_of(path) not in kept:
-                shutil.rmtree(path)
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def checkpoint_folder(args: TrainingArguments, state: TrainerState) -> Path:
