@@ -461,3 +461,13 @@ def test_the_last_two_checkpoints_are_kept_by_step_not_by_clock(
     KeepLastTwo().on_save(TrainingArguments(str(tmp_path)), TrainerState(global_step=6), TrainerControl())
     assert sorted(tmp_path.glob("checkpoint-*")) == [tmp_path / f"checkpoint-{step}" for step in kept]
     assert last_complete_checkpoint(tmp_path) == str(tmp_path / "checkpoint-6")
+
+
+def test_a_step_that_is_saved_again_is_complete(tmp_path: Path) -> None:
+    """As after a resumption from below it."""
+    folder = tmp_path / "checkpoint-6"
+    folder.mkdir()
+    for text in ("first", "again, and longer"):
+        (folder / "weights").write_text(text)
+        KeepLastTwo().on_save(TrainingArguments(str(tmp_path)), TrainerState(global_step=6), TrainerControl())
+        assert last_complete_checkpoint(tmp_path) == str(folder)

@@ -207,6 +207,7 @@ class KeepLastTwo(TrainerCallback):
         if not self.ranks.first:
             return
         folder = checkpoint_folder(args, state)
+        (folder / COMPLETE).unlink(missing_ok=True)  # of an earlier save of this step: it would be among the sums
         write_atomic(folder / COMPLETE, sums_of(folder))
         before = [step for step in _complete_steps(folder.parent) if step < state.global_step]
         kept = {state.global_step, *sorted(before)[-1:]}
