@@ -106,7 +106,15 @@ def test_a_second_model_is_compared_on_the_same_questions_and_seeds(records: Pat
     assert row[1] == f"{100 * models[1]['base']:.1f}"
     assert row[-1] == f"{100 * (models[1][OURS] - models[1][OTHERS[-1]]):.1f} |"
 
-    for seed in range(5):
+    shutil.rmtree(records / "from-5" / f"{OTHERS[1]}-0")
+    shutil.rmtree(boards / f"{OTHERS[0]}-2")
+    models = both_models(records, "from-5", boards)
+    assert models is not None  # on seed 1, which all methods still have
+    assert models[1][OURS] == pytest.approx(np.mean([found[OURS, 1][name] for name in asked]))
+    shutil.rmtree(boards / f"{OTHERS[0]}-1")
+    with pytest.raises(UserError, match="no seed has a run of each"):
+        both_models(records, "from-5", boards)
+    for seed in (0, 3, 4):
         shutil.rmtree(boards / f"{OTHERS[0]}-{seed}")
     assert both_models(records, "from-5", boards) is None  # a method is missing
 

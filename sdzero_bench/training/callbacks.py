@@ -211,8 +211,8 @@ class KeepLastTwo(TrainerCallback):
         write_atomic(folder / COMPLETE, sums_of(folder))
         before = [step for step in _complete_steps(folder.parent) if step < state.global_step]
         kept = {state.global_step, *sorted(before)[-1:]}
-        for path in folder.parent.glob("checkpoint-*"):
-            if _step_of(path) not in kept:
+        for step, path in _checkpoints(folder.parent).items():
+            if step not in kept:
                 shutil.rmtree(path, ignore_errors=True)
 
 
@@ -236,11 +236,13 @@ def last_complete_checkpoint(folder: Path, until: float = math.inf) -> str | Non
 
 
 def _complete_steps(folder: Path) -> list[int]:
-    return [_step_of(marker.parent) for marker in folder.glob(f"checkpoint-*/{COMPLETE}")]
+    return [step for step, path in _checkpoints(folder).items() if (path / COMPLETE).exists()]
 
 
-def _step_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.rpartition("-")[2])
+def _checkpoints(folder: Path) -> dict[int, Path]:
+    """By step. Folders that somebody else put there, such as `checkpoint-final`, are not among them."""
+    named = ((path.name.removeprefix("checkpoint-"), path) for path in folder.glob("checkpoint-*"))
+    return {int(step): path for step, path in named if step.isdecimal()}
 
 
 def quieten(trainer: Trainer, *callbacks: TrainerCallback) -> None:

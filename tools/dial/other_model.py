@@ -22,15 +22,19 @@ Means = dict[str, float]
 
 
 def both_models(dial: Path, world: str, others: Path) -> tuple[Means, Means] | None:
-    """Means of the world, and of the records `others` over its questions and seeds; None if either lacks a method.
+    """Means of the world, and of the records `others` over its questions and the seeds that all methods have.
 
-    Raises `UserError` if the other model has not answered all of the questions.
+    None if either lacks a method. Raises `UserError` if the other model has not answered all of the questions, or if there is
+    no such seed.
     """
     ours = _rows([run for run in load_runs(dial) if world_of(run) == world])
     theirs = _rows(load_runs(others))
     if not set(LABELS) <= ours.keys() & theirs.keys():
         return None
-    questions, seeds = ours[OURS].questions, {run.seed for run in ours[OURS].runs}
+    questions = ours[OURS].questions
+    seeds = set.intersection(*({run.seed for run in rows[label].runs} for rows in (ours, theirs) for label in (*OTHERS, OURS)))
+    if not seeds:
+        raise UserError(f"no seed has a run of each of {', '.join((*OTHERS, OURS))} both in {world} and in {str(others)!r}")
     if missing := questions - theirs[OURS].questions:
         raise UserError(f"{str(others)!r} lacks {len(missing)} of the {len(questions)} test questions of {world}")
     return _means(ours, questions, seeds), _means(theirs, questions, seeds)

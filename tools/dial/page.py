@@ -34,6 +34,7 @@ def blocks(
     worlds = {world.name: world for world in (*by_error, *by_look)}
     missing = [name for name in NAMES if name not in worlds]
     without = f" (not {listed(missing)})" if missing else ""
+    drafts = [100 * accuracy(made[name].draft, problems()) for name in worlds]
     accuracies = [100 * world.avg.mean for world in worlds.values()]
     return [
         Heading(1, "SD-Zero's advantage by type of error"),
@@ -42,9 +43,9 @@ def blocks(
                 f"{len(worlds)} of {len(NAMES)} worlds have been run{without}. Each is one embedded model, trained on its own "
                 "texts about sums. Wrong drafts in these texts are due to slips, which are random and independent, or to a "
                 f"habit. A habit is followed {100 * HABITS.draft.habit:.0f} % of the time, and always gives the same wrong "
-                "result. Worlds with fewer habitual errors have more slips, so that in the texts of every world about half of "
-                f"the drafts are right. The trained models are only roughly equal: avg@8 is {min(accuracies):.1f} to "
-                f"{max(accuracies):.1f} %.",
+                "result. Worlds with fewer habitual errors have more slips, so that in the texts of every world "
+                f"{min(drafts):.0f} to {max(drafts):.0f} % of the drafts are right. The trained models are only roughly equal: "
+                f"avg@8 is {min(accuracies):.1f} to {max(accuracies):.1f} %.",
                 "Each world has one model, so differences between worlds are confounded with chance in training it.",
                 f"Task micro-arith, settings of the preset {PRESET}, tuned for no method; {measured_on([*worlds.values()])}.",
                 "The models show how the methods of this suite behave under known errors. They do not show how real models "
@@ -60,8 +61,9 @@ def blocks(
                 "slips: probability of a random error in each step that the habit does not affect, set so that drafts are "
                 "right equally often in all worlds. without slips: share of drafts that would be right if habits were the only "
                 "errors.",
-                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). Only this gap can "
-                "be compared with these worlds, so the figure does not predict what SD-Zero would gain on them.",
+                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). The gap is the "
+                "only figure in which the two can be compared, so this does not predict what SD-Zero would gain on the paper's "
+                "bases.",
                 *_notes(),
             ]
         ),
