@@ -71,7 +71,7 @@ def test_while_training(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("sdzero-bench: ")]
     assert "out of memory while training rft, which asked for " in line
-    assert "lower optimizer.micro_batch_size, set optimizer.gradient_checkpointing=true, optimizer.name=adamw_8bit" in line
+    assert "lower optimizer.micro_batch_size, or set optimizer.gradient_checkpointing=true" in line
     (folder,) = tmp_path.iterdir()  # the samples are kept
     assert line.endswith(f"Nothing is lost; resume with: sdzero-bench run --resume {folder}")
     assert "Traceback" not in done.stderr

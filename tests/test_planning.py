@@ -208,7 +208,7 @@ def test_what_does_not_fit_is_said_with_what_would_help(tmp_path: Path) -> None:
     assert done.returncode == 1
     said = " ".join(done.stdout.split())
     assert "DOES NOT FIT" in said
-    assert "optimizer.name=adamw_8bit or a small lora.rank" in said
+    assert "a small lora.rank; on GPUs, also set optimizer.name=adamw_8bit" in said
     assert "model.dtype=bfloat16" not in said  # it would lose updates
     assert "differs from the paper: domain: math" in said
 

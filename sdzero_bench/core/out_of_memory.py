@@ -14,8 +14,8 @@ from sdzero_bench.core.errors import UserError
 LOADING = "use a smaller model, or shard it over several GPUs (`sdzero-bench launchers fsdp2`)"
 SAMPLING = "lower sampling.batch_size, or engine.gpu_memory if vLLM shares the GPU"
 TRAINING = (
-    "lower optimizer.micro_batch_size, set optimizer.gradient_checkpointing=true, optimizer.name=adamw_8bit or a small "
-    "lora.rank, or shard the weights over several GPUs (`sdzero-bench launchers fsdp2`)"
+    "lower optimizer.micro_batch_size, or set optimizer.gradient_checkpointing=true or a small lora.rank; on GPUs, also set "
+    "optimizer.name=adamw_8bit, or shard the weights over several (`sdzero-bench launchers fsdp2`)"
 )
 
 MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")

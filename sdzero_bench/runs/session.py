@@ -248,11 +248,11 @@ class Session:
         }
 
     def _disk_needed(self) -> int:
-        """Bytes, generously: two policies, a trainer's two checkpoints with AdamW's moments, those of the learning curve, and
-        4 KB per sample."""
+        """Bytes, generously: two policies, three states of a trainer with AdamW's moments (one is being written), those of the
+        learning curve, and 4 KB per sample."""
         weights = sum(file.stat().st_size for file in Path(model_path(self.config.model.name)).glob("*.safetensors"))
         evaluated = len(self.test_questions) * self.config.evaluation.samples * 6 + self.evaluation.more_samples
-        policies = 10 + (len(self.config.evaluation.curve_at) if self.evaluation.curve else 0)
+        policies = 2 + 3 * 3 + (len(self.config.evaluation.curve_at) if self.evaluation.curve else 0)
         return int(policies * weights + 4_000 * (sum(self.plan.values()) + evaluated))
 
     def _write_up(self, run: Run, folder: RunFolder, measured: EvaluationResult) -> RunResult:

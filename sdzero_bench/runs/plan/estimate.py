@@ -125,8 +125,8 @@ def estimate(config: RunConfig, typical: Typical, machine: Machine, questions: i
     others = planned_other_tasks(config, [label for label in ("base", "final") if label in evaluated], in_evaluation)
     phases += map(planner.further, (*curve.phases, *others))
     steps = sum(phase.samples // config.optimizer.batch_size for phase in declared if phase.on_policy)
-    # A trainer keeps two states to resume from, each with the optimizer's two moments.
-    states = 2 * 3 * 4.0 * shape.trained if passes else 0.0
+    # A trainer keeps two states to resume from while it writes a third, each with the optimizer's two moments.
+    states = 3 * 3 * 4.0 * shape.trained if passes else 0.0
     width = 2.0 if config.model.dtype == "bfloat16" else 4.0
     checkpoints = width * shape.parameters * (sum(phase.trains for phase in declared) + curve.checkpoints) + states
     return Plan(
