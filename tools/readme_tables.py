@@ -132,6 +132,7 @@ def costs_at_scale() -> str:
 ARITH, CODE = "## micro-arith", "## micro-code"
 HABITS = "## Preset micro"
 DIAL_ERRORS, DIAL_MODELS = "## Results by type of error", "## Two models of nearly the same errors"
+DIAL_LOOKS = "## Results by how careful revisions are"
 MARKS = (OTHER, UNCOMMITTED)
 CODE_NOTES = (*MARKS, "gold answers")
 COST_NOTES = ("budget used", "trained tokens", "pts per")
@@ -150,6 +151,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "tuning-micro-code": partial(quoted, TUNED, CODE, "| method | chosen |", ("avg of", "lowest tried")),
     "leaderboard-coder": partial(quoted, CODER, "## mbpp", "| rank |", MARKS),
     "dial-errors": partial(quoted, DIAL, DIAL_ERRORS, "| world |", ("from-d", "slips", "corrected", "Differences")),
+    "dial-looks": partial(quoted, DIAL, DIAL_LOOKS, "| world |", ("All with",)),
     "dial-models": partial(quoted, DIAL, DIAL_MODELS, "| model |", ("avg@8",)),
     "leaderboard-notes": lambda: shared_notes((ARITH, CODE), LEADERBOARD_NOTES),
     "cost-micro-arith": partial(quoted, LEADERBOARD, ARITH, "| method | samples |"),

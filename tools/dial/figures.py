@@ -35,6 +35,7 @@ def against_second_look(worlds: Sequence[World], shares: Sequence[float]) -> dic
 
     def draw(panel: Axes) -> None:
         _series(panel, worlds, [100 * share for share in shares], width=0.8)
+        panel.margins(x=0.1, y=0.1)
         panel.set_xlabel("revisions that repeat the habit (%)")
 
     return _figure(draw)

@@ -61,9 +61,8 @@ def blocks(
                 "slips: probability of a random error in each step that the habit does not affect, set so that drafts are "
                 "right equally often in all worlds. without slips: share of drafts that would be right if habits were the only "
                 "errors.",
-                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). The gap is the "
-                "only figure in which the two can be compared, so this does not predict what SD-Zero would gain on the paper's "
-                "bases.",
+                f"Dotted lines: pass@8 - avg@8 of the paper's bases on its math subset, in points ({paper}). The gap alone "
+                "does not predict what SD-Zero would gain on these bases.",
                 *_notes(),
             ]
         ),
