@@ -27,11 +27,14 @@ from rich.table import Table
 from sdzero_bench.core.completion import Completion, Request, SamplingParameters
 from sdzero_bench.core.question import Question
 from sdzero_bench.core.verdict import Verdict
+from sdzero_bench.records.folder import RunFolder
 from sdzero_bench.records.journal import Journal
 from sdzero_bench.records.ledger import Budget, Ledger
+from sdzero_bench.records.own_digests import with_own_digest
 from sdzero_bench.records.reader import load_runs
-from sdzero_bench.records.record_files import parsed
+from sdzero_bench.records.record_files import EVALUATION_FILE, MANIFEST, RESULT, parsed
 from sdzero_bench.records.rollouts import Prompt, Rollouts
+from sdzero_bench.records.schema import Manifest
 
 HERE = Path(__file__).resolve().parent.parent
 TOKENS = 500
@@ -97,14 +100,14 @@ def report(n: int) -> dict[str, Any]:
         for i in range(n):
             copy = Path(folder, "runs", f"r{i}")
             copy.mkdir(parents=True)
-            for name in ("result.json", "evaluation.json"):
+            for name in (RESULT, EVALUATION_FILE):
                 (copy / name).write_text(json.dumps(parsed(source / name)))
-            manifest = parsed(source / "manifest.json")
+            manifest = parsed(source / MANIFEST)
             manifest["run_id"] = copy.name
             manifest["config"]["seed"] = i % 25
             manifest["config"]["method"]["epochs"] = 1 + i // 25 % 10
             manifest["config"]["optimizer"]["learning_rate"] = 1e-6 * (1 + i // 250)
-            (copy / "manifest.json").write_text(json.dumps(manifest))
+            RunFolder(copy).write(MANIFEST, with_own_digest(Manifest.model_validate(manifest)))
         started = time.perf_counter()
         command = [sys.executable, "-m", "sdzero_bench", "report", str(Path(folder, "runs")), "--out", str(Path(folder, "out"))]
         process = subprocess.Popen([*command, "--format", "json", "--format", "csv"], stdout=subprocess.DEVNULL)
@@ -136,7 +139,7 @@ def main() -> None:
     table = Table("samples", "journal, ms a sample", "% of real sampling", "memory grown, MB", "on disk, MB", title="Journal")
     for r in drawn:
         figures = (r["journal_ms_a_sample"], r["share_of_sampling_percent"], r["memory_grown_mb"], r["on_disk_mb"])
-        table.add_row(f"{r['samples']:,}", *(f"{figure:,.2f}" for figure in figures))
+        table.add_row(f"{r['samples']:,}", *(f"{figure:,.3g}" for figure in figures))
     Console().print(table)
     reported = report(options.records)
     print(f"a report over {reported['records']:,} records: {reported['seconds']:.1f} s, {reported['peak_mb']:,.0f} MB")

@@ -6,6 +6,8 @@ import itertools
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -164,3 +166,13 @@ def test_a_report_shows_the_experiments_that_its_records_are_enough_for() -> Non
 def test_bookkeeping_costs_little_beside_sampling() -> None:
     costs = json.loads((ROOT / "results" / "costs_at_scale.json").read_text())
     assert max(row["share_of_sampling_percent"] for row in costs["journal"]) < 2
+
+
+def test_the_benchmark_of_bookkeeping_measures_journal_and_report(tmp_path: Path) -> None:
+    out = tmp_path / "costs.json"
+    benchmark = [sys.executable, str(ROOT / "benchmarks" / "costs_at_scale.py")]
+    subprocess.run([*benchmark, "--samples", "10", "--records", "5", "--json", str(out)], check=True)
+    costs = json.loads(out.read_text())
+    assert [row["samples"] for row in costs["journal"]] == [10]
+    assert costs["report"]["records"] == 5
+    assert min(costs["journal"][0]["journal_ms_a_sample"], costs["report"]["seconds"]) > 0
