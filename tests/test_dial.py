@@ -134,7 +134,7 @@ def test_each_column_has_what_its_heading_says(records: Path) -> None:
     entry = load_run(folder).evaluation[0]
     made = {"from-5": WORLDS["habits"]}
     tables = [block for block in blocks([world], [world, world], made) if isinstance(block, Table)]
-    for table, dial in zip(tables, ("slips (%)", "habit repeated (%)"), strict=True):
+    for table, dial in zip(tables, ("slips (%)", "habit when redone (%)"), strict=True):
         row = dict(zip(table.headings, table.rows[0], strict=True))
         texts = made["from-5"].draft.plain if dial == "slips (%)" else made["from-5"].revision.habit
         assert float(row[dial]) == pytest.approx(100 * texts)

@@ -2,7 +2,7 @@
 
 Errors: from random slips (`from-10`: no step is subject to the habit) to mostly habits (`from-5`). Where fewer steps are
 subject to the habit, writers slip more often, so that drafts are as often right. Second looks (`second-look-0.3`): in the world
-of `from-5`, the probability that a second look, too, follows the habit.
+of `from-5`, the probability that a second attempt, if it is redone, follows the habit too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HABIT_FROM = (10, 9, 8, 7, 6, 5)
 """A carry is forgotten where the number added or taken away ends in this or more."""
 
 SECOND_LOOKS = (0.3, 0.6, 0.9)
-"""Probability that a second look follows the habit. It is 0 in the world of `from-5`."""
+"""Probability that a second attempt, if it is redone, follows the habit. It is 0 in the world of `from-5`."""
 
 STREAM = 3
 """Seed of the sums that accuracy is estimated on: neither of a split of micro-arith nor of the training texts."""

@@ -31,12 +31,12 @@ def against_gap(worlds: Sequence[World]) -> dict[str, bytes]:
 
 
 def against_second_look(worlds: Sequence[World], shares: Sequence[float]) -> dict[str, bytes]:
-    """The same by the probability that a second look repeats the habit."""
+    """The same by the probability that a second attempt, if it is redone, follows the habit."""
 
     def draw(panel: Axes) -> None:
         _series(panel, worlds, [100 * share for share in shares], width=0.8)
         panel.margins(x=0.1, y=0.1)
-        panel.set_xlabel("revisions that repeat the habit (%)")
+        panel.set_xlabel("redone second attempts that follow the habit (%)")
 
     return _figure(draw)
 

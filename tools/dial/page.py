@@ -46,10 +46,10 @@ def blocks(
                 "result. Worlds with fewer habitual errors have more slips, so that in the texts of every world "
                 f"{min(drafts):.0f} to {max(drafts):.0f} % of the drafts are right. The trained models are only roughly equal: "
                 f"avg@8 is {min(accuracies):.1f} to {max(accuracies):.1f} %.",
-                "Each world has one model, so differences between worlds are confounded with chance in training it.",
+                "Each world has one model, so differences between worlds may be due to chance in training it.",
                 f"Task micro-arith, settings of the preset {PRESET}, tuned for no method; {measured_on([*worlds.values()])}.",
                 "The models show how the methods of this suite behave under known errors. They do not show how real models "
-                "err, or whether a real model's revisions are as good as those in these texts.",
+                "err, or how good its revisions are.",
             ]
         ),
         Heading(2, "Results by type of error"),
@@ -82,9 +82,9 @@ def _of_models(world: str, ours: Means, theirs: Means) -> list[Block]:
         Table(headings, rows),
         Notes(
             [
-                f"avg@8 of the model of {world}, and of that of the leaderboards, which was trained on texts with nearly the "
-                "same errors and on programs too. Same test questions and seeds, means over both.",
-                "This is the only estimate of how much a difference in one world depends on its model.",
+                f"avg@8 of {world}'s model and of the leaderboards' model, which was trained on texts with nearly the same "
+                "errors and on programs too. Same test questions and seeds, means over both.",
+                "This one pair is the only estimate of how much a difference in one world depends on its model.",
             ]
         ),
     ]
@@ -93,12 +93,13 @@ def _of_models(world: str, ours: Means, theirs: Means) -> list[Block]:
 def _of_looks(by_look: Sequence[World], made: Mapping[str, Texts]) -> list[Block]:
     return [
         Heading(2, "Results by how careful revisions are"),
-        Figure(FIGURES[1], f"{OURS} minus other methods against how often a revision repeats the habit"),
+        Figure(FIGURES[1], f"{OURS} minus other methods against how often a redone attempt follows the habit"),
         _table(by_look, made, "looks"),
         Notes(
             [
-                f"All with the drafts of {by_look[0].name}. habit repeated: probability that a revision makes the habitual "
-                "error too.",
+                f"All with the drafts of {by_look[0].name}. In the texts, a second attempt repeats a wrong draft "
+                f"{100 * HABITS.repeat_when_wrong:.0f} % of the time. habit when redone: probability that one that does not "
+                "repeat it follows the habit, where that applies.",
                 *_notes(),
             ]
         ),
@@ -144,7 +145,7 @@ def _table(worlds: Sequence[World], made: Mapping[str, Texts], kind: str) -> Tab
                 ),
             ]
         )
-    dial = ["slips (%)", "without slips (%)"] if kind == "errors" else ["habit repeated (%)"]
+    dial = ["slips (%)", "without slips (%)"] if kind == "errors" else ["habit when redone (%)"]
     of_base = ["avg@8 (%)", "pass@8 (%)", "pass@8 - avg@8 (pts)", "corrected (%)", "kept (%)"]
     figures = [*(f"base {figure}" for figure in of_base), f"{OURS} (%)"]
     return Table(["world", *dial, *figures, *(f"{OURS} - {other} (pts)" for other in OTHERS)], rows)
