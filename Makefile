@@ -85,7 +85,7 @@ methods-page: $(VENV)/installed
 notebooks: $(VENV)/installed
 	$(BIN)/python -m tools.python_page
 
-# Rebuilds the embedded models from scratch, in place: about 18 minutes each on 2 cores.
+# Rebuilds the embedded models from scratch, in place: about half an hour each on 2 cores.
 micro-model: $(VENV)/installed
 	$(BIN)/python -m tools.micro_model.build --world habits --out tasks/micro_world/habits $(EXTRA)
 	$(BIN)/python -m tools.micro_model.build --world slips --out tasks/micro_world/slips $(EXTRA)
