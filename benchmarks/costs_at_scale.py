@@ -129,6 +129,8 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=10_000)
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
+    if min(*options.samples, options.records) < 1:
+        parser.error("--samples and --records have to be at least 1")
     drawn = []
     for n in options.samples:
         with multiprocessing.get_context("spawn").Pool(1) as alone:

@@ -240,9 +240,9 @@ def _complete_steps(folder: Path) -> list[int]:
 
 
 def _checkpoints(folder: Path) -> dict[int, Path]:
-    """By step. Folders that somebody else put there, such as `checkpoint-final`, are not among them."""
+    """By step. Folders that somebody else put there, such as `checkpoint-final` or `checkpoint-007`, are not among them."""
     named = ((path.name.removeprefix("checkpoint-"), path) for path in folder.glob("checkpoint-*"))
-    return {int(step): path for step, path in named if step.isdecimal()}
+    return {int(step): path for step, path in named if step.isdecimal() and step == str(int(step))}
 
 
 def quieten(trainer: Trainer, *callbacks: TrainerCallback) -> None:

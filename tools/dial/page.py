@@ -49,7 +49,7 @@ def blocks(
                 "Each world has one model, so differences between worlds may be due to chance in training it.",
                 f"Task micro-arith, settings of the preset {PRESET}, tuned for no method; {measured_on([*worlds.values()])}.",
                 "The models show how the methods of this suite behave under known errors. They do not show how real models "
-                "err, or how good its revisions are.",
+                "err, or how good their revisions are.",
             ]
         ),
         Heading(2, "Results by type of error"),
@@ -98,8 +98,8 @@ def _of_looks(by_look: Sequence[World], made: Mapping[str, Texts]) -> list[Block
         Notes(
             [
                 f"All with the drafts of {by_look[0].name}. In the texts, a second attempt repeats a wrong draft "
-                f"{100 * HABITS.repeat_when_wrong:.0f} % of the time. habit when redone: probability that one that does not "
-                "repeat it follows the habit, where that applies.",
+                f"{100 * HABITS.repeat_when_wrong:.0f} % of the time. habit when redone: probability that any other "
+                "second attempt follows the habit, where the habit applies.",
                 *_notes(),
             ]
         ),
